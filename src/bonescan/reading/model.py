@@ -1,0 +1,289 @@
+"""What a reading is: labels, findings, burden, quality; values only, no computing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonescan.measurement import Measurement
+from bonescan.scan import Remark, Scan, ViewName
+
+__all__ = [
+    "BoneMap",
+    "Burden",
+    "Finding",
+    "FindingView",
+    "Kind",
+    "LabelledView",
+    "Labels",
+    "Polarity",
+    "Quality",
+    "QualityCheck",
+    "Reading",
+    "Verdict",
+]
+
+
+class Kind(StrEnum):
+    """What a finding is taken for."""
+
+    BONE = "bone"
+    PHYSIOLOGIC = "physiologic"
+    ARTEFACT = "artefact"
+
+
+class Polarity(StrEnum):
+    """More or less uptake than this person's normal bone."""
+
+    HOT = "hot"
+    COLD = "cold"
+
+
+class Verdict(StrEnum):
+    """Outcome of one quality check."""
+
+    PASS = "pass"
+    WARN = "warn"
+    WITHHOLD = "withhold"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoneMap:
+    """Where one bone lies in one view.
+
+    Parameters
+    ----------
+    bone : str
+        Bone id of `bonescan.anatomy`, e.g. ``"rib_07_l"``.
+    row, column : int
+        Upper left pixel of the crop in the view.
+    thickness_mm : (row, column) ndarray of float32
+        Length of bone along the ray through each pixel, unions counted once.
+    depth_mm : float
+        Mean distance of the bone behind the skin that faces the camera.
+    """
+
+    bone: str
+    row: int
+    column: int
+    thickness_mm: NDArray[np.float32]
+    depth_mm: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledView:
+    """The fitted skeleton as one view shows it.
+
+    Parameters
+    ----------
+    name : ViewName
+    regions : (row, column) ndarray of uint8
+        Planar region ids 0 to 17.
+    bones : tuple of BoneMap
+        Every bone in the field of view.
+    body : (row, column) ndarray of bool
+        The body's outline, filled.
+    x_mm, z_mm : (row, column) ndarray of float32
+        Body coordinates of each pixel, the same frame in both views:
+        +x the patient's left, +z cranial. A point of the body has the same
+        (x, z) in the anterior and the posterior view.
+    correlation : float
+        Agreement of the fitted skeleton's picture with the view, -1 to 1.
+    """
+
+    name: ViewName
+    regions: NDArray[np.uint8]
+    bones: tuple[BoneMap, ...]
+    body: NDArray[np.bool_]
+    x_mm: NDArray[np.float32]
+    z_mm: NDArray[np.float32]
+    correlation: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """Regions and bones in every view, and how far to trust them.
+
+    Parameters
+    ----------
+    views : tuple of LabelledView
+        In the order of the scan's views.
+    trusted : bool
+        False when the fit's gates failed; figures by bone are then withheld.
+    regions_in_view : frozenset of int
+        Regions at least half inside the field of view of some view.
+    parameters : mapping of str to float
+        The fitted pose and proportions, by name with unit.
+    remarks : tuple of Remark
+    """
+
+    views: tuple[LabelledView, ...]
+    trusted: bool
+    regions_in_view: frozenset[int]
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    remarks: tuple[Remark, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingView:
+    """One finding in one view.
+
+    Parameters
+    ----------
+    outline : tuple of (row, column)
+        Closed polygon in pixels, at least three points, without the repeated last one.
+    mask : (row, column) ndarray of bool
+        The finding's pixels, the size of the view.
+    peak_row, peak_column : int
+    peak_counts : float
+    area_mm2 : float
+        Pixels times the file's pixel size.
+    uptake_ratio : float
+        Mean over the finding's pixels, over what this person's normal bone would show there.
+    significance : float
+        Standard deviations (matched filter) above or below normal; the sign follows polarity.
+    """
+
+    outline: tuple[tuple[float, float], ...]
+    mask: NDArray[np.bool_]
+    peak_row: int
+    peak_column: int
+    peak_counts: float
+    area_mm2: float
+    uptake_ratio: float
+    significance: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One hot or cold spot, joined across the views where it is one.
+
+    Parameters
+    ----------
+    id : int
+        1, 2, ... in order of decreasing significance, bone findings first.
+    letter : str
+        A, B, ... AA: the mark in pictures and tables.
+    bone, side : str
+        Bone id (empty when none lies there) and ``"left"``, ``"right"``, ``"midline"``.
+    place : str
+        In words: ``"right 7th rib, lateral"``, ``"left kidney"``.
+    region : int
+        Planar region id.
+    views : mapping of ViewName to FindingView
+    uptake_ratio : float
+        The larger of the views' ratios; `uptake_reference` says to what.
+    significance : float
+    depth_mm : Measurement
+        Distance from the posterior skin, where both views allow it.
+    mass_share_percent : float
+        Share of skeletal mass this finding involves, by the burden's mass table.
+    in_burden : bool
+        Whether it counts in the Bone Scan Index; `reason` says why (not).
+    likelihood : Measurement
+        Probability that it is metastatic, or absent with the reason.
+    reason : str
+        Why it is called this kind, in a sentence.
+    """
+
+    id: int
+    letter: str
+    kind: Kind
+    polarity: Polarity
+    bone: str
+    side: str
+    place: str
+    region: int
+    views: Mapping[ViewName, FindingView]
+    uptake_ratio: float
+    uptake_reference: str
+    significance: float
+    depth_mm: Measurement
+    mass_share_percent: float
+    in_burden: bool
+    likelihood: Measurement
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Burden:
+    """How much of the skeleton the hot spots involve.
+
+    Parameters
+    ----------
+    bone_scan_index_percent : Measurement
+        Sum over bones of mass share times involved fraction.
+    mass_table : str
+        Name and version of the table of mass shares.
+    hot_spot_count : int
+        Findings that count in the burden.
+    positive_area_percent : Measurement
+        Hot pixels over skeletal pixels, both views.
+    lesion_area_mm2 : Measurement
+        Sum of the hot spots' areas, both views.
+    by_region : mapping of int to (bsi_percent, hot_spot_count)
+    not_in_view : tuple of str
+        What of the skeleton the field of view lacks, in words.
+    """
+
+    bone_scan_index_percent: Measurement
+    mass_table: str
+    hot_spot_count: int
+    positive_area_percent: Measurement
+    lesion_area_mm2: Measurement
+    by_region: Mapping[int, tuple[float, int]]
+    not_in_view: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityCheck:
+    """One question asked of the images.
+
+    Parameters
+    ----------
+    code : str
+        Dotted: ``"quality.counts.anterior"``.
+    question : str
+        In words: ``"Enough counts in the anterior view?"``.
+    verdict : Verdict
+    measured : Measurement
+    text : str
+        One sentence: what was found, what is expected, with the guideline.
+    """
+
+    code: str
+    question: str
+    verdict: Verdict
+    measured: Measurement
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """The quality checks, and what they forbid."""
+
+    checks: tuple[QualityCheck, ...]
+
+    @property
+    def withholds_burden(self) -> bool:
+        """Whether any check forbids giving a Bone Scan Index."""
+        return any(check.verdict is Verdict.WITHHOLD for check in self.checks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Everything `bonescan.reading` says about one scan."""
+
+    scan: Scan
+    labels: Labels
+    quality: Quality
+    findings: tuple[Finding, ...]
+    burden: Burden
+    remarks: tuple[Remark, ...]
+    method: Mapping[str, str]
+    versions: Mapping[str, str]
