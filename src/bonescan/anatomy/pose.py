@@ -1,0 +1,299 @@
+"""Pose and proportions: how one person differs from the default skeleton.
+
+A pose is a vector of named parameters. Each segment turns about its joint and
+stretches along the body's axes; the spine may also curve sideways (scoliosis).
+For a point ``p`` of segment ``s`` with joint ``j`` (both in the default pose)::
+
+    p'   = p + b(p_z) e_x                        sideways curve of the spine
+    x    = J_s + A_s (p' - j'),   A_s = R_s diag(S_s)
+    R_s  = R_turns_with · R_own,  J_s = the joint moved by the segment that carries it
+
+so that every segment is an affine map, and ellipsoids stay ellipsoids.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from bonescan.anatomy.skeleton import SEGMENTS, Skeleton
+
+__all__ = [
+    "PARAMETERS",
+    "Parameter",
+    "PosedSkeleton",
+    "curve_basis",
+    "default_pose",
+    "move_points",
+    "pose_skeleton",
+    "segment_maps",
+    "tree_arrays",
+]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One number of a pose.
+
+    Parameters
+    ----------
+    name : str
+        ``segment.what``, with the unit: ``_rad`` for turns, ``_log`` for the logarithm
+        of a stretch, ``_mm`` for a displacement of the spine.
+    segment : int
+        Index into `SEGMENTS`; -1 for the spine's curve.
+    slot : int
+        0, 1, 2: turn about x, y, z; 3, 4, 5: stretch along x, y, z; or the curve's number.
+    sign : float
+        -1 where the right side mirrors the left.
+    spread : float
+        Standard deviation in people lying under a gamma camera.
+    """
+
+    name: str
+    segment: int
+    slot: int
+    sign: float
+    spread: float
+
+
+# Spread of each freedom (one standard deviation): turns in degrees, stretches as fractions.
+# Stretches follow the scatter of segment lengths between adults (about 5 %, e.g. Drillis & Contini 1966);
+# turns are what positioning on a scan table leaves free.
+_TRUNK_FREEDOMS = (
+    ("pelvis", "tilt", 0, 9.0),
+    ("pelvis", "lean", 1, 4.0),
+    ("pelvis", "turn", 2, 4.0),
+    ("pelvis", "width", 3, 0.06),
+    ("pelvis", "height", 5, 0.05),
+    ("lumbar", "lean", 1, 4.0),
+    ("lumbar", "width", 3, 0.08),
+    ("lumbar", "height", 5, 0.07),
+    ("thorax", "lean", 1, 5.0),
+    ("thorax", "turn", 2, 4.0),
+    ("thorax", "width", 3, 0.07),
+    ("thorax", "height", 5, 0.06),
+    ("neck", "lean", 1, 7.0),
+    ("neck", "height", 5, 0.15),
+    ("head", "nod", 0, 9.0),
+    ("head", "lean", 1, 5.0),
+    ("head", "turn", 2, 12.0),
+    ("head", "width", 3, 0.05),
+    ("head", "height", 5, 0.05),
+)
+_LIMB_FREEDOMS = (
+    ("clavicle", "raise", 1, 8.0),
+    ("clavicle", "length", 3, 0.10),
+    ("scapula", "lean", 1, 7.0),
+    ("scapula", "turn", 2, 9.0),
+    ("scapula", "height", 5, 0.08),
+    ("arm", "spread", 1, 9.0),
+    ("arm", "length", 5, 0.06),
+    ("forearm", "bend", 1, 15.0),
+    ("forearm", "turn", 2, 25.0),
+    ("forearm", "length", 5, 0.08),
+    ("hand", "bend", 1, 15.0),
+    ("hand", "length", 5, 0.15),
+    ("thigh", "spread", 1, 4.0),
+    ("thigh", "turn", 2, 10.0),
+    ("thigh", "length", 5, 0.05),
+    ("shank", "bend", 1, 3.0),
+    ("shank", "length", 5, 0.06),
+    ("foot", "point", 0, 25.0),
+    ("foot", "spread", 1, 15.0),
+    ("foot", "turn", 2, 20.0),
+)
+_CURVE_CENTRES_MM = (1060.0, 1210.0, 1350.0)
+_CURVE_HALF_WIDTH_MM = 150.0
+_CURVE_SPREAD_MM = 8.0
+
+
+def _parameters() -> tuple[Parameter, ...]:
+    index = {segment.name: k for k, segment in enumerate(SEGMENTS)}
+
+    def freedom(segment: str, what: str, slot: int, spread: float) -> Parameter:
+        # Positive spreads away from the midline, raises the shoulder, turns toes and palms outwards.
+        reversed_axis = (slot == 1) != (segment.endswith("_r") and slot in (1, 2))
+        unit, spread = ("rad", math.radians(spread)) if slot < 3 else ("log", spread)
+        return Parameter(
+            name=f"{segment}.{what}_{unit}",
+            segment=index[segment],
+            slot=slot,
+            sign=-1.0 if reversed_axis else 1.0,
+            spread=spread,
+        )
+
+    trunk = [freedom(*item) for item in _TRUNK_FREEDOMS]
+    limbs = [freedom(name + side, *rest) for side in ("_l", "_r") for name, *rest in _LIMB_FREEDOMS]
+    curve = [
+        Parameter(name=f"spine.curve_{k + 1}_mm", segment=-1, slot=k, sign=1.0, spread=_CURVE_SPREAD_MM)
+        for k in range(len(_CURVE_CENTRES_MM))
+    ]
+    return tuple(trunk + limbs + curve)
+
+
+PARAMETERS: tuple[Parameter, ...] = _parameters()
+
+
+def default_pose() -> Array:
+    """The pose of the default skeleton: every turn, stretch and curve zero."""
+    return np.zeros(len(PARAMETERS))
+
+
+def curve_basis(z_mm: Array) -> Array:
+    """Sideways displacement per unit of each curve parameter, (point, 3) ndarray.
+
+    Raised cosines over the lumbar, lower and upper thoracic spine; their sum with
+    the leans of the segments gives C and S curves.
+    """
+    u = (np.asarray(z_mm)[:, None] - np.array(_CURVE_CENTRES_MM)) / _CURVE_HALF_WIDTH_MM
+    return np.asarray(np.where(np.abs(u) < 1, 0.5 * (1 + np.cos(np.pi * u)), 0.0))
+
+
+def _curve_slope(z_mm: Array) -> Array:
+    u = (np.asarray(z_mm)[:, None] - np.array(_CURVE_CENTRES_MM)) / _CURVE_HALF_WIDTH_MM
+    return np.asarray(np.where(np.abs(u) < 1, -0.5 * np.pi / _CURVE_HALF_WIDTH_MM * np.sin(np.pi * u), 0.0))
+
+
+@cache
+def tree_arrays() -> tuple[NDArray[np.int64], Array, Array, NDArray[np.int64], Array]:
+    """The tree of joints as arrays for compiled loops.
+
+    Returns
+    -------
+    parents : (segment, 2) ndarray of int
+        Index of ``carried_by`` and ``turns_with``, -1 for none.
+    pivots : (segment, 3) ndarray
+    pivot_curve : (segment, 3) ndarray
+        `curve_basis` at the pivots.
+    slots : (parameter, 2) ndarray of int
+        Segment and slot of each parameter.
+    signs : (parameter,) ndarray
+    """
+    index = {segment.name: k for k, segment in enumerate(SEGMENTS)}
+    index[""] = -1
+    parents = np.array([[index[s.carried_by], index[s.turns_with]] for s in SEGMENTS])
+    pivots = np.array([s.pivot_mm for s in SEGMENTS], dtype=float)
+    slots = np.array([[p.segment, p.slot] for p in PARAMETERS])
+    signs = np.array([p.sign for p in PARAMETERS])
+    return parents, pivots, curve_basis(pivots[:, 2]), slots, signs
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def segment_maps(pose, parents, pivots, pivot_curve, slots, signs):  # type: ignore[no-untyped-def]
+    """Affine maps of all segments for one pose.
+
+    Parameters
+    ----------
+    pose : (parameter,) ndarray
+    parents, pivots, pivot_curve, slots, signs
+        From `tree_arrays`.
+
+    Returns
+    -------
+    maps : (segment, 3, 4) ndarray
+        ``x = maps[s, :, :3] @ p' + maps[s, :, 3]`` with p' on the curved spine.
+    curve : (3,) ndarray
+        The curve's parameters.
+    """
+    count = pivots.shape[0]
+    freedom = np.zeros((count, 6))
+    curve = np.zeros(3)
+    for k in range(pose.shape[0]):
+        if slots[k, 0] < 0:
+            curve[slots[k, 1]] = pose[k]
+        else:
+            freedom[slots[k, 0], slots[k, 1]] = signs[k] * pose[k]
+    maps = np.zeros((count, 3, 4))
+    turns = np.zeros((count, 3, 3))
+    for s in range(count):
+        cx, sx = math.cos(freedom[s, 0]), math.sin(freedom[s, 0])
+        cy, sy = math.cos(freedom[s, 1]), math.sin(freedom[s, 1])
+        cz, sz = math.cos(freedom[s, 2]), math.sin(freedom[s, 2])
+        own = np.empty((3, 3))  # Ry · Rx · Rz: turn about the long axis first, spread last
+        own[0, 0], own[0, 1], own[0, 2] = cy * cz + sy * sx * sz, -cy * sz + sy * sx * cz, sy * cx
+        own[1, 0], own[1, 1], own[1, 2] = cx * sz, cx * cz, -sx
+        own[2, 0], own[2, 1], own[2, 2] = -sy * cz + cy * sx * sz, sy * sz + cy * sx * cz, cy * cx
+        carried, turned = parents[s, 0], parents[s, 1]
+        for i in range(3):
+            for j in range(3):
+                if turned < 0:
+                    turns[s, i, j] = own[i, j]
+                else:
+                    total = 0.0
+                    for m in range(3):
+                        total += turns[turned, i, m] * own[m, j]
+                    turns[s, i, j] = total
+        bent = pivots[s].copy()
+        for k in range(3):
+            bent[0] += pivot_curve[s, k] * curve[k]
+        for i in range(3):
+            joint = bent[i]
+            if carried >= 0:
+                joint = maps[carried, i, 3]
+                for j in range(3):
+                    joint += maps[carried, i, j] * bent[j]
+            for j in range(3):
+                maps[s, i, j] = turns[s, i, j] * math.exp(freedom[s, 3 + j])
+                joint -= maps[s, i, j] * bent[j]
+            maps[s, i, 3] = joint
+    return maps, curve
+
+
+def move_points(points_mm: Array, segment_index: NDArray[np.int64], pose: Array) -> Array:
+    """Points of the default skeleton, moved with their segments.
+
+    Parameters
+    ----------
+    points_mm : (point, 3) ndarray
+    segment_index : (point,) ndarray of int
+    pose : (parameter,) ndarray
+
+    Returns
+    -------
+    (point, 3) ndarray in mm
+    """
+    maps, curve = segment_maps(np.asarray(pose, dtype=float), *tree_arrays())
+    bent = np.array(points_mm, dtype=float)
+    bent[:, 0] += curve_basis(bent[:, 2]) @ curve
+    chosen = maps[segment_index]
+    return np.asarray(np.einsum("pij,pj->pi", chosen[:, :, :3], bent) + chosen[:, :, 3])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PosedSkeleton:
+    """The ellipsoids of a skeleton in one pose, shapes as in `Skeleton`."""
+
+    skeleton: Skeleton
+    pose: Array
+    centres_mm: Array
+    axes_mm: Array
+
+
+def pose_skeleton(skeleton: Skeleton, pose: Array) -> PosedSkeleton:
+    """Move every ellipsoid with its segment; the spine's curve acts by its local slope.
+
+    Parameters
+    ----------
+    skeleton : Skeleton
+    pose : (parameter,) ndarray
+        In the order of `PARAMETERS`.
+    """
+    pose = np.asarray(pose, dtype=float)
+    maps, curve = segment_maps(pose, *tree_arrays())
+    local = np.tile(np.eye(3), (len(skeleton.centres_mm), 1, 1))
+    local[:, 0, 2] = _curve_slope(skeleton.centres_mm[:, 2]) @ curve
+    linear = maps[skeleton.segment_index][:, :, :3] @ local
+    return PosedSkeleton(
+        skeleton=skeleton,
+        pose=pose,
+        centres_mm=move_points(skeleton.centres_mm, skeleton.segment_index, pose),
+        axes_mm=linear @ skeleton.axes_mm,
+    )
