@@ -42,10 +42,10 @@ __all__ = ["BodyFit", "Frame", "fit_body"]
 Array = NDArray[np.float64]
 
 _ROWS = 256  # rows of the working picture: about 7 mm each for an adult
-_POINT_VOLUME_MM3 = 1200.0
 _ATTENUATION_PER_MM = 0.012  # broad beam, Tc-99m in soft tissue
 _FRAME = 6  # row shift, column shift, row scale, column scale, tilt, shear
 _STATURE_MM = 1715.0
+_STARTS = 3  # heights tried in full
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,9 +120,9 @@ class _Cloud:
     curve: Array
 
 
-def _cloud(skeleton: Skeleton) -> _Cloud:
+def _cloud(skeleton: Skeleton, point_volume_mm3: float) -> _Cloud:
     volumes = skeleton.volumes_mm3()
-    counts = np.maximum(1, np.round(volumes / _POINT_VOLUME_MM3).astype(int))
+    counts = np.maximum(1, np.round(volumes / point_volume_mm3).astype(int))
     unit = _ball_points(int(counts.max()))
     points, segment, weight = [], [], []
     for k, count in enumerate(counts):
@@ -143,7 +143,7 @@ def _cloud(skeleton: Skeleton) -> _Cloud:
     return _Cloud(
         points=cloud,
         segment=np.concatenate(segment),
-        weight=np.concatenate(weight) / _POINT_VOLUME_MM3,
+        weight=np.concatenate(weight) / 1000,
         curve=curve_basis(cloud[:, 2]),
     )
 
@@ -445,11 +445,11 @@ def _priors(problem: _Problem, reference: Array) -> tuple[Array, Array]:
     return prior, centre
 
 
-def _start(problem: _Problem) -> Array:
-    """The best of a grid of heights, widths, head positions and arm angles."""
+def _starts(problem: _Problem) -> list[Array]:
+    """The best of a grid of widths, head positions and arm angles for every height, best first."""
     level, n = problem.level, len(PARAMETERS)
     names = {p.name: k for k, p in enumerate(PARAMETERS)}
-    thetas = []
+    thetas, heights = [], []
     for stretch in (0.93, 1.0, 1.07, 1.16, 1.28, 1.42):
         for top in (-0.012, 0.012):
             for aspect in (0.8, 0.95, 1.12):
@@ -465,10 +465,16 @@ def _start(problem: _Problem) -> Array:
                         wide = scale * aspect * (1 if problem.sides[v] < 0 else -1)
                         theta[n + v * _FRAME :][:_FRAME] = row_0, level.middle_columns[v], scale, wide, 0, 0
                     thetas.append(theta)
+                    heights.append(stretch)
     problem.calibrate(thetas[len(thetas) // 6 + 5])
     costs = problem.costs(np.array(thetas))
-    theta = thetas[int(np.argmin(costs))]
-    return _search_frames(problem, theta) if len(problem.sides) > 1 else theta
+    order = np.argsort(costs)
+    best = [thetas[k] for k in {heights[k]: k for k in order[::-1]}.values()]
+    best.sort(key=lambda theta: float(problem.costs(theta[None])[0]))
+    starts = best[:_STARTS]
+    if len(problem.sides) > 1:
+        starts += [_search_frames(problem, theta) for theta in starts[:2]]
+    return starts
 
 
 def _search_frames(problem: _Problem, theta: Array) -> Array:
@@ -532,20 +538,24 @@ def fit_body(scan: Scan, progress: Callable[[str], None] = lambda _: None) -> Bo
     BodyFit
     """
     names = tuple(view.name for view in scan.views)
-    cloud = _cloud(default_skeleton())
-    coarse, fine = _level(scan.views, _ROWS // 2), _level(scan.views, _ROWS)
+    skeleton = default_skeleton()
+    rough, coarse, fine = (_level(scan.views, _ROWS // part) for part in (4, 2, 1))
     progress("fitting the skeleton: searching for the body")
-    problem = _Problem(coarse, names, cloud)
-    start = _start(problem)
-    theta, _ = _refine(problem, start, 12, start)
-    theta = _search_arms(problem, theta)
-    problem.calibrate(theta)
-    theta, _ = _refine(problem, theta, 10, start)
+    problem = _Problem(rough, names, _cloud(skeleton, 8000))
+    found = []
+    for start in _starts(problem):
+        theta, cost = _refine(problem, start, 8, start)
+        theta = _search_arms(problem, theta)
+        theta, cost = _refine(problem, theta, 6, start)
+        found.append((cost, theta, start))
+    _, theta, start = min(found, key=lambda item: item[0])
     progress("fitting the skeleton: refining")
-    fine_problem = _Problem(fine, names, cloud)
-    theta, start = _rescale(theta, coarse, fine), _rescale(start, coarse, fine)
-    fine_problem.calibrate(theta)
-    theta, _ = _refine(fine_problem, theta, 12, start)
+    for old, new, grain, rounds in ((rough, coarse, 3000, 12), (coarse, fine, 1200, 12)):
+        theta, start = _rescale(theta, old, new), _rescale(start, old, new)
+        problem = _Problem(new, names, _cloud(skeleton, grain))
+        problem.calibrate(theta)
+        theta, _ = _refine(problem, theta, rounds, start)
+    fine_problem = problem
     picture = fine_problem.pictures(theta[None])[0]
     correlations = []
     for v in range(len(names)):
