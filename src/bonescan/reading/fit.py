@@ -41,7 +41,7 @@ __all__ = ["BodyFit", "Frame", "fit_body"]
 
 Array = NDArray[np.float64]
 
-_ROWS = 256  # rows of the working picture: about 7 mm each for an adult
+_ROWS = 192  # rows of the working picture: about 9 mm each for an adult
 _ATTENUATION_PER_MM = 0.012  # broad beam, Tc-99m in soft tissue
 _FRAME = 6  # row shift, column shift, row scale, column scale, tilt, shear
 _STATURE_MM = 1715.0
@@ -189,15 +189,46 @@ def _blur(picture, kernel, scratch):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, fastmath=True)  # type: ignore[untyped-decorator]
-def _standardise(picture, window, floor, mean, square, scratch):  # type: ignore[no-untyped-def]
-    """``(f - mean) / (sd + floor)`` in place, moments in a Gaussian window."""
+def _box(picture, half, scratch):  # type: ignore[no-untyped-def]
+    """Moving average over ``2 half + 1`` pixels along rows and columns, in place; zero outside."""
+    rows, columns = picture.shape
+    scale = np.float32(1 / (2 * half + 1))
+    for r in range(rows):
+        total = np.float32(0)
+        for c in range(min(half, columns)):
+            total += picture[r, c]
+        for c in range(columns):
+            if c + half < columns:
+                total += picture[r, c + half]
+            scratch[r, c] = total * scale
+            if c - half >= 0:
+                total -= picture[r, c - half]
+    line = np.zeros(columns, dtype=np.float32)
+    for r in range(min(half, rows)):
+        for c in range(columns):
+            line[c] += scratch[r, c]
+    for r in range(rows):
+        if r + half < rows:
+            for c in range(columns):
+                line[c] += scratch[r + half, c]
+        for c in range(columns):
+            picture[r, c] = line[c] * scale
+        if r - half >= 0:
+            for c in range(columns):
+                line[c] -= scratch[r - half, c]
+
+
+@numba.njit(cache=True, fastmath=True)  # type: ignore[untyped-decorator]
+def _standardise(picture, half, floor, mean, square, scratch):  # type: ignore[no-untyped-def]
+    """``(f - mean) / (sd + floor)`` in place, moments in a window of two boxes (nearly Gaussian)."""
     rows, columns = picture.shape
     for r in range(rows):
         for c in range(columns):
             mean[r, c] = picture[r, c]
             square[r, c] = picture[r, c] * picture[r, c]
-    _blur(mean, window, scratch)
-    _blur(square, window, scratch)
+    for _ in range(2):
+        _box(mean, half, scratch)
+        _box(square, half, scratch)
     for r in range(rows):
         for c in range(columns):
             spread = square[r, c] - mean[r, c] * mean[r, c]
@@ -235,11 +266,10 @@ def _picture(maps, curve, frame, side, points, segment, weight, basis, psf, scal
 
 
 @numba.njit(cache=True, parallel=True)  # type: ignore[untyped-decorator]
-def _pictures(thetas, sides, scales, tree, cloud, kernels, floor, shape, out):  # type: ignore[no-untyped-def]
+def _pictures(thetas, sides, scales, tree, cloud, psf, half, floor, shape, out):  # type: ignore[no-untyped-def]
     """Standardised pictures of many parameter vectors, (vector, view, row, column), in parallel."""
     parents, pivots, pivot_curve, slots, signs = tree
     points, segment, weight, basis = cloud
-    psf, window = kernels
     count = slots.shape[0]
     for t in numba.prange(thetas.shape[0]):
         scratch = np.empty(shape, dtype=np.float32)
@@ -250,7 +280,7 @@ def _pictures(thetas, sides, scales, tree, cloud, kernels, floor, shape, out):  
             start = count + v * _FRAME
             frame = thetas[t, start : start + _FRAME]
             _picture(maps, curve, frame, sides[v], points, segment, weight, basis, psf, scales[v], out[t, v], scratch)
-            _standardise(out[t, v], window, floor, mean, square, scratch)
+            _standardise(out[t, v], half, floor, mean, square, scratch)
 
 
 def _half_kernel(sigma: float) -> NDArray[np.float32]:
@@ -268,20 +298,22 @@ class _Level:
 
     targets: NDArray[np.float32]
     factors: Array  # working pixels per view pixel, (view, 2)
-    kernels: tuple[NDArray[np.float32], NDArray[np.float32]]
+    psf: NDArray[np.float32]
+    window_half: int
     head_rows: Array
     foot_rows: Array
     middle_columns: Array
 
 
 _FLOOR = 0.05
+_WINDOW_FRACTION = 0.032  # half width of a box: about 55 mm of an adult
 
 
 def _level(views: tuple[View, ...], rows: int) -> _Level:
     spacing = views[0]
     rows_mm = spacing.counts.shape[0] * spacing.row_spacing_mm / rows
     columns = max(16, round(spacing.counts.shape[1] * spacing.column_spacing_mm / rows_mm))
-    kernels = _half_kernel(0.8), _half_kernel(max(2.5, 7 * rows / _ROWS))
+    window_half = max(2, round(rows * _WINDOW_FRACTION))
     targets = np.empty((len(views), rows, columns), dtype=np.float32)
     factors, heads, feet, middles = np.empty((len(views), 2)), [], [], []
     for v, view in enumerate(views):
@@ -297,12 +329,13 @@ def _level(views: tuple[View, ...], rows: int) -> _Level:
         cap = np.percentile(smooth[body], 97)
         compressed = np.sqrt(np.minimum(smooth / cap, 1) + 0.01).astype(np.float32)
         scratch = [np.empty_like(compressed) for _ in range(3)]
-        _standardise(compressed, kernels[1], _FLOOR, *scratch)
+        _standardise(compressed, window_half, _FLOOR, *scratch)
         targets[v] = compressed
     return _Level(
         targets=targets,
         factors=factors,
-        kernels=kernels,
+        psf=_half_kernel(0.8),
+        window_half=window_half,
         head_rows=np.array(heads),
         foot_rows=np.array(feet),
         middle_columns=np.array(middles),
@@ -345,7 +378,7 @@ class _Problem:
             out = np.zeros(self.shape, dtype=np.float32)
             frame = theta[len(PARAMETERS) + v * _FRAME :][:_FRAME]
             _picture(
-                maps, curve, frame, self.sides[v], *self.cloud, self.level.kernels[0], 1e-6, out, np.empty_like(out)
+                maps, curve, frame, self.sides[v], *self.cloud, self.level.psf, 1e-6, out, np.empty_like(out)
             )
             counts = (out.astype(float) ** 2 - 0.01) * 1e6
             lit = counts > 0.02 * counts.max()
@@ -354,7 +387,7 @@ class _Problem:
     def pictures(self, thetas: Array) -> NDArray[np.float32]:
         out = np.empty((len(thetas), len(self.sides), *self.shape), dtype=np.float32)
         _pictures(
-            thetas, self.sides, self.scales, self.tree, self.cloud, self.level.kernels, _FLOOR, self.shape, out
+            thetas, self.sides, self.scales, self.tree, self.cloud, self.level.psf, self.level.window_half, _FLOOR, self.shape, out
         )
         return out
 
@@ -539,7 +572,7 @@ def fit_body(scan: Scan, progress: Callable[[str], None] = lambda _: None) -> Bo
     """
     names = tuple(view.name for view in scan.views)
     skeleton = default_skeleton()
-    rough, coarse, fine = (_level(scan.views, _ROWS // part) for part in (4, 2, 1))
+    rough, coarse, fine = (_level(scan.views, _ROWS // part) for part in (3, 2, 1))
     progress("fitting the skeleton: searching for the body")
     problem = _Problem(rough, names, _cloud(skeleton, 8000))
     found = []
