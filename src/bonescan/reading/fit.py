@@ -262,7 +262,7 @@ def _picture(maps, curve, frame, side, points, segment, weight, basis, psf, scal
     _blur(out, psf, scratch)
     for r in range(rows):
         for c in range(columns):
-            out[r, c] = math.sqrt(min(out[r, c] * scale, 1.0) + 0.01)
+            out[r, c] = math.sqrt(min(out[r, c] * scale, 1.0) + _OFFSET)
 
 
 @numba.njit(cache=True, parallel=True)  # type: ignore[untyped-decorator]
@@ -306,6 +306,7 @@ class _Level:
 
 
 _FLOOR = 0.05
+_OFFSET = 0.04  # of the compressed scale: keeps empty air and thin soft tissue quiet
 _WINDOW_FRACTION = 0.032  # half width of a box: about 55 mm of an adult
 
 
@@ -327,7 +328,7 @@ def _level(views: tuple[View, ...], rows: int) -> _Level:
         feet.append(float(mass[-1]))
         middles.append(float(np.average(np.arange(columns), weights=np.sqrt(smooth[: rows // 2]).sum(axis=0) ** 2)))
         cap = np.percentile(smooth[body], 97)
-        compressed = np.sqrt(np.minimum(smooth / cap, 1) + 0.01).astype(np.float32)
+        compressed = np.sqrt(np.minimum(smooth / cap, 1) + _OFFSET).astype(np.float32)
         scratch = [np.empty_like(compressed) for _ in range(3)]
         _standardise(compressed, window_half, _FLOOR, *scratch)
         targets[v] = compressed
@@ -380,7 +381,7 @@ class _Problem:
             _picture(
                 maps, curve, frame, self.sides[v], *self.cloud, self.level.psf, 1e-6, out, np.empty_like(out)
             )
-            counts = (out.astype(float) ** 2 - 0.01) * 1e6
+            counts = (out.astype(float) ** 2 - _OFFSET) * 1e6
             lit = counts > 0.02 * counts.max()
             self.scales[v] = 1 / np.percentile(counts[lit], 93)
 
@@ -397,7 +398,7 @@ class _Problem:
         return np.asarray((np.sqrt(1 + residual**2) - 1).mean(axis=(1, 2, 3)), dtype=float)
 
 
-_DATA_WEIGHT = 0.15  # neighbouring pixels repeat each other: about seven share one piece of evidence
+_DATA_WEIGHT = 0.3  # neighbouring pixels repeat each other: about seven share one piece of evidence
 
 
 def _refine(problem: _Problem, theta: Array, rounds: int, reference: Array) -> tuple[Array, float]:
@@ -527,19 +528,31 @@ def _search_frames(problem: _Problem, theta: Array) -> Array:
     return theta
 
 
-def _search_arms(problem: _Problem, theta: Array) -> Array:
-    """Try each arm anew: they lock onto the side of the chest from a wrong start."""
+_ARM_TRIALS = [
+    {"arm.spread_rad": math.radians(spread), "forearm.bend_rad": math.radians(bend), "hand.bend_rad": 0.0}
+    for spread in (-8, 0, 8, 16, 26)
+    for bend in (-60, -30, -10, 8)
+]
+_LEG_TRIALS = [
+    {"thigh.length_log": length, "thigh.spread_rad": math.radians(spread), "shank.length_log": 0.0, "shank.bend_rad": 0.0}
+    for length in (-0.16, -0.08, 0.0, 0.08)
+    for spread in (-4, 0, 4, 8)
+]
+
+
+def _search_limbs(problem: _Problem, theta: Array) -> Array:
+    """Try each limb anew: arms lock onto the side of the chest, knees onto a hot femur or a thigh's skin."""
     names = {p.name: k for k, p in enumerate(PARAMETERS)}
     for side in ("_l", "_r"):
-        trials = [theta]
-        for spread_deg in (-8, 0, 8, 16, 26):
-            for bend_deg in (-60, -30, -10, 8):
+        for limb in (_ARM_TRIALS, _LEG_TRIALS):
+            trials = [theta]
+            for values in limb:
                 trial = theta.copy()
-                trial[names[f"arm{side}.spread_rad"]] = math.radians(spread_deg)
-                trial[names[f"forearm{side}.bend_rad"]] = math.radians(bend_deg)
-                trial[names[f"hand{side}.bend_rad"]] = 0
+                for name, value in values.items():
+                    segment, what = name.split(".")
+                    trial[names[f"{segment}{side}.{what}"]] = value
                 trials.append(trial)
-        theta = trials[int(np.argmin(problem.costs(np.array(trials))))]
+            theta = trials[int(np.argmin(problem.costs(np.array(trials))))]
     return theta
 
 
@@ -578,7 +591,7 @@ def fit_body(scan: Scan, progress: Callable[[str], None] = lambda _: None) -> Bo
     found = []
     for start in _starts(problem):
         theta, cost = _refine(problem, start, 8, start)
-        theta = _search_arms(problem, theta)
+        theta = _search_limbs(problem, theta)
         theta, cost = _refine(problem, theta, 6, start)
         found.append((cost, theta, start))
     _, theta, start = min(found, key=lambda item: item[0])
