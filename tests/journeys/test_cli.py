@@ -93,7 +93,9 @@ def test_manifest_is_written_where_asked(rooms, run):
     run("read", "scan.dcm", "-o", "reading", "--manifest", "records/run.json", "--pixel-mm", "2.4")
     record = json.loads(Path("records/run.json").read_text())
     assert record["settings"] == {"command": "read", "view": None, "flip": False, "pixel_mm": 2.4}
-    assert {"name": "report.html", "bytes": 10, "sha256": hashlib.sha256(b"<p>new</p>").hexdigest()} in record["outputs"]
+    assert {"name": "report.html", "bytes": 10, "sha256": hashlib.sha256(b"<p>new</p>").hexdigest()} in record[
+        "outputs"
+    ]
 
 
 def test_demo_reads_the_example(rooms, run):
