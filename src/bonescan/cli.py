@@ -15,7 +15,9 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
@@ -136,13 +138,12 @@ def read(
       bonescan read scan.dcm -o reading --manifest run.json
     """
     progress = _progress(quiet)
-    _settle_compiled_code(progress)
-    from bonescan import journeys
-    from bonescan.scan import ViewName
+    with _compiled_code(progress):
+        from bonescan import journeys
+        from bonescan.scan import ViewName
 
-    reading = journeys.read(
-        inputs, out, view=ViewName(view) if view else None, flip=flip, pixel_mm=pixel_mm, progress=progress
-    )
+        chosen = ViewName(view) if view else None
+        reading = journeys.read(inputs, out, view=chosen, flip=flip, pixel_mm=pixel_mm, progress=progress)
     if manifest is not None:
         settings = {"command": "read", "view": view, "flip": flip, "pixel_mm": pixel_mm}
         journeys.write_file(manifest, _json(journeys.manifest(reading, out, settings)).encode())
@@ -172,10 +173,10 @@ def demo(
       bonescan demo -o somewhere
     """
     progress = _progress(quiet)
-    _settle_compiled_code(progress)
-    from bonescan import journeys
+    with _compiled_code(progress):
+        from bonescan import journeys
 
-    readings = journeys.demo(out, progress)
+        readings = journeys.demo(out, progress)
     if as_json:
         typer.echo(_json({name: _with_outputs(reading, out / name) for name, reading in readings.items()}))
     elif not quiet:
@@ -265,6 +266,7 @@ def _in_words(reading: Reading, out: Path) -> str:
     said: dict[str, Any] = journeys.summary(reading)
     counts = ", ".join(f"{name} {view['counts']:,} counts" for name, view in said["views"].items())
     found = ", ".join(f"{number} {kind}" for kind, number in said["findings"].items())
+    checks = ", ".join(f"{number} {verdict}" for verdict, number in said["quality"].items() if number)
     index = said["bone_scan_index_percent"]
     spread = "" if index["uncertainty"] is None else f" +/- {index['uncertainty']:.2f}"
     amount = f"not given: {index['absent_reason']}" if index["value"] is None else f"{index['value']:.2f}{spread} %"
@@ -274,6 +276,7 @@ def _in_words(reading: Reading, out: Path) -> str:
             f"Views            {counts}",
             f"Findings         {found}",
             f"Bone Scan Index  {amount}",
+            f"Quality checks   {checks}",
             *(f"{remark['severity'].capitalize():<17}{remark['text']}" for remark in notable),
             f"Report           {out / 'report.html'}",
             NOT_A_DEVICE,
@@ -291,15 +294,16 @@ def _progress(quiet: bool) -> Callable[[str], None]:
     return say
 
 
-def _settle_compiled_code(progress: Callable[[str], None]) -> None:
-    """Choose where compiled code is kept, and say so when none is there yet.
+@contextmanager
+def _compiled_code(progress: Callable[[str], None]) -> Iterator[None]:
+    """Choose where compiled code is kept, and say so while none is there yet.
 
     A folder of one's own works beside a read-only installation. Where not even
     that can be written, a private temporary folder lasts for this run: compiled
     code is executed, so it is never taken from a folder others can write to.
     """
     if "NUMBA_CACHE_DIR" not in os.environ:
-        folder = _cache_folder() / f"compiled-{__version__}-py{sys.version_info.major}.{sys.version_info.minor}"
+        folder = _cache_folder()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):
@@ -308,8 +312,13 @@ def _settle_compiled_code(progress: Callable[[str], None]) -> None:
             folder = Path(tempfile.mkdtemp(prefix="bonescan-compiled-"))
             atexit.register(shutil.rmtree, folder, ignore_errors=True)
         os.environ["NUMBA_CACHE_DIR"] = str(folder)
-    if next(Path(os.environ["NUMBA_CACHE_DIR"]).rglob("*.nbi"), None) is None:
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    all_compiled = Path(os.environ["NUMBA_CACHE_DIR"]) / f"bonescan-{__version__}-python-{python}-compiled"
+    if not all_compiled.exists():
         progress("First run on this machine: compiling the numerics once, about half a minute")
+    yield
+    with suppress(OSError):  # then the next run says it again, which does no harm
+        all_compiled.touch()
 
 
 def _cache_folder() -> Path:
@@ -357,12 +366,12 @@ def _debugging() -> bool:
 
 
 def _where(error: BaseException) -> str:
-    """Type and place of an error, without its message, which may quote the patient."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
-    return type(error).__name__ + place
+    """Type and place of an error in this package, without its message, which may quote the patient."""
+    package = Path(__file__).parent
+    frames = [(Path(frame.f_code.co_filename), line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    own = [(path, line) for path, line in frames if path.is_relative_to(package)]
+    path, line = own[-1]  # never empty: `main` itself is a frame of this package
+    return f"{type(error).__name__} at {path.relative_to(package).as_posix()}:{line}"
 
 
 def _fail(sentence: str) -> NoReturn:
