@@ -54,7 +54,7 @@ Exit status: 0 done, 1 failed (one sentence on stderr says why), 2 called wrongl
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors, and what --json asks for.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the results as JSON on stdout.")]
 
 

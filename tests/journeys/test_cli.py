@@ -69,8 +69,11 @@ def test_json_goes_to_stdout_and_progress_to_stderr(rooms, run):
     assert "Opening the files" in err
 
 
-def test_quiet_says_nothing(rooms, run):
+def test_quiet_says_nothing_but_what_was_asked_for(rooms, run):
     assert run("read", "scan.dcm", "-o", "reading", "--quiet") == (0, "", "")
+    status, out, err = run("read", "scan.dcm", "-o", "reading", "--quiet", "--json")
+    assert (status, err) == (0, "")
+    assert json.loads(out)["hot_spot_count"] == 1  # what was asked for is no chatter
 
 
 def test_every_choice_of_read_reaches_the_journey(rooms, small_scan, run):
