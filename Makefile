@@ -76,4 +76,4 @@ $(VENV)/dev-installed: $(VENV)/pyvenv.cfg pyproject.toml
 	@touch $@ $(VENV)/demo-installed
 
 clean:
-	rm -rf $(VENV) $(DEMO) site .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(DEMO) site .cache .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
