@@ -1,0 +1,379 @@
+"""The command line: one command, one function call, files out.
+
+Start-up imports neither numpy nor any room (`tests/house/test_imports.py`
+holds it to that), so help and mistakes are answered at once. A command exits
+with 0 when done, 1 when it failed, with one sentence on stderr, and 2 when it
+was called wrongly.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+
+import typer
+
+from bonescan import __version__
+from bonescan.errors import BoneScanError
+
+if TYPE_CHECKING:
+    from bonescan.reading.model import Reading
+
+__all__ = ["app", "main"]
+
+NOT_A_DEVICE = "Research software: not a medical device, never the only basis of a decision."
+
+app = typer.Typer(
+    name="bonescan",
+    help=f"""Read bone scans: which bone is where, where uptake is abnormal and by how much.
+
+{NOT_A_DEVICE}
+
+\b
+Begin with one of these:
+  bonescan demo                        read a real example scan
+  bonescan read scan.dcm -o reading    read your own
+  bonescan read --help                 all it can do, with examples
+
+Exit status: 0 done, 1 failed (one sentence on stderr says why), 2 called wrongly.
+""",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors, and what --json asks for.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the results as JSON on stdout.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"bonescan {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def read(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="INPUT",
+            help="The files of ONE study: DICOM files, a folder, a zip, or PNG, TIFF and NIfTI pictures of the views.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="OUT", help="Folder for the results.", show_default=False)
+    ],
+    view: Annotated[
+        Literal["anterior", "posterior"] | None,
+        typer.Option("--view", help="What the input shows, if the file does not say or is wrong.", show_default=False),
+    ] = None,
+    flip: Annotated[bool, typer.Option("--flip", help="Mirror the picture left to right before reading.")] = False,
+    pixel_mm: Annotated[
+        float | None,
+        typer.Option(
+            "--pixel-mm",
+            metavar="MM",
+            min=0.1,
+            max=50,
+            help="Pixel size in mm of pictures that carry none.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            "--manifest",
+            metavar="FILE",
+            help="Also record versions, settings, input hashes and outputs, for audits. Holds no patient identity.",
+            show_default=False,
+        ),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Read one bone scan and write the whole reading into a folder.
+
+    \b
+    OUT will hold
+      report.html, report.pdf    for people: pictures, findings, burden, quality
+      reading.json               for machines: the same and more
+      overlay_VIEW.png           the scan with outlines and letters
+      regions_VIEW.png           region of each pixel, 1 skull to 17 foot
+      findings_VIEW.png          number of the finding at each pixel
+      bones_VIEW.npz             every single bone
+    with VIEW anterior or posterior. An earlier reading in OUT is replaced as a
+    whole, or kept as it was if anything fails. Other files stay.
+
+    \b
+    Examples:
+      bonescan read scan.dcm -o reading
+      bonescan read study-folder/ -o reading
+      bonescan read anterior.dcm posterior.dcm -o reading
+      bonescan read study.zip -o reading --json --quiet > summary.json
+      bonescan read export.dcm -o reading --view posterior
+      bonescan read anterior.png -o reading --view anterior --pixel-mm 2.4
+      bonescan read scan.dcm -o reading --manifest run.json
+    """
+    progress = _progress(quiet)
+    with _compiled_code(progress):
+        from bonescan import journeys
+        from bonescan.scan import ViewName
+
+        chosen = ViewName(view) if view else None
+        reading = journeys.read(inputs, out, view=chosen, flip=flip, pixel_mm=pixel_mm, progress=progress)
+    if manifest is not None:
+        settings = {"command": "read", "view": view, "flip": flip, "pixel_mm": pixel_mm}
+        journeys.write_file(manifest, _json(journeys.manifest(reading, out, settings)).encode())
+    if as_json:
+        typer.echo(_json(_with_outputs(reading, out)))
+    elif not quiet:
+        typer.echo(_in_words(reading, out))
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT", help="Folder for the readings.")] = Path(
+        "demo-output"
+    ),
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Read a real example scan and say where its report is.
+
+    The scan is NM1, a Tc-99m whole-body bone scan that the DICOM community
+    publishes for trials. It comes with the package pydicom-data:
+    pip install "bonescan[demo]"
+
+    \b
+    Examples:
+      bonescan demo
+      bonescan demo -o somewhere
+    """
+    progress = _progress(quiet)
+    with _compiled_code(progress):
+        from bonescan import journeys
+
+        readings = journeys.demo(out, progress)
+    if as_json:
+        typer.echo(_json({name: _with_outputs(reading, out / name) for name, reading in readings.items()}))
+    elif not quiet:
+        for name, reading in readings.items():
+            typer.echo(_in_words(reading, out / name))
+
+
+@app.command()
+def anatomy(
+    table: Annotated[
+        Literal["bones", "regions", "masses"], typer.Option("--table", help="Which table to print.")
+    ] = "bones",
+    as_json: AsJson = False,
+) -> None:
+    """Print what bonescan knows of the skeleton.
+
+    \b
+    bones    every bone: id, name, side, region, FMA and SNOMED codes
+    regions  the planar regions and their numbers in regions_VIEW.png
+    masses   each bone's share of skeletal mass, by published table
+
+    \b
+    Examples:
+      bonescan anatomy
+      bonescan anatomy --table regions
+      bonescan anatomy --table masses --json
+    """
+    rows = _TABLES[table]()
+    typer.echo(_json(rows) if as_json else _aligned(rows))
+
+
+Row = Mapping[str, object]
+
+
+def _bones() -> list[Row]:
+    from bonescan import anatomy as room
+
+    columns = ("id", "name", "side", "region", "group", "fma", "snomed")
+    return [{column: getattr(bone, column) for column in columns} for bone in room.BONES]
+
+
+def _regions() -> list[Row]:
+    from bonescan import anatomy as room
+
+    return [{"region": number, "name": name} for number, name in sorted(room.REGION_NAMES.items())]
+
+
+def _masses() -> list[Row]:
+    from bonescan import anatomy as room
+
+    tables = [room.mass_table(name) for name in room.MASS_TABLES]
+    return [
+        {"bone": bone.id, **{f"{table.name} {table.version}": table.share_percent.get(bone.id) for table in tables}}
+        for bone in room.BONES
+    ]
+
+
+_TABLES: Mapping[str, Callable[[], list[Row]]] = {"bones": _bones, "regions": _regions, "masses": _masses}
+
+
+def _aligned(rows: Sequence[Row]) -> str:
+    lines = [list(rows[0])] + [[_cell(value) for value in row.values()] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2, default=str)
+
+
+def _with_outputs(reading: Reading, out: Path) -> dict[str, object]:
+    from bonescan import journeys
+
+    present = [name for name in journeys.OUTPUT_NAMES if (out / name).is_file()]
+    return {"out": str(out), "outputs": present, **journeys.summary(reading)}
+
+
+def _in_words(reading: Reading, out: Path) -> str:
+    from bonescan import journeys
+
+    said: dict[str, Any] = journeys.summary(reading)
+    counts = ", ".join(f"{name} {view['counts']:,} counts" for name, view in said["views"].items())
+    found = ", ".join(f"{number} {kind}" for kind, number in said["findings"].items())
+    checks = ", ".join(f"{number} {verdict}" for verdict, number in said["quality"].items() if number)
+    index = said["bone_scan_index_percent"]
+    spread = "" if index["uncertainty"] is None else f" +/- {index['uncertainty']:.2f}"
+    amount = f"not given: {index['absent_reason']}" if index["value"] is None else f"{index['value']:.2f}{spread} %"
+    notable = [remark for remark in said["remarks"] if remark["severity"] != "note"]
+    return "\n".join(
+        [
+            f"Views            {counts}",
+            f"Findings         {found}",
+            f"Bone Scan Index  {amount}",
+            f"Quality checks   {checks}",
+            *(f"{remark['severity'].capitalize():<17}{remark['text']}" for remark in notable),
+            f"Report           {out / 'report.html'}",
+            NOT_A_DEVICE,
+        ]
+    )
+
+
+def _progress(quiet: bool) -> Callable[[str], None]:
+    start = time.monotonic()
+
+    def say(sentence: str) -> None:
+        if not quiet:
+            typer.echo(f"[{time.monotonic() - start:5.1f} s] {sentence}", err=True)
+
+    return say
+
+
+@contextmanager
+def _compiled_code(progress: Callable[[str], None]) -> Iterator[None]:
+    """Choose where compiled code is kept, and say so while none is there yet.
+
+    A folder of one's own works beside a read-only installation. Where not even
+    that can be written, a private temporary folder lasts for this run: compiled
+    code is executed, so it is never taken from a folder others can write to.
+    """
+    if "NUMBA_CACHE_DIR" not in os.environ:
+        folder = _cache_folder()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError:
+            folder = Path(tempfile.mkdtemp(prefix="bonescan-compiled-"))
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        os.environ["NUMBA_CACHE_DIR"] = str(folder)
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    all_compiled = Path(os.environ["NUMBA_CACHE_DIR"]) / f"bonescan-{__version__}-python-{python}-compiled"
+    if not all_compiled.exists():
+        progress("First run on this machine: compiling the numerics once, about half a minute")
+    yield
+    with suppress(OSError):  # then the next run says it again, which does no harm
+        all_compiled.touch()
+
+
+def _cache_folder() -> Path:
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or os.path.expanduser("~")) / "bonescan"
+    if sys.platform == "darwin":
+        return Path(os.path.expanduser("~/Library/Caches/bonescan"))
+    return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "bonescan"
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What was typed after ``bonescan``; the process's own by default.
+
+    Raises
+    ------
+    SystemExit
+        Always: 0 done, 1 failed, 2 called wrongly.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # an old console without the sign shows "?" and goes on
+    try:
+        app(arguments, prog_name="bonescan")
+    except BoneScanError as error:
+        if _debugging():
+            raise
+        _fail(str(error))
+    except Exception as error:  # the one place where nothing may pass: a traceback is no answer to a technologist
+        if _debugging():
+            raise
+        _fail(
+            f"bonescan met an error it should have foreseen ({_where(error)}); please report it, with what "
+            "BONESCAN_DEBUG=1 prints when you run the same command again."
+        )
+    sys.exit(0)
+
+
+def _debugging() -> bool:
+    return os.environ.get("BONESCAN_DEBUG", "") not in ("", "0")
+
+
+def _where(error: BaseException) -> str:
+    """Type and place of an error in this package, without its message, which may quote the patient."""
+    package = Path(__file__).parent
+    frames = [(Path(frame.f_code.co_filename), line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    own = [(path, line) for path, line in frames if path.is_relative_to(package)]
+    path, line = own[-1]  # never empty: `main` itself is a frame of this package
+    return f"{type(error).__name__} at {path.relative_to(package).as_posix()}:{line}"
+
+
+def _fail(sentence: str) -> NoReturn:
+    typer.echo(f"bonescan: {sentence}", err=True)
+    sys.exit(1)

@@ -1,0 +1,368 @@
+"""Whole journeys through the house: files in, a reading out.
+
+`read` is the main one::
+
+    files ─► dicom.open_scan ─► reading.read ─► report.render ─► folder
+
+Rooms open no files but packaged data; here their results meet the disk. A
+folder gets a whole reading or keeps the one it had: files are first written
+aside, then take their places, and what stood there is put back if that fails.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import platform
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from importlib import metadata, resources
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from bonescan import __version__
+from bonescan.errors import OutputFailed, UnreadableInput
+
+if TYPE_CHECKING:
+    from bonescan.measurement import Measurement
+    from bonescan.reading.model import Reading
+    from bonescan.scan import ViewName
+
+__all__ = ["OUTPUT_NAMES", "Progress", "demo", "example_scan", "manifest", "read", "summary", "write_file"]
+
+Progress: TypeAlias = Callable[[str], None]
+"""Called with one short sentence whenever a journey begins a step."""
+
+OUTPUT_NAMES = (
+    "reading.json",
+    "report.html",
+    "report.pdf",
+    *(
+        name.format(view=view)
+        for view in ("anterior", "posterior")
+        for name in ("overlay_{view}.png", "findings_{view}.png", "regions_{view}.png", "bones_{view}.npz")
+    ),
+)
+"""Every file name that belongs to a reading; no other file in a folder is ever touched."""
+
+_RECORDED_PACKAGES = (
+    "numpy",
+    "scipy",
+    "numba",
+    "pydicom",
+    "pylibjpeg",
+    "pylibjpeg-openjpeg",
+    "pyjpegls",
+    "pillow",
+    "jinja2",
+    "typst",
+)
+
+_PLAIN_CAUSES = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "your share of the disk is used up",
+    errno.EACCES: "you may not write there, or a file there is open in another program",
+    errno.EPERM: "you may not write there, or a file there is open in another program",
+    errno.EROFS: "that disk is read-only",
+    errno.EEXIST: "a file stands where a folder is needed",
+    errno.ENOTDIR: "a file stands where a folder is needed",
+    errno.EISDIR: "a folder stands where a file is needed",
+}
+
+
+def _silent(sentence: str) -> None:
+    """Say nothing."""
+
+
+def read(
+    inputs: Sequence[Path],
+    out: Path,
+    *,
+    view: ViewName | None = None,
+    flip: bool = False,
+    pixel_mm: float | None = None,
+    progress: Progress = _silent,
+) -> Reading:
+    """Read one bone scan from files and write its whole reading into a folder.
+
+    Parameters
+    ----------
+    inputs : sequence of Path
+        The files, folders or zips of ONE study.
+    out : Path
+        Folder for the results; made when absent. It may hold an earlier
+        reading, which is replaced as a whole once this one is complete.
+    view : ViewName, optional
+        What the input shows, where the file does not say it or says it wrongly.
+    flip : bool
+        Overrules the orientation found in the file, see `bonescan.dicom.open_scan`.
+    pixel_mm : float, optional
+        Pixel size of pictures that carry none, in mm.
+    progress : callable
+        Called with a sentence as each step begins.
+
+    Returns
+    -------
+    Reading
+
+    Raises
+    ------
+    UnreadableInput, NotABoneScan, InvalidValue
+        When the files are not a bone scan that can be read.
+    LabellingFailed
+        When the skeleton cannot be fitted.
+    OutputFailed
+        When `out` cannot be written; an earlier reading in it is then intact.
+    """
+    progress("Opening the files")
+    from bonescan import dicom, reading, report
+
+    scan = dicom.open_scan(inputs, view=view, flip=flip, pixel_mm=pixel_mm)
+    with _staged(out) as place:  # a folder that cannot be written is refused before the work, not after it
+        result = reading.read(scan, progress=progress)
+        progress("Writing the report")
+        place(report.render(result))
+    return result
+
+
+def demo(out: Path, progress: Progress = _silent) -> dict[str, Reading]:
+    """Read the example scans, each into a folder of its own below `out`.
+
+    Parameters
+    ----------
+    out : Path
+        Folder for the readings; made when absent.
+    progress : callable
+        Called with a sentence as each step begins.
+
+    Returns
+    -------
+    dict of str to Reading
+        By folder name.
+
+    Raises
+    ------
+    UnreadableInput
+        When the package with the example scan is not installed.
+    OutputFailed
+        When `out` cannot be written.
+    """
+    return {name: read([find()], out / name, progress=progress) for name, find in _EXAMPLES.items()}
+
+
+def example_scan() -> Path:
+    """Find NM1, a real whole-body bone scan, in the installed package ``pydicom-data``.
+
+    Returns
+    -------
+    Path
+        The lossless JPEG encoding of NM1.
+
+    Raises
+    ------
+    UnreadableInput
+        When the package is not installed.
+
+    References
+    ----------
+    NEMA, "Compressed samples", object NM1: a Tc-99m bone scan in one view,
+    3,596,452 counts, GE Millennium MG, 1997; by D. Clunie, published with pydicom.
+    """
+    try:
+        path = Path(str(resources.files("data_store"))) / "data" / "JPEG-LL.dcm"
+    except ModuleNotFoundError as error:
+        raise UnreadableInput(
+            'The example scan is not installed: run pip install "bonescan[demo]", then try again.',
+            expected="package pydicom-data",
+        ) from error
+    if not path.is_file():
+        raise UnreadableInput(
+            "The package pydicom-data holds no JPEG-LL.dcm: run pip install --force-reinstall pydicom-data.",
+            expected="JPEG-LL.dcm",
+        )
+    return path
+
+
+_EXAMPLES: Mapping[str, Callable[[], Path]] = {"real": example_scan}
+
+
+def summary(reading: Reading) -> dict[str, object]:
+    """Say the main results of a reading in plain values, without any patient identity.
+
+    Parameters
+    ----------
+    reading : Reading
+
+    Returns
+    -------
+    dict
+        Ready for JSON. ``reading.json`` has the whole; this is what a terminal
+        or a batch needs to decide what to look at.
+    """
+    burden = reading.burden
+    kinds = Counter(str(finding.kind) for finding in reading.findings)
+    verdicts = Counter(str(check.verdict) for check in reading.quality.checks)
+    return {
+        "views": {
+            str(view.name): {"counts": round(view.total_counts), "identity_basis": view.identity_basis}
+            for view in reading.scan.views
+        },
+        "labels_trusted": reading.labels.trusted,
+        "findings": {kind: kinds[kind] for kind in ("bone", "physiologic", "artefact")},
+        "hot_spot_count": burden.hot_spot_count,
+        "bone_scan_index_percent": _plain(burden.bone_scan_index_percent),
+        "mass_table": burden.mass_table,
+        "not_in_view": list(burden.not_in_view),
+        "quality": {verdict: verdicts[verdict] for verdict in ("pass", "warn", "withhold", "unknown")},
+        "remarks": [
+            {"code": remark.code, "severity": str(remark.severity), "text": remark.text} for remark in reading.remarks
+        ],
+    }
+
+
+def _plain(measurement: Measurement) -> dict[str, object]:
+    return {
+        "value": measurement.value,
+        "uncertainty": measurement.uncertainty,
+        "unit": measurement.unit,
+        "absent_reason": measurement.absent_reason,
+    }
+
+
+def manifest(reading: Reading, out: Path, settings: Mapping[str, object]) -> dict[str, object]:
+    """Record how a reading in a folder came about, without any patient identity.
+
+    Parameters
+    ----------
+    reading : Reading
+    out : Path
+        The folder `read` has just written.
+    settings : mapping
+        What the reading was asked for; paths and names do not belong here.
+
+    Returns
+    -------
+    dict
+        Ready for JSON: ``schema``, ``versions``, ``settings``, ``seed``,
+        ``inputs`` (hashes only: names of files and folders often name the
+        person) and ``outputs`` (name, bytes, SHA-256). Reading draws no random
+        numbers, so ``seed`` is null.
+    """
+    versions = {"bonescan": __version__, "python": platform.python_version(), "platform": platform.platform()}
+    for package in _RECORDED_PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    contents = {name: (out / name).read_bytes() for name in OUTPUT_NAMES if (out / name).is_file()}
+    return {
+        "schema": "bonescan-run/1",
+        "versions": {**versions, **reading.versions},
+        "settings": dict(settings),
+        "seed": None,
+        "inputs": [{"sha256": source.sha256} for source in reading.scan.sources],
+        "outputs": [
+            {"name": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+            for name, content in contents.items()
+        ],
+    }
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write one file whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        Replaced if it exists; its folder is made when absent.
+    content : bytes
+
+    Raises
+    ------
+    OutputFailed
+        When it cannot be written; an earlier file is then intact.
+    """
+    with _told_plainly(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=_STAGE_PREFIX, dir=path.parent) as stage:
+            _write(Path(stage) / "new", content)
+            os.replace(Path(stage) / "new", path)
+
+
+_STAGE_PREFIX = ".bonescan-unfinished-"
+
+
+@contextmanager
+def _staged(out: Path) -> Iterator[Callable[[Mapping[str, bytes]], None]]:
+    """Make sure `out` can be written, then give the function that puts a whole reading into it.
+
+    The work folder lies inside `out`: always the same disk, and writable
+    whenever `out` is, even where `out` is a mounted volume.
+    """
+    existed = out.exists()
+    with _told_plainly(out):
+        out.mkdir(parents=True, exist_ok=True)
+        stage = Path(tempfile.mkdtemp(prefix=_STAGE_PREFIX, dir=out))
+
+    def place(files: Mapping[str, bytes]) -> None:
+        with _told_plainly(out):
+            new, earlier = stage / "new", stage / "earlier"
+            new.mkdir()
+            earlier.mkdir()
+            for name, content in files.items():
+                _write(new / name, content)
+            _swap(out, new, earlier)
+
+    try:
+        yield place
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+        if not existed:
+            with suppress(OSError):  # only succeeds when the folder stayed empty
+                out.rmdir()
+
+
+def _swap(out: Path, new: Path, earlier: Path) -> None:
+    """Move the earlier reading out of `out` and the new one in, or leave all as it was.
+
+    What the earlier reading had and the new one lacks goes too: a posterior
+    picture must not stay beside the report of another scan.
+    """
+    arriving = sorted(path.name for path in new.iterdir())
+    leaving = [name for name in sorted({*OUTPUT_NAMES, *arriving}) if os.path.lexists(out / name)]
+    for name in leaving:
+        if (out / name).is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
+    moves = [(out / name, earlier / name) for name in leaving] + [(new / name, out / name) for name in arriving]
+    done: list[tuple[Path, Path]] = []
+    try:
+        for source, target in moves:
+            os.replace(source, target)
+            done.append((source, target))
+    except BaseException:
+        for source, target in reversed(done):
+            os.replace(target, source)
+        raise
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())  # on the disk before it takes its place: a power cut leaves no empty report
+
+
+@contextmanager
+def _told_plainly(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        cause = _PLAIN_CAUSES.get(error.errno or 0, error.strerror or type(error).__name__)
+        raise OutputFailed(
+            f"Could not write to {path}: {cause}; nothing that was there has changed. Choose another place and "
+            "run the same command again.",
+            path=str(path),
+            errno=error.errno,
+        ) from error

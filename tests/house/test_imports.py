@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"PIL", "jinja2", "llvmlite", "numba", "numpy", "pydicom", "scipy", "typst"}
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["read", "--help"], ["read"]])
+def test_help_and_mistakes_are_answered_before_anything_heavy_is_imported(words):
+    program = (
+        "import sys\n"
+        "from bonescan.cli import main\n"
+        f"try:\n    main({words!r})\n"
+        "except SystemExit:\n    print('\\nIMPORTED', *sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    imported = done.stdout.rpartition("IMPORTED")[2].split()
+    assert "bonescan.cli" in imported
+    assert not {name.partition(".")[0] for name in imported} & HEAVY
+    rooms = {name for name in imported if name.startswith("bonescan.")}
+    assert rooms == {"bonescan.cli", "bonescan.errors"}
+
+
+def test_opening_a_room_compiles_nothing():
+    program = (
+        "import numba.core.dispatcher as dispatcher\n"
+        "def compiled(self, signature): raise SystemExit(f'compiled at import: {self.py_func.__qualname__}')\n"
+        "dispatcher.Dispatcher.compile = compiled\n"
+        "import bonescan.anatomy, bonescan.dicom, bonescan.journeys, bonescan.reading, bonescan.report\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
