@@ -378,9 +378,7 @@ class _Problem:
         for v in range(len(self.sides)):
             out = np.zeros(self.shape, dtype=np.float32)
             frame = theta[len(PARAMETERS) + v * _FRAME :][:_FRAME]
-            _picture(
-                maps, curve, frame, self.sides[v], *self.cloud, self.level.psf, 1e-6, out, np.empty_like(out)
-            )
+            _picture(maps, curve, frame, self.sides[v], *self.cloud, self.level.psf, 1e-6, out, np.empty_like(out))
             counts = (out.astype(float) ** 2 - _OFFSET) * 1e6
             lit = counts > 0.02 * counts.max()
             self.scales[v] = 1 / np.percentile(counts[lit], 93)
@@ -388,7 +386,16 @@ class _Problem:
     def pictures(self, thetas: Array) -> NDArray[np.float32]:
         out = np.empty((len(thetas), len(self.sides), *self.shape), dtype=np.float32)
         _pictures(
-            thetas, self.sides, self.scales, self.tree, self.cloud, self.level.psf, self.level.window_half, _FLOOR, self.shape, out
+            thetas,
+            self.sides,
+            self.scales,
+            self.tree,
+            self.cloud,
+            self.level.psf,
+            self.level.window_half,
+            _FLOOR,
+            self.shape,
+            out,
         )
         return out
 
@@ -534,7 +541,12 @@ _ARM_TRIALS = [
     for bend in (-60, -30, -10, 8)
 ]
 _LEG_TRIALS = [
-    {"thigh.length_log": length, "thigh.spread_rad": math.radians(spread), "shank.length_log": 0.0, "shank.bend_rad": 0.0}
+    {
+        "thigh.length_log": length,
+        "thigh.spread_rad": math.radians(spread),
+        "shank.length_log": 0.0,
+        "shank.bend_rad": 0.0,
+    }
     for length in (-0.16, -0.08, 0.0, 0.08)
     for spread in (-4, 0, 4, 8)
 ]
@@ -607,7 +619,9 @@ def fit_body(scan: Scan, progress: Callable[[str], None] = lambda _: None) -> Bo
     for v in range(len(names)):
         lit = (np.abs(picture[v]) > 0.2) | (np.abs(fine.targets[v]) > 0.2)
         correlations.append(float(np.corrcoef(picture[v][lit], fine.targets[v][lit])[0, 1]))
-    frames = tuple(_full_frame(theta[len(PARAMETERS) + v * _FRAME :][:_FRAME], fine.factors[v]) for v in range(len(names)))
+    frames = tuple(
+        _full_frame(theta[len(PARAMETERS) + v * _FRAME :][:_FRAME], fine.factors[v]) for v in range(len(names))
+    )
     return BodyFit(
         pose=theta[: len(PARAMETERS)],
         frames=frames,
