@@ -101,4 +101,4 @@ def paint_regions(pose: Array, view: str, to_pixels: ToPixels, shape: tuple[int,
         moved = move_points(outline.points_mm, np.full(len(outline.points_mm), outline.segment), pose)
         row, column = to_pixels(moved[:, 0], moved[:, 2])
         pen.polygon(list(zip(column.tolist(), row.tolist(), strict=True)), fill=0 if outline.hole else outline.region)
-    return np.asarray(canvas, dtype=np.uint8)
+    return np.array(canvas, dtype=np.uint8)

@@ -284,7 +284,7 @@ def _pictures(thetas, sides, scales, tree, cloud, psf, half, floor, shape, out):
 
 
 def _half_kernel(sigma: float) -> NDArray[np.float32]:
-    k = np.arange(int(math.ceil(3 * sigma)) + 1)
+    k = np.arange(math.ceil(3 * sigma) + 1)
     kernel = np.exp(-0.5 * (k / sigma) ** 2)
     return np.asarray(kernel / (kernel[0] + 2 * kernel[1:].sum()), dtype=np.float32)
 
@@ -541,30 +541,25 @@ _ARM_TRIALS = [
     for bend in (-60, -30, -10, 8)
 ]
 _LEG_TRIALS = [
-    {
-        "thigh.length_log": length,
-        "thigh.spread_rad": math.radians(spread),
-        "shank.length_log": 0.0,
-        "shank.bend_rad": 0.0,
-    }
-    for length in (-0.16, -0.08, 0.0, 0.08)
-    for spread in (-4, 0, 4, 8)
+    {"thigh.length_log": thigh, "shank.length_log": shank, "shank.bend_rad": 0.0}
+    for thigh in (-0.18, -0.09, 0.0, 0.09)
+    for shank in (-0.18, -0.09, 0.0, 0.09)
 ]
 
 
 def _search_limbs(problem: _Problem, theta: Array) -> Array:
-    """Try each limb anew: arms lock onto the side of the chest, knees onto a hot femur or a thigh's skin."""
+    """Try arms and legs anew: arms lock onto the side of the chest, knees onto a hot femur or the thighs' skin."""
     names = {p.name: k for k, p in enumerate(PARAMETERS)}
-    for side in ("_l", "_r"):
-        for limb in (_ARM_TRIALS, _LEG_TRIALS):
-            trials = [theta]
-            for values in limb:
-                trial = theta.copy()
-                for name, value in values.items():
-                    segment, what = name.split(".")
+    for sides, limb in (("_l", "_r"), _LEG_TRIALS), (("_l",), _ARM_TRIALS), (("_r",), _ARM_TRIALS):
+        trials = [theta]
+        for values in limb:
+            trial = theta.copy()
+            for name, value in values.items():
+                segment, what = name.split(".")
+                for side in sides:
                     trial[names[f"{segment}{side}.{what}"]] = value
-                trials.append(trial)
-            theta = trials[int(np.argmin(problem.costs(np.array(trials))))]
+            trials.append(trial)
+        theta = trials[int(np.argmin(problem.costs(np.array(trials))))]
     return theta
 
 

@@ -1,0 +1,202 @@
+"""Label every view: planar regions and single bones, from the fitted skeleton.
+
+The regions are outlines that move with the fitted body; the bones are the
+shadow of its ellipsoids. Gates on the fit say when neither should be believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from bonescan.anatomy.bones import REGION_NAMES, bone
+from bonescan.anatomy.pose import PARAMETERS, pose_skeleton
+from bonescan.anatomy.projection import BoneShadow, project_bones
+from bonescan.anatomy.regions import paint_regions
+from bonescan.anatomy.skeleton import default_skeleton
+from bonescan.reading.fit import BodyFit, fit_body
+from bonescan.reading.model import BoneMap, LabelledView, Labels
+from bonescan.scan import Remark, Scan, Severity, View, ViewName
+
+__all__ = ["label"]
+
+Array = NDArray[np.float64]
+
+# Gates, set from fits of whole-body scans that were seen to be right and from pictures without a body.
+_LEAST_CORRELATION = 0.60
+_MOST_STRAINED = 6
+_STRAIN = 2.5
+_MOST_VIEW_STRETCH = 0.35
+
+_SHADOW_REGIONS = (13, 14, 16, 17)  # forearm, hand, leg, foot: their bones' shadows, grown by soft-tissue blur
+_SHADOW_GROWTH_MM = 5.0
+_KNEE_ABOVE_MM, _KNEE_BELOW_MM = 62.0, 48.0
+_SKIN_OVER_BONE_MM = 25.0
+
+
+def label(scan: Scan, progress: Callable[[str], None] = lambda _: None) -> Labels:
+    """Fit the skeleton to all views of a scan and label them.
+
+    Parameters
+    ----------
+    scan : Scan
+    progress : callable
+        Told in words what is being done.
+
+    Returns
+    -------
+    Labels
+        With ``trusted`` False, and a remark that says why, where a gate failed.
+    """
+    fit = fit_body(scan, progress)
+    progress("labelling regions and bones")
+    views = tuple(_label_view(view, fit, v) for v, view in enumerate(scan.views))
+    remarks = _gates(scan, fit)
+    return Labels(
+        views=views,
+        trusted=not remarks,
+        regions_in_view=_regions_in_view(scan, fit),
+        parameters={p.name: float(value) for p, value in zip(PARAMETERS, fit.pose, strict=True)},
+        remarks=remarks,
+    )
+
+
+def _label_view(view: View, fit: BodyFit, v: int) -> LabelledView:
+    frame, shape = fit.frames[v], view.counts.shape
+    row, column = np.mgrid[: shape[0], : shape[1]].astype(float)
+    x, z = (values.astype(np.float32) for values in frame.body(row, column))
+    posed = pose_skeleton(default_skeleton(), fit.pose)
+    shadows = project_bones(posed, x, z)
+    regions = paint_regions(fit.pose, view.name, frame.pixels, shape)
+    mm = abs(1 / frame.row_per_mm), abs(1 / frame.column_per_mm)
+    body = _body(view)
+    _paint_limbs(regions, shadows, body, mm)
+    front = view.name is ViewName.ANTERIOR
+    nearest = min((s.y_mm for s in shadows), default=0.0) if front else max((s.y_mm for s in shadows), default=0.0)
+    for values in (regions, x, z):
+        values.flags.writeable = False
+    return LabelledView(
+        name=view.name,
+        regions=regions,
+        bones=tuple(
+            BoneMap(
+                bone=s.bone,
+                row=s.row,
+                column=s.column,
+                thickness_mm=s.length_mm,
+                depth_mm=abs(s.y_mm - nearest) + _SKIN_OVER_BONE_MM,
+            )
+            for s in shadows
+        ),
+        body=body,
+        x_mm=x,
+        z_mm=z,
+        correlation=fit.correlations[v],
+    )
+
+
+def _paint_limbs(
+    regions: NDArray[np.uint8], shadows: tuple[BoneShadow, ...], body: NDArray[np.bool_], mm: tuple[float, float]
+) -> None:
+    """Regions 13 to 17 where nothing else was painted: shadows of their bones, grown a little; knees by height."""
+    shape = regions.shape
+    growth = _ellipse(_SHADOW_GROWTH_MM / mm[0], _SHADOW_GROWTH_MM / mm[1])
+    for region in _SHADOW_REGIONS:
+        shadow = np.zeros(shape, dtype=bool)
+        for s in shadows:
+            if bone(s.bone).region == region:
+                shadow[_box(s)] |= s.length_mm > 0
+        if shadow.any():
+            regions[ndimage.binary_dilation(shadow, growth) & body & (regions == 0)] = region
+    for side in ("_l", "_r"):
+        parts = {
+            s.bone: s for s in shadows if s.bone in ("femur" + side, "tibia" + side, "fibula" + side, "patella" + side)
+        }
+        if "femur" + side not in parts or "tibia" + side not in parts:
+            continue
+        femur, tibia = parts["femur" + side], parts["tibia" + side]
+        joint = 0.5 * (femur.row + femur.length_mm.shape[0] + tibia.row)
+        rows = np.arange(shape[0])[:, None]
+        around = (rows > joint - _KNEE_ABOVE_MM / mm[0]) & (rows < joint + _KNEE_BELOW_MM / mm[0])
+        shadow = np.zeros(shape, dtype=bool)
+        for s in parts.values():
+            shadow[_box(s)] |= s.length_mm > 0
+        knee = ndimage.binary_dilation(shadow, growth) & around & body
+        regions[knee & np.isin(regions, (0, 16))] = 15
+
+
+def _box(shadow: BoneShadow) -> tuple[slice, slice]:
+    height, width = shadow.length_mm.shape
+    return slice(shadow.row, shadow.row + height), slice(shadow.column, shadow.column + width)
+
+
+def _ellipse(rows: float, columns: float) -> NDArray[np.bool_]:
+    r, c = max(1, round(rows)), max(1, round(columns))
+    y, x = np.mgrid[-r : r + 1, -c : c + 1]
+    return np.asarray((y / (r + 0.5)) ** 2 + (x / (c + 0.5)) ** 2 <= 1)
+
+
+def _body(view: View) -> NDArray[np.bool_]:
+    """Outline of the body, filled: above a tenth of the median level of what is clearly body."""
+    smooth = ndimage.gaussian_filter(np.sqrt(view.counts), (4, 3))
+    clear = smooth > 0.15 * np.percentile(smooth, 99.5)
+    threshold = 0.22 * np.median(smooth[clear]) if clear.any() else np.inf
+    filled = ndimage.binary_fill_holes(ndimage.binary_closing(smooth > threshold, iterations=2))
+    named, count = ndimage.label(filled)
+    if count > 1:
+        sizes = np.bincount(named.ravel())[1:]
+        filled = np.isin(named, 1 + np.flatnonzero(sizes > 0.02 * sizes.sum()))
+    filled.flags.writeable = False
+    return np.asarray(filled)
+
+
+def _gates(scan: Scan, fit: BodyFit) -> tuple[Remark, ...]:
+    """Reasons not to believe the labels; none when the fit is good."""
+    remarks = []
+
+    def distrust(code: str, text: str) -> None:
+        remarks.append(Remark(code=f"labels.{code}", text=text, severity=Severity.WITHHELD))
+
+    for view, correlation in zip(scan.views, fit.correlations, strict=True):
+        if not correlation >= _LEAST_CORRELATION:
+            distrust(
+                f"correlation.{view.name}",
+                f"The fitted skeleton agrees poorly with the {view.name} view (correlation {correlation:.2f}, "
+                f"expected at least {_LEAST_CORRELATION:.2f}): bone and region labels, and figures that rest on them, "
+                "are not to be trusted.",
+            )
+    strained = [p.name for p, value in zip(PARAMETERS, fit.pose, strict=True) if abs(value) > _STRAIN * p.spread]
+    if len(strained) > _MOST_STRAINED:
+        distrust(
+            "strain",
+            f"The fitted skeleton is strained beyond {_STRAIN} standard deviations in {len(strained)} of its "
+            f"{len(PARAMETERS)} freedoms: labels are not to be trusted.",
+        )
+    if len(fit.frames) > 1:
+        one, two = fit.frames
+        stretch = abs(np.log(one.row_per_mm / two.row_per_mm))
+        if stretch > _MOST_VIEW_STRETCH:
+            distrust(
+                "views", f"The two views differ in height by {100 * np.expm1(stretch):.0f} %: they may not be one body."
+            )
+    return tuple(remarks)
+
+
+def _regions_in_view(scan: Scan, fit: BodyFit) -> frozenset[int]:
+    """Regions of which at least half the bone volume projects into some view's exposed rows."""
+    posed = pose_skeleton(default_skeleton(), fit.pose)
+    skeleton = posed.skeleton
+    volume = skeleton.volumes_mm3()
+    region = np.array([bone(name).region for name in skeleton.bones])[skeleton.bone_index]
+    seen = np.zeros(len(volume), dtype=bool)
+    for view, frame in zip(scan.views, fit.frames, strict=True):
+        row, column = frame.pixels(posed.centres_mm[:, 0], posed.centres_mm[:, 2])
+        exposed = np.flatnonzero(view.counts.any(axis=1))
+        low, high = (exposed[0], exposed[-1]) if len(exposed) else (0, -1)
+        seen |= (row >= low) & (row <= high) & (column >= 0) & (column <= view.counts.shape[1] - 1)
+    total = np.bincount(region, volume, minlength=18)
+    inside = np.bincount(region, volume * seen, minlength=18)
+    return frozenset(k for k in REGION_NAMES if inside[k] >= 0.5 * total[k] > 0)
