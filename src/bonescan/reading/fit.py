@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from bonescan.anatomy.pose import PARAMETERS, curve_basis, segment_maps, tree_arrays
+from bonescan.anatomy.pose import PARAMETERS, curve_basis, move_points, segment_maps, tree_arrays
 from bonescan.anatomy.skeleton import Skeleton, default_skeleton
 from bonescan.scan import Scan, View, ViewName
 
@@ -46,6 +46,7 @@ _ATTENUATION_PER_MM = 0.012  # broad beam, Tc-99m in soft tissue
 _FRAME = 6  # row shift, column shift, row scale, column scale, tilt, shear
 _STATURE_MM = 1715.0
 _STARTS = 3  # heights tried in full
+_OUTSIDE_COST = 80.0  # of a whole skeleton outside the picture: whole-body scans mostly show the whole body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,19 @@ class Frame:
     column_per_mm: float
     tilt: float
     shear: float
+
+    @classmethod
+    def of(cls, numbers: Array) -> Frame:
+        """The frame with these six numbers, in the order of the fields."""
+        row_0, column_0, row_per_mm, column_per_mm, tilt, shear = (float(value) for value in numbers)
+        return cls(
+            row_0=row_0,
+            column_0=column_0,
+            row_per_mm=row_per_mm,
+            column_per_mm=column_per_mm,
+            tilt=tilt,
+            shear=shear,
+        )
 
     def pixels(self, x_mm: Array, z_mm: Array) -> tuple[Array, Array]:
         """Row and column of body points, arrays of any one shape."""
@@ -399,6 +413,17 @@ class _Problem:
         )
         return out
 
+    def outside(self, theta: Array) -> float:
+        """Fraction of the skeleton that falls outside the pictures, mean of the views."""
+        points, segment, weight, _ = self.cloud
+        moved = move_points(points, segment, theta[: len(PARAMETERS)])
+        shares = []
+        for frame in theta[len(PARAMETERS) :].reshape(-1, _FRAME):
+            row, column = Frame.of(frame).pixels(moved[:, 0], moved[:, 2])
+            out = (row < 0) | (row > self.shape[0] - 1) | (column < 0) | (column > self.shape[1] - 1)
+            shares.append(weight[out].sum() / weight.sum())
+        return float(np.mean(shares))
+
     def costs(self, thetas: Array) -> Array:
         """Mean soft-L1 residual of each parameter vector."""
         residual = self.pictures(thetas) - self.level.targets
@@ -563,17 +588,13 @@ def _search_limbs(problem: _Problem, theta: Array) -> Array:
     return theta
 
 
-def _rescale(theta: Array, old: _Level, new: _Level) -> Array:
-    """The same body on another working grid; pixel centres sit at half-integers of the view."""
-    n = len(PARAMETERS)
+def _rescale(theta: Array, old: Array, new: Array) -> Array:
+    """The same body on another grid, given both grids' pixels per view pixel, (view, 2) ndarrays."""
     out = theta.copy()
-    for v in range(len(old.factors)):
-        frame = out[n + v * _FRAME :][:_FRAME]
-        ratio = new.factors[v] / old.factors[v]
-        frame[0] = (frame[0] + 0.5) * ratio[0] - 0.5
-        frame[1] = (frame[1] + 0.5) * ratio[1] - 0.5
-        frame[2] *= ratio[0]
-        frame[3] *= ratio[1]
+    frames = out[len(PARAMETERS) :].reshape(-1, _FRAME)
+    ratio = new / old
+    frames[:, :2] = (frames[:, :2] + 0.5) * ratio - 0.5
+    frames[:, 2:4] *= ratio
     return out
 
 
@@ -600,11 +621,11 @@ def fit_body(scan: Scan, progress: Callable[[str], None] = lambda _: None) -> Bo
         theta, cost = _refine(problem, start, 8, start)
         theta = _search_limbs(problem, theta)
         theta, cost = _refine(problem, theta, 6, start)
-        found.append((cost, theta, start))
+        found.append((cost + _OUTSIDE_COST * problem.outside(theta), theta, start))
     _, theta, start = min(found, key=lambda item: item[0])
     progress("fitting the skeleton: refining")
     for old, new, grain, rounds in ((rough, coarse, 3000, 12), (coarse, fine, 1200, 12)):
-        theta, start = _rescale(theta, old, new), _rescale(start, old, new)
+        theta, start = (_rescale(values, old.factors, new.factors) for values in (theta, start))
         problem = _Problem(new, names, _cloud(skeleton, grain))
         problem.calibrate(theta)
         theta, _ = _refine(problem, theta, rounds, start)
@@ -614,23 +635,11 @@ def fit_body(scan: Scan, progress: Callable[[str], None] = lambda _: None) -> Bo
     for v in range(len(names)):
         lit = (np.abs(picture[v]) > 0.2) | (np.abs(fine.targets[v]) > 0.2)
         correlations.append(float(np.corrcoef(picture[v][lit], fine.targets[v][lit])[0, 1]))
-    frames = tuple(
-        _full_frame(theta[len(PARAMETERS) + v * _FRAME :][:_FRAME], fine.factors[v]) for v in range(len(names))
-    )
+    full = _rescale(theta, fine.factors, np.ones_like(fine.factors))
+    frames = tuple(Frame.of(frame) for frame in full[len(PARAMETERS) :].reshape(-1, _FRAME))
     return BodyFit(
         pose=theta[: len(PARAMETERS)],
         frames=frames,
         correlations=tuple(correlations),
         cost=float(fine_problem.costs(theta[None])[0]),
-    )
-
-
-def _full_frame(frame: Array, factor: Array) -> Frame:
-    return Frame(
-        row_0=(frame[0] + 0.5) / factor[0] - 0.5,
-        column_0=(frame[1] + 0.5) / factor[1] - 0.5,
-        row_per_mm=frame[2] / factor[0],
-        column_per_mm=frame[3] / factor[1],
-        tilt=frame[4],
-        shear=frame[5],
     )
