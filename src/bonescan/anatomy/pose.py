@@ -131,7 +131,9 @@ def _parameters() -> tuple[Parameter, ...]:
         )
 
     trunk = [freedom(*item) for item in _TRUNK_FREEDOMS]
-    limbs = [freedom(name + side, *rest) for side in ("_l", "_r") for name, *rest in _LIMB_FREEDOMS]
+    limbs = [
+        freedom(name + side, what, slot, spread) for side in ("_l", "_r") for name, what, slot, spread in _LIMB_FREEDOMS
+    ]
     curve = [
         Parameter(name=f"spine.curve_{k + 1}_mm", segment=-1, slot=k, sign=1.0, spread=_CURVE_SPREAD_MM)
         for k in range(len(_CURVE_CENTRES_MM))
@@ -186,7 +188,7 @@ def tree_arrays() -> tuple[NDArray[np.int64], Array, Array, NDArray[np.int64], A
     return parents, pivots, curve_basis(pivots[:, 2]), slots, signs
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def segment_maps(pose, parents, pivots, pivot_curve, slots, signs):  # type: ignore[no-untyped-def]
     """Affine maps of all segments for one pose.
 

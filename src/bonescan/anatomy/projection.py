@@ -126,7 +126,7 @@ def project_bones(
     """
     skeleton = posed.skeleton
     order = np.argsort(skeleton.bone_index, kind="stable")
-    first = np.searchsorted(skeleton.bone_index[order], np.arange(len(skeleton.bones) + 1))
+    first = np.searchsorted(skeleton.bone_index[order], np.arange(len(skeleton.bones) + 1)).astype(np.int64)
     axes, centres = posed.axes_mm[order], posed.centres_mm[order]
     q = np.linalg.inv(axes @ axes.transpose(0, 2, 1))
     forms = np.column_stack([q[:, 1, 1], q[:, 0, 1], q[:, 1, 2], q[:, 0, 0], q[:, 0, 2], q[:, 2, 2]])
@@ -155,7 +155,9 @@ def project_bones(
     return tuple(shadows)
 
 
-def _boxes(first: Array, centres: Array, reach: Array, x_mm: Array, z_mm: Array) -> NDArray[np.int64]:
+def _boxes(
+    first: NDArray[np.int64], centres: Array, reach: Array, x_mm: NDArray[np.float32], z_mm: NDArray[np.float32]
+) -> NDArray[np.int64]:
     """Pixel boxes that surely hold each bone, (bone, top-left-bottom-right).
 
     Rows and columns are looked up in the extremes of the coordinate maps, so

@@ -65,13 +65,13 @@ def label(scan: Scan, progress: Callable[[str], None] = lambda _: None) -> Label
 
 
 def _label_view(view: View, fit: BodyFit, v: int) -> LabelledView:
-    frame, shape = fit.frames[v], view.counts.shape
+    placement, shape = fit.placements[v], view.counts.shape
     row, column = np.mgrid[: shape[0], : shape[1]].astype(float)
-    x, z = (values.astype(np.float32) for values in frame.body(row, column))
+    x, z = (values.astype(np.float32) for values in placement.body(row, column))
     posed = pose_skeleton(default_skeleton(), fit.pose)
     shadows = project_bones(posed, x, z)
-    regions = paint_regions(fit.pose, view.name, frame.pixels, shape)
-    mm = abs(1 / frame.row_per_mm), abs(1 / frame.column_per_mm)
+    regions = paint_regions(fit.pose, view.name, placement.pixels, shape)
+    mm = abs(1 / placement.frame.row_per_mm), abs(1 / placement.frame.column_per_mm)
     body = _body(view)
     _paint_limbs(regions, shadows, body, mm)
     front = view.name is ViewName.ANTERIOR
@@ -175,8 +175,8 @@ def _gates(scan: Scan, fit: BodyFit) -> tuple[Remark, ...]:
             f"The fitted skeleton is strained beyond {_STRAIN} standard deviations in {len(strained)} of its "
             f"{len(PARAMETERS)} freedoms: labels are not to be trusted.",
         )
-    if len(fit.frames) > 1:
-        one, two = fit.frames
+    if len(fit.placements) > 1:
+        one, two = (placement.frame for placement in fit.placements)
         stretch = abs(np.log(one.row_per_mm / two.row_per_mm))
         if stretch > _MOST_VIEW_STRETCH:
             distrust(
@@ -192,8 +192,8 @@ def _regions_in_view(scan: Scan, fit: BodyFit) -> frozenset[int]:
     volume = skeleton.volumes_mm3()
     region = np.array([bone(name).region for name in skeleton.bones])[skeleton.bone_index]
     seen = np.zeros(len(volume), dtype=bool)
-    for view, frame in zip(scan.views, fit.frames, strict=True):
-        row, column = frame.pixels(posed.centres_mm[:, 0], posed.centres_mm[:, 2])
+    for view, placement in zip(scan.views, fit.placements, strict=True):
+        row, column = placement.pixels(posed.centres_mm[:, 0], posed.centres_mm[:, 2])
         exposed = np.flatnonzero(view.counts.any(axis=1))
         low, high = (exposed[0], exposed[-1]) if len(exposed) else (0, -1)
         seen |= (row >= low) & (row <= high) & (column >= 0) & (column <= view.counts.shape[1] - 1)
