@@ -106,7 +106,7 @@ def counts_per_value(view: View, labelled: LabelledView) -> float | None:
         return None
     blocks = (slice(rows * block), slice(columns * block))
     sums = view.counts[blocks].astype(np.float64).reshape(rows, block, columns, block).sum((1, 3))
-    inside = labelled.body[blocks].reshape(rows, block, columns, block).all((1, 3))
+    inside = np.asarray(labelled.body[blocks].reshape(rows, block, columns, block).all((1, 3)))
     a, b, c, d = sums[:-1, :-1], sums[:-1, 1:], sums[1:, :-1], sums[1:, 1:]
     use = inside[:-1, :-1] & inside[:-1, 1:] & inside[1:, :-1] & inside[1:, 1:]
     mean, rest = ((a + b + c + d) / 4)[use], ((a - b - c + d) / 2)[use]
@@ -383,7 +383,7 @@ def lateral_jump(view: View, labelled: LabelledView) -> Jump | None:
     clear = (gain > 0.08) & (steps >= 6) & (scores.max(0) > 0.8) & (widths > 80)
     clear[: 2 * deep] = clear[-2 * deep :] = False
     feet = _shown(_maps(labelled, ("tarsal", "metatarsal", "phalanx_foot")), labelled)
-    clear[feet.any(1)[:-1]] = False
+    clear[np.asarray(feet.any(1))[:-1]] = False
     if not clear.any():
         return None
     row = int(np.argmax(np.where(clear, gain, 0.0)))

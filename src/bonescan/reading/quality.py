@@ -418,7 +418,7 @@ def _between_views(pairs: Sequence[Pair]) -> Iterator[QualityCheck]:
         question="Did the patient keep still between the views?",
         verdict=Verdict.WARN if moved else Verdict.PASS,
         measured=_found(distance, "mm", method, DESIGN, 3.0),
-        text=f"Moved between the views: {', '.join(moved)}, by up to {distance:.0f} mm; one lesion may be counted twice "
+        text=f"Moved between the views: {', '.join(moved)}, by up to {distance:.0f} mm; one lesion may count twice "
         "there."
         if moved
         else f"Head, arms and legs lie at the same place in both views within {max(distance, 6):.0f} mm.",
