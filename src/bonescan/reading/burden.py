@@ -1,0 +1,412 @@
+"""How much of the skeleton the hot spots involve: Bone Scan Index, positive area, lesion area.
+
+The Bone Scan Index is the percentage of skeletal mass that hot spots involve ::
+
+    BSI = sum over bones b of  w_b f_b          (percent)
+
+with w_b the bone's share of skeletal mass from a named table and f_b its involved
+fraction, 0 to 1. The definition is Imbriaco's; the estimator of f_b from planar views is ours.
+
+Involved fraction
+-----------------
+The fitted skeleton gives t_b(x, z), the length of bone b along the ray through (x, z) of the
+body's frontal plane, and d_bk, its mean distance behind the skin that faces view k. Of the counts that
+the normal skeleton sends to view k through (x, z), bone b's part is ::
+
+    v_bk = t_b exp(-mu d_bk) / sum over bones c of t_c exp(-mu d_ck)
+
+A pixel is hot in view k where the mask M_k = 1, and the bone's involved fraction is ::
+
+    f_b = integral of t_b max_k(v_bk M_k)  /  integral of t_b
+
+so that (1) a bone no other bone overlies is involved by the fraction of its volume that projects under the
+masks, never more; (2) a place hot in both views counts once; (3) where bones overlap, one hot pixel stands for
+one bone's length, shared as they share the counts, and each bone is judged by the view that shows it best.
+
+Assumptions: a lesion takes up the bone's whole length along the ray; density is even within a bone; mu = 0.12 per cm,
+the broad-beam value of Tc-99m in soft tissue. Where disease is so widespread that overlapping bones are all hot, (3)
+understates it. Of a bone cut by the picture's edge the hidden part counts as not involved.
+
+Uncertainty
+-----------
+One standard deviation, findings independent ::
+
+    u^2 = sum_i [ (ds_i/dr  delta_i)^2 + ((s_iA - s_iP) / 2)^2 ]
+    delta_i^2 = (1/4 pixel)^2 + (EDGE_MM / S_i)^2
+
+s_i is the mass finding i involves; ds_i/dr its change when the outline moves by one pixel, measured by growing
+and shrinking the mask; S_i the finding's significance: the outline of a blurred spot lies where noise of
+relative size 1/S_i against an edge of the camera's width lets it lie. The second term is the two views'
+disagreement about a finding both show. Not included: bones misplaced by the fit, and findings misjudged.
+
+References
+----------
+Imbriaco M et al. A new parameter for measuring metastatic bone involvement by prostate cancer: the Bone Scan
+Index. Clin Cancer Res 1998;4:1765.
+Erdi YE et al. Quantitative bone metastases analysis based on image segmentation. J Nucl Med 1997;38:1401.
+Positive area: the percentage of positive area on bone scan, PMC2377050.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonescan.anatomy import REGION_NAMES, MassTable, bone, mass_table
+from bonescan.errors import GeometryMismatch
+from bonescan.measurement import Measurement
+from bonescan.reading.model import BoneMap, Burden, Finding, LabelledView, Labels, Polarity, Quality, Verdict
+from bonescan.scan import Scan, ViewName
+
+__all__ = ["involved_mass_percent", "measure"]
+
+Mask = NDArray[np.bool_]
+Array = NDArray[np.float64]
+
+MU_PER_MM = 0.012
+EDGE_MM = 6.0
+"""How far noise as large as the spot itself would move its outline; see docs/rooms/quality-and-burden.md."""
+OUTLINE_PIXELS = 0.25
+SMALL_BONE_CM3 = 5.0
+
+_DEFINITION = "Imbriaco et al., Clin Cancer Res 1998;4:1765"
+
+
+def involved_mass_percent(masks: Mapping[ViewName, Mask], labels: Labels, table: MassTable) -> dict[str, float]:
+    """Skeletal mass under hot masks, bone by bone.
+
+    Parameters
+    ----------
+    masks : mapping of ViewName to (row, column) ndarray of bool
+        Hot pixels of each view, the size of the view. A view may be absent.
+    labels : Labels
+    table : MassTable
+
+    Returns
+    -------
+    dict of str to float
+        Bone id to percent of skeletal mass, bones that are touched and have a share only.
+
+    Raises
+    ------
+    GeometryMismatch
+        For a mask of a view that is not labelled, or of another size.
+
+    Notes
+    -----
+    See the module's equations.
+    """
+    hot: dict[str, list[_Shadow]] = {}
+    views = {view.name: view for view in labels.views}
+    for name, mask in masks.items():
+        view = views.get(name)
+        if view is None or mask.shape != view.regions.shape:
+            expected = None if view is None else view.regions.shape
+            raise GeometryMismatch(
+                f"A hot mask of {mask.shape} pixels does not belong to the labelled {name} view of {expected}; "
+                "use masks and labels of one scan.",
+                view=name,
+                expected=expected,
+                got=mask.shape,
+            )
+        for shadow in _shadows(view, mask):
+            hot.setdefault(shadow.map.bone, []).append(shadow)
+    involved = {}
+    for bone_id, shadows in hot.items():
+        if bone_id in table.share_percent:
+            fraction = _involved_fraction(bone_id, shadows, labels)
+            if fraction > 0:
+                involved[bone_id] = table.share_percent[bone_id] * fraction
+    return involved
+
+
+def measure(
+    scan: Scan, labels: Labels, findings: Sequence[Finding], quality: Quality, table: MassTable | None = None
+) -> Burden:
+    """Sum up what the hot spots involve, in total and per region.
+
+    Parameters
+    ----------
+    scan : Scan
+    labels : Labels
+    findings : sequence of Finding
+        Those with ``in_burden`` count.
+    quality : Quality
+        A check that withholds makes the index absent, with that check's words as the reason.
+    table : MassTable, optional
+        Mass shares; the Bone Scan Index's own by default.
+
+    Returns
+    -------
+    Burden
+        Counts and areas of findings are given even where the index is withheld; ``by_region`` is empty then.
+    """
+    table = mass_table() if table is None else table
+    counted = [finding for finding in findings if finding.in_burden and finding.polarity is Polarity.HOT]
+    total = {view.name: np.zeros(view.regions.shape, np.bool_) for view in labels.views}
+    for finding in counted:
+        for name, seen in finding.views.items():
+            total[name] |= seen.mask
+    reason = _why_withheld(labels, quality)
+    return Burden(
+        bone_scan_index_percent=_bone_scan_index(counted, total, labels, table, reason),
+        mass_table=f"{table.name} version {table.version}",
+        hot_spot_count=len(counted),
+        positive_area_percent=_positive_area(counted, total, scan, labels, reason),
+        lesion_area_mm2=_lesion_area(counted, scan, labels, quality),
+        by_region={} if reason else _by_region(counted, total, labels, table),
+        not_in_view=_not_in_view(labels, table),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Shadow:
+    """One bone in one view, and how far its pixels stand for that bone being hot.
+
+    Parameters
+    ----------
+    hot : (row, column) ndarray
+        v_bk M_k on the bone map's crop, 0 to 1.
+    """
+
+    map: BoneMap
+    view: LabelledView
+    hot: Array
+
+
+def _shadows(view: LabelledView, mask: Mask) -> Iterator[_Shadow]:
+    """The bones under a mask, each with its part of the counts there."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        return
+    top, bottom, left, right = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+    light = np.zeros((bottom - top, right - left))
+    under = []
+    for one in view.bones:
+        height, width = one.thickness_mm.shape
+        r0, r1 = max(one.row, top), min(one.row + height, bottom)
+        c0, c1 = max(one.column, left), min(one.column + width, right)
+        if r0 >= r1 or c0 >= c1:
+            continue
+        crop = slice(r0 - one.row, r1 - one.row), slice(c0 - one.column, c1 - one.column)
+        box = slice(r0 - top, r1 - top), slice(c0 - left, c1 - left)
+        shine = one.thickness_mm[crop] * math.exp(-MU_PER_MM * one.depth_mm)
+        light[box] += shine
+        under.append((one, crop, box, shine))
+    inside = mask[top:bottom, left:right]
+    for one, crop, box, shine in under:
+        lit = inside[box] & (shine > 0)
+        if lit.any():
+            hot = np.zeros(one.thickness_mm.shape)
+            hot[crop][lit] = shine[lit] / light[box][lit]
+            yield _Shadow(map=one, view=view, hot=hot)
+
+
+def _involved_fraction(bone_id: str, shadows: Sequence[_Shadow], labels: Labels) -> float:
+    """f_b: on the grid of the view that shows most of the bone, the views joined by nearest pixel."""
+    maps = [(view, one) for view in labels.views for one in view.bones if one.bone == bone_id]
+    view, one = max(maps, key=lambda pair: _volume_cm3(*pair))
+    hot = np.zeros(one.thickness_mm.shape)
+    for shadow in shadows:
+        hot = np.maximum(hot, shadow.hot if shadow.map is one else _resample(shadow, view, one))
+    length = one.thickness_mm.astype(np.float64)
+    whole = float(length.sum()) / _part_in_view(view, one)
+    return min(float((length * hot).sum()) / whole, 1.0)
+
+
+def _resample(shadow: _Shadow, view: LabelledView, one: BoneMap) -> Array:
+    """A shadow's hot values at the pixels where another view shows the same places of the bone."""
+    from scipy.spatial import cKDTree
+
+    there = shadow.map.thickness_mm > 0
+    here = one.thickness_mm > 0
+    tree = cKDTree(_places(shadow.view, shadow.map, there))
+    _, nearest = tree.query(_places(view, one, here))
+    hot = np.zeros(one.thickness_mm.shape)
+    hot[here] = shadow.hot[there][nearest]
+    return hot
+
+
+def _places(view: LabelledView, one: BoneMap, where: Mask) -> Array:
+    rows, columns = np.nonzero(where)
+    rows, columns = rows + one.row, columns + one.column
+    return np.column_stack([view.x_mm[rows, columns], view.z_mm[rows, columns]]).astype(np.float64)
+
+
+def _volume_cm3(view: LabelledView, one: BoneMap) -> float:
+    return float(one.thickness_mm.sum(dtype=np.float64)) * _pixel_mm2(view) / 1000
+
+
+def _pixel_mm2(view: LabelledView) -> float:
+    """Area of a pixel in the body's frame, at the view's middle."""
+    row, column = view.x_mm.shape[0] // 2, view.x_mm.shape[1] // 2
+    across = abs(float(view.x_mm[row, column] - view.x_mm[row, column - 1]))
+    along = abs(float(view.z_mm[row, column] - view.z_mm[row - 1, column]))
+    return across * along
+
+
+def _part_in_view(view: LabelledView, one: BoneMap) -> float:
+    """Fraction of a bone that the picture's edge leaves in view: 1, or by volume against the uncut bones."""
+    if not _is_cut(view, one):
+        return 1.0
+    sizes = [
+        _volume_cm3(view, other) / bone(other.bone).volume_cm3
+        for other in view.bones
+        if bone(other.bone).volume_cm3 > SMALL_BONE_CM3 and not _is_cut(view, other)
+    ]
+    size = float(np.median(sizes)) if sizes else 1.0
+    return min(_volume_cm3(view, one) / (size * bone(one.bone).volume_cm3), 1.0)
+
+
+def _is_cut(view: LabelledView, one: BoneMap) -> bool:
+    length = one.thickness_mm
+    edges = (
+        (one.row == 0, length[0]),
+        (one.column == 0, length[:, 0]),
+        (one.row + length.shape[0] == view.regions.shape[0], length[-1]),
+        (one.column + length.shape[1] == view.regions.shape[1], length[:, -1]),
+    )
+    return any(at_edge and bool((border > 0).any()) for at_edge, border in edges)
+
+
+def _why_withheld(labels: Labels, quality: Quality) -> str:
+    reasons = [check.text for check in quality.checks if check.verdict is Verdict.WITHHOLD]
+    if not labels.trusted:
+        reasons.append("The skeleton could not be fitted well enough to name bones.")
+    elif not any(view.bones for view in labels.views):
+        reasons.append("No bone lies in the field of view.")
+    return " ".join(reasons)
+
+
+def _bone_scan_index(
+    counted: Sequence[Finding], total: Mapping[ViewName, Mask], labels: Labels, table: MassTable, reason: str
+) -> Measurement:
+    method = f"sum of mass share times involved fraction of each bone, mass shares {table.name}"
+    if reason:
+        return Measurement(value=None, unit="%", method=method, source=_DEFINITION, absent_reason=reason)
+    value = sum(involved_mass_percent(total, labels, table).values())
+    variance = 0.0
+    for finding in counted:
+        masks = {name: seen.mask for name, seen in finding.views.items()}
+        slope = (_share(_moved(masks, 1), labels, table) - _share(_moved(masks, -1), labels, table)) / 2
+        variance += (slope * _outline_pixels(finding, labels)) ** 2
+        if len(masks) == 2:
+            front, back = (_share({name: mask}, labels, table) for name, mask in masks.items())
+            variance += ((front - back) / 2) ** 2
+    return Measurement(value=float(value), unit="%", uncertainty=math.sqrt(variance), method=method, source=_DEFINITION)
+
+
+def _share(masks: Mapping[ViewName, Mask], labels: Labels, table: MassTable) -> float:
+    return float(sum(involved_mass_percent(masks, labels, table).values()))
+
+
+def _moved(masks: Mapping[ViewName, Mask], pixels: int) -> dict[ViewName, Mask]:
+    """Masks with their outline one pixel out (+1) or in (-1), along rows and columns."""
+    moved = {}
+    for name, mask in masks.items():
+        shown = mask if pixels > 0 else ~mask
+        grown = shown.copy()
+        grown[1:] |= shown[:-1]
+        grown[:-1] |= shown[1:]
+        grown[:, 1:] |= shown[:, :-1]
+        grown[:, :-1] |= shown[:, 1:]
+        moved[name] = grown if pixels > 0 else ~grown
+    return moved
+
+
+def _outline_pixels(finding: Finding, labels: Labels) -> float:
+    """delta_i: standard deviation of the outline's place, in pixels of the body's frame."""
+    pixel_mm = math.sqrt(min(_pixel_mm2(view) for view in labels.views if view.name in finding.views))
+    noise = EDGE_MM / pixel_mm / max(abs(finding.significance), 1.0)
+    return math.hypot(OUTLINE_PIXELS, noise)
+
+
+def _positive_area(
+    counted: Sequence[Finding], total: Mapping[ViewName, Mask], scan: Scan, labels: Labels, reason: str
+) -> Measurement:
+    method = "hot over all pixels that show bone, both views"
+    if reason:
+        return Measurement(value=None, unit="%", method=method, source="PMC2377050", absent_reason=reason)
+    areas = {view.name: view.row_spacing_mm * view.column_spacing_mm for view in scan.views}
+    bones = {view.name: _bone_pixels(view) for view in labels.views}
+    skeleton = sum(areas[name] * float(shown.sum()) for name, shown in bones.items())
+    hot = sum(areas[name] * float((shown & total[name]).sum()) for name, shown in bones.items())
+    variance = 0.0
+    for finding in counted:
+        masks = {name: seen.mask for name, seen in finding.views.items()}
+        ring = [
+            sum(areas[name] * float((mask & bones[name]).sum()) for name, mask in _moved(masks, way).items())
+            for way in (1, -1)
+        ]
+        variance += ((ring[0] - ring[1]) / 2 * _outline_pixels(finding, labels)) ** 2
+    return Measurement(
+        value=100 * hot / skeleton,
+        unit="%",
+        uncertainty=100 * math.sqrt(variance) / skeleton,
+        method=method,
+        source="PMC2377050",
+    )
+
+
+def _bone_pixels(view: LabelledView) -> Mask:
+    shown = np.zeros(view.regions.shape, np.bool_)
+    for one in view.bones:
+        height, width = one.thickness_mm.shape
+        shown[one.row : one.row + height, one.column : one.column + width] |= one.thickness_mm > 0
+    return shown
+
+
+def _lesion_area(counted: Sequence[Finding], scan: Scan, labels: Labels, quality: Quality) -> Measurement:
+    method = "sum of the hot spots' areas, both views, by the file's pixel size"
+    if not all(view.spacing_known for view in scan.views):
+        return Measurement(
+            value=None, unit="mm2", method=method, absent_reason="The file does not give the size of its pixels."
+        )
+    for check in quality.checks:
+        if check.code.startswith("quality.pixel_size") and check.verdict in (Verdict.WARN, Verdict.WITHHOLD):
+            return Measurement(value=None, unit="mm2", method=method, absent_reason=check.text)
+    sides = {view.name: (view.row_spacing_mm, view.column_spacing_mm) for view in scan.views}
+    variance = 0.0
+    for finding in counted:
+        masks = {name: seen.mask for name, seen in finding.views.items()}
+        grown, shrunk = _moved(masks, 1), _moved(masks, -1)
+        ring = sum(math.prod(sides[name]) * float(grown[name].sum() - shrunk[name].sum()) / 2 for name in masks)
+        variance += (ring * _outline_pixels(finding, labels)) ** 2
+    return Measurement(
+        value=float(sum(seen.area_mm2 for finding in counted for seen in finding.views.values())),
+        unit="mm2",
+        uncertainty=math.sqrt(variance),
+        method=method,
+    )
+
+
+def _by_region(
+    counted: Sequence[Finding], total: Mapping[ViewName, Mask], labels: Labels, table: MassTable
+) -> dict[int, tuple[float, int]]:
+    """Index and number of hot spots by the region of the bone they involve."""
+    shares: dict[int, float] = {}
+    for bone_id, percent in involved_mass_percent(total, labels, table).items():
+        region = bone(bone_id).region
+        shares[region] = shares.get(region, 0.0) + percent
+    counts: dict[int, int] = {}
+    for finding in counted:
+        region = bone(finding.bone).region if finding.bone else finding.region
+        counts[region] = counts.get(region, 0) + 1
+    return {region: (shares.get(region, 0.0), counts.get(region, 0)) for region in sorted(shares | counts)}
+
+
+def _not_in_view(labels: Labels, table: MassTable) -> tuple[str, ...]:
+    """Regions the picture lacks, each with the share of skeletal mass that therefore cannot be judged."""
+    lacking: dict[int, float] = dict.fromkeys(sorted(REGION_NAMES.keys() - labels.regions_in_view), 0.0)
+    for bone_id, percent in table.share_percent.items():
+        region = bone(bone_id).region
+        if region in lacking:
+            lacking[region] += percent
+    return tuple(
+        f"{REGION_NAMES[region]} ({percent:.1f} % of skeletal mass)" if percent else REGION_NAMES[region]
+        for region, percent in lacking.items()
+    )
