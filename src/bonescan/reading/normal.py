@@ -41,6 +41,9 @@ makers' figures, a little more at a patient's depth."""
 LINE_MM = 72.0
 """Length of the line whose median is normal bone: more than twice a 25 mm lesion seen through the camera."""
 
+RAY_MM = 54.0
+"""Length of the rays that start at the pixel: at the end of a bone a line through it leaves the bone."""
+
 LINE_DIRECTIONS = 12
 LINE_QUANTILE = 0.4
 """A little below the median, which offsets the noise that the best of `LINE_DIRECTIONS` directions picks up."""
@@ -144,8 +147,6 @@ class NormalView:
         The same at `CAMERA_FWHM_MM`.
     expected : (row, column) ndarray of float32
         Upper envelope of normal uptake, counts per pixel: what hot spots are held against.
-    floor : (row, column) ndarray of float32
-        Lower envelope, what cold spots are held against.
     mirrored : (row, column) ndarray of float32
         What the other side of the body shows in the same place; NaN where there is none.
     gain : float
@@ -164,7 +165,6 @@ class NormalView:
     counts: NDArray[np.float32]
     smooth: NDArray[np.float32]
     expected: NDArray[np.float32]
-    floor: NDArray[np.float32]
     mirrored: NDArray[np.float32]
     gain: float
     row_mm: float
@@ -172,6 +172,14 @@ class NormalView:
     restored: NDArray[np.bool_]
     skeleton_level: float
     levels: Mapping[int, float]
+
+
+_PELVIS = 11
+_PELVIS_TAILS: Mapping[ViewName, tuple[float, float, float, float]] = {
+    ViewName.ANTERIOR: (1.9, 2.8, 2.8, 3.2),
+    ViewName.POSTERIOR: (4.4, 1.9, 2.6, 2.8),
+}
+"""Tails of the pelvis by zone: sacroiliac, iliac wing, acetabular, ischiopubic; measured as `RegionPattern`."""
 
 
 def expect_normal(view: View, labelled: LabelledView) -> NormalView:
@@ -193,7 +201,7 @@ def expect_normal(view: View, labelled: LabelledView) -> NormalView:
     gain = _gain(counts, smooth, labelled, row_mm, column_mm, raw=view.counts_are_raw)
     skeleton_level, levels = _levels(view.name, smooth, labelled.regions)
     ceiling = _ceiling(view.name, smooth, labelled, levels, row_mm, column_mm)
-    highest, lowest = _along_bone(smooth, labelled.body, row_mm, column_mm)
+    highest = _along_bone(smooth, labelled.body, row_mm, column_mm)
     mirrored = _mirrored(smooth, labelled)
     other = np.nan_to_num(mirrored, nan=0.0)
     pair = np.minimum(other, MIRROR_GAIN * highest)
@@ -203,7 +211,6 @@ def expect_normal(view: View, labelled: LabelledView) -> NormalView:
         counts=counts,
         smooth=smooth,
         expected=np.maximum(np.minimum(np.maximum(highest, pair), ceiling), limbs).astype(np.float32),
-        floor=lowest,
         mirrored=mirrored,
         gain=gain,
         row_mm=row_mm,
@@ -294,8 +301,8 @@ def _gain(
     kernel = gaussian_mm(impulse, narrow, row_mm, column_mm) - gaussian_mm(impulse, wide, row_mm, column_mm)
     power = float((kernel.astype(np.float64) ** 2).sum())
     margin = max(2, round(2 * CAMERA_FWHM_MM / row_mm))
-    flat = ndimage.binary_erosion(labelled.body & (labelled.regions == 0), iterations=margin // 2) & (smooth > 0.2)
-    size = 24
+    flat = ndimage.binary_erosion(labelled.body & (labelled.regions == 0), iterations=margin) & (smooth > 0.2)
+    size = max(8, round(48.0 / row_mm))
     rows, columns = counts.shape
     ratios = []
     for row in range(0, rows - size + 1, size):
@@ -305,7 +312,7 @@ def _gain(
             if inside.sum() >= 0.4 * size * size:
                 values = response[block][inside] / np.sqrt(smooth[block][inside] * power)
                 ratios.append(float(np.var(values)))
-    if len(ratios) < 8:
+    if len(ratios) < 6:
         return 1.0
     gain = float(np.percentile(ratios, 25)) / _QUARTILE_OF_BLOCKS
     return max(1.0, gain) if raw else max(0.05, gain)
@@ -366,26 +373,38 @@ def _ceiling(
     for region, level in levels.items():
         table[region] = level * patterns[region].tail
     ceiling = table[labelled.regions]
+    pelvis = labelled.regions == _PELVIS
+    if _PELVIS in levels and pelvis.sum() >= 60:
+        tails = np.asarray(_PELVIS_TAILS[name], dtype=np.float32)
+        ceiling[pelvis] = levels[_PELVIS] * tails[_pelvis_zones(labelled.x_mm[pelvis], labelled.z_mm[pelvis])]
     reach = (1 + 2 * round(CAMERA_FWHM_MM / row_mm), 1 + 2 * round(CAMERA_FWHM_MM / column_mm))
     widened = ndimage.maximum_filter(ceiling, size=reach)
     return gaussian_mm(widened, CAMERA_FWHM_MM, row_mm, column_mm)
 
 
+def _pelvis_zones(x_mm: NDArray[np.float32], z_mm: NDArray[np.float32]) -> NDArray[np.int64]:
+    """0 sacroiliac, 1 iliac wing, 2 acetabular, 3 ischiopubic, by quarters of height and half of width."""
+    bottom, top = np.percentile(z_mm, [2, 98])
+    height = (z_mm - bottom) / max(float(top - bottom), 1.0)
+    medial = np.abs(x_mm) < 0.55 * np.percentile(np.abs(x_mm), 98)
+    return np.select([(height > 0.5) & medial, height > 0.5, height > 0.25], [0, 1, 2], default=3)
+
+
 def _along_bone(
     smooth: NDArray[np.float32], body: NDArray[np.bool_], row_mm: float, column_mm: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Highest and lowest median over lines of `LINE_MM` through every body pixel."""
-    step_mm = 5.0
-    half = int(LINE_MM / 2 / step_mm)
-    steps = np.arange(-half, half + 1) * step_mm
-    angles = np.arange(LINE_DIRECTIONS) * math.pi / LINE_DIRECTIONS
-    row_offsets = np.rint(np.sin(angles)[:, None] * steps / row_mm).astype(np.int64)
-    column_offsets = np.rint(np.cos(angles)[:, None] * steps / column_mm).astype(np.int64)
+) -> NDArray[np.float32]:
+    """Highest, over directions, of the `LINE_QUANTILE` along a line of `LINE_MM` through every body pixel."""
+    samples = 15
+    angles = np.arange(2 * LINE_DIRECTIONS) * math.pi / LINE_DIRECTIONS
+    through = np.outer(np.ones(LINE_DIRECTIONS), np.linspace(-LINE_MM / 2, LINE_MM / 2, samples))
+    onward = np.outer(np.ones(2 * LINE_DIRECTIONS), np.linspace(0.0, RAY_MM, samples))
+    distance = np.concatenate([through, onward])
+    direction = np.concatenate([angles[:LINE_DIRECTIONS], angles])[:, None]
+    row_offsets = np.rint(np.sin(direction) * distance / row_mm).astype(np.int64)
+    column_offsets = np.rint(np.cos(direction) * distance / column_mm).astype(np.int64)
     stride = 2 if max(row_mm, column_mm) < 3 else 1
-    highest, lowest = _line_medians(smooth, body, row_offsets, column_offsets, stride)
-    if stride == 1:
-        return highest, lowest
-    return _enlarge(highest, smooth.shape, stride), _enlarge(lowest, smooth.shape, stride)
+    highest = np.asarray(_line_levels(smooth, body, row_offsets, column_offsets, stride), dtype=np.float32)
+    return highest if stride == 1 else _enlarge(highest, smooth.shape, stride)
 
 
 def _enlarge(small: NDArray[np.float32], shape: tuple[int, ...], stride: int) -> NDArray[np.float32]:
@@ -401,17 +420,16 @@ def _enlarge(small: NDArray[np.float32], shape: tuple[int, ...], stride: int) ->
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _line_medians(
+def _line_levels(
     image: NDArray[np.float32],
     body: NDArray[np.bool_],
     row_offsets: NDArray[np.int64],
     column_offsets: NDArray[np.int64],
     stride: int,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+) -> NDArray[np.float32]:
     rows, columns = image.shape
     directions, samples = row_offsets.shape
     high = np.zeros(((rows + stride - 1) // stride, (columns + stride - 1) // stride), dtype=np.float32)
-    low = np.zeros_like(high)
     rank = int(LINE_QUANTILE * (samples - 1) + 0.5)
     line = np.empty(samples, dtype=np.float32)
     for i in range(high.shape[0]):
@@ -419,15 +437,12 @@ def _line_medians(
             row, column = i * stride, j * stride
             if not body[row, column]:
                 high[i, j] = image[row, column]
-                low[i, j] = image[row, column]
                 continue
-            best, worst = np.float32(-1.0), np.float32(np.inf)
+            best = np.float32(-1.0)
             for d in range(directions):
                 for k in range(samples):
                     r, c = row + row_offsets[d, k], column + column_offsets[d, k]
-                    value = np.float32(0.0)
-                    if 0 <= r < rows and 0 <= c < columns:
-                        value = image[r, c]
+                    value = image[min(max(r, 0), rows - 1), min(max(c, 0), columns - 1)]
                     at = k
                     while at > 0 and line[at - 1] > value:
                         line[at] = line[at - 1]
@@ -435,10 +450,8 @@ def _line_medians(
                     line[at] = value
                 level = line[rank]
                 best = max(best, level)
-                worst = min(worst, level)
             high[i, j] = best
-            low[i, j] = worst
-    return high, low
+    return high
 
 
 def _mirrored(smooth: NDArray[np.float32], labelled: LabelledView) -> NDArray[np.float32]:

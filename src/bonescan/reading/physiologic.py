@@ -43,12 +43,19 @@ OFF_BONE = 0.55
 
 INJECTION_RATIO = 3.0
 INJECTION_ASYMMETRY = 0.35
+INJECTION_LEVEL = 0.8
+SOFT_TISSUE_LEVEL = 0.5
+FAINT_LEVEL = 0.25
+"""Of the skeleton's level: what an injection site and unexplained soft-tissue uptake show at least, and below which
+nothing off bone is reported."""
+
 SYMMETRY = 0.5
 MILD_RATIO = 2.6
 """Degenerative joints reach about twice normal bone, metastases about five times (ratio of SPECT SUVmax:
 16.7 and 40.9 against 8; Kuji 2017, doi:10.1186/s41824-017-0006-y); planar ratios lie lower."""
 
-SOFT_TISSUE_RATIO = 2.0
+SOFT_TISSUE_RATIO = 3.0
+TUBE_RATIO = 2.0
 TUBE_LENGTH_MM = 90.0
 TUBE_SLENDERNESS = 5.0
 
@@ -67,6 +74,8 @@ class Landmarks:
     lumbar_bottom: float
     pelvis_top: float
     pelvis_bottom: float
+    leg_top: float
+    leg_bottom: float
     trunk_half_width: float
 
     @property
@@ -109,6 +118,11 @@ class Sighting:
         return max(spot.peak_ratio for spot in self.spots.values())
 
     @property
+    def level_ratio(self) -> float:
+        """Largest peak over the skeleton's level."""
+        return max(spot.level_ratio for spot in self.spots.values())
+
+    @property
     def mirror_ratio(self) -> float:
         """Largest share of its excess that the other side shows; NaN at the midline."""
         values = [spot.mirror_ratio for spot in self.spots.values() if not math.isnan(spot.mirror_ratio)]
@@ -145,6 +159,8 @@ def locate(labels: Labels) -> Landmarks:
         lumbar_bottom=extreme(_LUMBAR, False),
         pelvis_top=extreme(_PELVIS, True),
         pelvis_bottom=extreme(_PELVIS, False),
+        leg_top=extreme(_LEG, True),
+        leg_bottom=extreme(_LEG, False),
         trunk_half_width=float(
             np.nanmax([extreme(_RIBS, True, across=True), extreme(_PELVIS, True, across=True), 120.0])
         ),
@@ -191,6 +207,8 @@ def classify(sighting: Sighting, landmarks: Landmarks, *, side: str, is_bladder:
         ``None`` for diffuse soft tissue that is nothing to report; ``place``
         is empty for bone, which is named by its bone.
     """
+    if sighting.off_bone >= OFF_BONE and sighting.level_ratio < FAINT_LEVEL:
+        return None
     for rule in (_urine_in_bladder, _injection, _tube, _urine_below, _kidney, _ureter, _soft_tissue):
         call = rule(sighting, landmarks, side, is_bladder)
         if call is not None:
@@ -215,7 +233,7 @@ def _urine_in_bladder(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -
 def _injection(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call | None:
     on_arm = s.region in (_FOREARM, _HAND) or (s.off_bone >= OFF_BONE and abs(s.x_mm) > at.trunk_half_width)
     one_sided = math.isnan(s.mirror_ratio) or s.mirror_ratio < INJECTION_ASYMMETRY
-    if not (on_arm and one_sided and s.ratio >= INJECTION_RATIO):
+    if not (on_arm and one_sided and s.ratio >= INJECTION_RATIO and s.level_ratio >= INJECTION_LEVEL):
         return None
     return Call(
         kind=Kind.ARTEFACT,
@@ -227,7 +245,7 @@ def _injection(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call 
 
 def _tube(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call | None:
     slender = s.length_mm >= TUBE_LENGTH_MM and s.length_mm >= TUBE_SLENDERNESS * s.width_mm
-    if not (slender and s.off_bone >= OFF_BONE and s.ratio >= SOFT_TISSUE_RATIO):
+    if not (slender and s.off_bone >= OFF_BONE and s.ratio >= TUBE_RATIO):
         return None
     return Call(
         kind=Kind.ARTEFACT,
@@ -250,7 +268,7 @@ def _urine_below(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Cal
     if s.z_mm <= rim and s.off_bone >= 0.8 and s.ratio >= SOFT_TISSUE_RATIO and abs(s.x_mm) < at.trunk_half_width:
         return Call(
             kind=Kind.ARTEFACT,
-            place=f"{side} thigh or leg, skin or clothing",
+            place="between the legs" if side == "midline" else f"{side} thigh or leg, skin or clothing",
             in_burden=False,
             reason="Off bone below the pelvis: most likely urine on skin or clothing; an oblique view or washing tells.",
         )
@@ -286,7 +304,7 @@ def _ureter(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call | N
 
 
 def _soft_tissue(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call | None:
-    if s.off_bone < OFF_BONE or s.ratio < SOFT_TISSUE_RATIO:
+    if s.off_bone < OFF_BONE or s.ratio < SOFT_TISSUE_RATIO or s.level_ratio < SOFT_TISSUE_LEVEL:
         return None
     pelvis = at.pelvis_bottom < s.z_mm < at.pelvis_bottom + 0.6 * at.pelvis_height
     if pelvis and abs(s.x_mm) <= 70:
@@ -310,7 +328,11 @@ def _soft_tissue(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Cal
 def _bone(s: Sighting, at: Landmarks) -> Call:
     mild = s.ratio <= MILD_RATIO
     paired = not math.isnan(s.mirror_ratio) and s.mirror_ratio >= SYMMETRY
-    if s.region in (_FOREARM, _HAND, _KNEE, _LEG, _FOOT) and mild:
+    if s.region in (_HAND, _FOOT) or _at_ankle(s, at):
+        return _not_counted(
+            "Hand, foot or ankle: arthritis, stress or injury; about one metastasis in a thousand lies there."
+        )
+    if s.region in (_FOREARM, _KNEE, _LEG) and mild:
         return _not_counted("Mild uptake at or near a limb's joint: degenerative pattern.")
     if s.region == _SKULL and mild and _in_face(s, at):
         return _not_counted("Mild uptake of the face: sinuses, teeth or nasopharynx.")
@@ -330,6 +352,10 @@ def _bone(s: Sighting, at: Landmarks) -> Call:
 def _in_face(s: Sighting, at: Landmarks) -> bool:
     height = at.skull_top - at.skull_bottom
     return ViewName.POSTERIOR not in s.spots and s.z_mm < at.skull_top - 0.4 * height
+
+
+def _at_ankle(s: Sighting, at: Landmarks) -> bool:
+    return s.region == _LEG and s.z_mm < at.leg_bottom + 0.2 * (at.leg_top - at.leg_bottom)
 
 
 def _at_sternal_ends(s: Sighting, at: Landmarks) -> bool:
