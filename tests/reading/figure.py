@@ -80,9 +80,7 @@ def labelled_view(name: ViewName) -> LabelledView:
                         depth_mm=100.0,
                     )
                 )
-    return LabelledView(
-        name=name, regions=regions, bones=tuple(bones), body=body, x_mm=x, z_mm=z, correlation=0.9
-    )
+    return LabelledView(name=name, regions=regions, bones=tuple(bones), body=body, x_mm=x, z_mm=z, correlation=0.9)
 
 
 LABELS = Labels(
@@ -106,9 +104,9 @@ def view(
     extra: NDArray[np.float32] | float = 0.0,
     natural: float = 1.0,
 ) -> View:
-    """One Poisson picture: uptake by region, naturally uneven (``natural`` times what is stated), times ``factor``, plus ``extra``, blurred by the camera.
+    """One Poisson picture, blurred by the camera: uptake by region, times ``factor``, plus ``extra``.
 
-    ``extra`` is in units of the skeleton's level.
+    Bone is naturally uneven, by ``natural`` times what the detector states. ``extra`` is in units of the skeleton's level.
     """
     labelled = next(one for one in LABELS.views if one.name is name)
     mean = np.where(labelled.body, 0.12, 0.004).astype(np.float32)

@@ -3,11 +3,11 @@ import dataclasses
 import numpy as np
 import pytest
 from scipy import ndimage, stats
+from tests.reading import figure
 
 from bonescan.reading import detection
 from bonescan.reading.normal import expect_normal, gaussian_mm, unwrap
 from bonescan.scan import ViewName
-from tests.reading import figure
 
 FRONT, BACK = figure.LABELS.views
 

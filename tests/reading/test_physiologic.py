@@ -3,12 +3,12 @@ import math
 
 import numpy as np
 import pytest
+from tests.reading import figure
 
 from bonescan.reading.detection import Spot
 from bonescan.reading.model import Kind, Polarity
 from bonescan.reading.physiologic import Call, Sighting, classify, find_bladder, locate
 from bonescan.scan import ViewName
-from tests.reading import figure
 
 LANDMARKS = locate(figure.LABELS)
 
@@ -72,8 +72,6 @@ def test_landmarks_are_where_the_figure_has_them() -> None:
     assert LANDMARKS.trunk_half_width == pytest.approx(140, abs=12)
 
 
-
-
 def test_landmarks_of_what_is_not_in_view_are_missing() -> None:
     # witness: the figure has no hands or feet, and region 16 (the legs) from -500 mm down
     cropped = tuple(
@@ -85,8 +83,8 @@ def test_landmarks_of_what_is_not_in_view_are_missing() -> None:
 
 
 def test_only_one_focus_of_the_pelvis_is_the_bladder() -> None:
-    hottest = sighting(5.0, -50.0, net=9000.0)
-    beside = sighting(45.0, -60.0, region=11, off_bone=0.0, net=3000.0)
+    hottest = sighting(5.0, -50.0, level=5.0)
+    beside = sighting(45.0, -60.0, region=11, off_bone=0.0, level=6.0)
     chosen = find_bladder([beside, hottest], LANDMARKS)
     assert chosen == 1
     assert call(hottest, is_bladder=True).place == "urinary bladder"
@@ -95,11 +93,14 @@ def test_only_one_focus_of_the_pelvis_is_the_bladder() -> None:
 
 
 def test_a_lateral_focus_is_never_the_bladder() -> None:
-    assert find_bladder([sighting(80.0, -50.0, net=9000.0)], LANDMARKS) is None
+    assert find_bladder([sighting(80.0, -50.0, level=9.0)], LANDMARKS) is None
 
 
 def test_a_saturated_focus_is_the_bladder_before_a_larger_one() -> None:
-    assert find_bladder([sighting(20.0, -50.0, net=2000.0, saturated=True), sighting(0.0, -40.0, net=3000.0)], LANDMARKS) == 0
+    assert (
+        find_bladder([sighting(20.0, -50.0, level=2.0, saturated=True), sighting(0.0, -40.0, level=3.0)], LANDMARKS)
+        == 0
+    )
 
 
 @pytest.mark.parametrize(

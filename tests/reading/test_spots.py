@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.reading import figure
 
 from bonescan.errors import GeometryMismatch
 from bonescan.reading.model import Kind, Polarity
 from bonescan.reading.spots import find, source_depth
 from bonescan.scan import ViewName
-from tests.reading import figure
 
 
 def test_normal_pictures_are_clean() -> None:
@@ -50,9 +50,7 @@ def test_area_and_ratio_are_those_drawn() -> None:
 
 def test_two_merging_lesions_stay_two() -> None:
     def factor(name: ViewName) -> np.ndarray:
-        return np.maximum(
-            figure.lesion(name, 0.0, 140.0, 18.0, 6.0), figure.lesion(name, 0.0, 176.0, 18.0, 6.0)
-        )
+        return np.maximum(figure.lesion(name, 0.0, 140.0, 18.0, 6.0), figure.lesion(name, 0.0, 176.0, 18.0, 6.0))
 
     found = [f for f in find(figure.scan(9, factor=factor), figure.LABELS) if f.kind is Kind.BONE]
     assert len(found) == 2
@@ -70,9 +68,7 @@ def test_bladder_and_the_lesion_beside_it() -> None:
 
 def test_symmetric_shoulders_are_kept_but_not_counted() -> None:
     def factor(name: ViewName) -> np.ndarray:
-        return np.maximum(
-            figure.lesion(name, 180.0, 510.0, 24.0, 5.0), figure.lesion(name, -180.0, 510.0, 24.0, 5.0)
-        )
+        return np.maximum(figure.lesion(name, 180.0, 510.0, 24.0, 5.0), figure.lesion(name, -180.0, 510.0, 24.0, 5.0))
 
     found = find(figure.scan(11, factor=factor), figure.LABELS)
     assert {f.side for f in found} == {"left", "right"}
@@ -98,7 +94,10 @@ def test_outlines_enclose_the_mask() -> None:
 
 
 def test_ids_and_letters_run_on() -> None:
-    scan = figure.scan(14, factor=lambda name: figure.lesion(name, 0.0, 160.0, 30.0, 5.0) * figure.lesion(name, 92.0, -250.0, 20.0, 4.0))
+    scan = figure.scan(
+        14,
+        factor=lambda name: figure.lesion(name, 0.0, 160.0, 30.0, 5.0) * figure.lesion(name, 92.0, -250.0, 20.0, 4.0),
+    )
     found = find(scan, figure.LABELS)
     assert [f.id for f in found] == list(range(1, len(found) + 1))
     assert [f.letter for f in found] == [chr(ord("A") + k) for k in range(len(found))]

@@ -87,13 +87,18 @@ set it where a region has them (shoulder, sternal ends, iliac spine, knee)."""
 FACE_EXCESS = 0.25
 """The same for the face: sinuses, teeth and nasopharynx."""
 
-COLD_REGIONS: Mapping[int, float] = {1: 8.0, 9: 6.0, 11: 10.0, 12: 8.0}
-"""Regions large and plain enough for a deficit to mean something, and the margin in mm
-from their outline within which none is called."""
+COLD_REGIONS: Mapping[ViewName, Mapping[int, float]] = {
+    ViewName.ANTERIOR: {12: 6.0},
+    ViewName.POSTERIOR: {1: 8.0, 9: 6.0, 11: 10.0, 12: 6.0},
+}
+"""Regions large and even enough for a deficit to mean something, and the margin in mm
+from their outline within which none is called. From the front the brow, the iliac fossa and the spine are naturally
+pale in places."""
 
 COLD_RATIO = 0.5
 COLD_AREA_MM2 = 400.0
 COLD_FWHM_MM = 15.0
+COLD_WIDTH_MM = 14.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,8 +162,8 @@ def threshold(labelled: LabelledView, row_mm: float, column_mm: float) -> float:
 def significance(normal: NormalView, labelled: LabelledView) -> NDArray[np.float32]:
     """Largest z over the scales, per pixel (see the module's equation)."""
     table = np.zeros(256, dtype=np.float32)
-    for region, excess in NATURAL_EXCESS.items():
-        table[region] = excess
+    for region, natural in NATURAL_EXCESS.items():
+        table[region] = natural
     spread = table[labelled.regions]
     spread[_face(normal.name, labelled)] = FACE_EXCESS
     tau = gaussian_mm(spread, CAMERA_FWHM_MM, normal.row_mm, normal.column_mm)
@@ -241,13 +246,13 @@ def detect_cold(normal: NormalView, labelled: LabelledView) -> tuple[Spot, ...]:
     """Large, deep deficits well inside large bones; conservative by intent.
 
     At `COLD_FWHM_MM` a deficit shows less than `COLD_RATIO` of its region's level (already a low
-    quantile) over `COLD_AREA_MM2` at least, more than a margin inside the region, where the
+    quantile) over `COLD_AREA_MM2` and `COLD_WIDTH_MM` at least, more than a margin inside the region, where the
     other side of the body, if there is one, is normal. Its z counts noise only.
     """
     blurred = gaussian_mm(normal.counts, COLD_FWHM_MM, normal.row_mm, normal.column_mm)
     level = np.zeros(blurred.shape, dtype=np.float32)
     deep = np.zeros(blurred.shape, dtype=np.bool_)
-    for region, margin_mm in COLD_REGIONS.items():
+    for region, margin_mm in COLD_REGIONS[normal.name].items():
         inside = labelled.regions == region
         if region in normal.levels and inside.any():
             level[inside] = normal.levels[region]
@@ -258,10 +263,13 @@ def detect_cold(normal: NormalView, labelled: LabelledView) -> tuple[Spot, ...]:
     limit = threshold(labelled, normal.row_mm, normal.column_mm)
     other_side_normal = np.isnan(normal.mirrored) | (normal.mirrored >= level)
     deep &= (blurred < COLD_RATIO * level) & (z < -limit) & other_side_normal
+    inner = ndimage.distance_transform_edt(deep, sampling=(normal.row_mm, normal.column_mm))
     places, count = ndimage.label(deep)
     spots = []
     for number in range(1, count + 1):
         mask = places == number
+        if inner[mask].max() < COLD_WIDTH_MM / 2:
+            continue
         if mask.sum() * normal.row_mm * normal.column_mm >= COLD_AREA_MM2:
             spots.append(_measure(mask, Polarity.COLD, normal, labelled, level, float(z[mask].min())))
     return tuple(sorted(spots, key=lambda spot: spot.significance))
@@ -285,7 +293,7 @@ def _measure(
 ) -> Spot:
     rows, columns = np.nonzero(mask)
     smooth, reference = normal.smooth[rows, columns], np.maximum(expected[rows, columns], 0.05)
-    net = smooth - reference
+    net: NDArray[np.float32] = smooth - reference
     at = int(net.argmax() if polarity is Polarity.HOT else net.argmin())
     weight = np.abs(net)
     other = normal.mirrored[rows, columns]
@@ -308,9 +316,7 @@ def _measure(
     )
 
 
-def _basins(
-    net: NDArray[np.float32], noise: NDArray[np.float32], candidates: NDArray[np.bool_]
-) -> NDArray[np.int32]:
+def _basins(net: NDArray[np.float32], noise: NDArray[np.float32], candidates: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Split the candidates into one basin per peak, merging peaks without a real saddle."""
     flat = np.flatnonzero(candidates)
     order = flat[np.argsort(-net.ravel()[flat], kind="stable")]
@@ -318,7 +324,7 @@ def _basins(
     return np.asarray(labels.reshape(net.shape), dtype=np.int32)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _flood(
     net: NDArray[np.float32],
     noise: NDArray[np.float32],

@@ -64,8 +64,6 @@ _QUARTILE_OF_BLOCKS = 0.80
 """Lower quartile over mean of the variance of a block holding about 20 independent values (chi-square)."""
 
 
-
-
 @dataclass(frozen=True, slots=True)
 class RegionPattern:
     """What a region normally shows in one view, relative to the skeleton.
@@ -261,7 +259,7 @@ def unwrap(counts: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np
         border = ndimage.binary_dilation(inside) & ~inside & (counts >= 128)
         if border.any() and float(np.median(counts[border])) >= 224:
             wrapped |= inside
-    restored = counts + np.float32(256) * wrapped
+    restored = np.where(wrapped, counts + np.float32(256), counts)
     return restored, wrapped | (counts >= 255)
 
 
@@ -318,9 +316,7 @@ def _gain(
     return max(1.0, gain) if raw else max(0.05, gain)
 
 
-def _levels(
-    name: ViewName, smooth: NDArray[np.float32], regions: NDArray[np.uint8]
-) -> tuple[float, dict[int, float]]:
+def _levels(name: ViewName, smooth: NDArray[np.float32], regions: NDArray[np.uint8]) -> tuple[float, dict[int, float]]:
     """The skeleton's level, and every region's, as if there were no disease.
 
     The 30th percentile of a region stays normal until two thirds of it are
@@ -397,9 +393,9 @@ def _along_bone(
     samples = 15
     angles = np.arange(2 * LINE_DIRECTIONS) * math.pi / LINE_DIRECTIONS
     through = np.outer(np.ones(LINE_DIRECTIONS), np.linspace(-LINE_MM / 2, LINE_MM / 2, samples))
-    onward = np.outer(np.ones(2 * LINE_DIRECTIONS), np.linspace(0.0, RAY_MM, samples))
+    onward = np.outer(np.ones(LINE_DIRECTIONS), np.linspace(0.0, RAY_MM, samples))
     distance = np.concatenate([through, onward])
-    direction = np.concatenate([angles[:LINE_DIRECTIONS], angles])[:, None]
+    direction = np.concatenate([angles[:LINE_DIRECTIONS], angles[::2]])[:, None]
     row_offsets = np.rint(np.sin(direction) * distance / row_mm).astype(np.int64)
     column_offsets = np.rint(np.cos(direction) * distance / column_mm).astype(np.int64)
     stride = 2 if max(row_mm, column_mm) < 3 else 1
@@ -419,7 +415,7 @@ def _enlarge(small: NDArray[np.float32], shape: tuple[int, ...], stride: int) ->
     return np.asarray(upper * (1 - fr) + lower * fr, dtype=np.float32)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _line_levels(
     image: NDArray[np.float32],
     body: NDArray[np.bool_],
@@ -431,7 +427,7 @@ def _line_levels(
     directions, samples = row_offsets.shape
     high = np.zeros(((rows + stride - 1) // stride, (columns + stride - 1) // stride), dtype=np.float32)
     rank = int(LINE_QUANTILE * (samples - 1) + 0.5)
-    line = np.empty(samples, dtype=np.float32)
+    line = np.empty(rank + 1, dtype=np.float32)  # the smallest values of a line, sorted
     for i in range(high.shape[0]):
         for j in range(high.shape[1]):
             row, column = i * stride, j * stride
@@ -440,10 +436,16 @@ def _line_levels(
                 continue
             best = np.float32(-1.0)
             for d in range(directions):
+                kept = 0
                 for k in range(samples):
                     r, c = row + row_offsets[d, k], column + column_offsets[d, k]
                     value = image[min(max(r, 0), rows - 1), min(max(c, 0), columns - 1)]
-                    at = k
+                    if kept > rank:
+                        if value >= line[rank]:
+                            continue
+                    else:
+                        kept += 1
+                    at = kept - 1
                     while at > 0 and line[at - 1] > value:
                         line[at] = line[at - 1]
                         at -= 1

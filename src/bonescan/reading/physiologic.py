@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bonescan.reading.detection import Spot
-from bonescan.reading.model import Kind, LabelledView, Labels
+from bonescan.reading.model import Kind, Labels
 from bonescan.scan import ViewName
 
 __all__ = ["Call", "Landmarks", "Sighting", "classify", "find_bladder", "locate"]
@@ -44,7 +44,7 @@ OFF_BONE = 0.55
 INJECTION_RATIO = 3.0
 INJECTION_ASYMMETRY = 0.35
 INJECTION_LEVEL = 0.8
-SOFT_TISSUE_LEVEL = 0.5
+SOFT_TISSUE_LEVEL = 0.8
 FAINT_LEVEL = 0.25
 """Of the skeleton's level: what an injection site and unexplained soft-tissue uptake show at least, and below which
 nothing off bone is reported."""
@@ -171,17 +171,17 @@ def find_bladder(sightings: Sequence[Sighting], landmarks: Landmarks) -> int | N
     """Index of the one sighting that is the bladder, if any.
 
     Candidates lie at the midline between the lower rim of the pubis and the
-    middle of the sacrum. A saturated one wins; else the largest net count.
+    middle of the sacrum. A saturated one wins; else the highest peak, weighted by how much of the spot lies off bone.
     """
     best, best_value = None, 0.0
     for index, sighting in enumerate(sightings):
         low = landmarks.pelvis_bottom + 0.08 * landmarks.pelvis_height
-        high = landmarks.pelvis_bottom + 0.55 * landmarks.pelvis_height
+        high = landmarks.pelvis_bottom + 0.65 * landmarks.pelvis_height
         if not (abs(sighting.x_mm) <= BLADDER_HALF_WIDTH_MM and low <= sighting.z_mm <= high):
             continue
         if sighting.region in (_SACRUM, _LUMBAR) and sighting.off_bone < OFF_BONE:
             continue
-        value = max(spot.net_counts for spot in sighting.spots.values())
+        value = sighting.level_ratio * max(sighting.off_bone, 0.05)
         if any(spot.saturated for spot in sighting.spots.values()):
             value *= 100
         if value > best_value:
@@ -225,8 +225,8 @@ def _urine_in_bladder(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -
         kind=Kind.PHYSIOLOGIC,
         place="urinary bladder",
         in_burden=False,
-        reason="The hottest midline focus of the true pelvis: urine in the bladder; a lesion of the pubis or the sacrum "
-        "under it cannot be excluded.",
+        reason="The hottest midline focus of the true pelvis: urine in the bladder; a lesion of the pubis or "
+        "the sacrum under it cannot be excluded.",
     )
 
 
@@ -270,7 +270,8 @@ def _urine_below(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Cal
             kind=Kind.ARTEFACT,
             place="between the legs" if side == "midline" else f"{side} thigh or leg, skin or clothing",
             in_burden=False,
-            reason="Off bone below the pelvis: most likely urine on skin or clothing; an oblique view or washing tells.",
+            reason="Off bone below the pelvis: most likely urine on skin or clothing; an oblique view "
+            "or washing tells.",
         )
     return None
 
@@ -360,9 +361,7 @@ def _at_ankle(s: Sighting, at: Landmarks) -> bool:
 
 def _at_sternal_ends(s: Sighting, at: Landmarks) -> bool:
     return (
-        ViewName.POSTERIOR not in s.spots
-        and abs(s.x_mm) <= 55
-        and at.sternum_top - 45 <= s.z_mm <= at.sternum_top + 30
+        ViewName.POSTERIOR not in s.spots and abs(s.x_mm) <= 55 and at.sternum_top - 45 <= s.z_mm <= at.sternum_top + 30
     )
 
 

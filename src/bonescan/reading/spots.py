@@ -31,8 +31,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from bonescan.anatomy import REGION_NAMES, mass_table
 from bonescan.anatomy import bone as bone_of
-from bonescan.anatomy import mass_table
 from bonescan.errors import GeometryMismatch
 from bonescan.measurement import Measurement
 from bonescan.reading.burden import involved_mass_percent
@@ -50,9 +50,8 @@ from bonescan.reading.normal import expect_normal
 from bonescan.reading.physiologic import Call, Sighting, classify, find_bladder, locate
 from bonescan.scan import Scan, View, ViewName
 
-__all__ = ["DEFAULT_MASS_TABLE", "find", "source_depth"]
+__all__ = ["find", "source_depth"]
 
-DEFAULT_MASS_TABLE = "bsi"
 MU_PER_MM, MU_SD_PER_MM = 0.012, 0.001
 THICKNESS_SD_MM = 15.0
 OUTLINE_SD = 0.15
@@ -99,9 +98,7 @@ def find(scan: Scan, labels: Labels) -> tuple[Finding, ...]:
     bladder = find_bladder(sightings, landmarks)
     named: list[tuple[Sighting, Call]] = []
     for index, sighting in enumerate(sightings):
-        call = classify(
-            sighting, landmarks, side=_side_of_x(sighting.x_mm), is_bladder=index == bladder
-        )
+        call = classify(sighting, landmarks, side=_side_of_x(sighting.x_mm), is_bladder=index == bladder)
         if call is not None:
             named.append((sighting, call))
     named += [(sighting, _cold_call()) for sighting in _join(cold, labels)]
@@ -141,9 +138,7 @@ def source_depth(
     depth = thickness_mm / 2 + ratio / (2 * MU_PER_MM)
     relative = variance_anterior / net_anterior**2 + variance_posterior / net_posterior**2 + 2 * OUTLINE_SD**2
     variance = (
-        relative / (2 * MU_PER_MM) ** 2
-        + (THICKNESS_SD_MM / 2) ** 2
-        + (ratio * MU_SD_PER_MM / (2 * MU_PER_MM**2)) ** 2
+        relative / (2 * MU_PER_MM) ** 2 + (THICKNESS_SD_MM / 2) ** 2 + (ratio * MU_SD_PER_MM / (2 * MU_PER_MM**2)) ** 2
     )
     spread = math.sqrt(variance)
     if not -spread <= depth <= thickness_mm + spread:
@@ -260,8 +255,8 @@ def _cold_call() -> Call:
         kind=Kind.BONE,
         place="",
         in_burden=False,
-        reason="Much less uptake than normal bone around it and on the other side: a lytic lesion, a device or something "
-        "in front of the bone; it is not part of the Bone Scan Index.",
+        reason="Much less uptake than normal bone around it and on the other side: a lytic lesion, a device or "
+        "something in front of the bone; it is not part of the Bone Scan Index.",
     )
 
 
@@ -281,7 +276,7 @@ def _finding(
     share = 0.0
     if call.kind is Kind.BONE and first.polarity is Polarity.HOT:
         masks = {name: spot.mask for name, spot in sighting.spots.items()}
-        share = float(sum(involved_mass_percent(masks, labels, mass_table(DEFAULT_MASS_TABLE)).values()))
+        share = float(sum(involved_mass_percent(masks, labels, mass_table()).values()))
     return Finding(
         id=number,
         letter=_letter(number),
@@ -354,17 +349,13 @@ def _crop(mask: NDArray[np.bool_], bone: BoneMap) -> NDArray[np.bool_]:
     return mask[bone.row : bone.row + rows, bone.column : bone.column + columns]
 
 
-def _depth(
-    bone_id: str, sighting: Sighting, views: Mapping[ViewName, tuple[View, LabelledView]]
-) -> Measurement:
+def _depth(bone_id: str, sighting: Sighting, views: Mapping[ViewName, tuple[View, LabelledView]]) -> Measurement:
     method = "attenuated ratio of net counts, anterior to posterior, mu_eff 0.12/cm"
     if len(sighting.spots) < 2:
         return _absent("mm", method, "seen in one view only")
     if any(spot.saturated for spot in sighting.spots.values()):
         return _absent("mm", method, "its pixels are saturated")
-    depths = {
-        name: [bone.depth_mm for bone in _maps(bone_id, views[name][1])] for name in sighting.spots
-    }
+    depths = {name: [bone.depth_mm for bone in _maps(bone_id, views[name][1])] for name in sighting.spots}
     if not all(depths.values()):
         return _absent("mm", method, "no bone there tells the body's thickness")
     front, back = sighting.spots[ViewName.ANTERIOR], sighting.spots[ViewName.POSTERIOR]
@@ -375,8 +366,6 @@ def _depth(
 def _place(bone_id: str, sighting: Sighting, views: Mapping[ViewName, tuple[View, LabelledView]]) -> str:
     """The bone's name, and where on it: thirds of a long bone, front, side or back of a rib."""
     if not bone_id:
-        from bonescan.anatomy import REGION_NAMES
-
         return f"{REGION_NAMES.get(sighting.region, 'bone')}, {_side_of_x(sighting.x_mm)}"
     name = bone_of(bone_id).name
     view = views[max(sighting.spots, key=lambda one: sighting.spots[one].significance)][1]
