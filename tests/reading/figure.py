@@ -106,7 +106,8 @@ def view(
 ) -> View:
     """One Poisson picture, blurred by the camera: uptake by region, times ``factor``, plus ``extra``.
 
-    Bone is naturally uneven, by ``natural`` times what the detector states. ``extra`` is in units of the skeleton's level.
+    Bone is naturally uneven, by ``natural`` times what the detector states. ``extra`` is in units of the
+    skeleton's level.
     """
     labelled = next(one for one in LABELS.views if one.name is name)
     mean = np.where(labelled.body, 0.12, 0.004).astype(np.float32)

@@ -36,6 +36,7 @@ __all__ = ["Call", "Landmarks", "Sighting", "classify", "find_bladder", "locate"
 BLADDER_HALF_WIDTH_MM = 50.0
 KIDNEY_FROM_MM, KIDNEY_TO_MM = 22.0, 125.0
 KIDNEY_AREA_MM2 = 700.0
+ABOVE_CREST_MM = 20.0
 PERINEUM_HALF_WIDTH_MM = 55.0
 PERINEUM_LENGTH_MM = 260.0
 OFF_BONE = 0.55
@@ -279,7 +280,8 @@ def _urine_below(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Cal
 def _kidney(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call | None:
     lumbar = at.lumbar_top - at.lumbar_bottom
     beside = KIDNEY_FROM_MM <= abs(s.x_mm) <= KIDNEY_TO_MM
-    level = at.lumbar_bottom + 0.1 * lumbar <= s.z_mm <= at.lumbar_top + 0.55 * lumbar
+    lowest = max(at.lumbar_bottom + 0.1 * lumbar, at.pelvis_top + ABOVE_CREST_MM)
+    level = lowest <= s.z_mm <= at.lumbar_top + 0.55 * lumbar
     if not (beside and level and s.region in (0, _RIBS, _LUMBAR, _THORACIC)):
         return None
     if s.off_bone >= OFF_BONE or (s.off_bone >= 0.25 and s.area_mm2 >= KIDNEY_AREA_MM2):
@@ -294,7 +296,7 @@ def _kidney(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call | N
 
 def _ureter(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call | None:
     between = at.pelvis_bottom + 0.4 * at.pelvis_height < s.z_mm < at.lumbar_top
-    if between and 15 <= abs(s.x_mm) <= 75 and s.off_bone >= 0.7:
+    if between and 15 <= abs(s.x_mm) <= 60 and s.off_bone >= 0.7:
         return Call(
             kind=Kind.PHYSIOLOGIC,
             place=f"{side} ureter",
