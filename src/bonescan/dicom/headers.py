@@ -93,7 +93,9 @@ def integers(dataset: Dataset, keyword: str) -> list[int]:
 
 def items(dataset: Dataset, keyword: str) -> list[Dataset]:
     """Return the items of a sequence; empty where it is absent or damaged."""
-    return [item for item in _several(_value(dataset, keyword)) if hasattr(item, "get_item")]
+    from pydicom.dataset import Dataset
+
+    return [item for item in _several(_value(dataset, keyword)) if isinstance(item, Dataset)]
 
 
 def private_text(dataset: Dataset, group: int, element: int, creator: str = _GENIE_CREATOR) -> list[str]:
@@ -125,7 +127,8 @@ def parse_time(words: str | None) -> time | None:
     if match is None:
         return None
     try:
-        return time(*(int(part or 0) for part in match.groups()))
+        hour, minute, second = (int(part or 0) for part in match.groups())
+        return time(hour, minute, second)
     except ValueError:
         return None
 

@@ -235,7 +235,7 @@ def _one_or_two_views(opened: list[_Opened], view: ViewName | None) -> tuple[lis
             )
         ]
     listed = "; ".join(
-        f"series {headers.text(one.dataset, 'SeriesNumber') if one.dataset is not None else None or '?'} "
+        f"series {headers.text(one.dataset, 'SeriesNumber') if one.dataset is not None else '?'} "
         f"with {len(one.frames)} view(s) ({one.item.place})"
         for one in opened[:6]
     )

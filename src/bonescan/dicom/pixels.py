@@ -269,8 +269,8 @@ def _native(
 def _compressed(
     dataset: Dataset, data: bytes, syntax: str, shape: tuple[int, int, int], expected: int, place: str
 ) -> NDArray[np.generic]:
-    import pydicom
     from pydicom.encaps import generate_frames
+    from pydicom.pixels.utils import pixel_array
 
     frame_count, rows, columns = shape
     try:
@@ -292,7 +292,7 @@ def _compressed(
                 raw = np.stack([_gdcm_twelve_bits(frame, rows, columns) for frame in frames])
             else:
                 _quieten_gdcm(syntax)
-                raw = pydicom.pixels.pixel_array(dataset, raw=True)
+                raw = pixel_array(dataset, raw=True)
     except NotImplementedError as error:
         raise UnreadableInput(
             f"The transfer syntax of {place} is not one that is read ({syntax}); export it uncompressed.", got=syntax
@@ -359,7 +359,7 @@ def _check_frame(frame: bytes, rows: int, columns: int, place: str) -> None:
 
 
 def _quieten_gdcm(syntax: str) -> None:
-    if syntax.startswith("1.2.840.10008.1.2.4.5") or syntax.startswith("1.2.840.10008.1.2.4.7"):
+    if syntax.startswith(("1.2.840.10008.1.2.4.5", "1.2.840.10008.1.2.4.7")):
         import gdcm
 
         for switch in ("WarningOff", "ErrorOff", "DebugOff"):
@@ -395,7 +395,7 @@ def _gdcm_twelve_bits(frame: bytes, rows: int, columns: int) -> NDArray[np.uint1
 def _within_stored_bits(raw: NDArray[np.generic], stored: int) -> tuple[NDArray[np.generic], list[Remark]]:
     signed = np.issubdtype(raw.dtype, np.signedinteger)
     top = 2 ** (stored - signed) - 1
-    over = int(np.count_nonzero(raw > top))  # type: ignore[operator]
+    over = int(np.count_nonzero(raw > top))
     if not over:
         return raw, []
     return raw, [
