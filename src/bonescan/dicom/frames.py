@@ -351,8 +351,8 @@ def _spacing(
     assumed = round((2000 if shape[0] >= WHOLE_BODY_ASPECT * shape[1] else 540) / shape[0], 3)
     told = Remark(
         code="dicom.spacing.assumed",
-        text=f"The file gives no usable pixel size; {assumed:g} mm was assumed from the number of rows, and lengths and "
-        "areas are as uncertain as that.",
+        text=f"The file gives no usable pixel size; {assumed:g} mm was assumed from the number of rows, and lengths "
+        "and areas are as uncertain as that.",
         severity=Severity.WARNING,
     )
     return (assumed, assumed), False, [told]

@@ -140,7 +140,8 @@ def _open_each(items: list[Item], pixel_mm: float | None) -> tuple[list[_Opened]
         remarks.append(
             Remark(
                 code="dicom.inputs.passed_over",
-                text=f"{len(refused) - damaged} other object(s) beside the scan were not planar bone scans and were left out.",
+                text=f"{len(refused) - damaged} other object(s) beside the scan were not planar bone scans and "
+                "were left out.",
             )
         )
     if damaged:
@@ -271,7 +272,8 @@ def _judge_counts(frame: Frame) -> tuple[bool, list[Remark]]:
     return False, [
         Remark(
             code="dicom.counts.not_raw",
-            text=f"The pixels are not raw counts ({because}); figures that rest on counting statistics are approximate.",
+            text=f"The pixels are not raw counts ({because}); figures that rest on counting statistics are "
+            "approximate.",
             severity=Severity.WARNING,
         )
     ]

@@ -59,10 +59,7 @@ def picture_frames(item: Item, *, pixel_mm: float | None) -> tuple[list[Frame], 
         )
     if not 0.2 <= pixel_mm <= 20:
         raise UnreadableInput(f"The pixel size must lie between 0.2 and 20 mm, got {pixel_mm:g}.", got=pixel_mm)
-    if _is_nifti(item.data):
-        stack = _nifti(item)
-    else:
-        stack = _raster(item)
+    stack = _nifti(item) if _is_nifti(item.data) else _raster(item)
     remarks = [
         Remark(
             code="dicom.picture",

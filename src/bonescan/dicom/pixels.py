@@ -116,7 +116,8 @@ def parse(data: bytes, place: str) -> tuple[Dataset, list[Remark]]:
         remarks.append(
             Remark(
                 code="dicom.nonconforming",
-                text=f"The header departs from the DICOM standard in {len(departures)} place(s) that could be tolerated.",
+                text=f"The header departs from the DICOM standard in {len(departures)} place(s) that could be "
+                "tolerated.",
             )
         )
     return dataset, remarks
@@ -246,7 +247,8 @@ def _native(
     expected = int(np.prod(shape)) * bits // 8
     if len(data) < expected:
         raise UnreadableInput(
-            f"{place.capitalize()} is cut short: {len(data)} of {expected} bytes of pixel data are there; fetch it again.",
+            f"{place.capitalize()} is cut short: {len(data)} of {expected} bytes of pixel data are there; "
+            "fetch it again.",
             expected=expected,
             got=len(data),
         )
@@ -316,7 +318,7 @@ def _sof(frame: bytes) -> tuple[int, int, int, int] | None:
         if marker == 0xFF:
             at += 1
             continue
-        if marker in range(0xC0, 0xD0) and marker not in (0xC4, 0xC8, 0xCC) or marker == 0xF7:
+        if (marker in range(0xC0, 0xD0) and marker not in (0xC4, 0xC8, 0xCC)) or marker == 0xF7:
             precision, rows, columns, components = struct.unpack_from(">BHHB", frame, at + 4)
             return precision, rows, columns, components
         at += 2 + max(2, struct.unpack_from(">H", frame, at + 2)[0])
@@ -401,7 +403,8 @@ def _within_stored_bits(raw: NDArray[np.generic], stored: int) -> tuple[NDArray[
     return raw, [
         Remark(
             code="dicom.pixels.stored_bits",
-            text=f"{over} pixel(s) exceed the {stored} bits the header says are in use; the values were kept as stored.",
+            text=f"{over} pixel(s) exceed the {stored} bits the header says are in use; the values were kept as "
+            "stored.",
             severity=Severity.WARNING,
         )
     ]
