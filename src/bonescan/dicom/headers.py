@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableSequence
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
@@ -44,12 +44,10 @@ def _value(dataset: Dataset, keyword: str) -> object:
 
 
 def _several(value: object) -> list[object]:
-    if value is None or isinstance(value, str | bytes):
-        return [] if value is None else [value]
-    try:
-        return list(value)  # type: ignore[call-overload, no-any-return]
-    except TypeError:
-        return [value]
+    if value is None:
+        return []
+    # Only these hold several values; a person's name can be iterated too, letter by letter.
+    return list(value) if isinstance(value, MutableSequence | tuple) else [value]
 
 
 def texts(dataset: Dataset, keyword: str) -> list[str]:

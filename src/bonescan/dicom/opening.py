@@ -236,9 +236,7 @@ def _one_or_two_views(opened: list[_Opened], view: ViewName | None) -> tuple[lis
             )
         ]
     listed = "; ".join(
-        f"series {headers.text(one.dataset, 'SeriesNumber') if one.dataset is not None else '?'} "
-        f"with {len(one.frames)} view(s) ({one.item.place})"
-        for one in opened[:6]
+        f"series {_series_number(one)} with {len(one.frames)} view(s) ({one.item.place})" for one in opened[:6]
     )
     more = " and more" if len(opened) > 6 else ""
     raise NotABoneScan(
@@ -246,6 +244,11 @@ def _one_or_two_views(opened: list[_Opened], view: ViewName | None) -> tuple[lis
         "give the one file, or the anterior and the posterior file, that shall be read.",
         count=len(opened),
     )
+
+
+def _series_number(one: _Opened) -> str:
+    found = headers.integers(one.dataset, "SeriesNumber") if one.dataset is not None else []
+    return str(found[0]) if found else "?"
 
 
 def _refuse_same_view(opened: list[_Opened]) -> None:

@@ -297,7 +297,7 @@ def _compressed(
                 raw = pixel_array(dataset, raw=True)
     except NotImplementedError as error:
         raise UnreadableInput(
-            f"The transfer syntax of {place} is not one that is read ({syntax}); export it uncompressed.", got=syntax
+            f"The transfer syntax of {place} is not one that is read; export it uncompressed."
         ) from error
     except Exception as error:  # each decoder has its own ways to fail on damaged bytes
         raise UnreadableInput(f"The compressed pixel data of {place} are damaged; fetch it again.") from error
