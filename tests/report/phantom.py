@@ -95,24 +95,29 @@ def phantom_view(
     regions = np.zeros(shape, np.uint8)
     bones = []
     for bone, region, z0, x0, half_z, half_x, counts in DOLL:
-        inside = 1 - ((z - z0) / half_z) ** 2 - ((x - x0) / half_x) ** 2
-        rows, columns = np.nonzero(inside > 0)
-        if rows.size == 0:
+        rows = np.flatnonzero(np.abs(z[:, 0] - z0) < half_z)
+        columns = np.flatnonzero(np.abs(x[0] - x0) < half_x)
+        if rows.size == 0 or columns.size == 0:
             continue
-        crop = (slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1))
+        crop = np.ix_(rows, columns)
+        inside = 1 - ((z[crop] - z0) / half_z) ** 2 - ((x[crop] - x0) / half_x) ** 2
         bones.append(
             BoneMap(
                 bone=bone,
                 row=int(rows.min()),
                 column=int(columns.min()),
-                thickness_mm=(20 * np.sqrt(np.maximum(inside[crop], 0))).astype(np.float32),
+                thickness_mm=(20 * np.sqrt(np.maximum(inside, 0))).astype(np.float32),
                 depth_mm=60.0,
             )
         )
-        mean = np.where(inside > 0, np.maximum(mean, counts * np.sqrt(np.maximum(inside, 0.3))), mean)
-        regions[(inside > 0) & (regions == 0)] = region
+        shade = counts * np.sqrt(np.maximum(inside, 0.3))
+        mean[crop] = np.where(inside > 0, np.maximum(mean[crop], shade), mean[crop])
+        regions[crop] = np.where((inside > 0) & (regions[crop] == 0), region, regions[crop])
     for z0, x0, radius, counts in spots:
-        mean = np.maximum(mean, counts * np.exp(-0.5 * ((z - z0) ** 2 + (x - x0) ** 2) / (radius / 1.5) ** 2))
+        along_z, along_x = (
+            np.exp(-0.5 * ((axis - at) * 1.5 / radius) ** 2) for axis, at in ((z[:, 0], z0), (x[0], x0))
+        )
+        mean = np.maximum(mean, counts * np.outer(along_z, along_x))
     view = View(
         name=name,
         counts=rng.poisson(mean).astype(np.float32),
@@ -120,9 +125,7 @@ def phantom_view(
         column_spacing_mm=column_mm,
         identity_basis="ViewCodeSequence",
     )
-    labelled = LabelledView(
-        name=name, regions=regions, bones=tuple(bones), body=body, x_mm=x, z_mm=z, correlation=0.91
-    )
+    labelled = LabelledView(name=name, regions=regions, bones=tuple(bones), body=body, x_mm=x, z_mm=z, correlation=0.91)
     return view, labelled
 
 
@@ -134,9 +137,7 @@ def spot_in(view: View, labelled: LabelledView, z0: float, x0: float, radius: fl
     rows, columns = np.nonzero(mask)
     angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     height, width = np.ptp(rows) / 2 + 0.5, np.ptp(columns) / 2 + 0.5
-    outline = tuple(
-        (float(rows.mean() + height * np.sin(a)), float(columns.mean() + width * np.cos(a))) for a in angle
-    )
+    outline = tuple((float(rows.mean() + height * np.sin(a)), float(columns.mean() + width * np.cos(a))) for a in angle)
     peak = np.unravel_index(np.argmax(np.where(mask, view.counts, -1)), mask.shape)
     return FindingView(
         outline=outline,
@@ -220,11 +221,12 @@ def phantom_reading(
         burden=_burden(counted),
         remarks=(
             Remark(code="dicom.interval", text="The interval since injection was taken from the series time."),
-            Remark(
-                code="reading.feet", text="The feet lie outside the field of view.", severity=Severity.WARNING
-            ),
+            Remark(code="reading.feet", text="The feet lie outside the field of view.", severity=Severity.WARNING),
         ),
-        method={"labels": "Jointed skeleton fitted to both views.", "spots": "Matched filter, 4.5 standard deviations."},
+        method={
+            "labels": "Jointed skeleton fitted to both views.",
+            "spots": "Matched filter, 4.5 standard deviations.",
+        },
         versions={"bonescan": "0.1.0", "numpy": "2.0"},
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bonescan.measurement import Measurement
-from bonescan.reading.model import Finding, Kind, Polarity, Reading, Verdict
+from bonescan.reading.model import Finding, Kind, Polarity, QualityCheck, Reading, Verdict
 from bonescan.report.pictures import Window
 from bonescan.scan import Severity, ViewName
 
@@ -20,6 +20,9 @@ __all__ = ["CROPPED_FINDINGS", "crop_alt", "crop_caption", "measured", "report_c
 CROPPED_FINDINGS = 24
 """Bone findings that are zoomed, in order of significance: more would fill pages that nobody reads."""
 
+_LETTERS_LISTED = 12
+_CHECKS_NAMED = 3
+_WORST_FIRST = {Verdict.WITHHOLD: 0, Verdict.WARN: 1, Verdict.UNKNOWN: 2, Verdict.PASS: 3}
 _HIDDEN = {code: " " for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 
 
@@ -55,7 +58,7 @@ def report_content(
     other = [finding for finding in reading.findings if finding.kind is not Kind.BONE]
     scan = reading.scan
     examined = scan.acquired_at.strftime("%Y-%m-%d %H:%M") if scan.acquired_at else w["not_stated"]
-    return _clean(
+    content: dict[str, Any] = _clean(
         {
             "language": w["language"],
             "title": w["title"],
@@ -79,8 +82,7 @@ def report_content(
                 "rows": [[key, text] for key, text in reading.method.items()]
                 + [[name, version] for name, version in reading.versions.items()]
                 + [
-                    [w["method"]["sources"], f"{source.file_name} (SHA-256 {source.sha256})"]
-                    for source in scan.sources
+                    [w["method"]["sources"], f"{source.file_name} (SHA-256 {source.sha256})"] for source in scan.sources
                 ],
             },
             "limits": {"heading": w["limits"]["heading"], "text": w["limits"]["text"]},
@@ -92,6 +94,7 @@ def report_content(
             },
         }
     )
+    return content
 
 
 def crop_caption(view: ViewName, window: Window, *, seen: bool) -> str:
@@ -119,13 +122,13 @@ def measured(measurement: Measurement) -> str:
 
 
 def _short(value: float, digits: int = 3) -> str:
-    """Write a number with at most three significant digits, thousands apart, never in powers of ten."""
+    """Write a number with few significant digits, from 1000 on as a whole number with its thousands apart."""
     if value == 0:
         return "0"
     if abs(value) >= 1000:
         return f"{value:,.0f}".replace(",", "\u202f")
     text = f"{float(f'{value:.{digits}g}'):.6f}".rstrip("0").rstrip(".")
-    return text if text not in ("0", "-0") else f"{value:.0e}"
+    return (text if text not in ("0", "-0") else f"{value:.0e}").replace("-", "\u2212")
 
 
 def _clean(value: Any) -> Any:
@@ -178,9 +181,7 @@ def _summary(reading: Reading, bone: Sequence[Finding], other: Sequence[Finding]
     w = words()["summary"]
     hot = sum(finding.polarity is Polarity.HOT for finding in bone)
     first = "; ".join(
-        w["findings_one"].format(
-            letter=finding.letter, place=finding.place, ratio=_short(finding.uptake_ratio, 2)
-        )
+        w["findings_one"].format(letter=finding.letter, place=finding.place, ratio=_short(finding.uptake_ratio, 2))
         for finding in bone[:4]
     )
     index = reading.burden.bone_scan_index_percent
@@ -209,7 +210,7 @@ def _summary(reading: Reading, bone: Sequence[Finding], other: Sequence[Finding]
         {
             "label": w["quality"],
             "value": w["quality_value"].format(passed=len(checks) - len(doubtful), total=len(checks)),
-            "note": " ".join(check.text for check in doubtful) if doubtful else w["quality_all"],
+            "note": _quality_note(doubtful),
             "tone": _tone(check.verdict for check in checks),
         },
         {
@@ -228,6 +229,16 @@ def _summary(reading: Reading, bone: Sequence[Finding], other: Sequence[Finding]
         },
     ]
     return cards
+
+
+def _quality_note(doubtful: Sequence[QualityCheck]) -> str:
+    """Say what the worst checks found, and how many more there are."""
+    w = words()["summary"]
+    if not doubtful:
+        return str(w["quality_all"])
+    texts = [check.text for check in sorted(doubtful, key=lambda check: _WORST_FIRST[check.verdict])]
+    more = [w["quality_more"].format(count=len(texts) - _CHECKS_NAMED)] if len(texts) > _CHECKS_NAMED else []
+    return " ".join([*texts[:_CHECKS_NAMED], *more])
 
 
 def _tone(verdicts: Iterable[Verdict]) -> str:
@@ -250,7 +261,10 @@ def _plate(reading: Reading, windows: Mapping[ViewName, Window], without_letter:
     if not all(view.spacing_known for view in reading.scan.views):
         extra.append(w["spacing_assumed"])
     if without_letter:
-        extra.append(w["without_letter"].format(letters=", ".join(without_letter)))
+        few = len(without_letter) <= _LETTERS_LISTED
+        ends = {"first": without_letter[0], "last": without_letter[-1], "count": len(without_letter)}
+        letters = ", ".join(without_letter) if few else w["letters_between"].format(**ends)
+        extra.append(w["without_letter"].format(letters=letters))
     if len(windows) == 1:
         extra.append(w["one_view"].format(view=names[next(iter(windows)).value].lower()))
     views = " / ".join(names[view.value] for view in windows)
@@ -264,9 +278,7 @@ def _plate(reading: Reading, windows: Mapping[ViewName, Window], without_letter:
 def _row(finding: Finding, *, one_reference: bool) -> dict[str, str]:
     """Return the cells of a finding's row by name."""
     w = words()["findings"]
-    areas = [
-        _short(finding.views[view].area_mm2 / 100, 2) if view in finding.views else "–" for view in ViewName
-    ]
+    areas = [_short(finding.views[view].area_mm2 / 100, 2) if view in finding.views else "–" for view in ViewName]
     what = finding.polarity.value if finding.kind is Kind.BONE else finding.kind.value
     reason = f"{w[what]}. {_sentence(finding.reason)}" if finding.reason else f"{w[what]}."
     if finding.likelihood.value is not None:
@@ -392,14 +404,11 @@ def _area(area_mm2: Measurement) -> str:
     if area_mm2.value is None:
         return measured(area_mm2)
     spread = None if area_mm2.uncertainty is None else area_mm2.uncertainty / 100
-    return measured(
-        Measurement(value=area_mm2.value / 100, unit="cm2", uncertainty=spread, method=area_mm2.method)
-    )
+    return measured(Measurement(value=area_mm2.value / 100, unit="cm2", uncertainty=spread, method=area_mm2.method))
 
 
 def _quality(reading: Reading) -> dict[str, Any]:
     w = words()["quality"]
-    order = {Verdict.WITHHOLD: 0, Verdict.WARN: 1, Verdict.UNKNOWN: 2, Verdict.PASS: 3}
     return {
         "heading": w["heading"],
         "columns": w["columns"],
@@ -409,7 +418,7 @@ def _quality(reading: Reading) -> dict[str, Any]:
                 "style": check.verdict.value,
                 "cells": [w[check.verdict.value], check.question, measured(check.measured), check.text],
             }
-            for check in sorted(reading.quality.checks, key=lambda check: order[check.verdict])
+            for check in sorted(reading.quality.checks, key=lambda check: _WORST_FIRST[check.verdict])
         ],
     }
 

@@ -29,7 +29,7 @@ class Lettered:
 
 
 def place_letters(
-    targets: Sequence[Target], *, middle_x: float, top: float, bottom: float, pitch: float
+    targets: Sequence[Target], *, middle_x: float, top: float, bottom: float, pitch: float, most: int | None = None
 ) -> tuple[list[Lettered], list[Target]]:
     """Give every target a place in the left or the right margin.
 
@@ -48,6 +48,8 @@ def place_letters(
         Heights between which the letters' centres may lie.
     pitch : float
         Least distance of two centres, the height of a letter's box.
+    most : int, optional
+        No more letters than this in one margin, so that the lines that lead to them do not cover the body.
 
     Returns
     -------
@@ -56,6 +58,7 @@ def place_letters(
         Targets for which neither margin had room.
     """
     room = max(1, int((bottom - top) / pitch) + 1)
+    room = room if most is None else min(room, most)
     sides: dict[bool, list[Target]] = {True: [], False: []}
     left_out = []
     for target in targets:

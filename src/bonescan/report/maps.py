@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -44,16 +46,17 @@ def finding_map(view: View, findings: Sequence[Finding]) -> FindingMap:
     outline in reading.json stays whole.
     """
     ids = np.zeros(view.counts.shape, np.uint16)
+    flat = ids.reshape(-1)
     kept_by: dict[int, dict[int, int]] = {}
     for finding in sorted(findings, key=lambda finding: finding.id):
         if view.name not in finding.views:
             continue
-        mask = finding.views[view.name].mask
-        holders, counts = np.unique(ids[mask], return_counts=True)
+        pixels = np.flatnonzero(finding.views[view.name].mask)
+        holders, counts = np.unique(flat[pixels], return_counts=True)
         lost = {int(holder): int(count) for holder, count in zip(holders, counts, strict=True) if holder}
         if lost:
             kept_by[finding.id] = lost
-        ids[mask & (ids == 0)] = finding.id
+        flat[pixels[flat[pixels] == 0]] = finding.id
     return FindingMap(ids=ids, kept_by=kept_by)
 
 
@@ -131,7 +134,7 @@ def load_bones(data: bytes) -> tuple[BoneMap, ...]:
                 )
                 for i in range(len(bone))
             )
-    except (OSError, ValueError, KeyError, EOFError, IndexError) as error:
+    except (OSError, ValueError, KeyError, EOFError, IndexError, zipfile.BadZipFile, zlib.error) as error:
         raise UnreadableInput(
             "These bytes are not a bones_<view>.npz as bonescan writes it; give the whole file's content.",
             expected=_BONE_FIELDS,

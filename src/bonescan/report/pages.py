@@ -6,26 +6,17 @@ import base64
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from bonescan.errors import GeometryMismatch
+from bonescan.errors import GeometryMismatch, OutputFailed
 from bonescan.reading.model import Kind, Reading
+from bonescan.report.brush import beside, jpeg, png
 from bonescan.report.content import CROPPED_FINDINGS, crop_alt, crop_caption, report_content, words
 from bonescan.report.maps import bones_npz, finding_map, map_png
-from bonescan.report.pictures import (
-    beside,
-    display_window,
-    draw_crops,
-    draw_panel,
-    draw_regions,
-    jpeg,
-    png,
-    scale_for,
-    style_of,
-)
+from bonescan.report.pictures import display_window, draw_crops, draw_panel, draw_regions, scale_for, style_of
 from bonescan.report.record import reading_record, record_bytes
 
 if TYPE_CHECKING:
@@ -37,9 +28,11 @@ __all__ = ["render"]
 _REGION_PICTURE = {"height": 1100, "width": 420}
 _WIDE = 0.85
 _PDF_STANDARDS = ["a-2b", "ua-1"]
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_BEYOND_LATIN_GREEK_CYRILLIC = re.compile("[^\u0020-\u024f\u0370-\u03ff\u0400-\u045f\u1e00-\u1eff\u2010-\u202f\u20ac\u00d7\u00b1\u00b2]")
-_BEYOND_LATIN_1 = re.compile("[^\u0020-\u00ff\u2013\u202f]")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BEYOND_LATIN_GREEK_CYRILLIC = re.compile(
+    "[^\u0020-\u024f\u0370-\u03ff\u0400-\u045f\u1e00-\u1eff\u2010-\u202f\u20ac\u2212]"
+)
+_BEYOND_LATIN_1 = re.compile("[^\u0020-\u00ff\u2013\u202f\u2212]")
 
 
 def render(reading: Reading) -> dict[str, bytes]:
@@ -158,7 +151,11 @@ def _pdf(
     """
     import typst
 
-    files = {"main.typ": _packaged("report.typ").encode("utf-8"), "plate.svg": _svg(plate), "regions.svg": _svg(regions)}
+    files = {
+        "main.typ": _packaged("report.typ").encode("utf-8"),
+        "plate.svg": _svg(plate),
+        "regions.svg": _svg(regions),
+    }
     set_crops = []
     for i, crop in enumerate(crops):
         squares = []
@@ -168,10 +165,17 @@ def _pdf(
             squares.append({"file": name, "alt": square["alt"], "caption": square["caption"]})
         set_crops.append({**crop, "squares": squares})
     if dated is not None and dated.tzinfo is None:
-        dated = dated.replace(tzinfo=timezone.utc)
+        dated = dated.replace(tzinfo=UTC)
     failure: Exception | None = None
     for beyond in (None, _BEYOND_LATIN_GREEK_CYRILLIC, _BEYOND_LATIN_1):
-        data = {"content": content, "crops": set_crops, "wide": plate["wide"], "font_note": beyond is not None}
+        data = {
+            "content": content,
+            "crops": set_crops,
+            "wide": plate["wide"],
+            "plate_width": plate["width"],
+            "plate_height": plate["height"],
+            "font_note": beyond is not None,
+        }
         try:
             return bytes(
                 typst.compile(
@@ -187,7 +191,10 @@ def _pdf(
             if "could not be displayed" not in str(error):
                 raise
             failure = error
-    raise AssertionError("the wording itself holds characters outside Latin-1") from failure
+    raise OutputFailed(
+        "The PDF could not be set: the report's own wording holds characters that its fonts lack; "
+        "keep to Latin-1 in the wording file."
+    ) from failure
 
 
 def _numbered(value: Any, beyond: re.Pattern[str]) -> Any:

@@ -1,13 +1,11 @@
 """The pictures of a report: views in inverse grey, outlined and lettered; regions in tints; lesions zoomed.
 
-All drawing is done by Pillow. Lines are drawn into a mask of three times the
-resolution and averaged down, which anti-aliases them; counts are windowed and
-then interpolated bicubically, with the true proportions of the pixels.
+Counts are windowed and then interpolated bicubically, with the true proportions of
+the pixels; letters and names stand outside the body and lead to it by thin lines.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,32 +14,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonescan.reading.model import Finding, FindingView, Kind, LabelledView, Polarity
+from bonescan.report.brush import Colour, Point, bundled_font, mix, smooth, stroke
 from bonescan.report.lettering import Target, place_letters
 from bonescan.scan import View, ViewName
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
-    from PIL.ImageFont import FreeTypeFont, ImageFont
 
 __all__ = [
     "FINDING_COLOURS",
     "REGION_COLOURS",
     "Panel",
     "Window",
-    "beside",
     "display_window",
     "draw_crops",
     "draw_panel",
     "draw_regions",
-    "jpeg",
-    "png",
     "scale_for",
     "style_of",
 ]
-
-Point = tuple[float, float]
-Colour = tuple[int, int, int]
 
 FINDING_COLOURS: Mapping[str, Colour] = {
     "hot": (190, 18, 24),
@@ -82,9 +74,10 @@ REGION_COLOURS: Mapping[int, Colour] = {
 _MIDLINE_REGIONS = frozenset({1, 2, 3, 5, 9, 10})
 _INK: Colour = (40, 44, 52)
 _FAINT: Colour = (120, 126, 136)
-_SUPERSAMPLING = 3
+_LETTERS_A_SIDE = 25
 _BODY_HEIGHT, _BODY_WIDTH = 2048, 640
 _CROP_SIZE = 240
+_BEYOND_VIEW: Colour = (226, 230, 238)
 _CROP_LEAST_MM = 130.0
 _CROP_FARTHEST_MM = 25.0
 
@@ -99,7 +92,8 @@ class Window:
     def grey(self, counts: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return inverse grey, 255 (white) at `lower` to 0 (black) at `upper`."""
         shade = (self.upper - counts) * np.float32(255.0 / (self.upper - self.lower))
-        return np.clip(shade, 0.0, 255.0).astype(np.float32)
+        grey: NDArray[np.float32] = np.clip(shade, 0.0, 255.0).astype(np.float32)
+        return grey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,8 +134,8 @@ def display_window(view: View, labelled: LabelledView, findings: Sequence[Findin
     Returns
     -------
     Window
-        Lower: a tenth of the median count of normal bone (the haze between the legs turns white). Upper: 1.15
-        times its 98th percentile, in counts per pixel.
+        Lower: a tenth of the median count of normal bone (the haze between the legs turns white). Upper: its 98th
+        percentile. In counts per pixel.
     """
     ordinary = np.ones(view.counts.shape, bool)
     for finding in findings:
@@ -155,7 +149,7 @@ def display_window(view: View, labelled: LabelledView, findings: Sequence[Findin
     if bone.size == 0:
         return Window(lower=0.0, upper=1.0)
     median, high = np.percentile(bone, (50, 98))
-    upper = max(1.15 * float(high), 1e-6)
+    upper = max(float(high), 1e-6)
     return Window(lower=min(0.1 * float(median), 0.5 * upper), upper=upper)
 
 
@@ -202,9 +196,9 @@ def draw_panel(
         if seen is None:
             continue
         style = style_of(finding)
-        points = [frame.point(row, column) for row, column in _smooth(seen.outline)]
-        _stroke(image, points, (255, 255, 255), 5.0, closed=True)
-        _stroke(image, points, FINDING_COLOURS[style], 2.6, closed=True, dash=_DASHES[style])
+        points = [frame.point(row, column) for row, column in smooth(seen.outline)]
+        stroke(image, points, (255, 255, 255), 5.0, closed=True)
+        stroke(image, points, FINDING_COLOURS[style], 2.6, closed=True, dash=_DASHES[style])
         xs, ys = [x for x, _ in points], [y for _, y in points]
         styles[finding.letter] = style
         targets.append(
@@ -223,6 +217,7 @@ def draw_panel(
         top=frame.top + pitch / 2,
         bottom=frame.top + frame.height - pitch / 2,
         pitch=pitch,
+        most=_LETTERS_A_SIDE,
     )
     for letter in placed:
         style = styles[letter.target.letter]
@@ -231,8 +226,13 @@ def draw_panel(
 
 
 def draw_regions(
-    view: View, labelled: LabelledView, window: Window, names: Mapping[int, str], words: Mapping[str, str],
-    *, pixels_per_mm: float,
+    view: View,
+    labelled: LabelledView,
+    window: Window,
+    names: Mapping[int, str],
+    words: Mapping[str, str],
+    *,
+    pixels_per_mm: float,
 ) -> Image:
     """Draw one view smaller, its regions tinted and named, every fitted bone outlined.
 
@@ -285,13 +285,13 @@ def draw_regions(
         bottom=frame.top + frame.height - pitch / 2,
         pitch=pitch,
     )
-    font = _font(18)
+    font = bundled_font(18)
     for label in placed:
         colour = colours[label.target.letter]
         x = frame.left - 12 if label.on_left else frame.left + frame.width + 12
-        _stroke(image, [(x, label.y), (label.target.x, label.target.y)], _FAINT, 1.0)
+        stroke(image, [(x, label.y), (label.target.x, label.target.y)], _FAINT, 1.0)
         swatch = (x - 14, label.y - 7, x, label.y + 7) if label.on_left else (x, label.y - 7, x + 14, label.y + 7)
-        draw.rectangle(swatch, fill=_mix(colour, 0.62), outline=_INK)
+        draw.rectangle(swatch, fill=mix(colour, 0.62), outline=_INK)
         anchor, offset = ("rm", -19) if label.on_left else ("lm", 19)
         draw.text((x + offset, label.y), label.target.letter, fill=_INK, font=font, anchor=anchor)
     return image
@@ -336,41 +336,13 @@ def draw_crops(
 
 def scale_for(views: Sequence[View], *, height: int = _BODY_HEIGHT, width: int = _BODY_WIDTH) -> float:
     """Return picture pixels per millimetre at which every view fits into height x width picture pixels."""
-    return min(
-        min(height / (view.counts.shape[0] * view.row_spacing_mm) for view in views),
-        min(width / (view.counts.shape[1] * view.column_spacing_mm) for view in views),
-    )
-
-
-def beside(images: Sequence[Image]) -> Image:
-    """Join pictures side by side on white, aligned at the top."""
-    from PIL import Image
-
-    joined = Image.new(
-        "RGB", (sum(image.width for image in images), max(image.height for image in images)), (255, 255, 255)
-    )
-    x = 0
-    for image in images:
-        joined.paste(image, (x, 0))
-        x += image.width
-    return joined
-
-
-def jpeg(image: Image, quality: int = 86) -> bytes:
-    """Encode for a page: JPEG without colour subsampling, so that thin lines stay sharp."""
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality, subsampling=0)
-    return buffer.getvalue()
-
-
-def png(image: Image) -> bytes:
-    """Encode losslessly."""
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=3)
-    return buffer.getvalue()
+    fits: list[float] = [height / (view.counts.shape[0] * view.row_spacing_mm) for view in views]
+    fits += [width / (view.counts.shape[1] * view.column_spacing_mm) for view in views]
+    return min(fits)
 
 
 def style_of(finding: Finding) -> str:
+    """Return the finding's key in `FINDING_COLOURS`."""
     if finding.kind is Kind.BONE:
         return "hot" if finding.polarity is Polarity.HOT else "cold"
     return finding.kind.value
@@ -392,70 +364,11 @@ def _blank(frame: _Frame, margins: tuple[int, int], *, bottom: int) -> Image:
     return Image.new("RGB", size, (255, 255, 255))
 
 
-def _font(size: int) -> FreeTypeFont | ImageFont:
-    from PIL import ImageFont
-
-    return ImageFont.load_default(size)
-
-
-def _mix(colour: Colour, share: float) -> Colour:
-    red, green, blue = (round(255 - share * (255 - channel)) for channel in colour)
-    return red, green, blue
-
-
 def _grey_image(counts: NDArray[np.float32], window: Window, size: tuple[int, int]) -> Image:
     from PIL import Image
 
     grey = Image.fromarray(window.grey(counts)).resize(size, Image.Resampling.BICUBIC)
     return Image.fromarray(np.clip(np.rint(np.asarray(grey)), 0, 255).astype(np.uint8))
-
-
-def _smooth(outline: Sequence[Point]) -> list[Point]:
-    """Cut a polygon's corners twice (Chaikin 1974): stairs of pixels become a line that moves by under half a pixel."""
-    points = np.asarray(outline, float)
-    for _ in range(2):
-        following = np.roll(points, -1, axis=0)
-        points = np.stack([0.75 * points + 0.25 * following, 0.25 * points + 0.75 * following], axis=1).reshape(-1, 2)
-    return [(float(row), float(column)) for row, column in points]
-
-
-def _stroke(
-    image: Image,
-    points: Sequence[Point],
-    colour: Colour,
-    width: float,
-    *,
-    closed: bool = False,
-    dash: tuple[float, float] | None = None,
-) -> None:
-    """Draw an anti-aliased line of `width` picture pixels; `dash` is (drawn, left out) in the same unit."""
-    from PIL import Image, ImageDraw
-
-    path = np.asarray([*points, points[0]] if closed else points, float)
-    pad = int(width) + 2
-    x0, y0 = (int(v) for v in np.floor(path.min(axis=0)) - pad)
-    x1, y1 = (int(v) for v in np.ceil(path.max(axis=0)) + pad)
-    x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, image.width), min(y1, image.height)
-    if x1 <= x0 or y1 <= y0:
-        return
-    mask = Image.new("L", ((x1 - x0) * _SUPERSAMPLING, (y1 - y0) * _SUPERSAMPLING))
-    draw = ImageDraw.Draw(mask)
-    for piece in [path] if dash is None else _dashes(path, dash):
-        scaled = ((piece - (x0, y0)) * _SUPERSAMPLING).ravel().tolist()
-        draw.line(scaled, fill=255, width=round(width * _SUPERSAMPLING), joint="curve")
-    image.paste(colour, (x0, y0, x1, y1), mask.reduce(_SUPERSAMPLING))
-
-
-def _dashes(path: NDArray[np.float64], dash: tuple[float, float]) -> list[NDArray[np.float64]]:
-    """Cut a polyline into dashes measured along it."""
-    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
-    pieces = []
-    for start in np.arange(0.0, along[-1], sum(dash)):
-        end = min(start + dash[0], along[-1])
-        inside = (along > start) & (along < end)
-        stops = np.concatenate([[start], along[inside], [end]])
-        pieces.append(np.stack([np.interp(stops, along, path[:, axis]) for axis in (0, 1)], axis=1))
-    return pieces
 
 
 def _frame_line(draw: ImageDraw, frame: _Frame) -> None:
@@ -467,9 +380,9 @@ def _headings(draw: ImageDraw, frame: _Frame, words: Mapping[str, str], posterio
     """Name the view above it, and mark the patient's right and left at its upper corners."""
     y = frame.top - size * 0.35
     title = words["posterior"] if posterior else words["anterior"]
-    draw.text((frame.left + frame.width / 2, y), title, fill=_INK, font=_font(size), anchor="ms")
+    draw.text((frame.left + frame.width / 2, y), title, fill=_INK, font=bundled_font(size), anchor="ms")
     first, last = (words["left"], words["right"]) if posterior else (words["right"], words["left"])
-    mark = _font(round(size * 1.15))
+    mark = bundled_font(round(size * 1.15))
     draw.text((frame.left, y), first, fill=_INK, font=mark, anchor="ls", stroke_width=1, stroke_fill=_INK)
     draw.text((frame.left + frame.width, y), last, fill=_INK, font=mark, anchor="rs", stroke_width=1, stroke_fill=_INK)
 
@@ -478,13 +391,15 @@ def _rulers(
     draw: ImageDraw, image: Image, frame: _Frame, labelled: LabelledView, words: Mapping[str, str], *, outer_left: bool
 ) -> None:
     """Mark body coordinates in cm: z beside the view, along its middle column; x below it, along its middle row."""
-    font = _font(20)
+    font = bundled_font(20)
     rows, columns = labelled.x_mm.shape
     x = 52 if outer_left else image.width - 52
     for row, value in _ticks(labelled.z_mm[:, columns // 2]):
         y = frame.top + (row + 0.5) * frame.per_row
         draw.line((x, y, x + (10 if outer_left else -10), y), fill=_FAINT, width=2)
-        draw.text((x + (-5 if outer_left else 5), y), f"{value}", fill=_FAINT, font=font, anchor="rm" if outer_left else "lm")
+        draw.text(
+            (x + (-5 if outer_left else 5), y), f"{value}", fill=_FAINT, font=font, anchor="rm" if outer_left else "lm"
+        )
     draw.text((x, frame.top - 12), words["z_axis"], fill=_FAINT, font=font, anchor="rs" if outer_left else "ls")
     y = frame.top + frame.height + 4
     for column, value in _ticks(labelled.x_mm[rows // 2]):
@@ -515,19 +430,17 @@ def _grey_bar(image: Image, draw: ImageDraw, frame: _Frame, window: Window, word
     x, y = frame.left + (frame.width - width) // 2, frame.top + frame.height + 48
     image.paste(Image.fromarray(np.ascontiguousarray(ramp)), (x, y))
     draw.rectangle((x - 1, y - 1, x + width, y + 12), outline=_FAINT)
-    font = _font(20)
+    font = bundled_font(20)
     draw.text((x - 8, y + 6), f"{window.lower:.3g}", fill=_INK, font=font, anchor="rm")
     draw.text((x + width + 8, y + 6), f"{window.upper:.3g} {words['counts']}", fill=_INK, font=font, anchor="lm")
 
 
-def _letter(
-    image: Image, draw: ImageDraw, frame: _Frame, target: Target, on_left: bool, y: float, style: str
-) -> None:
+def _letter(image: Image, draw: ImageDraw, frame: _Frame, target: Target, on_left: bool, y: float, style: str) -> None:
     """Draw one letter in its margin and the line that leads from it to the outline."""
-    colour, font = FINDING_COLOURS[style], _font(26)
+    colour, font = FINDING_COLOURS[style], bundled_font(26)
     x = frame.left - 12 if on_left else frame.left + frame.width + 12
     end = target.left_x if on_left else target.right_x
-    _stroke(image, [(x, y), (end, target.y)], colour, 1.4)
+    stroke(image, [(x, y), (end, target.y)], colour, 1.4)
     width = max(34.0, font.getlength(target.letter) + 14)
     box = (x - width, y - 15, x, y + 15) if on_left else (x, y - 15, x + width, y + 15)
     filled = style in ("hot", "cold")
@@ -589,30 +502,30 @@ def _same_place(finding: Finding, labels: Sequence[LabelledView], wanted: Labell
     return None
 
 
-def _crop(
-    view: View, seen: FindingView | None, centre: Point, side_mm: float, window: Window, style: str
-) -> Image:
-    """Cut a square of `side_mm` around `centre` and zoom it; beyond the field of view it is pale blue-grey."""
+def _crop(view: View, seen: FindingView | None, centre: Point, side_mm: float, window: Window, style: str) -> Image:
+    """Cut a square of `side_mm` around `centre` and zoom it; beyond the field of view it is pale blue."""
     from PIL import Image
 
     rows, columns = side_mm / view.row_spacing_mm, side_mm / view.column_spacing_mm
     top, left = centre[0] + 0.5 - rows / 2, centre[1] + 0.5 - columns / 2
-    first_row, first_column = max(int(top) - 2, 0), max(int(left) - 2, 0)
-    part = view.counts[first_row : max(int(top + rows) + 3, 1), first_column : max(int(left + columns) + 3, 1)]
-    box = (left - first_column, top - first_row, left - first_column + columns, top - first_row + rows)
-    square = (_CROP_SIZE, _CROP_SIZE)
-    grey = Image.fromarray(window.grey(part)).transform(
-        square, Image.Transform.EXTENT, box, Image.Resampling.BICUBIC, fillcolor=-1000.0
+    # Take two pixels more on every side for the interpolation, beyond the view by repeating its last pixels.
+    taken_rows = np.arange(int(np.floor(top)) - 2, int(np.ceil(top + rows)) + 2)
+    taken_columns = np.arange(int(np.floor(left)) - 2, int(np.ceil(left + columns)) + 2)
+    height, width = view.counts.shape
+    part = view.counts[np.ix_(taken_rows.clip(0, height - 1), taken_columns.clip(0, width - 1))]
+    row0, column0 = float(top - taken_rows[0]), float(left - taken_columns[0])
+    grey = Image.fromarray(window.grey(part)).resize(
+        (_CROP_SIZE, _CROP_SIZE), Image.Resampling.BICUBIC, box=(column0, row0, column0 + columns, row0 + rows)
     )
-    shades = np.asarray(grey)
-    colour = np.repeat(np.clip(np.rint(shades), 0, 255).astype(np.uint8)[..., None], 3, axis=2)
-    colour[shades < -500] = (226, 230, 238)
-    image = Image.fromarray(colour)
+    image = Image.fromarray(np.clip(np.rint(np.asarray(grey)), 0, 255).astype(np.uint8)).convert("RGB")
+    down, across = np.arange(_CROP_SIZE) * rows / _CROP_SIZE + top, np.arange(_CROP_SIZE) * columns / _CROP_SIZE + left
+    outside = ((down < 0) | (down >= height))[:, None] | ((across < 0) | (across >= width))
+    image.paste(_BEYOND_VIEW, (0, 0), Image.fromarray(outside.astype(np.uint8) * np.uint8(255)))
     if seen is not None:
         points = [
             ((column + 0.5 - left) * _CROP_SIZE / columns, (row + 0.5 - top) * _CROP_SIZE / rows)
-            for row, column in _smooth(seen.outline)
+            for row, column in smooth(seen.outline)
         ]
-        _stroke(image, points, (255, 255, 255), 3.6, closed=True)
-        _stroke(image, points, FINDING_COLOURS[style], 1.8, closed=True, dash=_DASHES[style])
+        stroke(image, points, (255, 255, 255), 3.6, closed=True)
+        stroke(image, points, FINDING_COLOURS[style], 1.8, closed=True, dash=_DASHES[style])
     return image

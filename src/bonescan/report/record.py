@@ -15,8 +15,8 @@ from typing import Any
 
 from bonescan.measurement import Measurement
 from bonescan.reading.model import Finding, FindingView, LabelledView, Reading
-from bonescan.scan import Scan, View, ViewName
 from bonescan.report.maps import FindingMap
+from bonescan.scan import Scan, View, ViewName
 
 __all__ = ["SCHEMA_VERSION", "reading_record", "reading_schema", "record_bytes"]
 
@@ -87,8 +87,19 @@ def reading_record(reading: Reading, maps: Mapping[ViewName, FindingMap]) -> dic
 
 
 def record_bytes(record: Mapping[str, Any]) -> bytes:
-    """Return the record as UTF-8 JSON, the same bytes for the same record."""
-    return (json.dumps(record, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode("utf-8", "replace")
+    """Return the record as UTF-8 JSON, one line for each field and each finding; the same bytes for the same record."""
+    lines = []
+    for name, value in record.items():
+        if name == "findings" and value:
+            text = "[\n" + ",\n".join(_json(finding) for finding in value) + "\n]"
+        else:
+            text = _json(value)
+        lines.append(f"{_json(name)}: {text}")
+    return ("{\n" + ",\n".join(lines) + "\n}\n").encode("utf-8", "replace")
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def _number(value: float | None) -> float | None:
@@ -202,9 +213,7 @@ def _finding(
     }
 
 
-def _finding_view(
-    number: int, seen: FindingView, labelled: LabelledView | None, drawn: FindingMap
-) -> dict[str, Any]:
+def _finding_view(number: int, seen: FindingView, labelled: LabelledView | None, drawn: FindingMap) -> dict[str, Any]:
     row, column = seen.peak_row, seen.peak_column
     return {
         "outline": [[round(float(r), 2), round(float(c), 2)] for r, c in seen.outline],
