@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from phantom import phantom_reading
+from tests.report.phantom import phantom_reading
 
 from bonescan.reading.model import Reading
 from bonescan.report import render

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from phantom import phantom_reading, withheld
+from tests.report.phantom import phantom_reading, withheld
 
 from bonescan.measurement import Measurement
 from bonescan.reading.model import Quality, Reading, Verdict

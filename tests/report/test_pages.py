@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from phantom import body_coordinates, phantom_reading, withheld
+from tests.report.phantom import body_coordinates, phantom_reading, withheld
 
 from bonescan.errors import GeometryMismatch
 from bonescan.reading.model import LabelledView, Reading

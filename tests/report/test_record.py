@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import jsonschema
 import pytest
-from phantom import phantom_reading, withheld
+from tests.report.phantom import phantom_reading, withheld
 
 from bonescan.reading.model import Reading
 from bonescan.report import SCHEMA_VERSION, reading_schema, render
