@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.report.phantom import phantom_reading
 
 from bonescan.reading.model import Reading

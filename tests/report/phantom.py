@@ -289,7 +289,8 @@ def _quality() -> Quality:
     rows = (
         ("quality.counts.anterior", "Enough counts in the anterior view?", Verdict.PASS, 1.71e6, "{counts}",
          "1.71 million counts; at least 1.5 million are expected."),
-        ("quality.interval", "Imaged 2 to 5 hours after injection?", Verdict.PASS, 3.25, "h", "3.25 h after injection."),
+        ("quality.interval", "Imaged 2 to 5 hours after injection?", Verdict.PASS, 3.25, "h",
+         "3.25 h after injection."),
         ("quality.motion", "Do the views fit each other?", Verdict.WARN, 7.5, "mm",
          "The views are shifted by 7.5 mm; up to 5 mm is usual."),
     )  # fmt: skip

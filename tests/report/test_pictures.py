@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.report.phantom import phantom_reading
 from PIL import Image
+from tests.report.phantom import phantom_reading
 
 from bonescan.reading.model import Reading
 from bonescan.report.content import words

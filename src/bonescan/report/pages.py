@@ -209,7 +209,7 @@ def _numbered(value: Any, beyond: re.Pattern[str]) -> Any:
 
 
 def _svg(picture: Mapping[str, Any]) -> bytes:
-    """Wrap a JPEG as SVG text, the form in which typst takes a picture from memory; the JPEG enters the PDF as it is."""
+    """Wrap a JPEG as SVG text, as typst takes pictures from memory; the JPEG enters the PDF as it is."""
     width, height = picture["width"], picture["height"]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
