@@ -1,0 +1,436 @@
+"""What the report says, page by page, as plain text: one content for HTML and PDF, so the two never drift apart."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from bonescan.measurement import Measurement
+from bonescan.reading.model import Finding, Kind, Polarity, QualityCheck, Reading, Verdict
+from bonescan.report.pictures import Window
+from bonescan.scan import Severity, ViewName
+
+__all__ = ["CROPPED_FINDINGS", "crop_alt", "crop_caption", "measured", "report_content", "words"]
+
+CROPPED_FINDINGS = 24
+"""Bone findings that are zoomed, in order of significance: more would fill pages that nobody reads."""
+
+_LETTERS_LISTED = 12
+_CHECKS_NAMED = 3
+_WORST_FIRST = {Verdict.WITHHOLD: 0, Verdict.WARN: 1, Verdict.UNKNOWN: 2, Verdict.PASS: 3}
+_HIDDEN = dict.fromkeys((*range(32), *range(127, 160), *range(8234, 8239), *range(8294, 8298)), " ")
+
+
+@cache
+def words(language: str = "en") -> Mapping[str, Any]:
+    """Return the report's wording, ``words.<language>.toml``."""
+    return tomllib.loads(
+        resources.files("bonescan.report").joinpath(f"words.{language}.toml").read_text(encoding="utf-8")
+    )
+
+
+def report_content(
+    reading: Reading, windows: Mapping[ViewName, Window], without_letter: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return every text, table and caption of the report, as JSON values without any markup.
+
+    Parameters
+    ----------
+    reading : Reading
+    windows : mapping of ViewName to Window
+        The windows the views are drawn with.
+    without_letter : sequence of str
+        Letters that found no room beside the pictures.
+
+    Returns
+    -------
+    dict
+        Sections in reading order. Text is as given by the file: whoever sets
+        it into a page escapes it.
+    """
+    w = words()
+    bone = [finding for finding in reading.findings if finding.kind is Kind.BONE]
+    other = [finding for finding in reading.findings if finding.kind is not Kind.BONE]
+    scan = reading.scan
+    examined = scan.acquired_at.strftime("%Y-%m-%d %H:%M") if scan.acquired_at else w["not_stated"]
+    content: dict[str, Any] = _clean(
+        {
+            "language": w["language"],
+            "title": w["title"],
+            "banner": w["banner"],
+            "zoom": w["zoom"],
+            "font_note": w["font_note"],
+            "page": w["page"],
+            "footer": w["footer"].format(patient_id=scan.patient.patient_id or w["not_stated"], date=examined),
+            "patient": {"heading": w["patient"]["heading"], "rows": _patient(reading, examined)},
+            "summary": {"heading": w["summary"]["heading"], "cards": _summary(reading, bone, other)},
+            "plate": _plate(reading, windows, without_letter),
+            "bone": _bone_table(bone),
+            "crops": _crops(bone),
+            "other": _other_table(other),
+            "burden": _burden(reading),
+            "regions": _regions(reading),
+            "quality": _quality(reading),
+            "remarks": _remarks(reading),
+            "method": {
+                "heading": w["method"]["heading"],
+                "rows": [[key, text] for key, text in reading.method.items()]
+                + [[name, version] for name, version in reading.versions.items()]
+                + [
+                    [w["method"]["sources"], f"{source.file_name} (SHA-256 {source.sha256})"] for source in scan.sources
+                ],
+            },
+            "limits": {"heading": w["limits"]["heading"], "text": w["limits"]["text"]},
+            "credits": {
+                "heading": w["credits"]["heading"],
+                "text": [
+                    text.format(version=reading.versions.get("bonescan", "")).strip() for text in w["credits"]["text"]
+                ],
+            },
+        }
+    )
+    return content
+
+
+def crop_caption(view: ViewName, window: Window, *, seen: bool) -> str:
+    """Return what stands under one zoomed square."""
+    form = words()["crops"]["caption" if seen else "caption_unseen"]
+    return str(form.format(view=words()["picture"][view.value], lower=_short(window.lower), upper=_short(window.upper)))
+
+
+def crop_alt(view: ViewName, finding: Finding) -> str:
+    """Return the text that stands for one zoomed square where it cannot be seen."""
+    text: str = words()["crops"]["alt"].format(
+        view=words()["picture"][view.value], letter=finding.letter, place=finding.place
+    )
+    return text.translate(_HIDDEN)
+
+
+def measured(measurement: Measurement) -> str:
+    """Write a measurement for a table: value, one standard deviation and unit, or why it is absent."""
+    w = words()
+    if measurement.value is None:
+        return f"{w['not_given']}: {measurement.absent_reason}"
+    spread = "" if measurement.uncertainty is None else f" ± {_short(measurement.uncertainty, 2)}"
+    unit = w["units"].get(measurement.unit, measurement.unit)
+    return f"{_short(measurement.value)}{spread} {unit}".rstrip()
+
+
+def _short(value: float, digits: int = 3) -> str:
+    """Write a number with few significant digits, from 1000 on as a whole number with its thousands apart."""
+    if value == 0:
+        return "0"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}".replace(",", "\u202f")
+    text = f"{float(f'{value:.{digits}g}'):.6f}".rstrip("0").rstrip(".")
+    return (text if text not in ("0", "-0") else f"{value:.0e}").replace("-", "\u2212")
+
+
+def _clean(value: Any) -> Any:
+    """Drop control and bidirectional override characters from every text, however deep."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8").translate(_HIDDEN)
+    if isinstance(value, Mapping):
+        return {key: _clean(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_clean(item) for item in value]
+    return value
+
+
+def _patient(reading: Reading, examined: str) -> list[list[str]]:
+    w, scan = words()["patient"], reading.scan
+    absent = words()["not_stated"]
+    person, injection, device = scan.patient, scan.injection, scan.device
+    name = ", ".join(part for part in (person.name or "").split("^", 1) if part).replace("^", " ")
+    born = person.birth_date.isoformat() if person.birth_date else ""
+    age = f"{person.age_years:.0f} y" if person.age_years is not None else ""
+    size = [
+        f"{person.stature_m:.2f} m" if person.stature_m is not None else "",
+        f"{person.weight_kg:.0f} kg" if person.weight_kg is not None else "",
+    ]
+    injected = [
+        injection.radiopharmaceutical or injection.radionuclide or "",
+        f"{injection.activity_mbq:.0f} MBq" if injection.activity_mbq is not None else "",
+        injection.injected_at.strftime("%Y-%m-%d %H:%M") if injection.injected_at else "",
+    ]
+    rows = [
+        (w["name"], name.strip()),
+        (w["patient_id"], person.patient_id),
+        (w["birth_date"], _joined([born, age])),
+        (w["sex"], w.get((person.sex or "").strip().upper(), person.sex) if person.sex else ""),
+        (w["stature"], _joined(size)),
+        (w["examined"], examined),
+        (w["study"], scan.study_description),
+        (w["injected"], _joined(injected)),
+        (w["delay"], f"{scan.delay_h:.1f} h" if scan.delay_h is not None else ""),
+        (w["device"], " ".join(part for part in (device.manufacturer, device.model) if part)),
+    ]
+    return [[label, value or absent] for label, value in rows]
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return ", ".join(part for part in parts if part)
+
+
+def _summary(reading: Reading, bone: Sequence[Finding], other: Sequence[Finding]) -> list[dict[str, str]]:
+    w = words()["summary"]
+    hot = sum(finding.polarity is Polarity.HOT for finding in bone)
+    first = "; ".join(
+        w["findings_one"].format(letter=finding.letter, place=finding.place, ratio=_short(finding.uptake_ratio, 2))
+        for finding in bone[:4]
+    )
+    index = reading.burden.bone_scan_index_percent
+    checks = reading.quality.checks
+    doubtful = [check for check in checks if check.verdict is not Verdict.PASS]
+    correlations = _joined(
+        f"{words()['picture'][view.name.value].lower()} {view.correlation:.2f}" for view in reading.labels.views
+    )
+    cards = [
+        {
+            "label": w["findings"],
+            "value": w["findings_value"].format(count=len(bone), hot=hot, cold=len(bone) - hot)
+            if bone
+            else w["findings_none"],
+            "note": w["findings_note"].format(first=first) if bone else w["findings_none_note"],
+            "tone": "plain",
+        },
+        {
+            "label": w["burden"],
+            "value": measured(index) if index.value is not None else words()["not_given"],
+            "note": w["burden_note"].format(table=reading.burden.mass_table)
+            if index.value is not None
+            else _sentence(index.absent_reason),
+            "tone": "plain" if index.value is not None else "bad",
+        },
+        {
+            "label": w["quality"],
+            "value": w["quality_value"].format(passed=len(checks) - len(doubtful), total=len(checks)),
+            "note": _quality_note(doubtful),
+            "tone": _tone(check.verdict for check in checks),
+        },
+        {
+            "label": w["labels"],
+            "value": w["labels_trusted"] if reading.labels.trusted else w["labels_untrusted"],
+            "note": w["labels_trusted_note"].format(correlations=correlations)
+            if reading.labels.trusted
+            else w["labels_untrusted_note"],
+            "tone": "plain" if reading.labels.trusted else "bad",
+        },
+        {
+            "label": w["others"],
+            "value": w["others_value"].format(count=len(other)),
+            "note": w["others_note"],
+            "tone": "plain",
+        },
+    ]
+    return cards
+
+
+def _quality_note(doubtful: Sequence[QualityCheck]) -> str:
+    """Say what the worst checks found, and how many more there are."""
+    w = words()["summary"]
+    if not doubtful:
+        return str(w["quality_all"])
+    texts = [check.text for check in sorted(doubtful, key=lambda check: _WORST_FIRST[check.verdict])]
+    more = [w["quality_more"].format(count=len(texts) - _CHECKS_NAMED)] if len(texts) > _CHECKS_NAMED else []
+    return " ".join([*texts[:_CHECKS_NAMED], *more])
+
+
+def _tone(verdicts: Iterable[Verdict]) -> str:
+    worst = set(verdicts)
+    return "bad" if Verdict.WITHHOLD in worst else "warn" if worst - {Verdict.PASS} else "plain"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def _plate(reading: Reading, windows: Mapping[ViewName, Window], without_letter: Sequence[str]) -> dict[str, Any]:
+    w, names = words()["plate"], words()["picture"]
+    spans = "; ".join(
+        w["window"].format(view=names[view.value], lower=_short(window.lower), upper=_short(window.upper))
+        for view, window in windows.items()
+    )
+    caption = w["caption"].format(windows=spans, coordinates=w["coordinates"])
+    extra = []
+    if not all(view.spacing_known for view in reading.scan.views):
+        extra.append(w["spacing_assumed"])
+    if without_letter:
+        few = len(without_letter) <= _LETTERS_LISTED
+        ends = {"first": without_letter[0], "last": without_letter[-1], "count": len(without_letter)}
+        letters = ", ".join(without_letter) if few else w["letters_between"].format(**ends)
+        extra.append(w["without_letter"].format(letters=letters))
+    if len(windows) == 1:
+        extra.append(w["one_view"].format(view=names[next(iter(windows)).value].lower()))
+    views = " / ".join(names[view.value] for view in windows)
+    return {
+        "heading": w["heading"],
+        "caption": " ".join([caption, *extra]),
+        "alt": w["alt"].format(views=views, count=len(reading.findings)),
+    }
+
+
+def _row(finding: Finding, *, one_reference: bool) -> dict[str, str]:
+    """Return the cells of a finding's row by name."""
+    w = words()["findings"]
+    areas = [_short(finding.views[view].area_mm2 / 100, 2) if view in finding.views else "–" for view in ViewName]
+    what = finding.polarity.value if finding.kind is Kind.BONE else finding.kind.value
+    reason = f"{w[what]}. {_sentence(finding.reason)}" if finding.reason else f"{w[what]}."
+    if finding.likelihood.value is not None:
+        reason += " " + w["likelihood"].format(value=measured(finding.likelihood))
+    ratio = f"{_short(finding.uptake_ratio, 2)} ×"
+    return {
+        "mark": finding.letter,
+        "place": finding.place,
+        "seen": " + ".join(w[view.value] for view in ViewName if view in finding.views),
+        "uptake": ratio if one_reference else f"{ratio} {finding.uptake_reference}",
+        "significance": _short(finding.significance, 2),
+        "area": " / ".join(areas),
+        "depth": "–"
+        if finding.depth_mm.value is None
+        else f"{finding.depth_mm.value:.0f}"
+        + (f" ± {finding.depth_mm.uncertainty:.0f}" if finding.depth_mm.uncertainty is not None else ""),
+        "mass": f"{finding.mass_share_percent:.2f}",
+        "counted": w["yes"] if finding.in_burden else w["no"],
+        "reason": reason,
+    }
+
+
+def _table(findings: Sequence[Finding], cells: Sequence[str]) -> tuple[list[dict[str, Any]], str]:
+    references = {finding.uptake_reference for finding in findings}
+    one = len(references) == 1
+    rows = []
+    for finding in findings:
+        row = _row(finding, one_reference=one)
+        style = finding.polarity.value if finding.kind is Kind.BONE else finding.kind.value
+        rows.append({"style": style, "cells": [row[cell] for cell in cells]})
+    return rows, next(iter(references)) if one else words()["findings"]["reference_own"]
+
+
+def _bone_table(findings: Sequence[Finding]) -> dict[str, Any]:
+    w = words()["findings"]
+    cells = ("mark", "place", "seen", "uptake", "significance", "area", "depth", "mass", "counted", "reason")
+    rows, reference = _table(findings, cells)
+    notes = [w["units"].format(reference=reference)] if findings else []
+    notes += _absent([(f.letter, f.depth_mm) for f in findings], w["absent_depth"])
+    notes += _absent([(f.letter, f.likelihood) for f in findings], w["absent_likelihood"])
+    return {
+        "heading": w["bone_heading"],
+        "columns": w["columns_bone"],
+        "rows": rows,
+        "none": w["bone_none"],
+        "notes": notes,
+    }
+
+
+def _other_table(findings: Sequence[Finding]) -> dict[str, Any]:
+    w = words()["findings"]
+    cells = ("mark", "place", "seen", "uptake", "significance", "area", "reason")
+    rows, reference = _table(findings, cells)
+    return {
+        "heading": w["other_heading"],
+        "columns": w["columns_other"],
+        "rows": rows,
+        "none": w["other_none"],
+        "notes": [w["units_other"].format(reference=reference)] if findings else [],
+    }
+
+
+def _absent(figures: Sequence[tuple[str, Measurement]], form: str) -> list[str]:
+    """Say once for every reason which findings lack a figure because of it."""
+    reasons: dict[str, list[str]] = {}
+    for letter, figure in figures:
+        if figure.value is None:
+            reasons.setdefault(figure.absent_reason, []).append(letter)
+    everyone = words()["findings"]["all"]
+    return [
+        form.format(reason=reason, letters=everyone if len(letters) == len(figures) else ", ".join(letters))
+        for reason, letters in reasons.items()
+    ]
+
+
+def _crops(bone: Sequence[Finding]) -> dict[str, Any]:
+    w = words()["crops"]
+    notes = [w["note"]]
+    if len(bone) > CROPPED_FINDINGS:
+        notes.append(w["limited"].format(shown=CROPPED_FINDINGS, total=len(bone)))
+    return {"heading": w["heading"], "notes": notes}
+
+
+def _regions(reading: Reading) -> dict[str, str]:
+    from bonescan.anatomy import REGION_NAMES
+
+    w = words()["regions"]
+    views = " / ".join(words()["picture"][view.name.value] for view in reading.labels.views)
+    present = sorted({int(number) for view in reading.labels.views for number in np.unique(view.regions)})
+    names = _joined(REGION_NAMES.get(number, str(number)) for number in present if number)
+    return {"heading": w["heading"], "caption": w["caption"], "alt": w["alt"].format(views=views, names=names)}
+
+
+def _burden(reading: Reading) -> dict[str, Any]:
+    from bonescan.anatomy import REGION_NAMES
+
+    w, burden = words()["burden"], reading.burden
+    return {
+        "heading": w["heading"],
+        "rows": [
+            [w["index"], measured(burden.bone_scan_index_percent)],
+            [w["table"], burden.mass_table],
+            [w["count"], str(burden.hot_spot_count)],
+            [w["positive"], measured(burden.positive_area_percent)],
+            [w["area"], _area(burden.lesion_area_mm2)],
+            [w["missing"], _joined(burden.not_in_view) or w["missing_none"]],
+        ],
+        "by_region": {
+            "heading": w["by_region"],
+            "columns": [w["region"], w["share"], w["spots"]],
+            "rows": [
+                [REGION_NAMES.get(number, str(number)), f"{share:.2f}", str(count)]
+                for number, (share, count) in sorted(burden.by_region.items())
+            ],
+            "none": w["by_region_none"],
+        },
+        "note": w["note"],
+    }
+
+
+def _area(area_mm2: Measurement) -> str:
+    """Write an area in square centimetres, the size readers think in."""
+    if area_mm2.value is None:
+        return measured(area_mm2)
+    spread = None if area_mm2.uncertainty is None else area_mm2.uncertainty / 100
+    return measured(Measurement(value=area_mm2.value / 100, unit="cm2", uncertainty=spread, method=area_mm2.method))
+
+
+def _quality(reading: Reading) -> dict[str, Any]:
+    w = words()["quality"]
+    return {
+        "heading": w["heading"],
+        "columns": w["columns"],
+        "none": w["none"],
+        "rows": [
+            {
+                "style": check.verdict.value,
+                "cells": [w[check.verdict.value], check.question, measured(check.measured), check.text],
+            }
+            for check in sorted(reading.quality.checks, key=lambda check: _WORST_FIRST[check.verdict])
+        ],
+    }
+
+
+def _remarks(reading: Reading) -> dict[str, Any]:
+    w = words()["remarks"]
+    order = {Severity.WITHHELD: 0, Severity.WARNING: 1, Severity.NOTE: 2}
+    return {
+        "heading": w["heading"],
+        "none": w["none"],
+        "rows": [
+            {"style": remark.severity.value, "cells": [w[remark.severity.value], remark.text]}
+            for remark in sorted(reading.remarks, key=lambda remark: order[remark.severity])
+        ],
+    }

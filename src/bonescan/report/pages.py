@@ -1,0 +1,217 @@
+"""All files of a reading: `render`, and how pictures and content become one HTML file and one PDF."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from bonescan.errors import GeometryMismatch, OutputFailed
+from bonescan.reading.model import Kind, Reading
+from bonescan.report.brush import beside, jpeg, png
+from bonescan.report.content import CROPPED_FINDINGS, crop_alt, crop_caption, report_content, words
+from bonescan.report.maps import bones_npz, finding_map, map_png
+from bonescan.report.pictures import display_window, draw_crops, draw_panel, draw_regions, scale_for, style_of
+from bonescan.report.record import reading_record, record_bytes
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+    from PIL.Image import Image
+
+__all__ = ["render"]
+
+_REGION_PICTURE = {"height": 1100, "width": 420}
+_WIDE = 0.85
+_PDF_STANDARDS = ["a-2b", "ua-1"]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BEYOND_LATIN_GREEK_CYRILLIC = re.compile(
+    "[^\u0020-\u024f\u0370-\u03ff\u0400-\u045f\u1e00-\u1eff\u2010-\u202f\u20ac\u2212]"
+)
+_BEYOND_LATIN_1 = re.compile("[^\u0020-\u00ff\u2013\u202f\u2212]")
+
+
+def render(reading: Reading) -> dict[str, bytes]:
+    """Turn a reading into every file that ``bonescan read`` writes.
+
+    Parameters
+    ----------
+    reading : Reading
+
+    Returns
+    -------
+    dict of str to bytes
+        File name to content: ``reading.json``, for each view
+        ``regions_<view>.png``, ``bones_<view>.npz``, ``findings_<view>.png`` and
+        ``overlay_<view>.png``, then ``report.html`` and ``report.pdf``. The same
+        reading gives the same bytes: no clock is read, the PDF is dated with
+        the examination.
+
+    Raises
+    ------
+    GeometryMismatch
+        When the labels' views are not the scan's views.
+    """
+    from bonescan.anatomy import REGION_NAMES
+
+    views, labels, findings = reading.scan.views, reading.labels.views, reading.findings
+    if [(v.name, v.counts.shape) for v in views] != [(v.name, v.regions.shape) for v in labels]:
+        raise GeometryMismatch(
+            "The labels of a reading belong to other views than its scan; label this scan and read it again.",
+            expected=[(v.name, v.counts.shape) for v in views],
+            got=[(v.name, v.regions.shape) for v in labels],
+        )
+    pairs = list(zip(views, labels, strict=True))
+    maps = {view.name: finding_map(view, findings) for view in views}
+    windows = {view.name: display_window(view, labelled, findings) for view, labelled in pairs}
+    files = {"reading.json": record_bytes(reading_record(reading, maps))}
+
+    scale, small = scale_for(views), scale_for(views, **_REGION_PICTURE)
+    picture_words = words()["picture"]
+    panels, tinted, without_letter = [], [], []
+    for view, labelled in pairs:
+        window = windows[view.name]
+        panel = draw_panel(view, labelled, findings, window, picture_words, pixels_per_mm=scale)
+        panels.append(panel.image)
+        without_letter += [letter for letter in panel.without_letter if letter not in without_letter]
+        tinted.append(draw_regions(view, labelled, window, REGION_NAMES, picture_words, pixels_per_mm=small))
+        files[f"regions_{view.name.value}.png"] = map_png(labelled.regions)
+        files[f"bones_{view.name.value}.npz"] = bones_npz(labelled.bones)
+        files[f"findings_{view.name.value}.png"] = map_png(maps[view.name].ids)
+        files[f"overlay_{view.name.value}.png"] = png(panel.image)
+
+    content = report_content(reading, windows, without_letter)
+    plate, regions = _picture(beside(panels)), _picture(beside(tinted))
+    crops = []
+    for finding in [finding for finding in findings if finding.kind is Kind.BONE][:CROPPED_FINDINGS]:
+        squares = [
+            {
+                **_picture(image),
+                "alt": crop_alt(name, finding),
+                "caption": crop_caption(name, window, seen=name in finding.views),
+            }
+            for name, (image, window) in draw_crops(finding, views, labels, windows).items()
+        ]
+        row = next(row for row in content["bone"]["rows"] if row["cells"][0] == finding.letter)
+        crops.append(
+            {"letter": finding.letter, "style": style_of(finding), "place": row["cells"][1], "squares": squares}
+        )
+    files["report.html"] = _html(content, plate, regions, crops)
+    files["report.pdf"] = _pdf(content, plate, regions, crops, reading.scan.acquired_at)
+    return files
+
+
+def _picture(image: Image) -> dict[str, Any]:
+    """Encode a picture for a page, with its size."""
+    data = base64.b64encode(jpeg(image)).decode("ascii")
+    return {
+        "source": f"data:image/jpeg;base64,{data}",
+        "width": image.width,
+        "height": image.height,
+        "wide": image.width > _WIDE * image.height,
+    }
+
+
+def _html(
+    content: Mapping[str, Any], plate: Mapping[str, Any], regions: Mapping[str, Any], crops: Sequence[Mapping[str, Any]]
+) -> bytes:
+    page = _template().render(c=content, plate=plate, regions=regions, crops=crops)
+    return page.encode("utf-8")
+
+
+@cache
+def _template() -> Template:
+    """Return the HTML template; every inserted text is escaped."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(_packaged("report.html.j2"))
+
+
+def _packaged(name: str) -> str:
+    return resources.files("bonescan.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _pdf(
+    content: Mapping[str, Any],
+    plate: Mapping[str, Any],
+    regions: Mapping[str, Any],
+    crops: Sequence[Mapping[str, Any]],
+    dated: datetime | None,
+) -> bytes:
+    """Set the pages as PDF/A-2b and PDF/UA-1 with the fonts inside typst, none of this machine.
+
+    PDF/A forbids text that its fonts cannot show. Where a name has such
+    characters they are written as their Unicode numbers, so that no letter of a
+    name is lost or replaced by an empty box.
+    """
+    import typst
+
+    files = {
+        "main.typ": _packaged("report.typ").encode("utf-8"),
+        "plate.svg": _svg(plate),
+        "regions.svg": _svg(regions),
+    }
+    set_crops = []
+    for i, crop in enumerate(crops):
+        squares = []
+        for j, square in enumerate(crop["squares"]):
+            name = f"crop_{i}_{j}.svg"
+            files[name] = _svg(square)
+            squares.append({"file": name, "alt": square["alt"], "caption": square["caption"]})
+        set_crops.append({**crop, "squares": squares})
+    if dated is not None and dated.tzinfo is None:
+        dated = dated.replace(tzinfo=UTC)
+    failure: Exception | None = None
+    for beyond in (None, _BEYOND_LATIN_GREEK_CYRILLIC, _BEYOND_LATIN_1):
+        data = {
+            "content": content,
+            "crops": set_crops,
+            "wide": plate["wide"],
+            "plate_width": plate["width"],
+            "plate_height": plate["height"],
+            "font_note": beyond is not None,
+        }
+        try:
+            return bytes(
+                typst.compile(
+                    files,  # type: ignore[call-overload]  # typst's stub lacks the mapping of names to bytes
+                    format="pdf",
+                    ignore_system_fonts=True,
+                    sys_inputs={"data": json.dumps(data if beyond is None else _numbered(data, beyond))},
+                    pdf_standards=_PDF_STANDARDS,
+                    timestamp=dated or _EPOCH,
+                )
+            )
+        except typst.TypstError as error:
+            if "could not be displayed" not in str(error):
+                raise
+            failure = error
+    raise OutputFailed(
+        "The PDF could not be set: the report's own wording holds characters that its fonts lack; "
+        "keep to Latin-1 in the wording file."
+    ) from failure
+
+
+def _numbered(value: Any, beyond: re.Pattern[str]) -> Any:
+    """Write every character that matches `beyond` as its Unicode number, however deep."""
+    if isinstance(value, str):
+        return beyond.sub(lambda match: f"[U+{ord(match.group()):04X}]", value)
+    if isinstance(value, Mapping):
+        return {key: _numbered(item, beyond) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_numbered(item, beyond) for item in value]
+    return value
+
+
+def _svg(picture: Mapping[str, Any]) -> bytes:
+    """Wrap a JPEG as SVG text, as typst takes pictures from memory; the JPEG enters the PDF as it is."""
+    width, height = picture["width"], picture["height"]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
+        f'<image width="{width}" height="{height}" href="{picture["source"]}"/></svg>'
+    ).encode("ascii")

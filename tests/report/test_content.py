@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.report.phantom import phantom_reading, withheld
+
+from bonescan.measurement import Measurement
+from bonescan.reading.model import Quality, Reading, Verdict
+from bonescan.report.content import measured, report_content
+from bonescan.report.pictures import Window
+from bonescan.scan import PatientFacts, ViewName
+
+WINDOWS = {ViewName.ANTERIOR: Window(lower=1.0, upper=50.0), ViewName.POSTERIOR: Window(lower=1.5, upper=60.0)}
+
+
+def card(content: dict, label: str) -> dict:
+    return next(card for card in content["summary"]["cards"] if card["label"] == label)
+
+
+@pytest.mark.parametrize(
+    ("measurement", "text"),
+    [
+        (Measurement(value=1.836, unit="%", uncertainty=0.317, method="m"), "1.84 ± 0.32 %"),
+        (Measurement(value=1_710_000.0, unit="{counts}", method="m"), "1\u202f710\u202f000 counts"),
+        (Measurement(value=0.0, unit="mm", method="m"), "0 mm"),
+        (Measurement(value=-3.5, unit="mm", method="m"), "\u22123.5 mm"),
+        (Measurement(value=0.0000001, unit="1", method="m"), "1e\u221207"),
+        (Measurement(value=None, unit="%", method="m", absent_reason="no counts"), "not given: no counts"),
+    ],
+)
+def test_measurements_are_written_for_a_reader(measurement: Measurement, text: str) -> None:
+    assert measured(measurement) == text
+
+
+def test_absent_patient_facts_are_said_to_be_not_stated() -> None:
+    rows = dict(report_content(phantom_reading(findings=0, patient=PatientFacts()), WINDOWS)["patient"]["rows"])
+    assert {rows[key] for key in ("Name", "Patient ID", "Birth date", "Sex")} == {"not stated"}
+    assert rows["Examined"] == "2021-03-04 12:20"
+
+
+def test_present_patient_facts_are_shown(reading: Reading) -> None:
+    rows = dict(report_content(reading, WINDOWS)["patient"]["rows"])
+    assert (rows["Name"], rows["Patient ID"], rows["Birth date"], rows["Sex"]) == (
+        "Doe, Jane", "D-0017", "1950-02-01", "female",
+    )  # fmt: skip
+    assert rows["Injection to scan"] == "3.2 h"
+
+
+def test_bone_findings_stand_apart_from_physiologic_and_artefact(reading: Reading) -> None:
+    content = report_content(reading, WINDOWS)
+    assert [row["cells"][0] for row in content["bone"]["rows"]] == ["A", "B", "C", "D"]
+    assert {row["style"] for row in content["other"]["rows"]} == {"physiologic", "artefact"}
+    assert len(content["bone"]["columns"]) == len(content["bone"]["rows"][0]["cells"])
+    assert len(content["other"]["columns"]) == len(content["other"]["rows"][0]["cells"])
+
+
+def test_what_is_not_given_is_explained_once_under_the_table(reading: Reading) -> None:
+    notes = report_content(reading, WINDOWS)["bone"]["notes"]
+    assert any("seen in one view only (B)" in note for note in notes)
+    assert any("no calibrated model is available (all)" in note for note in notes)
+
+
+def test_a_likelihood_that_is_given_is_shown(reading: Reading) -> None:
+    likely = replace(reading.findings[0], likelihood=Measurement(value=0.7, unit="1", method="m"))
+    row = report_content(replace(reading, findings=(likely,)), WINDOWS)["bone"]["rows"][0]
+    assert "Likelihood of metastasis 0.7." in row["cells"][-1]
+
+
+def test_different_references_are_named_in_their_rows(reading: Reading) -> None:
+    first, second = reading.findings[0], replace(reading.findings[2], uptake_reference="the other side")
+    rows = report_content(replace(reading, findings=(first, second)), WINDOWS)["bone"]["rows"]
+    assert [row["cells"][3] for row in rows] == ["4.1 × normal bone of the same region", "3.4 × the other side"]
+
+
+def test_a_withheld_index_says_why(reading: Reading) -> None:
+    content = report_content(withheld(reading), WINDOWS)
+    shown = card(content, "Bone Scan Index")
+    assert (shown["value"], shown["tone"]) == ("not given", "bad")
+    assert "fewer than 0.5 million" in shown["note"].lower()
+    assert content["burden"]["rows"][0][1].startswith("not given: fewer than")
+    assert content["quality"]["rows"][0]["cells"][0] == "WITHHELD"
+
+
+def test_no_finding_is_not_called_health() -> None:
+    content = report_content(phantom_reading(findings=0), WINDOWS)
+    shown = card(content, "Bone findings")
+    assert shown["value"] == "None"
+    assert "does not exclude disease" in shown["note"]
+    assert content["bone"]["rows"] == []
+
+
+def test_untrusted_labels_are_shouted(reading: Reading) -> None:
+    content = report_content(replace(reading, labels=replace(reading.labels, trusted=False)), WINDOWS)
+    assert card(content, "Skeleton labels")["tone"] == "bad"
+
+
+def test_the_worst_checks_come_first_and_the_rest_is_counted(reading: Reading) -> None:
+    warn = reading.quality.checks[2]
+    checks = (
+        *[replace(warn, text=f"Warning {i}.") for i in range(5)],
+        replace(warn, verdict=Verdict.WITHHOLD, text="Stop."),
+    )
+    note = card(report_content(replace(reading, quality=Quality(checks=checks)), WINDOWS), "Image quality")["note"]
+    assert note == "Stop. Warning 0. Warning 1. 3 more below."
+
+
+def test_the_windows_and_the_missing_view_are_stated(reading: Reading) -> None:
+    caption = report_content(reading, WINDOWS)["plate"]["caption"]
+    assert "Anterior 1 to 50 counts per pixel; Posterior 1.5 to 60 counts per pixel" in caption
+    one = phantom_reading(findings=3, views=(ViewName.POSTERIOR,))
+    only = report_content(one, {ViewName.POSTERIOR: WINDOWS[ViewName.POSTERIOR]})["plate"]["caption"]
+    assert "Only the posterior view was given." in only
+
+
+def test_an_assumed_pixel_size_is_stated(reading: Reading) -> None:
+    views = tuple(replace(view, spacing_known=False) for view in reading.scan.views)
+    caption = report_content(replace(reading, scan=replace(reading.scan, views=views)), WINDOWS)["plate"]["caption"]
+    assert "states no pixel size" in caption
+
+
+def test_control_and_direction_characters_are_taken_out_of_every_text(reading: Reading) -> None:
+    spoof = PatientFacts(name="A\x00B\u202eC\nD\u2066E")
+    rows = dict(report_content(replace(reading, scan=replace(reading.scan, patient=spoof)), WINDOWS)["patient"]["rows"])
+    assert rows["Name"] == "A B C D E"
+
+
+def test_braces_in_a_place_are_text(reading: Reading) -> None:
+    odd = replace(reading.findings[0], place="{letter} {0} rib", reason="{x}")
+    content = report_content(replace(reading, findings=(odd,)), WINDOWS)
+    assert content["bone"]["rows"][0]["cells"][1] == "{letter} {0} rib"
