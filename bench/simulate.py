@@ -48,15 +48,15 @@ SIDE = {ViewName.ANTERIOR: -1, ViewName.POSTERIOR: 1}
 # bones are solid here, so a shaft's level is a third of its end's: of its cross-section, about a third is cortex.
 LEVEL = {
     "skull": 0.55, "skull_maxilla": 0.6, "skull_ethmoid": 0.9, "mandible": 0.5, "hyoid": 0.1,
-    "vertebra_c": 0.85, "vertebra_t": 0.95, "vertebra_l": 1.0, "rib": 0.95, "sternum": 0.75, "sacrum": 1.0,
-    "hip_bone": 0.9, "clavicle": 0.7, "scapula": 1.0, "humerus": 0.4, "radius": 0.4, "ulna": 0.4, "carpal": 0.45,
-    "metacarpal": 0.35, "phalanx": 0.3, "femur": 0.35, "patella": 0.5, "tibia": 0.32, "fibula": 0.3, "tarsal": 0.4,
+    "vertebra_c": 0.85, "vertebra_t": 0.95, "vertebra_l": 1.0, "rib": 0.8, "sternum": 0.8, "sacrum": 1.0,
+    "hip_bone": 0.9, "clavicle": 0.55, "scapula": 1.0, "humerus": 0.4, "radius": 0.4, "ulna": 0.4, "carpal": 0.45,
+    "metacarpal": 0.35, "phalanx": 0.3, "femur": 0.27, "patella": 0.35, "tibia": 0.26, "fibula": 0.28, "tarsal": 0.3,
     "metatarsal": 0.3, "sesamoid": 0.3,
 }  # fmt: skip
 # Level at the upper and the lower end of long bones, and over how much of the length it falls to the shaft's.
 ENDS = {
     "humerus": (0.95, 0.6, 0.14), "radius": (0.6, 0.8, 0.14), "ulna": (0.7, 0.6, 0.14),
-    "femur": (0.8, 0.6, 0.17), "tibia": (0.65, 0.55, 0.14), "fibula": (0.4, 0.5, 0.12), "clavicle": (1.1, 1.1, 0.2),
+    "femur": (0.6, 0.38, 0.17), "tibia": (0.5, 0.42, 0.14), "fibula": (0.4, 0.5, 0.12), "clavicle": (0.9, 0.9, 0.2),
 }  # fmt: skip
 REGION_SPREAD, BONE_SPREAD = 0.18, 0.07  # lognormal: between people, and between the bones of one
 
@@ -74,7 +74,7 @@ JOINT_SPREAD = 0.45
 
 # Soft tissue against the lumbar spine, per volume: bone plateaus near 27 % of the injection in about 5 L, the rest of
 # the body keeps 10 to 20 % in 65 L (ICRP 128; Brenner, HMDP): a ratio of 0.02 to 0.06 of mean bone.
-SOFT_TISSUE, SOFT_TISSUE_SPREAD = 0.026, 0.4
+SOFT_TISSUE, SOFT_TISSUE_SPREAD = 0.03, 0.4
 # Organs: segment, centre in the default pose, half-axes (mm; sizes as in ICRP 110), level, its spread.
 ORGANS = (
     ("lumbar", (64.0, 14.0, 1118.0), (27.0, 22.0, 53.0), 0.28, 0.45),  # left kidney
