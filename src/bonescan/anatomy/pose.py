@@ -145,7 +145,13 @@ PARAMETERS: tuple[Parameter, ...] = _parameters()
 
 
 def default_pose() -> Array:
-    """The pose of the default skeleton: every turn, stretch and curve zero."""
+    """The pose of the default skeleton: every turn, stretch and curve zero.
+
+    Returns
+    -------
+    (parameter,) ndarray
+        In the order of `PARAMETERS`.
+    """
     return np.zeros(len(PARAMETERS))
 
 
@@ -154,6 +160,21 @@ def curve_basis(z_mm: Array) -> Array:
 
     Raised cosines over the lumbar, lower and upper thoracic spine; their sum with
     the leans of the segments gives C and S curves.
+
+    Parameters
+    ----------
+    z_mm : (point,) ndarray
+        Heights in the default pose.
+
+    Returns
+    -------
+    (point, 3) ndarray
+        In mm per mm, 0 to 1.
+
+    Examples
+    --------
+    >>> curve_basis(np.array([1210.0])).tolist()
+    [[0.0, 1.0, 0.0...]]
     """
     u = (np.asarray(z_mm)[:, None] - np.array(_CURVE_CENTRES_MM)) / _CURVE_HALF_WIDTH_MM
     return np.asarray(np.where(np.abs(u) < 1, 0.5 * (1 + np.cos(np.pi * u)), 0.0))
@@ -287,6 +308,17 @@ def pose_skeleton(skeleton: Skeleton, pose: Array) -> PosedSkeleton:
     skeleton : Skeleton
     pose : (parameter,) ndarray
         In the order of `PARAMETERS`.
+
+    Returns
+    -------
+    PosedSkeleton
+
+    Examples
+    --------
+    >>> from bonescan.anatomy.skeleton import default_skeleton
+    >>> posed = pose_skeleton(default_skeleton(), default_pose())
+    >>> bool(np.allclose(posed.centres_mm, default_skeleton().centres_mm))
+    True
     """
     pose = np.asarray(pose, dtype=float)
     maps, curve = segment_maps(pose, *tree_arrays())

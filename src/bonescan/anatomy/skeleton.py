@@ -114,6 +114,16 @@ _SEGMENT_BY_PREFIX = {
 def segment_of(bone: str) -> str:
     """Name of the segment a bone belongs to.
 
+    Parameters
+    ----------
+    bone : str
+        Bone id.
+
+    Returns
+    -------
+    str
+        Name of one of `SEGMENTS`.
+
     Examples
     --------
     >>> segment_of("femur_l"), segment_of("rib_07_r"), segment_of("vertebra_t12")
@@ -150,7 +160,18 @@ class Skeleton:
 
 @cache
 def default_skeleton() -> Skeleton:
-    """The adult skeleton in its default pose: supine, arms beside the body."""
+    """The adult skeleton in its default pose: supine, arms beside the body.
+
+    Returns
+    -------
+    Skeleton
+        The same object at every call.
+
+    Examples
+    --------
+    >>> len(default_skeleton().bones)
+    205
+    """
     text = files("bonescan.anatomy").joinpath("data/skeleton.csv").read_text(encoding="utf-8")
     rows = list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
     numbers = np.array([[float(row[key]) for key in list(row)[2:]] for row in rows])

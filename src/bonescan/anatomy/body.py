@@ -1,0 +1,417 @@
+"""The body around the posed skeleton: where the skin lies along each ray, and how much tissue is behind it.
+
+The skin of trunk with head, two arms and two legs is a tube through sections at heights ``z_k`` of the default
+skeleton, each a superellipse about its centre, enlarged by girth ``g``::
+
+    |(x - x_k) / (w_k g^p_k)|^n_k + |(y - y_k) / (d_k g^q_k)|^n_k = 1
+
+(``data/body.csv``: measured on the reference phantoms of ICRP Publication 110; the exponents let the belly grow
+most, head and distal limbs least; as a person lies on the back, most of the trunk's growth is in front). A point of
+the skin moves with the segments on both sides of the nearest joint, mixed linearly across it ::
+
+    p' = (1 - s) M_a(p) + s M_b(p),   s = smoothstep((z - z_joint) / reach)
+
+and every bone of the part counts as covered by a few millimetres of tissue, wherever it lies: that dresses hands
+and feet, and lets the skin give way where a bone would pierce it. The rays run along y, as in a planar view.
+
+References
+----------
+ICRP Publication 110, Adult Reference Computational Phantoms. Ann ICRP 2009;39(2).
+Linear blend skinning: Magnenat-Thalmann N, Laperrière R, Thalmann D. Graphics Interface 1988:26-33.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from bonescan.anatomy.pose import PosedSkeleton, curve_basis, segment_maps, tree_arrays
+from bonescan.anatomy.skeleton import SEGMENTS
+from bonescan.errors import InvalidValue
+
+__all__ = ["GIRTH_RANGE", "SEXES", "Body"]
+
+Array = NDArray[np.float64]
+Picture = NDArray[np.float32]
+
+SEXES = ("female", "male")
+GIRTH_RANGE = (0.8, 1.5)
+
+_STEP_MM = 2.0  # of the grid the surfaces are found on
+_RIM = 48  # points of a section
+_ON_THE_BACK = 0.35  # share of the trunk's growth in depth that goes behind: a table is in the way
+_INWARDS = (
+    0.25  # share of a limb's growth in width that goes towards the midline: the trunk and the other leg are there
+)
+
+# Tissue over bone (mm): scalp and skin; pads of hands and soles.
+_COVER_MM = {"head": 5.0, "hand": 6.0, "foot": 8.0}
+_COVER_ELSEWHERE_MM = 4.0
+
+# Segments of each part from the top down; the height each joint has in the default skeleton comes from SEGMENTS.
+_PARTS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
+    ("trunk", ("head", "neck", "thorax", "lumbar", "pelvis"), ("clavicle_l", "scapula_l", "clavicle_r", "scapula_r")),
+    ("arm_l", ("arm_l", "forearm_l", "hand_l"), ()),
+    ("arm_r", ("arm_r", "forearm_r", "hand_r"), ()),
+    ("leg_l", ("thigh_l", "shank_l", "foot_l"), ()),
+    ("leg_r", ("thigh_r", "shank_r", "foot_r"), ()),
+)
+_JOINT_REACH_MM = {"trunk": 60.0, "arm": 45.0, "leg": 55.0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Skin:
+    """One part's skin in the default pose, girth 1.
+
+    ``rim`` holds the sections' points relative to their centres, (section, point, 2); ``weight`` how much each
+    section moves with each segment, (section, segment).
+    """
+
+    z_mm: Array
+    centre_mm: Array
+    rim_mm: Array
+    girth_exponent: Array
+    weight: Array
+
+
+@cache
+def _skins(sex: str) -> tuple[_Skin, ...]:
+    text = files("bonescan.anatomy").joinpath("data/body.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+    numbers = {
+        part: np.array(
+            [[float(row[key]) for key in list(row)[2:]] for row in rows if (row["sex"], row["part"]) == (sex, part)]
+        )
+        for part in ("trunk", "arm", "leg")
+    }
+    index = {segment.name: k for k, segment in enumerate(SEGMENTS)}
+    angle = 2 * np.pi * (np.arange(_RIM) + 0.5) / _RIM
+    cos, sin = np.cos(angle), np.sin(angle)
+    skins = []
+    for part, chain, _ in _PARTS:
+        name, side = part[:5].removesuffix("_l").removesuffix("_r"), -1.0 if part.endswith("_r") else 1.0
+        z, x, y, width, depth, n, girth_width, girth_depth = numbers[name].T
+        power = 2 / n[:, None]
+        rim = np.stack(
+            [
+                width[:, None] * np.sign(cos) * np.abs(cos) ** power * side,
+                depth[:, None] * np.sign(sin) * np.abs(sin) ** power,
+            ],
+            axis=2,
+        )
+        skins.append(
+            _Skin(
+                z_mm=z,
+                centre_mm=np.column_stack([side * x, y]),
+                rim_mm=rim,
+                girth_exponent=np.column_stack([girth_width, girth_depth]),
+                weight=_weights(z, [index[segment] for segment in chain], _JOINT_REACH_MM[name]),
+            )
+        )
+    return tuple(skins)
+
+
+def _weights(z_mm: Array, chain: list[int], reach_mm: float) -> Array:
+    """Share of each segment in the motion of a section, (section, segment); rows sum to 1."""
+    weight = np.zeros((len(z_mm), len(SEGMENTS)))
+    above = np.ones(len(z_mm))
+    for k, segment in enumerate(chain):
+        if k + 1 == len(chain):
+            weight[:, segment] = above
+            break
+        # The trunk's segments hang on their lower joint, those of the limbs on their upper one.
+        joint = SEGMENTS[segment if SEGMENTS[segment].carried_by == SEGMENTS[chain[k + 1]].name else chain[k + 1]]
+        s = np.clip(0.5 + (z_mm - joint.pivot_mm[2]) / (2 * reach_mm), 0, 1)
+        s = s * s * (3 - 2 * s)
+        weight[:, segment] = above * s
+        above = above * (1 - s)
+    return weight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Body:
+    """A person's soft tissue around a posed skeleton.
+
+    Parameters
+    ----------
+    posed : PosedSkeleton
+    sex : str
+        ``"male"`` or ``"female"``: whose reference sections are used.
+    girth : float
+        Of the waist, 1.0 for the reference person; 0.8 to 1.5, about body mass index 17 to 45: the
+        volume follows ``girth^1.6``, and 1.0 is an index of 24.
+
+    Raises
+    ------
+    InvalidValue
+        For another sex, or a girth outside its range.
+
+    Examples
+    --------
+    >>> from bonescan.anatomy.pose import default_pose, pose_skeleton
+    >>> from bonescan.anatomy.skeleton import default_skeleton
+    >>> body = Body(posed=pose_skeleton(default_skeleton(), default_pose()), sex="female")
+    >>> front, back = body.surfaces(np.zeros((1, 1), np.float32), np.full((1, 1), 1100, np.float32))
+    >>> bool(front[0, 0] < 0 < back[0, 0])
+    True
+    """
+
+    posed: PosedSkeleton
+    sex: str = "male"
+    girth: float = 1.0
+    _origin_mm: tuple[float, float] = field(init=False, repr=False)
+    _grids: NDArray[np.float32] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.sex not in SEXES:
+            raise InvalidValue(f"The body is one of {SEXES}, got {self.sex!r}.", got=self.sex)
+        low, high = GIRTH_RANGE
+        if not low <= self.girth <= high:
+            raise InvalidValue(f"Girth must lie between {low} and {high}, got {self.girth}.", got=self.girth)
+        tubes = _moved_skins(self.posed, self.sex, self.girth)
+        covered, forms, part_of = _covered_bones(self.posed)
+        points = np.concatenate(
+            [tube.reshape(-1, 3) for tube in tubes] + [covered[:, :3] + covered[:, 3:], covered[:, :3] - covered[:, 3:]]
+        )
+        low_x, low_z = points[:, 0].min() - 2 * _STEP_MM, points[:, 2].min() - 2 * _STEP_MM
+        shape = (
+            math.ceil((points[:, 2].max() - low_z) / _STEP_MM) + 2,
+            math.ceil((points[:, 0].max() - low_x) / _STEP_MM) + 2,
+        )
+        near = np.full((len(tubes), *shape), np.inf, dtype=np.float32)
+        far = np.full((len(tubes), *shape), -np.inf, dtype=np.float32)
+        for k, tube in enumerate(tubes):
+            _paint_tube(tube, low_x, low_z, _STEP_MM, near[k], far[k])
+        _paint_ellipsoids(covered, forms, part_of, low_x, low_z, _STEP_MM, near, far)
+        grids = np.empty((3, *shape), dtype=np.float32)
+        _join_parts(near, far, grids)
+        object.__setattr__(self, "_origin_mm", (float(low_x), float(low_z)))
+        object.__setattr__(self, "_grids", grids)
+
+    def surfaces(self, x_mm: Picture, z_mm: Picture) -> tuple[Picture, Picture]:
+        """Where the ray through each pixel enters and leaves the body.
+
+        Parameters
+        ----------
+        x_mm, z_mm : (row, column) ndarray
+            Body coordinates of each pixel.
+
+        Returns
+        -------
+        front_y_mm, back_y_mm : (row, column) ndarray of float32
+            y of the foremost and the hindmost skin; NaN outside the body.
+        """
+        return self._at(0, x_mm, z_mm), self._at(1, x_mm, z_mm)
+
+    def thickness(self, x_mm: Picture, z_mm: Picture) -> Picture:
+        """Length of tissue, bone included, along the ray through each pixel.
+
+        Parameters
+        ----------
+        x_mm, z_mm : (row, column) ndarray
+            Body coordinates of each pixel.
+
+        Returns
+        -------
+        (row, column) ndarray of float32
+            In mm; 0 outside the body. Air between a limb and the trunk does not count.
+        """
+        return self._at(2, x_mm, z_mm)
+
+    @property
+    def volume_mm3(self) -> float:
+        """Volume of the body, parts that overlap counted once."""
+        return float(self._grids[2].sum(dtype=np.float64)) * _STEP_MM**2
+
+    def _at(self, which: int, x_mm: Picture, z_mm: Picture) -> Picture:
+        out = np.empty(np.shape(x_mm), dtype=np.float32)
+        x = np.ascontiguousarray(x_mm, dtype=np.float32)
+        z = np.ascontiguousarray(z_mm, dtype=np.float32)
+        low_x, low_z = self._origin_mm
+        _sample(self._grids[which], x, z, low_x, low_z, _STEP_MM, 0.0 if which == 2 else math.nan, out)
+        return out
+
+
+def _moved_skins(posed: PosedSkeleton, sex: str, girth: float) -> list[Array]:
+    """Rims of all sections of every part in the body's pose, (section, point, 3) ndarrays."""
+    maps, curve = segment_maps(posed.pose, *tree_arrays())
+    moved = []
+    for (part, _, _), skin in zip(_PARTS, _skins(sex), strict=True):
+        growth = girth**skin.girth_exponent
+        centre = skin.centre_mm.copy()
+        width, depth = np.abs(skin.rim_mm).max(axis=1).T
+        if part == "trunk":
+            centre[:, 1] -= (1 - 2 * _ON_THE_BACK) * depth * (growth[:, 1] - 1)
+        else:
+            outwards = np.sign(centre[:, 0])
+            centre[:, 0] += (1 - 2 * _INWARDS) * outwards * width * (growth[:, 0] - 1)
+        points = np.empty((*skin.rim_mm.shape[:2], 3))
+        points[:, :, :2] = centre[:, None] + skin.rim_mm * growth[:, None]
+        points[:, :, 2] = skin.z_mm[:, None]
+        points[:, :, 0] += (curve_basis(skin.z_mm) @ curve)[:, None]
+        mixed = np.einsum("ks,sij->kij", skin.weight, maps)
+        moved.append(np.einsum("kij,kpj->kpi", mixed[:, :, :3], points) + mixed[:, None, :, 3])
+    return moved
+
+
+def _covered_bones(posed: PosedSkeleton) -> tuple[Array, Array, NDArray[np.int64]]:
+    """Ellipsoids grown by their cover: centre and reach, the forms of `projection`, and the part each belongs to."""
+    part_of_segment = np.zeros(len(SEGMENTS), dtype=np.int64)
+    cover_of_segment = np.full(len(SEGMENTS), _COVER_ELSEWHERE_MM)
+    for k, segment in enumerate(SEGMENTS):
+        part_of_segment[k] = next(p for p, (_, chain, more) in enumerate(_PARTS) if segment.name in chain + more)
+        cover_of_segment[k] = _COVER_MM.get(segment.name[:4], _COVER_ELSEWHERE_MM)
+    segment_index = posed.skeleton.segment_index
+    # half-axes longer by the cover: never less tissue than that at the ends of the axes, little less between them
+    left, singular, _ = np.linalg.svd(posed.axes_mm)
+    singular = singular + cover_of_segment[segment_index][:, None]
+    axes = left * singular[:, None, :]
+    q = np.linalg.inv(axes @ axes.transpose(0, 2, 1))
+    forms = np.column_stack([q[:, 1, 1], q[:, 0, 1], q[:, 1, 2], q[:, 0, 0], q[:, 0, 2], q[:, 2, 2]])
+    return (
+        np.column_stack([posed.centres_mm, np.linalg.norm(axes, axis=2)]),
+        forms,
+        part_of_segment[segment_index],
+    )
+
+
+# --- onto the grid: (row, column) counts from the lowest z and x ----------------------------------
+
+
+@numba.njit(cache=True)
+def _paint_tube(rims: Array, low_x: float, low_z: float, step: float, near: Picture, far: Picture) -> None:
+    """Least and greatest y of a tube's skin over each grid point: its faces and two lids, as triangles."""
+    sections, points, _ = rims.shape
+    lids = np.zeros((2, 3))
+    for end in range(2):
+        for p in range(points):
+            lids[end] += rims[end * (sections - 1), p] / points
+    for k in range(sections):
+        for p in range(points):
+            q = (p + 1) % points
+            if k + 1 < sections:
+                _paint_triangle(rims[k, p], rims[k, q], rims[k + 1, p], low_x, low_z, step, near, far)
+                _paint_triangle(rims[k, q], rims[k + 1, p], rims[k + 1, q], low_x, low_z, step, near, far)
+            if k in (0, sections - 1):
+                _paint_triangle(rims[k, p], rims[k, q], lids[min(k, 1)], low_x, low_z, step, near, far)
+
+
+@numba.njit(cache=True)
+def _paint_triangle(
+    a: Array, b: Array, c: Array, low_x: float, low_z: float, step: float, near: Picture, far: Picture
+) -> None:
+    area = (b[0] - a[0]) * (c[2] - a[2]) - (c[0] - a[0]) * (b[2] - a[2])
+    if abs(area) < 1e-9:
+        return
+    first_row = max(0, math.ceil((min(a[2], b[2], c[2]) - low_z) / step))
+    last_row = min(near.shape[0] - 1, math.floor((max(a[2], b[2], c[2]) - low_z) / step))
+    first_column = max(0, math.ceil((min(a[0], b[0], c[0]) - low_x) / step))
+    last_column = min(near.shape[1] - 1, math.floor((max(a[0], b[0], c[0]) - low_x) / step))
+    for row in range(first_row, last_row + 1):
+        z = low_z + row * step
+        for column in range(first_column, last_column + 1):
+            x = low_x + column * step
+            v = ((x - a[0]) * (c[2] - a[2]) - (c[0] - a[0]) * (z - a[2])) / area
+            w = ((b[0] - a[0]) * (z - a[2]) - (x - a[0]) * (b[2] - a[2])) / area
+            if v < -1e-9 or w < -1e-9 or v + w > 1 + 1e-9:
+                continue
+            y = a[1] + v * (b[1] - a[1]) + w * (c[1] - a[1])
+            near[row, column] = min(near[row, column], y)
+            far[row, column] = max(far[row, column], y)
+
+
+@numba.njit(cache=True)
+def _paint_ellipsoids(
+    places: Array,
+    forms: Array,
+    part_of: NDArray[np.int64],
+    low_x: float,
+    low_z: float,
+    step: float,
+    near: Picture,
+    far: Picture,
+) -> None:
+    """Let each part reach around its covered bones; the quadratic is that of `projection`."""
+    for e in range(places.shape[0]):
+        part = part_of[e]
+        first_row = math.ceil((places[e, 2] - places[e, 5] - low_z) / step)
+        last_row = math.floor((places[e, 2] + places[e, 5] - low_z) / step)
+        first_column = math.ceil((places[e, 0] - places[e, 3] - low_x) / step)
+        last_column = math.floor((places[e, 0] + places[e, 3] - low_x) / step)
+        for row in range(max(first_row, 0), min(last_row, near.shape[1] - 1) + 1):
+            dz = low_z + row * step - places[e, 2]
+            for column in range(max(first_column, 0), min(last_column, near.shape[2] - 1) + 1):
+                dx = low_x + column * step - places[e, 0]
+                b = forms[e, 1] * dx + forms[e, 2] * dz
+                g = forms[e, 3] * dx * dx + 2 * forms[e, 4] * dx * dz + forms[e, 5] * dz * dz - 1
+                square = b * b - forms[e, 0] * g
+                if square <= 0:
+                    continue
+                root = math.sqrt(square)
+                near[part, row, column] = min(near[part, row, column], places[e, 1] + (-b - root) / forms[e, 0])
+                far[part, row, column] = max(far[part, row, column], places[e, 1] + (-b + root) / forms[e, 0])
+
+
+@numba.njit(cache=True)
+def _join_parts(near: Picture, far: Picture, grids: Picture) -> None:
+    """Foremost skin, hindmost skin and length of tissue; intervals of the parts merged where they overlap."""
+    parts, rows, columns = near.shape
+    for row in range(rows):
+        for column in range(columns):
+            front, back = np.float32(np.inf), np.float32(-np.inf)
+            for k in range(parts):
+                front = min(front, near[k, row, column])
+                back = max(back, far[k, row, column])
+            if back <= front:
+                grids[0, row, column], grids[1, row, column], grids[2, row, column] = np.nan, np.nan, 0.0
+                continue
+            length, reached = np.float32(0), front
+            while reached < back:
+                # the part that holds the present depth and goes farthest; else the next one to begin
+                end, begin = reached, back
+                for k in range(parts):
+                    if near[k, row, column] <= reached:
+                        end = max(end, far[k, row, column])
+                    else:
+                        begin = min(begin, near[k, row, column])
+                if end > reached:
+                    length += end - reached
+                    reached = end
+                else:
+                    reached = begin
+            grids[0, row, column], grids[1, row, column], grids[2, row, column] = front, back, length
+
+
+@numba.njit(cache=True)
+def _sample(
+    grid: Picture, x_mm: Picture, z_mm: Picture, low_x: float, low_z: float, step: float, outside: float, out: Picture
+) -> None:
+    """Bilinear, from the valid neighbours; outside where the nearest grid point is."""
+    rows, columns = grid.shape
+    for r in range(x_mm.shape[0]):
+        for c in range(x_mm.shape[1]):
+            u, v = (x_mm[r, c] - low_x) / step, (z_mm[r, c] - low_z) / step
+            out[r, c] = outside
+            if not (0 <= u < columns - 1 and 0 <= v < rows - 1):
+                continue
+            nearest = grid[int(v + 0.5), int(u + 0.5)]
+            if not nearest > -np.inf:
+                continue
+            column, row = int(u), int(v)
+            fu, fv = u - column, v - row
+            total, weight = 0.0, 0.0
+            for dr in range(2):
+                for dc in range(2):
+                    value = grid[row + dr, column + dc]
+                    share = (fv if dr else 1 - fv) * (fu if dc else 1 - fu)
+                    if value > -np.inf and share > 0:
+                        total += share * value
+                        weight += share
+            out[r, c] = total / weight
