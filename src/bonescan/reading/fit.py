@@ -129,7 +129,7 @@ class _Problem:
 
     def costs(self, thetas: Array) -> Array:
         """Mean soft-L1 residual of each parameter vector."""
-        residual = self.pictures(thetas) - self.level.targets
+        residual = (self.pictures(thetas) - self.level.targets) * self.level.trust
         return np.asarray((np.sqrt(1 + residual**2) - 1).mean(axis=(1, 2, 3)), dtype=float)
 
 
@@ -144,7 +144,7 @@ def _refine(problem: _Problem, theta: Array, rounds: int, reference: Array) -> t
     step[:n] = 0.08 * problem.spread[:n]
     step[n:] = np.concatenate([[0.3, 0.3, 0.002 * f[2], 0.004 * abs(f[3]), 0.004, 0.004] for f in frames])
     damping, cost, theta = 1.0, math.inf, theta.copy()
-    target = problem.level.targets.reshape(-1)
+    target, trust = problem.level.targets.reshape(-1), problem.level.trust.reshape(-1)
     prior, centre = _priors(problem, reference)
 
     def total(values: Array, residual: NDArray[np.float32]) -> float:
@@ -155,10 +155,10 @@ def _refine(problem: _Problem, theta: Array, rounds: int, reference: Array) -> t
     for _ in range(rounds):
         stack = problem.pictures(theta + np.vstack([np.zeros_like(step), np.diag(step)]))
         stack = stack.reshape(len(stack), -1)
-        residual = stack[0] - target
+        residual = (stack[0] - target) * trust
         cost = total(theta, residual)
         jacobian = (stack[1:] - stack[0]) / step[:, None].astype(np.float32)
-        weight = (_DATA_WEIGHT / np.sqrt(1 + residual**2)).astype(np.float32)
+        weight = (_DATA_WEIGHT * trust / np.sqrt(1 + residual**2)).astype(np.float32)
         normal = ((jacobian * weight) @ jacobian.T).astype(float) + prior.T @ prior
         gradient = (jacobian @ (weight * residual)).astype(float) + prior.T @ (prior @ (theta - centre))
         scale = np.sqrt(np.diag(normal))
@@ -167,7 +167,7 @@ def _refine(problem: _Problem, theta: Array, rounds: int, reference: Array) -> t
             damped = normal + np.diag((damping * factor * 0.05) * scale**2)
             trials.append(theta - np.linalg.solve(damped, gradient))
         pictures = problem.pictures(np.array(trials)).reshape(3, -1)
-        costs = [total(t, p - target) for t, p in zip(trials, pictures, strict=True)]
+        costs = [total(t, (p - target) * trust) for t, p in zip(trials, pictures, strict=True)]
         best = int(np.argmin(costs))
         if costs[best] < cost:
             gained = (cost - costs[best]) / cost

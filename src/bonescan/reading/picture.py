@@ -31,6 +31,8 @@ FRAME = 6  # numbers of a frame: row shift, column shift, row scale, column scal
 FLOOR = 0.05  # of the local standard deviation: empty air stays quiet
 OFFSET = 0.04  # of the compressed scale: thin soft tissue stays quiet
 _ATTENUATION_PER_MM = 0.012  # broad beam, Tc-99m in soft tissue
+_HOT = 1.6  # times the 97th percentile of the body: bladder, injection site, the hottest lesions
+_HOT_REACH_FRACTION = 0.006  # about 10 mm of an adult
 _WINDOW_FRACTION = 0.032  # half width of a box: about 55 mm of an adult
 
 # Relative uptake per volume of normal adult bone at three hours, scaled to the lumbar spine.
@@ -242,6 +244,7 @@ class Level:
     """The views at one working resolution, standardised, and the kernels that go with it."""
 
     targets: NDArray[np.float32]
+    trust: NDArray[np.float32]  # 0 where a spot is too hot for bone, else 1
     factors: Array  # working pixels per view pixel, (view, 2)
     psf: NDArray[np.float32]
     window_half: int
@@ -268,6 +271,7 @@ def prepare(views: tuple[View, ...], rows: int) -> Level:
     columns = max(16, round(spacing.counts.shape[1] * spacing.column_spacing_mm / rows_mm))
     window_half = max(2, round(rows * _WINDOW_FRACTION))
     targets = np.empty((len(views), rows, columns), dtype=np.float32)
+    trust = np.ones_like(targets)
     factors, heads, feet, middles = np.empty((len(views), 2)), [], [], []
     for v, view in enumerate(views):
         shape = view.counts.shape
@@ -280,12 +284,15 @@ def prepare(views: tuple[View, ...], rows: int) -> Level:
         feet.append(float(mass[-1]))
         middles.append(float(np.average(np.arange(columns), weights=np.sqrt(smooth[: rows // 2]).sum(axis=0) ** 2)))
         cap = np.percentile(smooth[body], 97)
+        reach = max(1, round(rows * _HOT_REACH_FRACTION))
+        trust[v] -= ndimage.binary_dilation(smooth > _HOT * cap, iterations=reach)
         compressed = np.sqrt(np.minimum(smooth / cap, 1) + OFFSET).astype(np.float32)
         scratch = [np.empty_like(compressed) for _ in range(3)]
         _standardise(compressed, window_half, FLOOR, *scratch)
         targets[v] = compressed
     return Level(
         targets=targets,
+        trust=trust,
         factors=factors,
         psf=_half_kernel(0.8),
         window_half=window_half,
