@@ -69,7 +69,7 @@ Array = NDArray[np.float64]
 
 MU_PER_MM = 0.012
 EDGE_MM = 6.0
-"""How far noise as large as the spot itself would move its outline; see docs/rooms/quality-and-burden.md."""
+"""How far noise as large as the spot itself would move its outline."""
 OUTLINE_PIXELS = 0.25
 SMALL_BONE_CM3 = 5.0
 

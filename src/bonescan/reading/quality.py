@@ -38,8 +38,8 @@ DESIGN = "bonescan's own limit"
 
 ENOUGH_COUNTS, INDEX_COUNTS, FEWEST_COUNTS = 1.5e6, 1.0e6, 0.5e6
 ENOUGH_SPOT_COUNTS = 0.3e6
-COUNTS_FACTOR_SD = 0.4
-"""Relative standard deviation of a number of counts estimated from the noise (a factor of 1.5)."""
+COUNTS_FACTOR_SD = 0.6
+"""Relative standard deviation of a number of counts estimated from the noise (a factor of 2)."""
 RAW_COUNTS_PER_VALUE = 0.5
 """Where a pixel value stands for fewer counts by its noise, it is no raw count, whatever the file claims."""
 EXPECTED_REGIONS = frozenset((*range(1, 13), 15))
@@ -175,7 +175,7 @@ def _estimated_counts(view: View, per_value: float | None, code: str, question: 
         question=question,
         verdict=Verdict.UNKNOWN,
         measured=_found(counts, "{counts}", method, DESIGN, COUNTS_FACTOR_SD * counts),
-        text=f"{text}; the noise is that of roughly {counts / 1e6:.1f} million (within a factor of 1.5). "
+        text=f"{text}; the noise is that of roughly {counts / 1e6:.1f} million (within a factor of 2). "
         "At least 1.5 million are advised (EANM).",
     )
 
