@@ -85,8 +85,8 @@ SPIERS = {
 
 BONES_HEADER = """\
 # The bones of bonescan's skeleton. Names, regions, groups: the project's own.
-# fma: Foundational Model of Anatomy. snomed: SNOMED CT code from DICOM's dictionary (PS3.16); empty where DICOM has none,
-# and then snomed_broader is the nearest broader concept there. Laterality is coded apart (CID 244).
+# fma: Foundational Model of Anatomy. snomed: SNOMED CT code from DICOM's dictionary (PS3.16); empty where DICOM has
+# none, and then snomed_broader is the nearest broader concept there. Laterality is coded apart (CID 244).
 # volume_cm3: measured on BodyParts3D, (c) The Database Center for Life Science, CC Attribution-Share Alike; both sides
 # given their mean. It splits a group's mass among its bones.
 """
@@ -94,8 +94,8 @@ MASSES_HEADER = """\
 # Mass of groups of bones, by table; both sides together. A group's mass is split among its bones by volume (bones.csv).
 # spiers-1968: percent of skeletal mass. Spiers FW, Radioisotopes in the Human Body (1968) p. 120, the Bone Scan Index's
 # table, as listed by medicalalgorithms.com. It sums to 100.1, has no patella, and gives spine and sacrum as one.
-# icrp110-male, icrp110-female: grams of mineral bone without teeth and cartilage, measured on the voxel phantoms of ICRP
-# Publication 110 (Ann. ICRP 39(2), 2009): volume x density x mineral bone fraction of each tissue.
+# icrp110-male, icrp110-female: grams of mineral bone without teeth and cartilage, measured on the voxel phantoms of
+# ICRP Publication 110 (Ann. ICRP 39(2), 2009): volume x density x mineral bone fraction of each tissue.
 """
 
 

@@ -134,7 +134,7 @@ REGION_NAMES: Mapping[int, str] = MappingProxyType({int(row["region"]): row["nam
 _SOURCES = {
     "spiers-1968": (
         "1",
-        "Spiers FW. Radioisotopes in the Human Body (1968) p. 120; the Bone Scan Index's table, sums to 100.1, no patella",
+        "Spiers FW. Radioisotopes in the Human Body (1968) p. 120; the Bone Scan Index's table; sum 100.1, no patella",
     ),
     "icrp110-male": ("1", "mineral bone of the adult male phantom, ICRP Publication 110, Ann. ICRP 39(2), 2009"),
     "icrp110-female": ("1", "mineral bone of the adult female phantom, ICRP Publication 110, Ann. ICRP 39(2), 2009"),

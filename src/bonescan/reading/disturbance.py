@@ -98,8 +98,8 @@ def counts_per_value(view: View, labelled: LabelledView) -> float | None:
         m = (a + b + c + d) / 4,   e = (a - b - c + d) / 2,   g = (1.4826 median|e|)^2 / median m
 
     where e is free of any slope of the picture. Only the middle two fifths of the body's sums by size enter. Curvature
-    of the picture adds to e; smoothing, as in resizing by interpolation, takes away: trust the result within a factor of
-    2, and read it as the number of counts whose noise the picture shows.
+    of the picture adds to e; smoothing, as in resizing by interpolation, takes away: trust the result within a factor
+    of 2, and read it as the number of counts whose noise the picture shows.
     """
     block = 3
     rows, columns = (size // block for size in view.counts.shape)
