@@ -65,7 +65,7 @@ def test_every_command_shown_is_one_the_program_understands(page, line):
 
 
 def test_every_page_is_in_the_menu_and_the_menu_has_no_gaps():
-    menu = re.findall(r"[\w/]+\.md", text_of("mkdocs.yml").partition("nav:")[2])
+    menu = re.findall(r"[\w/-]+\.md", text_of("mkdocs.yml").partition("nav:")[2])
     assert sorted(menu) == sorted(page.relative_to(HOUSE / "docs").as_posix() for page in PAGES)
 
 

@@ -244,7 +244,8 @@ def test_overlapping_findings_are_not_added_twice():
 def test_excluded_findings_do_not_count_and_an_empty_burden_is_zero():
     burden = measure(scan(), BOTH, [finding(1, UPPER, in_burden=False)], quality())
     assert (burden.bone_scan_index_percent.value, burden.hot_spot_count, dict(burden.by_region)) == (0.0, 0, {})
-    assert burden.bone_scan_index_percent.uncertainty == 0.0
+    # what was missed is not in the uncertainty: zero plus or minus zero would claim to know
+    assert burden.bone_scan_index_percent.uncertainty is None
 
 
 @pytest.mark.parametrize(

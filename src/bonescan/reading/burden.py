@@ -37,7 +37,8 @@ One standard deviation, findings independent ::
 s_i is the mass finding i involves; ds_i/dr its change when the outline moves by one pixel, measured by growing
 and shrinking the mask; S_i the finding's significance: the outline of a blurred spot lies where noise of
 relative size 1/S_i against an edge of the camera's width lets it lie. The second term is the two views'
-disagreement about a finding both show. Not included: bones misplaced by the fit, and findings misjudged.
+disagreement about a finding both show. Not included: bones misplaced by the fit, and findings misjudged or missed;
+where nothing was found the uncertainty is therefore unknown, not zero.
 
 References
 ----------
@@ -297,7 +298,13 @@ def _bone_scan_index(
         if len(masks) == 2:
             front, back = (_share({name: mask}, labels, table) for name, mask in masks.items())
             variance += ((front - back) / 2) ** 2
-    return Measurement(value=float(value), unit="%", uncertainty=math.sqrt(variance), method=method, source=_DEFINITION)
+    return Measurement(
+        value=float(value),
+        unit="%",
+        uncertainty=math.sqrt(variance) if counted else None,
+        method=method,
+        source=_DEFINITION,
+    )
 
 
 def _share(masks: Mapping[ViewName, Mask], labels: Labels, table: MassTable) -> float:
@@ -346,7 +353,7 @@ def _positive_area(
     return Measurement(
         value=100 * hot / skeleton,
         unit="%",
-        uncertainty=100 * math.sqrt(variance) / skeleton,
+        uncertainty=100 * math.sqrt(variance) / skeleton if counted else None,
         method=method,
         source="PMC2377050",
     )
@@ -379,7 +386,7 @@ def _lesion_area(counted: Sequence[Finding], scan: Scan, labels: Labels, quality
     return Measurement(
         value=float(sum(seen.area_mm2 for finding in counted for seen in finding.views.values())),
         unit="mm2",
-        uncertainty=math.sqrt(variance),
+        uncertainty=math.sqrt(variance) if counted else None,
         method=method,
     )
 
