@@ -102,7 +102,7 @@ def test_the_worst_checks_come_first_and_the_rest_is_counted(reading: Reading) -
         replace(warn, verdict=Verdict.WITHHOLD, text="Stop."),
     )
     note = card(report_content(replace(reading, quality=Quality(checks=checks)), WINDOWS), "Image quality")["note"]
-    assert note == "Stop. Warning 0. Warning 1. 3 more below."
+    assert note == "Stop. Warning 0. 4 more below."
 
 
 def test_the_windows_and_the_missing_view_are_stated(reading: Reading) -> None:

@@ -26,14 +26,35 @@ _MANY_POINTS = 60
 
 
 def bundled_font(size: int) -> FreeTypeFont | ImageFont:
-    """Return Pillow's own scalable font, the same on every machine."""
+    """Return Pillow's own scalable font, the same on every machine.
+
+    Parameters
+    ----------
+    size : int
+        Height of the letters in picture pixels.
+
+    Returns
+    -------
+    PIL.ImageFont.FreeTypeFont
+    """
     from PIL import ImageFont
 
     return ImageFont.load_default(size)
 
 
 def mix(colour: Colour, share: float) -> Colour:
-    """Thin a colour with white; `share` 1 leaves it as it is."""
+    """Thin a colour with white; `share` 1 leaves it as it is.
+
+    Parameters
+    ----------
+    colour : (red, green, blue)
+    share : float
+        0 to 1.
+
+    Returns
+    -------
+    (red, green, blue)
+    """
     red, green, blue = (round(255 - share * (255 - channel)) for channel in colour)
     return red, green, blue
 
@@ -42,6 +63,16 @@ def smooth(outline: Sequence[Point]) -> list[Point]:
     """Cut a polygon's corners (Chaikin 1974): stairs of pixels become a line that moves by under half a pixel.
 
     Twice for small outlines, once for those of many points, whose corners are small beside them.
+
+    Parameters
+    ----------
+    outline : sequence of (row, column)
+        A closed polygon.
+
+    Returns
+    -------
+    list of (row, column)
+        Two to four times as many points.
     """
     points = np.asarray(outline, float)
     for _ in range(2 if len(outline) <= _MANY_POINTS else 1):
@@ -59,7 +90,22 @@ def stroke(
     closed: bool = False,
     dash: tuple[float, float] | None = None,
 ) -> None:
-    """Draw an anti-aliased line of `width` picture pixels; `dash` is (drawn, left out) in the same unit."""
+    """Draw an anti-aliased line of `width` picture pixels; `dash` is (drawn, left out) in the same unit.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        RGB; drawn upon.
+    points : sequence of (x, y)
+        In picture pixels.
+    colour : (red, green, blue)
+    width : float
+        In picture pixels.
+    closed : bool, optional
+        Whether the line returns to its first point.
+    dash : (drawn, left out), optional
+        Lengths in picture pixels; a whole line without it.
+    """
     from PIL import Image, ImageDraw
 
     path = np.asarray([*points, points[0]] if closed else points, float)
@@ -90,7 +136,16 @@ def _dashes(path: NDArray[np.float64], dash: tuple[float, float]) -> list[NDArra
 
 
 def beside(images: Sequence[Image]) -> Image:
-    """Join pictures side by side on white, aligned at the top."""
+    """Join pictures side by side on white, aligned at the top.
+
+    Parameters
+    ----------
+    images : sequence of PIL.Image.Image
+
+    Returns
+    -------
+    PIL.Image.Image
+    """
     from PIL import Image
 
     joined = Image.new(
@@ -104,14 +159,34 @@ def beside(images: Sequence[Image]) -> Image:
 
 
 def jpeg(image: Image, quality: int = 82) -> bytes:
-    """Encode for a page: JPEG without colour subsampling, so that thin lines stay sharp."""
+    """Encode for a page: JPEG without colour subsampling, so that thin lines stay sharp.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+    quality : int, optional
+        Of JPEG, 1 to 95.
+
+    Returns
+    -------
+    bytes
+    """
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=quality, subsampling=0)
     return buffer.getvalue()
 
 
 def png(image: Image) -> bytes:
-    """Encode losslessly."""
+    """Encode losslessly.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+
+    Returns
+    -------
+    bytes
+    """
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=3)
     return buffer.getvalue()

@@ -21,14 +21,25 @@ CROPPED_FINDINGS = 24
 """Bone findings that are zoomed, in order of significance: more would fill pages that nobody reads."""
 
 _LETTERS_LISTED = 12
-_CHECKS_NAMED = 3
+_CHECKS_NAMED = 2
 _WORST_FIRST = {Verdict.WITHHOLD: 0, Verdict.WARN: 1, Verdict.UNKNOWN: 2, Verdict.PASS: 3}
 _HIDDEN = dict.fromkeys((*range(32), *range(127, 160), *range(8234, 8239), *range(8294, 8298)), " ")
 
 
 @cache
 def words(language: str = "en") -> Mapping[str, Any]:
-    """Return the report's wording, ``words.<language>.toml``."""
+    """Return the report's wording, ``words.<language>.toml``.
+
+    Parameters
+    ----------
+    language : str, optional
+        Language code of a packaged wording.
+
+    Returns
+    -------
+    mapping
+        Sections of sentences, as in the file.
+    """
     return tomllib.loads(
         resources.files("bonescan.report").joinpath(f"words.{language}.toml").read_text(encoding="utf-8")
     )
@@ -98,13 +109,36 @@ def report_content(
 
 
 def crop_caption(view: ViewName, window: Window, *, seen: bool) -> str:
-    """Return what stands under one zoomed square."""
+    """Return what stands under one zoomed square.
+
+    Parameters
+    ----------
+    view : ViewName
+    window : Window
+        The window of the square.
+    seen : bool
+        Whether the finding is outlined in this view.
+
+    Returns
+    -------
+    str
+    """
     form = words()["crops"]["caption" if seen else "caption_unseen"]
     return str(form.format(view=words()["picture"][view.value], lower=_short(window.lower), upper=_short(window.upper)))
 
 
 def crop_alt(view: ViewName, finding: Finding) -> str:
-    """Return the text that stands for one zoomed square where it cannot be seen."""
+    """Return the text that stands for one zoomed square where it cannot be seen.
+
+    Parameters
+    ----------
+    view : ViewName
+    finding : Finding
+
+    Returns
+    -------
+    str
+    """
     text: str = words()["crops"]["alt"].format(
         view=words()["picture"][view.value], letter=finding.letter, place=finding.place
     )
@@ -112,7 +146,17 @@ def crop_alt(view: ViewName, finding: Finding) -> str:
 
 
 def measured(measurement: Measurement) -> str:
-    """Write a measurement for a table: value, one standard deviation and unit, or why it is absent."""
+    """Write a measurement for a table: value, one standard deviation and unit, or why it is absent.
+
+    Parameters
+    ----------
+    measurement : Measurement
+
+    Returns
+    -------
+    str
+        Such as ``1.84 ± 0.32 %``, or ``not given: `` and the reason.
+    """
     w = words()
     if measurement.value is None:
         return f"{w['not_given']}: {measurement.absent_reason}"

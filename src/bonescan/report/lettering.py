@@ -79,6 +79,21 @@ def place_letters(
 def spread(wanted: Sequence[float], pitch: float, top: float, bottom: float) -> list[float]:
     """Move ascending positions apart as little as possible in the least-squares sense.
 
+    Parameters
+    ----------
+    wanted : sequence of float
+        Ascending.
+    pitch : float
+        Least distance of two neighbours.
+    top, bottom : float
+        Bounds.
+
+    Returns
+    -------
+    list of float
+
+    Notes
+    -----
     Minimises the sum of (y_i - wanted_i)^2 subject to y_{i+1} - y_i >= pitch
     and top <= y_i <= bottom. With u_i = y_i - i * pitch the spacing becomes
     u_i <= u_{i+1}: isotonic regression, solved by pooling adjacent violators;

@@ -44,6 +44,15 @@ def finding_map(view: View, findings: Sequence[Finding]) -> FindingMap:
     belongs to the most significant bone finding that holds it. No pixel is
     lost silently: `FindingMap.kept_by` counts what each finding gave up, and the
     outline in reading.json stays whole.
+
+    Parameters
+    ----------
+    view : View
+    findings : sequence of Finding
+
+    Returns
+    -------
+    FindingMap
     """
     ids = np.zeros(view.counts.shape, np.uint16)
     flat = ids.reshape(-1)
@@ -61,7 +70,16 @@ def finding_map(view: View, findings: Sequence[Finding]) -> FindingMap:
 
 
 def map_png(ids: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
-    """Encode a map of ids as a greyscale PNG of 8 or 16 bits: the pixel value IS the id."""
+    """Encode a map of ids as a greyscale PNG of 8 or 16 bits: the pixel value IS the id.
+
+    Parameters
+    ----------
+    ids : (row, column) ndarray of uint8 or uint16
+
+    Returns
+    -------
+    bytes
+    """
     from PIL import Image
 
     buffer = io.BytesIO()

@@ -335,14 +335,35 @@ def draw_crops(
 
 
 def scale_for(views: Sequence[View], *, height: int = _BODY_HEIGHT, width: int = _BODY_WIDTH) -> float:
-    """Return picture pixels per millimetre at which every view fits into height x width picture pixels."""
+    """Return picture pixels per millimetre at which every view fits into height x width picture pixels.
+
+    Parameters
+    ----------
+    views : sequence of View
+    height, width : int, optional
+        Room for one view, in picture pixels.
+
+    Returns
+    -------
+    float
+    """
     fits: list[float] = [height / (view.counts.shape[0] * view.row_spacing_mm) for view in views]
     fits += [width / (view.counts.shape[1] * view.column_spacing_mm) for view in views]
     return min(fits)
 
 
 def style_of(finding: Finding) -> str:
-    """Return the finding's key in `FINDING_COLOURS`."""
+    """Return the finding's key in `FINDING_COLOURS`.
+
+    Parameters
+    ----------
+    finding : Finding
+
+    Returns
+    -------
+    str
+        ``hot`` or ``cold`` for bone, else the kind.
+    """
     if finding.kind is Kind.BONE:
         return "hot" if finding.polarity is Polarity.HOT else "cold"
     return finding.kind.value

@@ -25,7 +25,12 @@ SCHEMA_VERSION = "1.0.0"
 
 
 def reading_schema() -> dict[str, Any]:
-    """Return the published JSON schema (draft 2020-12) of reading.json."""
+    """Return the published JSON schema (draft 2020-12) of reading.json.
+
+    Returns
+    -------
+    dict
+    """
     text = resources.files("bonescan.report").joinpath("reading.schema.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema
@@ -87,7 +92,17 @@ def reading_record(reading: Reading, maps: Mapping[ViewName, FindingMap]) -> dic
 
 
 def record_bytes(record: Mapping[str, Any]) -> bytes:
-    """Return the record as UTF-8 JSON, one line for each field and each finding; the same bytes for the same record."""
+    """Return the record as UTF-8 JSON, one line for each field and each finding; the same bytes for the same record.
+
+    Parameters
+    ----------
+    record : mapping
+        What `reading_record` returns.
+
+    Returns
+    -------
+    bytes
+    """
     lines = []
     for name, value in record.items():
         if name == "findings" and value:
