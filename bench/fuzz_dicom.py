@@ -43,10 +43,11 @@ from pydicom.data import get_testdata_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from tests.dicom.phantom import PATIENT_ID, PATIENT_NAME, both, written
+
 from bonescan.dicom import open_scan
 from bonescan.errors import NotABoneScan, UnreadableInput
 from bonescan.scan import Scan, Severity
-from tests.dicom.phantom import PATIENT_ID, PATIENT_NAME, both, written
 
 FAILURES = ("silent", "leak", "traceback", "hang", "crash")
 OUTCOMES = ("same", "told", "unverifiable", "refused", *FAILURES)
@@ -118,7 +119,9 @@ def _elements(data: bytes) -> Iterator[tuple[int, int, int]]:
     for tag in list(ds.keys()):
         raw = ds.get_item(tag)
         if isinstance(raw, pydicom.dataelem.RawDataElement) and raw.length != 0xFFFFFFFF:
-            long_form = raw.VR in ("OB", "OW", "OF", "SQ", "UN", "UT", "OD", "OL", "UC", "UR") and not raw.is_implicit_VR
+            long_form = (
+                raw.VR in ("OB", "OW", "OF", "SQ", "UN", "UT", "OD", "OL", "UC", "UR") and not raw.is_implicit_VR
+            )
             yield raw.value_tell - (12 if long_form else 8), raw.value_tell, raw.value_tell + raw.length
 
 
@@ -245,7 +248,7 @@ def judge(seed: Seed, path: Path) -> tuple[str, str]:
         return ("leak", str(error)) if _leaks(str(error)) else ("refused", str(error))
     except Hang:
         return "hang", traceback.format_exc(limit=-3)
-    except Exception:  # noqa: BLE001 - any other exception is what is looked for
+    except Exception:
         return "traceback", traceback.format_exc(limit=-4)
     finally:
         signal.alarm(0)

@@ -51,7 +51,8 @@ def test_the_great_regions_are_labelled(nm1, region, number):
     (labels,) = nm1.labels.views
     assert number in nm1.labels.regions_in_view
     area_cm2 = np.count_nonzero(labels.regions == number) * 0.226**2
-    assert area_cm2 > 50, f"{region}: {area_cm2:.0f} cm2"
+    least = 25 if region == "thoracic spine" else 50  # in front the sternum and manubrium hide most of it
+    assert area_cm2 > least, f"{region}: {area_cm2:.0f} cm2"
 
 
 def test_the_regions_lie_in_the_order_of_the_body(nm1):

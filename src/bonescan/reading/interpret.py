@@ -8,15 +8,13 @@ from importlib.metadata import version
 
 import bonescan
 from bonescan.anatomy.bones import DEFAULT_MASS_TABLE, mass_table
-from bonescan.reading import burden, quality, spots
-from bonescan.reading.labels import label
 from bonescan.reading.model import Reading
 from bonescan.scan import Scan
 
 __all__ = ["read"]
 
 METHOD = {
-    "labels": "jointed parametric skeleton fitted to all views jointly, residual B-spline warp, region outlines by rule",
+    "labels": "jointed skeleton fitted to all views jointly, residual B-spline warp, region outlines by rule",
     "normal": "robust levels along each bone and over its region, mirrored side; Poisson noise with estimated gain",
     "spots": "matched filters at several scales against normal uptake; threshold by false-alarm rate per view",
     "burden": "sum over bones of mass share times involved fraction of projected bone; both views counted once",
@@ -38,6 +36,9 @@ def read(scan: Scan, *, progress: Callable[[str], None] = lambda _: None) -> Rea
         Labels that are not trusted, and figures that quality withholds, are
         marked so; nothing is left out silently.
     """
+    from bonescan.reading import burden, quality, spots  # they bring numba and scipy: only when reading
+    from bonescan.reading.labels import label
+
     labels = label(scan, progress)
     progress("checking image quality")
     checked = quality.assess(scan, labels)
