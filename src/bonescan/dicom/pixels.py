@@ -368,6 +368,16 @@ def _siz(frame: bytes) -> tuple[int, int, int] | None:
     return bottom - top, right - left, struct.unpack_from(">H", frame, start + 40)[0]
 
 
+def _irreversible_wavelet(dataset: Dataset, syntax: str) -> str | None:
+    """Say that a JPEG 2000 codestream used the 9-7 wavelet, which is lossy whatever the header claims (T.800, A.6.1)."""
+    if not syntax.startswith("1.2.840.10008.1.2.4.9"):
+        return None
+    data = bytes(dataset[_PIXEL_DATA].value)
+    size = data.find(b"\xff\x4f\xff\x51")
+    style = data.find(b"\xff\x52", size)
+    return "JPEG 2000" if size >= 0 and style >= 0 and data[style + 13 : style + 14] == b"\0" else None
+
+
 def _check_frame(frame: bytes, rows: int, columns: int, bits: int, place: str) -> None:
     """Hold what a compressed frame says of itself against the header, before a decoder allocates for it."""
     if frame[:2] == b"\xff\xd8":
@@ -475,9 +485,9 @@ def _to_counts(
             )
         )
         values = np.maximum(values, 0)
-    how = _LOSSY.get(syntax)
-    if how is None and ("01" in texts(dataset, "LossyImageCompression")):
-        how = "JPEG 2000" if syntax.startswith("1.2.840.10008.1.2.4.9") else "earlier"
+    how = _LOSSY.get(syntax) or _irreversible_wavelet(dataset, syntax)
+    if how is None and "01" in texts(dataset, "LossyImageCompression"):
+        how = "earlier in the file's life"
     if how:
         changed = "lossy compression"
         remarks.append(
