@@ -369,7 +369,7 @@ def _siz(frame: bytes) -> tuple[int, int, int] | None:
 
 
 def _irreversible_wavelet(dataset: Dataset, syntax: str) -> str | None:
-    """Say that a JPEG 2000 codestream used the 9-7 wavelet, which is lossy whatever the header claims (T.800, A.6.1)."""
+    """Name JPEG 2000 when its codestream used the 9-7 wavelet, lossy whatever the header claims (T.800, A.6.1)."""
     if not syntax.startswith("1.2.840.10008.1.2.4.9"):
         return None
     data = bytes(dataset[_PIXEL_DATA].value)
