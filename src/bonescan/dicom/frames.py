@@ -421,30 +421,34 @@ def _claimed_counts(
 
 
 def _scrambled(frames: NDArray[np.float32]) -> list[Remark]:
-    """Warn of rows that do not continue one another, as after a wrong row length.
+    """Warn of a picture that a wrong row length has torn or laid out several times side by side.
 
     A body continues from row to row as it does from column to column: the
-    lag-one correlations of the square root of smoothed counts are then alike.
+    lag-one correlations of the square root of the counts are then alike. With
+    rows a whole number of times too long it continues, but repeats itself
+    across the picture as closely as neighbouring pixels agree.
     """
     for frame in frames:
         if min(frame.shape) < 16:
             continue
-        along = [_lag_correlation(frame, axis) for axis in (0, 1)]
-        if along[0] < 0.6 * along[1] - 0.05:
+        down, across = (_lag_correlation(frame, axis, 1) for axis in (0, 1))
+        repeats = max(_lag_correlation(frame, 1, frame.shape[1] // parts) for parts in (2, 3, 4, 8))
+        torn = down < 0.6 * across - 0.05
+        if torn or (across > 0.3 and repeats > 0.9 * across):
             return [
                 Remark(
                     code="dicom.pixels.scrambled",
-                    text="The rows of the picture do not continue one another: its row length is probably wrong "
-                    "and the picture cannot be trusted.",
+                    text=f"The picture {'is torn from row to row' if torn else 'shows the same body several times'}: "
+                    "its row length is probably wrong, and it cannot be trusted.",
                     severity=Severity.WARNING,
                 )
             ]
     return []
 
 
-def _lag_correlation(frame: NDArray[np.float32], axis: int) -> float:
+def _lag_correlation(frame: NDArray[np.float32], axis: int, lag: int) -> float:
     root = np.sqrt(frame)
-    first, second = (root[:-1], root[1:]) if axis == 0 else (root[:, :-1], root[:, 1:])
+    first, second = (root[:-lag], root[lag:]) if axis == 0 else (root[:, :-lag], root[:, lag:])
     first, second = first.ravel() - first.mean(), second.ravel() - second.mean()
     scale = float(np.sqrt(np.dot(first, first) * np.dot(second, second)))
     return float(np.dot(first, second)) / scale if scale > 0 else 0.0

@@ -21,7 +21,7 @@ the front, the lumbar spine lies behind some 15 cm of tissue while sternum and
 spine add up in the thorax; seen from behind, both are equally near. The weights
 are a linear discriminant of 23 anterior and 22 posterior views of 23 people (leaving each person
 out in turn, none was wrong). Disease of the lumbar spine or sternum can deceive it,
-so it is called uncertain below 3.
+so it is called uncertain below 3, and a picture shorter than 1.3 m, which lacks the legs, is not judged.
 
 *Raw counts.* Detected counts are Poisson and independent from pixel to pixel. For
 the mixed second difference ``d = x00 - x10 - x01 + x11``, which hardly sees the
@@ -47,6 +47,7 @@ from bonescan.scan import Remark, Severity, ViewName
 __all__ = ["Identified", "identify", "noise_departure", "posterior_log_odds", "turn_head_up"]
 
 CERTAIN_LOG_ODDS = 3.0
+MIN_BODY_MM = 1300  # a grown body that ends at the knees is shorter
 _NOISE_SAMPLES = 2000
 
 _CODES = {
@@ -230,7 +231,7 @@ def _from_evidence(frames: Sequence[Frame]) -> tuple[list[ViewName], str, str, l
 
 
 def _from_picture(frames: Sequence[Frame]) -> tuple[list[ViewName], list[Remark]]:
-    odds = [posterior_log_odds(frame.counts) if frame.whole_body else None for frame in frames]
+    odds = [_odds(frame) for frame in frames]
     if len(frames) == 1:
         lean = odds[0]
         if lean is None:
@@ -255,7 +256,7 @@ def _from_picture(frames: Sequence[Frame]) -> tuple[list[ViewName], list[Remark]
 
 
 def _picture_agrees(frames: Sequence[Frame], names: Sequence[ViewName]) -> bool:
-    odds = [posterior_log_odds(frame.counts) if frame.whole_body else None for frame in frames]
+    odds = [_odds(frame) for frame in frames]
     signed = [
         value if name is ViewName.POSTERIOR else -value
         for value, name in zip(odds, names, strict=True)
@@ -265,7 +266,7 @@ def _picture_agrees(frames: Sequence[Frame], names: Sequence[ViewName]) -> bool:
 
 
 def _contradictions(frames: Sequence[Frame], names: Sequence[ViewName], basis: str) -> list[Remark]:
-    odds = [posterior_log_odds(frame.counts) if frame.whole_body else None for frame in frames]
+    odds = [_odds(frame) for frame in frames]
     if any(value is None for value in odds):
         return []
     against = sum(
@@ -283,6 +284,17 @@ def _contradictions(frames: Sequence[Frame], names: Sequence[ViewName], basis: s
             severity=Severity.WARNING,
         )
     ]
+
+
+def _odds(frame: Frame) -> float | None:
+    """Return the frame's log-odds of posterior where it shows a body from head to feet, as the fractions suppose."""
+    values = _capped(frame.counts) if frame.whole_body else None
+    if values is None:
+        return None
+    top, bottom = _extent(values)
+    if (bottom - top) * frame.row_spacing_mm < MIN_BODY_MM:
+        return None
+    return posterior_log_odds(frame.counts)
 
 
 def _capped(counts: NDArray[np.float32]) -> NDArray[np.float64] | None:
@@ -415,6 +427,8 @@ def noise_departure(counts: NDArray[np.float32]) -> str:
     bright &= total <= np.percentile(total[bright], 99)
     dispersion = float(mixed[bright].var() / total[bright].mean())
     scale = float(np.mean(mixed**2))
+    if not scale > 0:
+        return "there is no noise"
     down = float(np.mean(mixed[2:] * mixed[:-2])) / scale
     across = float(np.mean(mixed[:, 2:] * mixed[:, :-2])) / scale
     if min(down, across) < -0.1 or max(down, across) > 0.15:

@@ -7,6 +7,7 @@ views, judge whether the pixels are counts.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,13 @@ def open_scan(
     """
     if pixel_mm is not None and not 0.2 <= pixel_mm <= 20:
         raise UnreadableInput(f"The pixel size must lie between 0.2 and 20 mm, got {pixel_mm:g}.", got=pixel_mm)
+    with warnings.catch_warnings():
+        # pydicom converts values late and warns with the value itself, which may be the patient's name.
+        warnings.simplefilter("ignore")
+        return _open(inputs, view, flip, pixel_mm)
+
+
+def _open(inputs: Sequence[Path], view: ViewName | None, flip: bool, pixel_mm: float | None) -> Scan:
     opened, remarks = _open_each(gather(inputs), pixel_mm)
     opened, found = _without_repeats(opened)
     remarks += found

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from bonescan.dicom.headers import integers, number, text, texts
 from bonescan.dicom.inputs import MAX_FILE_BYTES
+from bonescan.dicom.jpeg import frame_header
 from bonescan.errors import NotABoneScan, UnreadableInput
 from bonescan.scan import Remark, Severity
 
@@ -99,6 +100,7 @@ def parse(data: bytes, place: str) -> tuple[Dataset, list[Remark]]:
     """
     import pydicom
     from pydicom import config
+    from pydicom.tag import BaseTag
 
     _check_deflated_size(data, place)
     try:
@@ -120,7 +122,41 @@ def parse(data: bytes, place: str) -> tuple[Dataset, list[Remark]]:
                 "tolerated.",
             )
         )
+    tags = list(dataset.keys())
+    if tags != sorted(tags):
+        shifted = _PIXEL_DATA in tags and min(tags[tags.index(BaseTag(_PIXEL_DATA)) :]) < _PIXEL_DATA
+        remarks.append(
+            Remark(
+                code="dicom.nonconforming.order",
+                text="Header elements follow the pixel data: something in the file may be shifted."
+                if shifted
+                else "The header's elements are not in ascending order.",
+                severity=Severity.WARNING if shifted else Severity.NOTE,
+            )
+        )
+    stray = _stray_bytes(dataset, data)
+    if stray:
+        remarks.append(
+            Remark(
+                code="dicom.pixels.stray_bytes",
+                text=f"{stray} stray byte(s) follow the last element of the file: something in it may be shifted.",
+                severity=Severity.WARNING,
+            )
+        )
     return dataset, remarks
+
+
+def _stray_bytes(dataset: Dataset, data: bytes) -> int:
+    """Count the bytes behind the last element, which the parser passes over when they are too few for another."""
+    if text(dataset.file_meta, "TransferSyntaxUID") == _DEFLATED:
+        return 0
+    try:
+        last = dataset.get_item(max(dataset.keys()))
+    except Exception:  # an element of unknown VR ends the file: it is itself the stray part
+        return 8
+    end = getattr(last, "value_tell", 0) + getattr(last, "length", 0)
+    # Undefined lengths and elements that were read already do not say where they end.
+    return len(data) - end if len(data) - 8 < end < len(data) else 0
 
 
 def _check_deflated_size(data: bytes, place: str) -> None:
@@ -275,6 +311,7 @@ def _compressed(
     from pydicom.pixels.utils import pixel_array
 
     frame_count, rows, columns = shape
+    bits = int(number(dataset, "BitsAllocated") or 0)
     try:
         frames = list(generate_frames(data, number_of_frames=frame_count))
     except Exception as error:  # damaged fragments
@@ -286,7 +323,7 @@ def _compressed(
             got=len(frames),
         )
     for frame in frames:
-        _check_frame(frame, rows, columns, place)
+        _check_frame(frame, rows, columns, bits, place)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -294,7 +331,7 @@ def _compressed(
                 raw = np.stack([_gdcm_twelve_bits(frame, rows, columns) for frame in frames])
             else:
                 _quieten_gdcm(syntax)
-                raw = pixel_array(dataset, raw=True)
+                raw = pixel_array(dataset, raw=True, decoding_plugin=_decoder(syntax))
     except NotImplementedError as error:
         raise UnreadableInput(
             f"The transfer syntax of {place} is not one that is read; export it uncompressed."
@@ -306,27 +343,15 @@ def _compressed(
     return raw.reshape(shape)
 
 
-def _sof(frame: bytes) -> tuple[int, int, int, int] | None:
-    """Return (precision, rows, columns, components) of the first JPEG or JPEG-LS frame header."""
-    if frame[:2] != b"\xff\xd8":
-        return None
-    at = 2
-    while at + 9 < len(frame):
-        if frame[at] != 0xFF:
-            return None
-        marker = frame[at + 1]
-        if marker == 0xFF:
-            at += 1
-            continue
-        if (marker in range(0xC0, 0xD0) and marker not in (0xC4, 0xC8, 0xCC)) or marker == 0xF7:
-            precision, rows, columns, components = struct.unpack_from(">BHHB", frame, at + 4)
-            return precision, rows, columns, components
-        at += 2 + max(2, struct.unpack_from(">H", frame, at + 2)[0])
-    return None
+def _decoder(syntax: str) -> str:
+    """Return the one plugin that decodes a syntax: the others are not tried, for some crash on damaged bytes."""
+    if syntax.startswith("1.2.840.10008.1.2.4.9"):
+        return "pylibjpeg"
+    return "pyjpegls" if syntax in ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81") else ""
 
 
 def _precision(frame: bytes) -> int:
-    header = _sof(frame)
+    header = frame_header(frame)
     return header[0] if header else 0
 
 
@@ -343,18 +368,29 @@ def _siz(frame: bytes) -> tuple[int, int, int] | None:
     return bottom - top, right - left, struct.unpack_from(">H", frame, start + 40)[0]
 
 
-def _check_frame(frame: bytes, rows: int, columns: int, place: str) -> None:
+def _irreversible_wavelet(dataset: Dataset, syntax: str) -> str | None:
+    """Name JPEG 2000 when its codestream used the 9-7 wavelet, lossy whatever the header claims (T.800, A.6.1)."""
+    if not syntax.startswith("1.2.840.10008.1.2.4.9"):
+        return None
+    data = bytes(dataset[_PIXEL_DATA].value)
+    size = data.find(b"\xff\x4f\xff\x51")
+    style = data.find(b"\xff\x52", size)
+    return "JPEG 2000" if size >= 0 and style >= 0 and data[style + 13 : style + 14] == b"\0" else None
+
+
+def _check_frame(frame: bytes, rows: int, columns: int, bits: int, place: str) -> None:
     """Hold what a compressed frame says of itself against the header, before a decoder allocates for it."""
     if frame[:2] == b"\xff\xd8":
-        header = _sof(frame)
-        size = header[1:] if header else None
+        header = frame_header(frame)
+        size = (header[1], header[2], 1) if header and (header[0] > 8) == (bits > 8) else None
     elif frame[:4] == b"\xff\x4f\xff\x51" or b"ftyp" in frame[:32]:
         size = _siz(frame)
     else:
         return  # RLE carries no size; pydicom checks its segments
     if size != (rows, columns, 1):
         raise UnreadableInput(
-            f"The compressed pixel data of {place} are damaged: their own size is not the header's {rows} x {columns}.",
+            f"The compressed pixel data of {place} are damaged, or are not {rows} x {columns} pixels of {bits} bits; "
+            "fetch it again.",
             expected=(rows, columns, 1),
             got=size,
         )
@@ -449,9 +485,9 @@ def _to_counts(
             )
         )
         values = np.maximum(values, 0)
-    how = _LOSSY.get(syntax)
-    if how is None and ("01" in texts(dataset, "LossyImageCompression")):
-        how = "JPEG 2000" if syntax.startswith("1.2.840.10008.1.2.4.9") else "earlier"
+    how = _LOSSY.get(syntax) or _irreversible_wavelet(dataset, syntax)
+    if how is None and "01" in texts(dataset, "LossyImageCompression"):
+        how = "earlier in the file's life"
     if how:
         changed = "lossy compression"
         remarks.append(
