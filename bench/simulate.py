@@ -12,7 +12,7 @@ that depth, plus its share of scatter. Counts are Poisson. A lesion is a ball in
 as much as that bone does.
 
 There is no wider camera physics here: scatter is one broad Gaussian share of the picture, blur is known at two depths
-and mixed between them; no energy window, septal penetration, dead time, motion but breathing, or scan speed.
+and mixed between them; no energy window, septal penetration, dead time, other motion, or scan speed.
 It serves the checks of `reading`; it is no camera model.
 """
 
@@ -49,15 +49,15 @@ SIDE = {ViewName.ANTERIOR: -1, ViewName.POSTERIOR: 1}
 # bones are solid here, so a shaft's level is a third of its end's: of its cross-section, about a third is cortex.
 LEVEL = {
     "skull": 0.55, "skull_maxilla": 0.6, "skull_ethmoid": 0.9, "mandible": 0.5, "hyoid": 0.1,
-    "vertebra_c": 0.85, "vertebra_t": 0.95, "vertebra_l": 1.0, "rib": 0.8, "sternum": 0.8, "sacrum": 1.0,
-    "hip_bone": 0.9, "clavicle": 0.55, "scapula": 1.0, "humerus": 0.4, "radius": 0.4, "ulna": 0.4, "carpal": 0.45,
+    "vertebra_c": 0.85, "vertebra_t": 1.1, "vertebra_l": 1.0, "rib": 0.8, "sternum": 0.8, "sacrum": 0.75,
+    "hip_bone": 0.9, "clavicle": 0.55, "scapula": 0.8, "humerus": 0.4, "radius": 0.4, "ulna": 0.4, "carpal": 0.45,
     "metacarpal": 0.35, "phalanx": 0.3, "femur": 0.27, "patella": 0.35, "tibia": 0.26, "fibula": 0.28, "tarsal": 0.3,
     "metatarsal": 0.3, "sesamoid": 0.3,
 }  # fmt: skip
 # Level at the upper and the lower end of long bones, and over how much of the length it falls to the shaft's.
 ENDS = {
-    "humerus": (0.95, 0.6, 0.14), "radius": (0.6, 0.8, 0.14), "ulna": (0.7, 0.6, 0.14),
-    "femur": (0.6, 0.38, 0.17), "tibia": (0.5, 0.42, 0.14), "fibula": (0.4, 0.5, 0.12), "clavicle": (0.9, 0.9, 0.2),
+    "humerus": (0.75, 0.5, 0.14), "radius": (0.6, 0.8, 0.14), "ulna": (0.7, 0.6, 0.14),
+    "femur": (0.6, 0.38, 0.17), "tibia": (0.5, 0.42, 0.14), "fibula": (0.4, 0.5, 0.12), "clavicle": (0.8, 0.7, 0.2),
 }  # fmt: skip
 REGION_SPREAD, BONE_SPREAD = 0.18, 0.04  # lognormal: between people, and between the bones of one
 
@@ -65,22 +65,22 @@ REGION_SPREAD, BONE_SPREAD = 0.18, 0.04  # lognormal: between people, and betwee
 # ball of that radius).
 JOINTS = (
     ("clavicle_l", (17.0, -50.0, 1385.0), 6.0, 8.0),  # sternoclavicular
-    ("clavicle_l", (140.0, 12.0, 1416.0), 9.0, 9.0),  # acromioclavicular
-    ("scapula_l", (150.0, 14.0, 1388.0), 8.0, 14.0),  # shoulder
-    ("pelvis", (42.0, 62.0, 972.0), 14.0, 15.0),  # sacroiliac
+    ("clavicle_l", (140.0, 12.0, 1416.0), 5.0, 9.0),  # acromioclavicular
+    ("scapula_l", (150.0, 14.0, 1388.0), 5.0, 14.0),  # shoulder
+    ("pelvis", (42.0, 62.0, 972.0), 18.0, 16.0),  # sacroiliac
     ("shank_l", (78.0, 8.0, 436.0), 5.0, 22.0),  # knee
     ("foot_l", (58.0, 4.0, 66.0), 4.0, 14.0),  # ankle
 )
-JOINT_SPREAD = 0.45
+JOINT_SPREAD = 0.35
 
 # Soft tissue against the lumbar spine, per volume: bone plateaus near 27 % of the injection in about 5 L, the rest of
 # the body keeps 10 to 20 % in 65 L (ICRP 128; Brenner, HMDP): a ratio of 0.02 to 0.06 of mean bone.
 SOFT_TISSUE, SOFT_TISSUE_SPREAD = 0.03, 0.4
 # Organs: segment, centre in the default pose, half-axes (mm; sizes as in ICRP 110), level, its spread.
 ORGANS = (
-    ("lumbar", (64.0, 14.0, 1118.0), (27.0, 22.0, 53.0), 0.28, 0.45),  # left kidney
-    ("lumbar", (-62.0, 10.0, 1104.0), (27.0, 22.0, 53.0), 0.28, 0.45),
-    ("pelvis", (0.0, -5.0, 885.0), (36.0, 32.0, 26.0), 1.6, 0.5),  # bladder, voided before the scan
+    ("lumbar", (64.0, 14.0, 1118.0), (27.0, 22.0, 53.0), 0.22, 0.45),  # left kidney
+    ("lumbar", (-62.0, 10.0, 1104.0), (27.0, 22.0, 53.0), 0.22, 0.45),
+    ("pelvis", (0.0, -5.0, 885.0), (36.0, 32.0, 26.0), 1.2, 0.5),  # bladder, voided before the scan
 )
 
 # Low-energy high-resolution collimator with parallel holes: hole 1.11 mm, effective length 23.3 mm, crystal 9.5 mm
@@ -91,7 +91,10 @@ DEPTHS_MM = (10.0, 200.0)
 # A broad beam's mu lets photons through that were scattered on the way: about this share of all, and they arrive
 # spread about where they came from.
 SCATTERED, SCATTER_SIGMA_MM = 0.23, 35.0
-BREATHING, BREATHING_SIGMA_MM = ("rib", "sternum"), 4.0  # up and down, of ribs and sternum: about 10 mm between breaths
+# Smeared up and down: ribs and sternum by the breath, about 10 mm; vertebrae because end plates and facet joints,
+# which take up most, fill the gaps that solid bodies leave between them.
+BREATHING_MM = {"rib": 4.0, "sternum": 4.0}
+SMEARED_MM = {**BREATHING_MM, "vertebra": 4.5}
 
 # Where lesions are put: name, bone (left), direction in which the place lies from the bone's centre.
 SITES = (
@@ -390,7 +393,7 @@ class _Camera:
             t = (self.x_mm[box] - upper[0]) * along[0] + (self.z_mm[box] - upper[2]) * along[1]
             level = factors[shadow.bone] * _profile(shadow.bone, t / max(along @ along, 1.0))
             depth = float(np.average(np.abs(self.skin_mm[box] - shadow.y_mm), weights=shadow.length_mm))
-            layers.add(box, level * shadow.length_mm, depth, shadow.bone.startswith(BREATHING))
+            layers.add(box, level * shadow.length_mm, depth, _by_prefix(SMEARED_MM, shadow.bone))
 
     def balls(self, layers: _Layers, extras: list[tuple[Array, Array, float]]) -> None:
         """Organs and joints: ellipsoids along the axes."""
@@ -422,32 +425,36 @@ class _Camera:
         depth = np.maximum(self.side * (self.skin_mm[row, column] - points[:, 1]), 0)
         picture = np.zeros((ROWS, COLUMNS))
         np.add.at(picture, (row, column), level * np.exp(-MU_PER_MM * depth) / PIXEL_MM**2)
-        layers.add(np.s_[:, :], picture, float(depth.mean()) if len(depth) else 0.0, lesion.bone.startswith(BREATHING))
+        layers.add(
+            np.s_[:, :], picture, float(depth.mean()) if len(depth) else 0.0, _by_prefix(BREATHING_MM, lesion.bone)
+        )
 
 
 class _Layers:
-    """What lies at each of the two depths, and whether it moves with the breath: (moves, depth, row, column)."""
+    """What lies at each of the two depths, by how far it is smeared up and down."""
 
     def __init__(self) -> None:
-        self.layers = np.zeros((2, len(DEPTHS_MM), ROWS, COLUMNS))
+        self.layers: dict[tuple[float, float], Array] = {}
 
-    def add(self, box: tuple[slice, slice], picture: Array, depth_mm: float, moves: bool = False) -> None:
+    def add(self, box: tuple[slice, slice], picture: Array, depth_mm: float, smeared_mm: float = 0.0) -> None:
         """Share a picture between the two depths so that its blur has the variance of its own."""
         near, far, own = (_sigma_pixels(d) ** 2 for d in (*DEPTHS_MM, depth_mm))
         share = min(max((far - own) / (far - near), 0.0), 1.0)
-        self.layers[int(moves), 0][box] += share * picture
-        self.layers[int(moves), 1][box] += (1 - share) * picture
+        for depth, part in zip(DEPTHS_MM, (share, 1 - share), strict=True):
+            layer = self.layers.setdefault((depth, smeared_mm), np.zeros((ROWS, COLUMNS)))
+            layer[box] += part * picture
 
     def blurred(self) -> Array:
         """The expected picture, (row, column)."""
         picture = np.zeros((ROWS, COLUMNS))
-        for moves, both in enumerate(self.layers):
-            for layer, depth in zip(both, DEPTHS_MM, strict=True):
-                if layer.any():
-                    sigma = _sigma_pixels(depth)
-                    vertical = math.hypot(sigma, moves * BREATHING_SIGMA_MM / PIXEL_MM)
-                    picture += ndimage.gaussian_filter(layer, (vertical, sigma))
+        for (depth, smeared_mm), layer in self.layers.items():
+            sigma = _sigma_pixels(depth)
+            picture += ndimage.gaussian_filter(layer, (math.hypot(sigma, smeared_mm / PIXEL_MM), sigma))
         return (1 - SCATTERED) * picture + SCATTERED * ndimage.gaussian_filter(picture, SCATTER_SIGMA_MM / PIXEL_MM)
+
+
+def _by_prefix(table: dict[str, float], bone: str) -> float:
+    return next((value for prefix, value in table.items() if bone.startswith(prefix)), 0.0)
 
 
 def _sigma_pixels(depth_mm: float) -> float:
@@ -495,7 +502,8 @@ def dataset(study: Study) -> FileDataset:
     ds.SOPClassUID, ds.SOPInstanceUID = NuclearMedicineImageStorage, uid["image"]
     ds.StudyDate = ds.SeriesDate = ds.AcquisitionDate = ds.ContentDate = day
     ds.StudyTime = ds.SeriesTime = ds.AcquisitionTime = ds.ContentTime = time
-    ds.AccessionNumber = ds.ReferringPhysicianName = ds.StudyID = ""
+    ds.AccessionNumber = ds.ReferringPhysicianName = ""
+    ds.StudyID = "SIMULATED"
     ds.Modality, ds.Manufacturer, ds.ManufacturerModelName = "NM", "bonescan", "simulated, no camera"
     ds.StudyDescription = "Whole-body bone scan, simulated"
     ds.SeriesDescription = "Simulated: no patient, no camera"
