@@ -124,7 +124,9 @@ def test_the_whole_skeleton_weighs_what_its_source_does():
 def test_the_default_shadow_is_its_own_mirror_image():
     x, z = pixels(-339, 340, 0, 1720, 2.0)  # columns at -339, -337 ... 339
     length = whole(project_bones(pose_skeleton(default_skeleton(), default_pose()), x, z), x.shape)
-    sided = [s for s in project_bones(pose_skeleton(default_skeleton(), default_pose()), x, z) if s.bone[-2:] in ("_l", "_r")]
+    sided = [
+        s for s in project_bones(pose_skeleton(default_skeleton(), default_pose()), x, z) if s.bone[-2:] in ("_l", "_r")
+    ]
     picture = whole(sided, x.shape)
     np.testing.assert_allclose(picture, picture[:, ::-1], atol=0.02)
     dark, mirrored = length > 0, length[:, ::-1] > 0  # the midline bones are nearly symmetrical

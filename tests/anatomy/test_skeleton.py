@@ -88,7 +88,8 @@ def test_bones_hang_on_the_segment_an_anatomist_expects(bone, segment):
 
 
 @pytest.mark.parametrize(
-    ("segment", "bone"), [("thigh_l", "femur_l"), ("thigh_r", "femur_r"), ("arm_l", "humerus_l"), ("arm_r", "humerus_r")]
+    ("segment", "bone"),
+    [("thigh_l", "femur_l"), ("thigh_r", "femur_r"), ("arm_l", "humerus_l"), ("arm_r", "humerus_r")],
 )
 def test_ball_joints_turn_about_the_head_of_the_bone(segment, bone):
     pivot = next(item.pivot_mm for item in SEGMENTS if item.name == segment)
