@@ -150,5 +150,5 @@ def test_another_sex_is_refused(sex):
 
 @pytest.mark.parametrize("girth", [0.5, 2.0, float("nan")])
 def test_a_girth_beyond_people_is_refused(girth):
-    with pytest.raises(InvalidValue, match="Girth must lie between 0.8 and 1.5"):
+    with pytest.raises(InvalidValue, match=r"Girth must lie between 0\.8 and 1\.5"):
         Body(posed=DEFAULT, girth=girth)
