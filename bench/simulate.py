@@ -8,10 +8,11 @@ One posed body, seen from in front and behind. The expected picture of a view is
 
 with each bone's level lognormal about a textbook value, the length of bone along the ray attenuated by the tissue
 in front of it (mu of a broad beam), and B_d a Gaussian as wide as a low-energy high-resolution collimator blurs at
-that depth. Counts are Poisson. A lesion is a ball in which bone takes up 2, 3 or 5 times as much as that bone does.
+that depth, plus its share of scatter. Counts are Poisson. A lesion is a ball in which bone takes up 2, 3 or 5 times
+as much as that bone does.
 
-There is no wider camera physics here: no scattered photons but what the broad-beam mu implies, no energy window,
-septal penetration, dead time, motion or scan speed, and blur at two depths only with the rest mixed between them.
+There is no wider camera physics here: scatter is one broad Gaussian share of the picture, blur is known at two depths
+and mixed between them; no energy window, septal penetration, dead time, other motion, or scan speed.
 It serves the checks of `reading`; it is no camera model.
 """
 
@@ -48,45 +49,52 @@ SIDE = {ViewName.ANTERIOR: -1, ViewName.POSTERIOR: 1}
 # bones are solid here, so a shaft's level is a third of its end's: of its cross-section, about a third is cortex.
 LEVEL = {
     "skull": 0.55, "skull_maxilla": 0.6, "skull_ethmoid": 0.9, "mandible": 0.5, "hyoid": 0.1,
-    "vertebra_c": 0.85, "vertebra_t": 0.95, "vertebra_l": 1.0, "rib": 0.8, "sternum": 0.8, "sacrum": 1.0,
-    "hip_bone": 0.9, "clavicle": 0.55, "scapula": 1.0, "humerus": 0.4, "radius": 0.4, "ulna": 0.4, "carpal": 0.45,
+    "vertebra_c": 0.85, "vertebra_t": 1.1, "vertebra_l": 1.0, "rib": 0.8, "sternum": 0.8, "sacrum": 0.75,
+    "hip_bone": 0.9, "clavicle": 0.55, "scapula": 0.8, "humerus": 0.4, "radius": 0.4, "ulna": 0.4, "carpal": 0.45,
     "metacarpal": 0.35, "phalanx": 0.3, "femur": 0.27, "patella": 0.35, "tibia": 0.26, "fibula": 0.28, "tarsal": 0.3,
     "metatarsal": 0.3, "sesamoid": 0.3,
 }  # fmt: skip
 # Level at the upper and the lower end of long bones, and over how much of the length it falls to the shaft's.
 ENDS = {
-    "humerus": (0.95, 0.6, 0.14), "radius": (0.6, 0.8, 0.14), "ulna": (0.7, 0.6, 0.14),
-    "femur": (0.6, 0.38, 0.17), "tibia": (0.5, 0.42, 0.14), "fibula": (0.4, 0.5, 0.12), "clavicle": (0.9, 0.9, 0.2),
+    "humerus": (0.75, 0.5, 0.14), "radius": (0.6, 0.8, 0.14), "ulna": (0.7, 0.6, 0.14),
+    "femur": (0.6, 0.38, 0.17), "tibia": (0.5, 0.42, 0.14), "fibula": (0.4, 0.5, 0.12), "clavicle": (0.8, 0.7, 0.2),
 }  # fmt: skip
-REGION_SPREAD, BONE_SPREAD = 0.18, 0.07  # lognormal: between people, and between the bones of one
+REGION_SPREAD, BONE_SPREAD = 0.18, 0.04  # lognormal: between people, and between the bones of one
 
 # Joints that show on most adult scans: (segment, left point of the default pose, uptake as mm of lumbar spine over a
 # ball of that radius).
 JOINTS = (
     ("clavicle_l", (17.0, -50.0, 1385.0), 6.0, 8.0),  # sternoclavicular
-    ("clavicle_l", (140.0, 12.0, 1416.0), 9.0, 9.0),  # acromioclavicular
-    ("scapula_l", (150.0, 14.0, 1388.0), 8.0, 14.0),  # shoulder
-    ("pelvis", (42.0, 62.0, 972.0), 14.0, 15.0),  # sacroiliac
+    ("clavicle_l", (140.0, 12.0, 1416.0), 5.0, 9.0),  # acromioclavicular
+    ("scapula_l", (150.0, 14.0, 1388.0), 5.0, 14.0),  # shoulder
+    ("pelvis", (42.0, 62.0, 972.0), 18.0, 16.0),  # sacroiliac
     ("shank_l", (78.0, 8.0, 436.0), 5.0, 22.0),  # knee
     ("foot_l", (58.0, 4.0, 66.0), 4.0, 14.0),  # ankle
 )
-JOINT_SPREAD = 0.45
+JOINT_SPREAD = 0.35
 
 # Soft tissue against the lumbar spine, per volume: bone plateaus near 27 % of the injection in about 5 L, the rest of
 # the body keeps 10 to 20 % in 65 L (ICRP 128; Brenner, HMDP): a ratio of 0.02 to 0.06 of mean bone.
 SOFT_TISSUE, SOFT_TISSUE_SPREAD = 0.03, 0.4
 # Organs: segment, centre in the default pose, half-axes (mm; sizes as in ICRP 110), level, its spread.
 ORGANS = (
-    ("lumbar", (64.0, 14.0, 1118.0), (27.0, 22.0, 53.0), 0.28, 0.45),  # left kidney
-    ("lumbar", (-62.0, 10.0, 1104.0), (27.0, 22.0, 53.0), 0.28, 0.45),
-    ("pelvis", (0.0, -5.0, 885.0), (36.0, 32.0, 26.0), 1.6, 0.5),  # bladder, voided before the scan
+    ("lumbar", (64.0, 14.0, 1118.0), (27.0, 22.0, 53.0), 0.22, 0.45),  # left kidney
+    ("lumbar", (-62.0, 10.0, 1104.0), (27.0, 22.0, 53.0), 0.22, 0.45),
+    ("pelvis", (0.0, -5.0, 885.0), (36.0, 32.0, 26.0), 1.2, 0.5),  # bladder, voided before the scan
 )
 
 # Low-energy high-resolution collimator with parallel holes: hole 1.11 mm, effective length 23.3 mm, crystal 9.5 mm
-# with 3.8 mm intrinsic resolution; skin 60 mm away, as the heads pass
+# with 3.8 mm intrinsic resolution; skin 80 mm away, as the heads pass
 # over the highest point and under the table. Blur at two depths, mixed between.
-HOLE_MM, LENGTH_MM, GAP_MM, INTRINSIC_MM, TO_SKIN_MM = 1.11, 23.3, 4.5, 3.8, 60.0
+HOLE_MM, LENGTH_MM, GAP_MM, INTRINSIC_MM, TO_SKIN_MM = 1.11, 23.3, 4.5, 3.8, 80.0
 DEPTHS_MM = (10.0, 200.0)
+# A broad beam's mu lets photons through that were scattered on the way: about this share of all, and they arrive
+# spread about where they came from.
+SCATTERED, SCATTER_SIGMA_MM = 0.23, 35.0
+# Smeared up and down: ribs and sternum by the breath, about 10 mm; vertebrae because end plates and facet joints,
+# which take up most, fill the gaps that solid bodies leave between them.
+BREATHING_MM = {"rib": 4.0, "sternum": 4.0}
+SMEARED_MM = {**BREATHING_MM, "vertebra": 4.5}
 
 # Where lesions are put: name, bone (left), direction in which the place lies from the bone's centre.
 SITES = (
@@ -209,8 +217,15 @@ def simulate(
     expected, seen = {}, []
     for name, side in SIDE.items():
         camera = _Camera(body, x_mm[name], z_mm, side, row_0, column_0)
-        clean = camera.soft_tissue(soft_tissue) + camera.bones(posed, levels) + camera.balls(extras)
-        hot = [camera.lesion(posed, lesion, levels) for lesion in placed]
+        layers = _Layers()
+        camera.soft_tissue(layers, soft_tissue)
+        camera.bones(layers, posed, levels)
+        camera.balls(layers, extras)
+        clean, hot = layers.blurred(), []
+        for lesion in placed:
+            own = _Layers()
+            camera.lesion(own, posed, lesion, levels)
+            hot.append(own.blurred())
         scale = counts / (clean + sum(hot)).sum()
         seen.append(
             [
@@ -349,14 +364,13 @@ def _ends(posed: PosedSkeleton) -> tuple[float, float]:
 
 
 class _Camera:
-    """One view's geometry, and the expected pictures of what is in the body, in mm of lumbar spine."""
+    """One view's geometry; puts what is in the body on layers, in mm of lumbar spine."""
 
     def __init__(
         self, body: Body, x_mm: NDArray[np.float32], z_mm: NDArray[np.float32], side: int, row_0: float, column_0: float
     ) -> None:
         self.x_mm, self.z_mm, self.side, self.row_0, self.column_0 = x_mm, z_mm, side, row_0, column_0
         front, back = body.surfaces(x_mm, z_mm)
-        self.inside = np.isfinite(front)
         self.skin_mm = np.nan_to_num(front if side < 0 else back)
         self.tissue_mm = body.thickness(x_mm, z_mm)
 
@@ -364,78 +378,83 @@ class _Camera:
         """Row and column of a point of the body."""
         return self.row_0 - point_mm[2] / PIXEL_MM, self.column_0 - self.side * point_mm[0] / PIXEL_MM
 
-    def blurred(self, picture: Array, depth_mm: float | Array) -> Array:
-        """The picture as blurred at its depth: two depths, mixed so that the variance is right on average."""
-        sigmas = [_sigma_pixels(depth) for depth in (*DEPTHS_MM, depth_mm)]
-        near = np.clip((sigmas[1] ** 2 - sigmas[2] ** 2) / (sigmas[1] ** 2 - sigmas[0] ** 2), 0, 1)
-        return ndimage.gaussian_filter(picture * near, sigmas[0]) + ndimage.gaussian_filter(
-            picture * (1 - near), sigmas[1]
-        )
+    def soft_tissue(self, layers: _Layers, level: float) -> None:
+        """A uniform body, seen at about the depth of its mean photon."""
+        layers.add(np.s_[:, :], level * -np.expm1(-MU_PER_MM * self.tissue_mm) / MU_PER_MM, 40.0)
 
-    def soft_tissue(self, level: float) -> Array:
-        """A uniform body; seen at the depth of its mean photon."""
-        picture = level * -np.expm1(-MU_PER_MM * self.tissue_mm) / MU_PER_MM
-        return self.blurred(picture, 40.0)
-
-    def bones(self, posed: PosedSkeleton, factors: dict[str, float]) -> Array:
-        """All bones; each blurred for its own mean depth."""
-        near_far = np.zeros((2, ROWS, COLUMNS))
+    def bones(self, layers: _Layers, posed: PosedSkeleton, factors: dict[str, float]) -> None:
+        """All bones, each at its mean depth."""
         shadows = project_bones(posed, self.x_mm, self.z_mm, skin_mm=self.skin_mm, side=self.side, mu_per_mm=MU_PER_MM)
         for shadow in shadows:
             height, width = shadow.length_mm.shape
             box = (slice(shadow.row, shadow.row + height), slice(shadow.column, shadow.column + width))
             upper, lower = _axis(posed, shadow.bone)
             along = (lower - upper)[[0, 2]]
-            t = ((self.x_mm[box] - upper[0]) * along[0] + (self.z_mm[box] - upper[2]) * along[1]) / max(
-                along @ along, 1.0
-            )
-            level = factors[shadow.bone] * _profile(shadow.bone, t)
+            t = (self.x_mm[box] - upper[0]) * along[0] + (self.z_mm[box] - upper[2]) * along[1]
+            level = factors[shadow.bone] * _profile(shadow.bone, t / max(along @ along, 1.0))
             depth = float(np.average(np.abs(self.skin_mm[box] - shadow.y_mm), weights=shadow.length_mm))
-            near = self._near(depth)
-            near_far[0][box] += near * level * shadow.length_mm
-            near_far[1][box] += (1 - near) * level * shadow.length_mm
-        return sum(ndimage.gaussian_filter(p, _sigma_pixels(d)) for p, d in zip(near_far, DEPTHS_MM, strict=True))
+            layers.add(box, level * shadow.length_mm, depth, _by_prefix(SMEARED_MM, shadow.bone))
 
-    def balls(self, extras: list[tuple[Array, Array, float]]) -> Array:
+    def balls(self, layers: _Layers, extras: list[tuple[Array, Array, float]]) -> None:
         """Organs and joints: ellipsoids along the axes."""
-        near_far = np.zeros((2, ROWS, COLUMNS))
         for centre, axes, level in extras:
             row, column = self.pixel(centre)
-            r, c = math.ceil(axes[2] / PIXEL_MM) + 1, math.ceil(axes[0] / PIXEL_MM) + 1
-            box = _box(row, column, r, c)
+            box = _box(row, column, math.ceil(axes[2] / PIXEL_MM) + 1, math.ceil(axes[0] / PIXEL_MM) + 1)
             u = ((self.x_mm[box] - centre[0]) / axes[0]) ** 2 + ((self.z_mm[box] - centre[2]) / axes[2]) ** 2
             half = axes[1] * np.sqrt(np.clip(1 - u, 0, None))
             depth = np.maximum(self.side * (self.skin_mm[box] - centre[1]), 0)
             length = np.exp(-MU_PER_MM * depth) * 2 * np.sinh(MU_PER_MM * half) / MU_PER_MM
-            near = self._near(float(depth.mean()))
-            near_far[0][box] += near * level * length
-            near_far[1][box] += (1 - near) * level * length
-        return sum(ndimage.gaussian_filter(p, _sigma_pixels(d)) for p, d in zip(near_far, DEPTHS_MM, strict=True))
+            layers.add(box, level * length, float(depth.mean()))
 
-    def lesion(self, posed: PosedSkeleton, lesion: Lesion, factors: dict[str, float]) -> Array:
+    def lesion(self, layers: _Layers, posed: PosedSkeleton, lesion: Lesion, factors: dict[str, float]) -> None:
         """What a lesion adds: the bone inside its ball, sampled every millimetre, times contrast less one."""
         skeleton = posed.skeleton
         own = np.flatnonzero(skeleton.bone_index == skeleton.bones.index(lesion.bone))
         reach = math.ceil(lesion.radius_mm)
         offsets = np.stack(np.meshgrid(*[np.arange(-reach, reach + 1.0)] * 3), axis=-1).reshape(-1, 3)
         points = np.array(lesion.centre_mm) + offsets[np.linalg.norm(offsets, axis=1) <= lesion.radius_mm]
-        local = np.einsum(
-            "eij,epj->epi", np.linalg.inv(posed.axes_mm[own]), points[None] - posed.centres_mm[own][:, None]
-        )
+        inverse, centres = np.linalg.inv(posed.axes_mm[own]), posed.centres_mm[own]
+        local = np.einsum("eij,epj->epi", inverse, points[None] - centres[:, None])
         points = points[((local**2).sum(axis=2) <= 1).any(axis=0)]
         upper, lower = _axis(posed, lesion.bone)
         t = (points - upper) @ (lower - upper) / ((lower - upper) @ (lower - upper))
         level = (lesion.contrast - 1) * factors[lesion.bone] * _profile(lesion.bone, t)
-        row, column = np.round(self.pixel(points.T)).astype(int)
+        row, column = (np.round(v).astype(int) for v in self.pixel(points.T))
+        seen = (row >= 0) & (row < ROWS) & (column >= 0) & (column < COLUMNS)
+        row, column, points, level = row[seen], column[seen], points[seen], level[seen]
         depth = np.maximum(self.side * (self.skin_mm[row, column] - points[:, 1]), 0)
         picture = np.zeros((ROWS, COLUMNS))
         np.add.at(picture, (row, column), level * np.exp(-MU_PER_MM * depth) / PIXEL_MM**2)
-        return self.blurred(picture, float(depth.mean()))
+        layers.add(
+            np.s_[:, :], picture, float(depth.mean()) if len(depth) else 0.0, _by_prefix(BREATHING_MM, lesion.bone)
+        )
 
-    @staticmethod
-    def _near(depth_mm: float) -> float:
+
+class _Layers:
+    """What lies at each of the two depths, by how far it is smeared up and down."""
+
+    def __init__(self) -> None:
+        self.layers: dict[tuple[float, float], Array] = {}
+
+    def add(self, box: tuple[slice, slice], picture: Array, depth_mm: float, smeared_mm: float = 0.0) -> None:
+        """Share a picture between the two depths so that its blur has the variance of its own."""
         near, far, own = (_sigma_pixels(d) ** 2 for d in (*DEPTHS_MM, depth_mm))
-        return min(max((far - own) / (far - near), 0.0), 1.0)
+        share = min(max((far - own) / (far - near), 0.0), 1.0)
+        for depth, part in zip(DEPTHS_MM, (share, 1 - share), strict=True):
+            layer = self.layers.setdefault((depth, smeared_mm), np.zeros((ROWS, COLUMNS)))
+            layer[box] += part * picture
+
+    def blurred(self) -> Array:
+        """The expected picture, (row, column)."""
+        picture = np.zeros((ROWS, COLUMNS))
+        for (depth, smeared_mm), layer in self.layers.items():
+            sigma = _sigma_pixels(depth)
+            picture += ndimage.gaussian_filter(layer, (math.hypot(sigma, smeared_mm / PIXEL_MM), sigma))
+        return (1 - SCATTERED) * picture + SCATTERED * ndimage.gaussian_filter(picture, SCATTER_SIGMA_MM / PIXEL_MM)
+
+
+def _by_prefix(table: dict[str, float], bone: str) -> float:
+    return next((value for prefix, value in table.items() if bone.startswith(prefix)), 0.0)
 
 
 def _sigma_pixels(depth_mm: float) -> float:
@@ -483,7 +502,8 @@ def dataset(study: Study) -> FileDataset:
     ds.SOPClassUID, ds.SOPInstanceUID = NuclearMedicineImageStorage, uid["image"]
     ds.StudyDate = ds.SeriesDate = ds.AcquisitionDate = ds.ContentDate = day
     ds.StudyTime = ds.SeriesTime = ds.AcquisitionTime = ds.ContentTime = time
-    ds.AccessionNumber = ds.ReferringPhysicianName = ds.StudyID = ""
+    ds.AccessionNumber = ds.ReferringPhysicianName = ""
+    ds.StudyID = "SIMULATED"
     ds.Modality, ds.Manufacturer, ds.ManufacturerModelName = "NM", "bonescan", "simulated, no camera"
     ds.StudyDescription = "Whole-body bone scan, simulated"
     ds.SeriesDescription = "Simulated: no patient, no camera"

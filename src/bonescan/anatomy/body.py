@@ -180,7 +180,7 @@ class Body:
         points = np.concatenate(
             [tube.reshape(-1, 3) for tube in tubes] + [covered[:, :3] + covered[:, 3:], covered[:, :3] - covered[:, 3:]]
         )
-        low_x, low_z = points[:, 0].min() - 2 * _STEP_MM, points[:, 2].min() - 2 * _STEP_MM
+        low_x, low_z = (math.floor(points[:, k].min() / _STEP_MM - 2) * _STEP_MM for k in (0, 2))
         shape = (
             math.ceil((points[:, 2].max() - low_z) / _STEP_MM) + 2,
             math.ceil((points[:, 0].max() - low_x) / _STEP_MM) + 2,
@@ -228,7 +228,7 @@ class Body:
     @property
     def volume_mm3(self) -> float:
         """Volume of the body, parts that overlap counted once."""
-        return float(self._grids[2].sum(dtype=np.float64)) * _STEP_MM**2
+        return float(np.nansum(self._grids[2], dtype=np.float64)) * _STEP_MM**2
 
     def _at(self, which: int, x_mm: Picture, z_mm: Picture) -> Picture:
         out = np.empty(np.shape(x_mm), dtype=np.float32)
@@ -370,7 +370,7 @@ def _join_parts(near: Picture, far: Picture, grids: Picture) -> None:
                 front = min(front, near[k, row, column])
                 back = max(back, far[k, row, column])
             if back <= front:
-                grids[0, row, column], grids[1, row, column], grids[2, row, column] = np.nan, np.nan, 0.0
+                grids[:, row, column] = np.nan
                 continue
             length, reached = np.float32(0), front
             while reached < back:
