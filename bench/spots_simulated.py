@@ -15,7 +15,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -176,13 +177,13 @@ def main() -> None:
     print(by_site(scores), "\n")
     print(f"Without lesions: {np.mean([len(s.false) for s in healthy]):.2f} false findings per scan")
     print(f"Labels not trusted: {sum(not s.trusted for s in scores)} of {len(scores)} scans")
-    for s in scores:
-        if s.false_places or s.named_otherwise:
-            what = (
-                f"seed {s.case.seed}, {s.case.contrast:g} x" if s.case.contrast else f"seed {s.case.seed}, no lesions"
-            )
-            print(f"  {what}: false: {'; '.join(s.false_places) or 'none'}", end="")
-            print(f" | found, but not called bone: {', '.join(s.named_otherwise)}" if s.named_otherwise else "")
+    print("False findings, by place:", _tally(place for s in scores for place in s.false_places))
+    print("Lesions found but not called bone:", _tally(site for s in scores for site in s.named_otherwise))
+
+
+def _tally(places: Iterable[str]) -> str:
+    counted = Counter(places).most_common(15)
+    return ", ".join(f"{place} {count}" for place, count in counted) or "none"
 
 
 if __name__ == "__main__":
