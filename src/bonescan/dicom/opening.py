@@ -78,8 +78,8 @@ def open_scan(
 
     Examples
     --------
-    >>> from pydicom.data import get_testdata_file  # doctest: +SKIP
-    >>> open_scan([Path(get_testdata_file("JPEG-LL.dcm"))]).views[0].total_counts  # doctest: +SKIP
+    >>> from pydicom.data import get_testdata_file
+    >>> open_scan([Path(str(get_testdata_file("JPEG-LL.dcm")))]).views[0].total_counts
     3596452.0
     """
     if pixel_mm is not None and not 0.2 <= pixel_mm <= 20:
