@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -111,6 +112,9 @@ SITES = (
 )
 CONTRASTS = (2.0, 3.0, 5.0)
 
+# A lesion yet to be placed: site, bone, direction, contrast, radius (mm).
+DrawnLesion = tuple[str, str, tuple[float, float, float], float, float]
+
 ACQUIRED_AT = datetime(2026, 1, 15, 12, 0)
 DELAY = timedelta(hours=3)
 
@@ -174,7 +178,7 @@ def choose_lesions(
     *,
     contrasts: tuple[float, ...] = CONTRASTS,
     radius_mm: tuple[float, float] = (8, 14),
-) -> list[tuple[str, str, tuple[float, float, float], float, float]]:
+) -> list[DrawnLesion]:
     """Draw (site, bone, direction, contrast, radius) of lesions at different sites, on random sides."""
     chosen = []
     for k in rng.permutation(len(SITES))[:count]:
@@ -194,12 +198,18 @@ def simulate(
     girth: float = 1.0,
     contrasts: tuple[float, ...] = CONTRASTS,
     radius_mm: tuple[float, float] = (8, 14),
+    pose: Array | None = None,
+    drawn: Sequence[DrawnLesion] | None = None,
 ) -> Study:
-    """One study. The body, its uptake and the noise depend on the seed alone; lesions on seed and arguments."""
+    """One study. The body, its uptake and the noise depend on the seed alone; lesions on seed and arguments.
+
+    ``pose`` and ``drawn`` (as `choose_lesions` gives them) take the place of what the seed would draw.
+    """
     body_rng, uptake_rng, lesion_rng, noise_rng = (
         np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(4)
     )
-    pose = random_pose(body_rng)
+    own_pose = random_pose(body_rng)
+    pose = own_pose if pose is None else pose
     posed = pose_skeleton(default_skeleton(), pose)
     body = Body(posed=posed, sex=sex, girth=girth)
     z_low, z_high = _ends(posed)
@@ -211,9 +221,9 @@ def simulate(
     levels = _levels(uptake_rng)
     extras = _extras(uptake_rng, pose)
     soft_tissue = SOFT_TISSUE * uptake_rng.lognormal(0, SOFT_TISSUE_SPREAD)
-    placed = [
-        _place(posed, *drawn) for drawn in choose_lesions(lesion_rng, lesions, contrasts=contrasts, radius_mm=radius_mm)
-    ]
+    if drawn is None:
+        drawn = choose_lesions(lesion_rng, lesions, contrasts=contrasts, radius_mm=radius_mm)
+    placed = [_place(posed, *one) for one in drawn]
     expected, seen = {}, []
     for name, side in SIDE.items():
         camera = _Camera(body, x_mm[name], z_mm, side, row_0, column_0)
