@@ -25,26 +25,41 @@ literature on model-based pose estimation; numbers that were chosen stand beside
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
+from threadpoolctl import threadpool_limits
 
 from bonescan.anatomy.pose import PARAMETERS, move_points, segment_maps, tree_arrays
-from bonescan.anatomy.skeleton import default_skeleton
+from bonescan.anatomy.skeleton import SEGMENTS, default_skeleton
 from bonescan.reading.picture import FLOOR, FRAME, OFFSET, Cloud, Level, point_cloud, prepare, render, render_all
 from bonescan.reading.placement import Frame, Placement, residual_warp
 from bonescan.scan import Scan, ViewName
 
-__all__ = ["BodyFit", "fit_body"]
+__all__ = ["PARTS", "BodyFit", "fit_body"]
 
 Array = NDArray[np.float64]
 
 _ROWS = 192  # rows of the working picture: about 9 mm each for an adult
 _STATURE_MM = 1715.0
 _STARTS = 3  # heights tried in full
+_PART_REACH = 3  # pixels around a part's points that belong to it
+_PART_PIXELS = 40  # fewer say nothing
 _OUTSIDE_COST = 80.0  # of a whole skeleton outside the picture: whole-body scans mostly show the whole body
+
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "head": ("head", "neck"),
+    "chest": ("thorax", "clavicle_l", "clavicle_r", "scapula_l", "scapula_r"),
+    "pelvis": ("lumbar", "pelvis"),
+    "left arm": ("arm_l", "forearm_l", "hand_l"),
+    "right arm": ("arm_r", "forearm_r", "hand_r"),
+    "thighs": ("thigh_l", "thigh_r"),
+    "lower legs": ("shank_l", "shank_r", "foot_l", "foot_r"),
+}
+"""Parts of the body whose fit is judged by itself, and their segments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,6 +73,9 @@ class BodyFit:
         In the order of the scan's views.
     correlations : tuple of float
         Of the standardised picture with the standardised view, within the body.
+    part_correlations : tuple of mapping of str to float
+        The same around the bones of each of `PARTS` alone, for every view; a part that is mostly outside
+        the picture is absent.
     cost : float
         Mean robust residual per pixel.
     """
@@ -65,6 +83,7 @@ class BodyFit:
     pose: Array
     placements: tuple[Placement, ...]
     correlations: tuple[float, ...]
+    part_correlations: tuple[Mapping[str, float], ...]
     cost: float
 
 
@@ -96,7 +115,7 @@ class _Problem:
             out = np.zeros(self.shape, dtype=np.float32)
             frame = theta[len(PARAMETERS) + v * FRAME :][:FRAME]
             render(maps, curve, frame, self.sides[v], *self.cloud, self.level.psf, 1e-6, out, np.empty_like(out))
-            counts = (out.astype(float) ** 2 - OFFSET) * 1e6
+            counts = ((out.astype(float) + math.sqrt(OFFSET)) ** 2 - OFFSET) * 1e6
             lit = counts > 0.02 * counts.max()
             self.scales[v] = 1 / np.percentile(counts[lit], 93)
 
@@ -314,6 +333,11 @@ def fit_body(scan: Scan, progress: Callable[[str], None] = lambda _: None) -> Bo
     -------
     BodyFit
     """
+    with threadpool_limits(1, user_api="blas"):  # sums in an order that does not depend on the number of threads
+        return _fit_body(scan, progress)
+
+
+def _fit_body(scan: Scan, progress: Callable[[str], None]) -> BodyFit:
     names = tuple(view.name for view in scan.views)
     skeleton = default_skeleton()
     rough, coarse, fine = (prepare(scan.views, _ROWS // part) for part in (3, 2, 1))
@@ -339,11 +363,45 @@ def fit_body(scan: Scan, progress: Callable[[str], None] = lambda _: None) -> Bo
     frames = full[len(PARAMETERS) :].reshape(-1, FRAME)
     for picture, target, frame, factor in zip(pictures, fine.targets, frames, fine.factors, strict=True):
         lit = (np.abs(picture) > 0.2) | (np.abs(target) > 0.2)
-        correlations.append(float(np.corrcoef(picture[lit], target[lit])[0, 1]))
+        correlations.append(_correlation(picture, target, lit))
         placements.append(Placement(frame=Frame.of(frame), displacement=residual_warp(target, picture), factor=factor))
     return BodyFit(
         pose=theta[: len(PARAMETERS)],
         placements=tuple(placements),
         correlations=tuple(correlations),
+        part_correlations=_part_correlations(problem, theta, pictures),
         cost=float(problem.costs(theta[None])[0]),
     )
+
+
+def _correlation(picture: NDArray[np.float32], target: NDArray[np.float32], where: NDArray[np.bool_]) -> float:
+    """Of two pictures within a mask; 0 where one of them is even, as in a view of nothing."""
+    one, other = picture[where], target[where]
+    if len(one) < 2 or not one.std() or not other.std():
+        return 0.0
+    return float(np.corrcoef(one, other)[0, 1])
+
+
+def _part_correlations(
+    problem: _Problem, theta: Array, pictures: NDArray[np.float32]
+) -> tuple[Mapping[str, float], ...]:
+    """Correlation around the bones of each part that lies at least half in the picture, for every view."""
+    points, segment, _, _ = problem.cloud
+    moved = move_points(points, segment, theta[: len(PARAMETERS)])
+    number = {item.name: k for k, item in enumerate(SEGMENTS)}
+    found = []
+    frames = theta[len(PARAMETERS) :].reshape(-1, FRAME)
+    level = problem.level
+    for picture, target, trust, frame in zip(pictures, level.targets, level.trust, frames, strict=True):
+        row, column = (np.round(part).astype(int) for part in Frame.of(frame).pixels(moved[:, 0], moved[:, 2]))
+        inside = (row >= 0) & (row < problem.shape[0]) & (column >= 0) & (column < problem.shape[1])
+        values = {}
+        for part, segments in PARTS.items():
+            own = np.isin(segment, [number[name] for name in segments])
+            where = np.zeros(problem.shape, dtype=bool)
+            where[row[own & inside], column[own & inside]] = True
+            where = ndimage.binary_dilation(where, iterations=_PART_REACH) & (trust > 0)
+            if inside[own].mean() >= 0.5 and np.count_nonzero(where) >= _PART_PIXELS:
+                values[part] = _correlation(picture, target, where)
+        found.append(values)
+    return tuple(found)

@@ -27,6 +27,8 @@ Array = NDArray[np.float64]
 
 # Gates, set from fits of whole-body scans that were seen to be right and from pictures without a body.
 _LEAST_CORRELATION = 0.60
+_LEAST_PART_CORRELATION = 0.40  # right fits kept every part above 0.48; of lost ones some part fell below 0.40
+_LIMBS = frozenset({"left arm", "right arm", "lower legs"})  # their loss leaves the rest to be trusted
 _MOST_STRAINED = 6
 _STRAIN = 2.5
 _MOST_VIEW_STRETCH = 0.35
@@ -49,7 +51,8 @@ def label(scan: Scan, progress: Callable[[str], None] = lambda _: None) -> Label
     Returns
     -------
     Labels
-        With ``trusted`` False, and a remark that says why, where a gate failed.
+        With ``trusted`` False, and a remark that says why, where a gate failed. A limb
+        that was lost has a warning, and leaves the rest trusted.
     """
     fit = fit_body(scan, progress)
     progress("labelling regions and bones")
@@ -57,7 +60,7 @@ def label(scan: Scan, progress: Callable[[str], None] = lambda _: None) -> Label
     remarks = _gates(scan, fit)
     return Labels(
         views=views,
-        trusted=not remarks,
+        trusted=all(remark.severity is not Severity.WITHHELD for remark in remarks),
         regions_in_view=_regions_in_view(scan, fit),
         parameters={p.name: float(value) for p, value in zip(PARAMETERS, fit.pose, strict=True)},
         remarks=remarks,
@@ -154,19 +157,29 @@ def _body(view: View) -> NDArray[np.bool_]:
 
 
 def _gates(scan: Scan, fit: BodyFit) -> tuple[Remark, ...]:
-    """Reasons not to believe the labels; none when the fit is good."""
+    """Reasons not to believe the labels, or those of a limb; none when the fit is good."""
     remarks = []
 
-    def distrust(code: str, text: str) -> None:
-        remarks.append(Remark(code=f"labels.{code}", text=text, severity=Severity.WITHHELD))
+    def distrust(code: str, text: str, severity: Severity = Severity.WITHHELD) -> None:
+        remarks.append(Remark(code=f"labels.{code}", text=text, severity=severity))
 
-    for view, correlation in zip(scan.views, fit.correlations, strict=True):
+    for view, correlation, parts in zip(scan.views, fit.correlations, fit.part_correlations, strict=True):
         if not correlation >= _LEAST_CORRELATION:
             distrust(
                 f"correlation.{view.name}",
                 f"The fitted skeleton agrees poorly with the {view.name} view (correlation {correlation:.2f}, "
                 f"expected at least {_LEAST_CORRELATION:.2f}): bone and region labels, and figures that rest on them, "
                 "are not to be trusted.",
+            )
+            continue
+        for part in (part for part, value in parts.items() if not value >= _LEAST_PART_CORRELATION):
+            limb = part in _LIMBS
+            distrust(
+                f"part.{view.name}.{part.replace(' ', '_')}",
+                f"In the {view.name} view the fitted skeleton does not follow the {part} (correlation "
+                f"{parts[part]:.2f}, expected at least {_LEAST_PART_CORRELATION:.2f}): "
+                f"{'its labels' if limb else 'all labels, and figures that rest on them,'} are not to be trusted.",
+                Severity.WARNING if limb else Severity.WITHHELD,
             )
     strained = [p.name for p, value in zip(PARAMETERS, fit.pose, strict=True) if abs(value) > _STRAIN * p.spread]
     if len(strained) > _MOST_STRAINED:

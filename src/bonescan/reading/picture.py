@@ -185,7 +185,7 @@ def _standardise(picture, half, floor, mean, square, scratch):  # type: ignore[n
 
 @numba.njit(cache=True, fastmath=True)
 def render(maps, curve, frame, side, points, segment, weight, basis, psf, scale, out, scratch):  # type: ignore[no-untyped-def]
-    """Splat the posed points on the pixels, attenuated towards the camera; blur; square root."""
+    """Splat the posed points on the pixels, attenuated towards the camera; blur; square root, zero in empty air."""
     rows, columns = out.shape
     out[:, :] = 0.0
     for p in range(points.shape[0]):
@@ -209,7 +209,7 @@ def render(maps, curve, frame, side, points, segment, weight, basis, psf, scale,
     _blur(out, psf, scratch)
     for r in range(rows):
         for c in range(columns):
-            out[r, c] = math.sqrt(min(out[r, c] * scale, 1.0) + OFFSET)
+            out[r, c] = math.sqrt(min(out[r, c] * scale, 1.0) + OFFSET) - math.sqrt(OFFSET)
 
 
 @numba.njit(cache=True, parallel=True)
@@ -278,7 +278,8 @@ def prepare(views: tuple[View, ...], rows: int) -> Level:
         factors[v] = rows / shape[0], columns / shape[1]
         small = _box_matrix(shape[0], rows) @ view.counts @ _box_matrix(shape[1], columns).T
         smooth = ndimage.gaussian_filter(small, 0.7)
-        body = smooth > 0.15 * np.percentile(smooth[smooth > 0.02 * smooth.max()], 60)
+        clear = smooth > 0.03 * np.percentile(smooth, 99.5)  # not of the maximum: an injection may be any times hotter
+        body = smooth > 0.15 * np.percentile(smooth[clear], 60)
         mass = np.flatnonzero(body.sum(axis=1) >= 2)
         heads.append(float(mass[0]))
         feet.append(float(mass[-1]))
@@ -286,7 +287,7 @@ def prepare(views: tuple[View, ...], rows: int) -> Level:
         cap = np.percentile(smooth[body], 97)
         reach = max(1, round(rows * _HOT_REACH_FRACTION))
         trust[v] -= ndimage.binary_dilation(smooth > _HOT * cap, iterations=reach)
-        compressed = np.sqrt(np.minimum(smooth / cap, 1) + OFFSET).astype(np.float32)
+        compressed = (np.sqrt(np.minimum(smooth / cap, 1) + OFFSET) - np.sqrt(OFFSET)).astype(np.float32)
         scratch = [np.empty_like(compressed) for _ in range(3)]
         _standardise(compressed, window_half, FLOOR, *scratch)
         targets[v] = compressed
