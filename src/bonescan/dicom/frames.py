@@ -107,9 +107,17 @@ class Frame:
 def check_modality(dataset: Dataset, place: str) -> None:
     """Refuse what is not nuclear medicine.
 
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+        The whole object, with its file meta information.
+    place : str
+        How the message calls the file, e.g. ``"file 2 of 5"``; never its name, which may hold the patient's.
+
     Raises
     ------
     NotABoneScan
+        Another modality; without one, a storage class other than nuclear medicine.
     """
     modality = headers.text(dataset, "Modality")
     sop_class = headers.text(dataset, "SOPClassUID") or headers.text(dataset.file_meta, "MediaStorageSOPClassUID")
@@ -129,9 +137,30 @@ def planar_frames(
 ) -> tuple[list[Frame], list[Remark]]:
     """Return the object's planar photopeak frames.
 
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+        The whole object, with its file meta information.
+    place : str
+        How messages call the file, e.g. ``"file 2 of 5"``.
+    file_name : str
+        Base name of the file; kept with each frame, for names may tell the view.
+    pixel_mm : float or None
+        Side of a square pixel in mm where the user gives it; it goes before the header's.
+
+    Returns
+    -------
+    frames : list of Frame
+        One or two frames, in the object's order, in counts as stored after rescaling.
+    remarks : list of Remark
+        What had to be assumed, mended or left out.
+
     Raises
     ------
-    NotABoneScan, UnreadableInput
+    NotABoneScan
+        Another modality or tracer, slices, gated or dynamic series, no photopeak, an empty image.
+    UnreadableInput
+        Pixel data that cannot be decoded.
     """
     check_modality(dataset, place)
     kind = _kind(dataset)

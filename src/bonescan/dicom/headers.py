@@ -51,7 +51,20 @@ def _several(value: object) -> list[object]:
 
 
 def texts(dataset: Dataset, keyword: str) -> list[str]:
-    """Return every value as stripped text; empty where the file does not say."""
+    """Return every value as stripped text; empty where the file does not say.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+        An object or an item of a sequence.
+    keyword : str
+        Attribute of the DICOM data dictionary, e.g. ``"ImageType"``.
+
+    Returns
+    -------
+    list of str
+        In the file's order; bytes are read as Latin-1. Empty when every value is blank.
+    """
     found = []
     for value in _several(_value(dataset, keyword)):
         words = value.decode("latin-1") if isinstance(value, bytes) else str(value)
@@ -60,12 +73,38 @@ def texts(dataset: Dataset, keyword: str) -> list[str]:
 
 
 def text(dataset: Dataset, keyword: str) -> str | None:
-    """Return the first value as stripped text, or ``None``."""
+    """Return the first value as stripped text, or ``None``.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+        An object or an item of a sequence.
+    keyword : str
+        Attribute of the DICOM data dictionary, e.g. ``"Modality"``.
+
+    Returns
+    -------
+    str or None
+        The first value that is not blank.
+    """
     return next((words for words in texts(dataset, keyword) if words), None)
 
 
 def numbers(dataset: Dataset, keyword: str) -> list[float]:
-    """Return every value as a finite float; empty when any of them is not one."""
+    """Return every value as a finite float; empty when any of them is not one.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+        An object or an item of a sequence.
+    keyword : str
+        Attribute of the DICOM data dictionary, e.g. ``"PixelSpacing"``.
+
+    Returns
+    -------
+    list of float
+        In the file's order and the attribute's unit.
+    """
     found = []
     for value in _several(_value(dataset, keyword)):
         try:
@@ -79,25 +118,81 @@ def numbers(dataset: Dataset, keyword: str) -> list[float]:
 
 
 def number(dataset: Dataset, keyword: str) -> float | None:
-    """Return the first value as a finite float, or ``None``."""
+    """Return the first value as a finite float, or ``None``.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+        An object or an item of a sequence.
+    keyword : str
+        Attribute of the DICOM data dictionary, e.g. ``"RescaleSlope"``.
+
+    Returns
+    -------
+    float or None
+        In the attribute's unit; ``None`` when any of its values is not a number.
+    """
     return next(iter(numbers(dataset, keyword)), None)
 
 
 def integers(dataset: Dataset, keyword: str) -> list[int]:
-    """Return every value as an integer; empty when any of them is not one."""
+    """Return every value as an integer; empty when any of them is not one.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+        An object or an item of a sequence.
+    keyword : str
+        Attribute of the DICOM data dictionary, e.g. ``"DetectorVector"``.
+
+    Returns
+    -------
+    list of int
+        In the file's order; ``2.0`` counts as 2, ``2.5`` as damage.
+    """
     found = numbers(dataset, keyword)
     return [int(value) for value in found] if all(value == int(value) for value in found) else []
 
 
 def items(dataset: Dataset, keyword: str) -> list[Dataset]:
-    """Return the items of a sequence; empty where it is absent or damaged."""
+    """Return the items of a sequence; empty where it is absent or damaged.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+        An object or an item of a sequence.
+    keyword : str
+        Sequence of the DICOM data dictionary, e.g. ``"DetectorInformationSequence"``.
+
+    Returns
+    -------
+    list of pydicom.Dataset
+        In the file's order.
+    """
     from pydicom.dataset import Dataset
 
     return [item for item in _several(_value(dataset, keyword)) if isinstance(item, Dataset)]
 
 
 def private_text(dataset: Dataset, group: int, element: int, creator: str = _GENIE_CREATOR) -> list[str]:
-    """Return the values of a private element of the block that `creator` reserved."""
+    """Return the values of a private element of the block that `creator` reserved.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+        An object or an item of a sequence.
+    group : int
+        Odd group number, e.g. ``0x0011``.
+    element : int
+        Last byte of the element number, within the block.
+    creator : str
+        Text of the private creator element that reserved the block.
+
+    Returns
+    -------
+    list of str
+        Stripped values; empty where block or element is absent or damaged.
+    """
     try:
         value = dataset.private_block(group, creator)[element].value
     except Exception:  # absent block, absent element or damaged value: all say nothing
@@ -141,7 +236,17 @@ def parse_datetime(words: str | None) -> datetime | None:
 
 
 def acquired_at(dataset: Dataset) -> datetime | None:
-    """Return when the acquisition began, or failing that the series, the content or the study."""
+    """Return when the acquisition began, or failing that the series, the content or the study.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+
+    Returns
+    -------
+    datetime or None
+        In the camera's local time, without a zone; ``None`` where no date has its time.
+    """
     whole = parse_datetime(text(dataset, "AcquisitionDateTime"))
     if whole:
         return whole
@@ -161,6 +266,17 @@ def patient(dataset: Dataset, at: datetime | None) -> PatientFacts:
 
     A stature above 3 can only have been written in centimetres. Age comes from
     the birth date where the file has no usable ``PatientAge``.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+    at : datetime or None
+        When the scan was made, to which age is reckoned from the birth date.
+
+    Returns
+    -------
+    PatientFacts
+        Age in years, stature in m, weight in kg; ``None`` for each fact that is absent or cannot be true.
     """
     born = parse_date(text(dataset, "PatientBirthDate"))
     match = re.fullmatch(r"(\d{1,3})([DWMY])", text(dataset, "PatientAge") or "")
@@ -183,7 +299,17 @@ def patient(dataset: Dataset, at: datetime | None) -> PatientFacts:
 
 
 def device(dataset: Dataset) -> Device:
-    """Return which camera it was."""
+    """Return which camera it was.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+
+    Returns
+    -------
+    Device
+        Maker, model, software and the first detector's collimator that is named; ``None`` where the file does not say.
+    """
     detectors = items(dataset, "DetectorInformationSequence")
     collimators = (text(d, "CollimatorGridName") or text(d, "CollimatorType") for d in detectors)
     return Device(
@@ -203,7 +329,18 @@ def _meaning(item: Dataset, keyword: str) -> str | None:
 
 
 def tracer_words(dataset: Dataset) -> str:
-    """Return all the file says of tracer and nuclide, as one lower-case line."""
+    """Return all the file says of tracer and nuclide, as one lower-case line.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+
+    Returns
+    -------
+    str
+        Free text and code meanings of every administered tracer, then one vendor's private name of it, with spaces
+        between; empty where the file says nothing.
+    """
     words: list[str | None] = [text(dataset, "Radiopharmaceutical")]
     for item in _administered(dataset):
         words += [
@@ -221,6 +358,19 @@ def injection(dataset: Dataset, at: datetime | None) -> tuple[Injection, list[Re
     NM objects give the dose in MBq (PS3.3 C.8.4.10.1) and only the time of day of the
     injection; the day is the acquisition's, or the one before when that would
     otherwise put the injection after the scan.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+    at : datetime or None
+        When the acquisition began, in the camera's local time.
+
+    Returns
+    -------
+    injection : Injection
+        Activity in MBq at the time of injection; ``None`` for each fact that is absent or cannot be true.
+    remarks : list of Remark
+        On a unit converted, a time refused, and what is missing.
     """
     remarks: list[Remark] = []
     tracer = nuclide = None

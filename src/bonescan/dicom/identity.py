@@ -145,6 +145,13 @@ def identify(frames: Sequence[Frame], *, view: ViewName | None, flip: bool) -> t
     flip : bool
         Whether the user says that anterior and posterior are exchanged.
 
+    Returns
+    -------
+    identified : list of Identified
+        The frames that are read, in their order, each with its view and in words what that rests on.
+    remarks : list of Remark
+        What the views were taken as, what was left out, and where the picture contradicts the file.
+
     Raises
     ------
     NotABoneScan
@@ -383,7 +390,20 @@ def headedness(counts: NDArray[np.float32]) -> float | None:
 
 
 def turn_head_up(frames: Sequence[Frame]) -> tuple[list[Frame], list[Remark]]:
-    """Turn whole-body frames that lie feet up by half a turn, which keeps left and right as the camera saw them."""
+    """Turn whole-body frames that lie feet up by half a turn, which keeps left and right as the camera saw them.
+
+    Parameters
+    ----------
+    frames : sequence of Frame
+        The views of one acquisition: they are turned together or not at all.
+
+    Returns
+    -------
+    frames : list of Frame
+        Row 0 at the head, as far as the picture tells.
+    remarks : list of Remark
+        One where frames were turned or their direction is uncertain.
+    """
     scores = [headedness(frame.counts) if frame.whole_body else None for frame in frames]
     known = [score for score in scores if score is not None]
     if not known:
@@ -410,9 +430,18 @@ def turn_head_up(frames: Sequence[Frame]) -> tuple[list[Frame], list[Remark]]:
 
 
 def noise_departure(counts: NDArray[np.float32]) -> str:
-    """Say in words how the noise departs from that of detected counts; empty when it does not or nothing can be said.
+    """Say in words how the noise departs from that of detected counts.
 
-    See the module's Notes.
+    Parameters
+    ----------
+    counts : (row, column) ndarray of float32
+        One view, as stored.
+
+    Returns
+    -------
+    str
+        Half a sentence, e.g. ``"the pixels are not whole numbers"``; empty when the noise is that of
+        counts or too few pixels are bright enough to tell. See the module's Notes.
     """
     values = counts.astype(np.float64)
     if not np.array_equal(values, np.round(values)):

@@ -75,6 +75,16 @@ class _Allowance:
 def gather(inputs: Sequence[Path]) -> list[Item]:
     """Read every file the inputs name or hold, in a stable order, the same content once.
 
+    Parameters
+    ----------
+    inputs : sequence of Path
+        Files, folders, zips and DICOMDIRs, in any mixture.
+
+    Returns
+    -------
+    list of Item
+        At least one; bytes with the place that messages call them by.
+
     Raises
     ------
     UnreadableInput

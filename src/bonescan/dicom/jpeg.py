@@ -28,6 +28,11 @@ def frame_header(frame: bytes) -> tuple[int, int, int] | None:
     ----------
     frame : bytes
         From start to end of image; zero padding may follow.
+
+    Returns
+    -------
+    (precision, rows, columns) or None
+        Bits a sample and size in pixels; ``None`` when a marker, table or scan is not as ITU-T T.81 (T.87) has it.
     """
     end = len(frame.rstrip(b"\0"))
     if frame[:2] != b"\xff\xd8":

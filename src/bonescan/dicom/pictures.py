@@ -29,7 +29,18 @@ _NIFTI_TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "
 
 
 def is_picture(data: bytes) -> bool:
-    """Whether the bytes are a PNG, TIFF or NIfTI file."""
+    """Whether the bytes are a PNG, TIFF or NIfTI file.
+
+    Parameters
+    ----------
+    data : bytes
+        A whole file.
+
+    Returns
+    -------
+    bool
+        By its first bytes, or by NIfTI's header; the file may still be damaged.
+    """
     return data.startswith((_PNG, *_TIFF)) or _is_nifti(data)
 
 
@@ -45,6 +56,20 @@ def _is_nifti(data: bytes) -> bool:
 
 def picture_frames(item: Item, *, pixel_mm: float | None) -> tuple[list[Frame], list[Remark]]:
     """Return the one or two views a picture file holds.
+
+    Parameters
+    ----------
+    item : Item
+        The file's bytes and place.
+    pixel_mm : float or None
+        Side of a square pixel, 0.2 to 20 mm; pictures do not say it, so ``None`` is refused.
+
+    Returns
+    -------
+    frames : list of Frame
+        In the file's order, bright on dark, without any header.
+    remarks : list of Remark
+        That nothing is known of camera, patient and tracer; an inverted or mended picture.
 
     Raises
     ------

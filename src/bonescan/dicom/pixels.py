@@ -66,7 +66,18 @@ class Pixels:
 
 
 def is_dicom(data: bytes) -> bool:
-    """Whether the bytes are a DICOM file, with or without the preamble of Part 10."""
+    """Whether the bytes are a DICOM file, with or without the preamble of Part 10.
+
+    Parameters
+    ----------
+    data : bytes
+        A whole file; 132 bytes are enough to tell.
+
+    Returns
+    -------
+    bool
+        By its first bytes; the file may still be damaged.
+    """
     if data[128:132] == b"DICM":
         return True
     # Before Part 10 files simply began with group 2 or 8, in either byte order.
@@ -88,6 +99,13 @@ def is_dicom(data: bytes) -> bool:
 def parse(data: bytes, place: str) -> tuple[Dataset, list[Remark]]:
     """Parse a DICOM file, bounded in memory.
 
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    place : str
+        How messages call the file, e.g. ``"file 2 of 5"``.
+
     Returns
     -------
     dataset : pydicom.Dataset
@@ -97,6 +115,7 @@ def parse(data: bytes, place: str) -> tuple[Dataset, list[Remark]]:
     Raises
     ------
     UnreadableInput
+        A header that is damaged or cut short, or content that unpacks beyond the limit.
     """
     import pydicom
     from pydicom import config
@@ -184,6 +203,18 @@ def _check_deflated_size(data: bytes, place: str) -> None:
 
 def decode(dataset: Dataset, place: str) -> Pixels:
     """Decode every frame and apply the rescale tags.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+        The whole object, with its file meta information.
+    place : str
+        How messages call the file, e.g. ``"file 2 of 5"``.
+
+    Returns
+    -------
+    Pixels
+        ``frames`` is (frame, row, column) of float32 counts, never negative, with remarks on what was done to them.
 
     Raises
     ------

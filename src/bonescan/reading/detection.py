@@ -153,6 +153,18 @@ def threshold(labelled: LabelledView, row_mm: float, column_mm: float) -> float:
     """The z above which pure chance gives `FALSE_ALARMS_PER_VIEW` spots at most.
 
     The labelled bone holds ``area / (camera FWHM)^2`` independent places, each tried at `SCALES_MM`.
+
+    Parameters
+    ----------
+    labelled : LabelledView
+        Its regions say how much bone is in view.
+    row_mm, column_mm : float
+        Pixel size in the body's frame, as `NormalView` has it.
+
+    Returns
+    -------
+    float
+        Standard deviations; 4.4 to 4.6 in a whole-body view.
     """
     area_mm2 = max(float((labelled.regions > 0).sum()) * row_mm * column_mm, 1.0)
     places = max(area_mm2 / CAMERA_FWHM_MM**2, 1.0) * len(SCALES_MM)
@@ -160,7 +172,20 @@ def threshold(labelled: LabelledView, row_mm: float, column_mm: float) -> float:
 
 
 def significance(normal: NormalView, labelled: LabelledView) -> NDArray[np.float32]:
-    """Largest z over the scales, per pixel (see the module's equation)."""
+    """Largest z over the scales, per pixel (see the module's equation).
+
+    Parameters
+    ----------
+    normal : NormalView
+        A view and its normal expectation.
+    labelled : LabelledView
+        The same view's regions, which say how much normal bone varies.
+
+    Returns
+    -------
+    (row, column) ndarray of float32
+        Standard deviations above normal; negative where there is less.
+    """
     table = np.zeros(256, dtype=np.float32)
     for region, natural in NATURAL_EXCESS.items():
         table[region] = natural
@@ -248,6 +273,18 @@ def detect_cold(normal: NormalView, labelled: LabelledView) -> tuple[Spot, ...]:
     At `COLD_FWHM_MM` a deficit shows less than `COLD_RATIO` of its region's level (already a low
     quantile) over `COLD_AREA_MM2` and `COLD_WIDTH_MM` at least, more than a margin inside the region, where the
     other side of the body, if there is one, is normal. Its z counts noise only.
+
+    Parameters
+    ----------
+    normal : NormalView
+        A view, its mirrored picture and its regions' levels.
+    labelled : LabelledView
+        The same view's regions.
+
+    Returns
+    -------
+    tuple of Spot
+        Most significant (most negative z) first; often empty.
     """
     blurred = gaussian_mm(normal.counts, COLD_FWHM_MM, normal.row_mm, normal.column_mm)
     level = np.zeros(blurred.shape, dtype=np.float32)

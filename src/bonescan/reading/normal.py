@@ -220,7 +220,22 @@ def expect_normal(view: View, labelled: LabelledView) -> NormalView:
 
 
 def gaussian_mm(image: NDArray[np.float32], fwhm_mm: float, row_mm: float, column_mm: float) -> NDArray[np.float32]:
-    """Blur with a Gaussian of the given full width at half maximum."""
+    """Blur with a Gaussian of the given full width at half maximum.
+
+    Parameters
+    ----------
+    image : (row, column) ndarray of float32
+        In any unit; its border is continued outwards.
+    fwhm_mm : float
+        Full width at half maximum, mm, the same along rows and columns.
+    row_mm, column_mm : float
+        Distance of neighbouring rows and columns, mm.
+
+    Returns
+    -------
+    (row, column) ndarray of float32
+        In the unit of ``image``, whose sum it keeps away from the border.
+    """
     sigma_mm = fwhm_mm / math.sqrt(8 * math.log(2))
     blurred = ndimage.gaussian_filter(image, (sigma_mm / row_mm, sigma_mm / column_mm), mode="nearest", truncate=3.0)
     return np.asarray(blurred, dtype=np.float32)

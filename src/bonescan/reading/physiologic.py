@@ -141,7 +141,18 @@ class Call:
 
 
 def locate(labels: Labels) -> Landmarks:
-    """Measure the landmarks over both views."""
+    """Measure the landmarks over both views.
+
+    Parameters
+    ----------
+    labels : Labels
+        Regions and the body's frame of every view.
+
+    Returns
+    -------
+    Landmarks
+        In mm: 2nd and 98th percentiles of each region's extent, averaged over the views.
+    """
 
     def extreme(region: int, upper: bool, across: bool = False) -> float:
         values = []
@@ -173,6 +184,17 @@ def find_bladder(sightings: Sequence[Sighting], landmarks: Landmarks) -> int | N
 
     Candidates lie at the midline between the lower rim of the pubis and the
     middle of the sacrum. A saturated one wins; else the highest peak, weighted by how much of the spot lies off bone.
+
+    Parameters
+    ----------
+    sightings : sequence of Sighting
+        Every hot one of the scan.
+    landmarks : Landmarks
+
+    Returns
+    -------
+    int or None
+        Index into ``sightings``; ``None`` when no candidate lies there.
     """
     best, best_value = None, 0.0
     for index, sighting in enumerate(sightings):
