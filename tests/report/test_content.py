@@ -7,7 +7,7 @@ from tests.report.phantom import phantom_reading, withheld
 
 from bonescan.measurement import Measurement
 from bonescan.reading.model import Quality, Reading, Verdict
-from bonescan.report.content import measured, report_content
+from bonescan.report.content import measured, report_content, tracer_name
 from bonescan.report.pictures import Window
 from bonescan.scan import PatientFacts, ViewName
 
@@ -21,7 +21,16 @@ def card(content: dict, label: str) -> dict:
 @pytest.mark.parametrize(
     ("measurement", "text"),
     [
-        (Measurement(value=1.836, unit="%", uncertainty=0.317, method="m"), "1.84 ± 0.32 %"),
+        (Measurement(value=1.836, unit="%", uncertainty=0.317, method="m"), "1.8 ± 0.3 %"),
+        (Measurement(value=0.141, unit="%", uncertainty=0.024, method="m"), "0.14 ± 0.02 %"),
+        (Measurement(value=3.988, unit="%", uncertainty=0.153, method="m"), "3.99 ± 0.15 %"),
+        (Measurement(value=0.996, unit="%", uncertainty=0.0996, method="m"), "1.00 ± 0.10 %"),
+        (Measurement(value=251.3, unit="mm", uncertainty=34.2, method="m"), "250 ± 30 mm"),
+        (Measurement(value=3_596_452.0, unit="{counts}", uncertainty=1896.4, method="m"), "3\u202f596\u202f452 counts"),
+        (
+            Measurement(value=742_311.0, unit="{counts}", uncertainty=445_000.0, method="m"),
+            "700\u202f000 ± 400\u202f000 counts",
+        ),
         (Measurement(value=1_710_000.0, unit="{counts}", method="m"), "1\u202f710\u202f000 counts"),
         (Measurement(value=0.0, unit="mm", method="m"), "0 mm"),
         (Measurement(value=-3.5, unit="mm", method="m"), "\u22123.5 mm"),
@@ -70,7 +79,7 @@ def test_a_likelihood_that_is_given_is_shown(reading: Reading) -> None:
 def test_different_references_are_named_in_their_rows(reading: Reading) -> None:
     first, second = reading.findings[0], replace(reading.findings[2], uptake_reference="the other side")
     rows = report_content(replace(reading, findings=(first, second)), WINDOWS)["bone"]["rows"]
-    assert [row["cells"][3] for row in rows] == ["4.1 × normal bone of the same region", "3.4 × the other side"]
+    assert [row["cells"][2] for row in rows] == ["4.1 × normal bone of the same region", "3.4 × the other side"]
 
 
 def test_a_withheld_index_says_why(reading: Reading) -> None:
@@ -129,3 +138,55 @@ def test_braces_in_a_place_are_text(reading: Reading) -> None:
     odd = replace(reading.findings[0], place="{letter} {0} rib", reason="{x}")
     content = report_content(replace(reading, findings=(odd,)), WINDOWS)
     assert content["bone"]["rows"][0]["cells"][1] == "{letter} {0} rib"
+
+
+@pytest.mark.parametrize(
+    ("stated", "shown"),
+    [
+        # Witness: code meanings of DICOM PS3.16, CID 25 and its predecessors; then what cameras write.
+        ("Technetium Tc^99m^ medronate", "Tc-99m medronate"),
+        ("Fluorine F^18^ sodium fluoride", "F-18 sodium fluoride"),
+        ("^99m^Technetium", "Technetium-99m"),
+        ("Tc99m", "Tc-99m"),
+        ("Tc-99m MDP", "Tc-99m MDP"),
+        ("99mTc-HDP", "Tc-99m-HDP"),
+        ("Technetium Tc 99m oxidronate", "Tc-99m oxidronate"),
+        ("MDP", "MDP"),
+    ],
+)
+def test_tracers_are_written_as_people_do(stated: str, shown: str) -> None:
+    assert tracer_name(stated) == shown
+
+
+def test_one_sentence_counts_what_was_found(reading: Reading) -> None:
+    sentence = report_content(reading, WINDOWS)["summary"]["sentence"]
+    cold = sum(f.kind == "bone" and f.polarity == "cold" for f in reading.findings)
+    hot = sum(f.kind == "bone" and f.polarity == "hot" for f in reading.findings)
+    assert (hot, cold) == (3, 1)
+    assert sentence.startswith("Found: 3 hot bone findings and 1 cold one, ")
+    assert sentence.endswith("not a diagnosis.")
+    assert report_content(phantom_reading(findings=0), WINDOWS)["summary"]["sentence"] == (
+        "Found: no bone finding; listed apart, no physiologic uptake and no artefact. This does not exclude disease."
+    )
+    untrusted = replace(reading, labels=replace(reading.labels, trusted=False))
+    assert "places are uncertain" in report_content(untrusted, WINDOWS)["summary"]["sentence"]
+
+
+def test_the_index_is_said_to_be_an_upper_bound_wherever_it_stands(reading: Reading) -> None:
+    content = report_content(reading, WINDOWS)
+    for text in (card(content, "Bone Scan Index")["note"], content["burden"]["note"]):
+        assert "upper bound" in text
+        assert "No likelihood of metastasis is estimated yet" in text
+
+
+def test_many_absent_figures_are_counted_and_few_are_named() -> None:
+    reading = phantom_reading(findings=30)
+    absent = [f.letter for f in reading.findings if f.kind == "bone" and f.depth_mm.value is None]
+    bone = sum(f.kind == "bone" for f in reading.findings)
+    notes = report_content(reading, WINDOWS)["bone"]["notes"]
+    assert f"Depth not given: seen in one view only ({len(absent)} of {bone})." in notes
+
+
+def test_cropping_is_stated_only_where_it_was_done(reading: Reading) -> None:
+    assert "cropped" not in report_content(reading, WINDOWS)["plate"]["caption"]
+    assert "is cropped" in report_content(reading, WINDOWS, cropped=True)["plate"]["caption"]

@@ -10,6 +10,7 @@ from tests.report.phantom import phantom_reading
 
 from bonescan.reading.model import Reading
 from bonescan.report.content import words
+from bonescan.report.framing import Part, parts_shown, scale_for
 from bonescan.report.pictures import (
     FINDING_COLOURS,
     Window,
@@ -17,7 +18,6 @@ from bonescan.report.pictures import (
     draw_crops,
     draw_panel,
     draw_regions,
-    scale_for,
 )
 from bonescan.scan import ViewName
 
@@ -25,6 +25,13 @@ from bonescan.scan import ViewName
 def windows_of(reading: Reading) -> dict[ViewName, Window]:
     pairs = zip(reading.scan.views, reading.labels.views, strict=True)
     return {view.name: display_window(view, labelled, reading.findings) for view, labelled in pairs}
+
+
+def whole(reading: Reading) -> dict[ViewName, Part]:
+    return {
+        view.name: Part(top=0, bottom=view.counts.shape[0], left=0, right=view.counts.shape[1])
+        for view in reading.scan.views
+    }
 
 
 def test_no_count_is_white_and_many_are_black() -> None:
@@ -58,9 +65,10 @@ def test_the_body_is_drawn_in_its_true_proportions(row_mm: float, column_mm: flo
     counts = np.zeros(shape, np.float32)
     counts[100:400, 60:200] = 10
     view, labelled = replace(reading.scan.views[0], counts=counts), reading.labels.views[0]
-    scale = scale_for(reading.scan.views)
-    image = draw_panel(view, labelled, (), Window(lower=0, upper=10), words()["picture"], pixels_per_mm=scale).image
-    dark = np.asarray(image.convert("L"))[70:-80, 150:-85] < 128
+    scale, part = scale_for(reading.scan.views, whole(reading)), whole(reading)[view.name]
+    window = Window(lower=0, upper=10)
+    image = draw_panel(view, labelled, (), window, words()["picture"], part=part, pixels_per_mm=scale).image
+    dark = np.asarray(image.convert("L"))[70:-80, 124:-77] < 128
     # Witness: a block of 300 rows and 140 columns.
     assert dark.any(axis=1).sum() / scale == pytest.approx(300 * row_mm, abs=2 / scale)
     assert dark.any(axis=0).sum() / scale == pytest.approx(140 * column_mm, abs=2 / scale)
@@ -72,7 +80,7 @@ def test_letters_stand_outside_the_view_and_never_on_each_other() -> None:
     bone = [f for f in reading.findings if f.kind == "bone" and f.polarity == "hot"]
     drawn = draw_panel(
         view, labelled, bone, windows_of(reading)[view.name], words()["picture"],
-        pixels_per_mm=scale_for(reading.scan.views),
+        part=whole(reading)[view.name], pixels_per_mm=scale_for(reading.scan.views, whole(reading)),
     )  # fmt: skip
     pixels = np.asarray(drawn.image)
     red = (np.abs(pixels.astype(int) - FINDING_COLOURS["hot"]) < 12).all(axis=2)
@@ -81,7 +89,7 @@ def test_letters_stand_outside_the_view_and_never_on_each_other() -> None:
 
     boxes, count = label(binary_opening(red, np.ones((4, 8))))
     columns = np.nonzero(boxes)[1]
-    inside = (columns > 142) & (columns < pixels.shape[1] - 78)
+    inside = (columns > 116) & (columns < pixels.shape[1] - 70)
     assert not inside.any()
     assert count >= len(bone) - len(drawn.without_letter)
 
@@ -91,7 +99,7 @@ def test_letters_beyond_the_room_are_reported() -> None:
     view, labelled = reading.scan.views[0], reading.labels.views[0]
     drawn = draw_panel(
         view, labelled, reading.findings, windows_of(reading)[view.name], words()["picture"],
-        pixels_per_mm=scale_for(reading.scan.views),
+        part=whole(reading)[view.name], pixels_per_mm=scale_for(reading.scan.views, whole(reading)),
     )  # fmt: skip
     seen = sum(view.name in finding.views for finding in reading.findings)
     assert len(drawn.without_letter) == seen - 50
@@ -124,9 +132,10 @@ def test_beyond_the_field_of_view_a_crop_is_pale_blue(reading: Reading) -> None:
 
 def test_regions_are_tinted_where_they_are(reading: Reading) -> None:
     view, labelled = reading.scan.views[0], reading.labels.views[0]
-    scale = scale_for(reading.scan.views, height=1100, width=420)
+    scale, part = scale_for(reading.scan.views, whole(reading), height=1100, width=420), whole(reading)[view.name]
     names = {number: str(number) for number in range(1, 18)}
-    image = draw_regions(view, labelled, Window(lower=0, upper=1e6), names, words()["picture"], pixels_per_mm=scale)
+    window = Window(lower=0, upper=1e6)
+    image = draw_regions(view, labelled, window, names, words()["picture"], part=part, pixels_per_mm=scale)
     per_row = (image.height - 60) / view.counts.shape[0]
     rows, columns = np.nonzero(labelled.regions == 12)
     at = (round(168 + (columns[0:1].mean() + 0.5) * per_row), round(44 + (rows.mean() + 0.5) * per_row))
@@ -138,9 +147,12 @@ def test_regions_are_tinted_where_they_are(reading: Reading) -> None:
 
 def test_the_overlay_is_a_lossless_picture_of_the_panel(reading: Reading, files: dict[str, bytes]) -> None:
     view, labelled = reading.scan.views[0], reading.labels.views[0]
+    windows = windows_of(reading)
+    white = {name: window.lower for name, window in windows.items()}
+    parts = parts_shown(reading.scan.views, reading.labels.views, reading.findings, white)
     panel = draw_panel(
-        view, labelled, reading.findings, windows_of(reading)[view.name], words()["picture"],
-        pixels_per_mm=scale_for(reading.scan.views),
+        view, labelled, reading.findings, windows[view.name], words()["picture"],
+        part=parts[view.name], pixels_per_mm=scale_for(reading.scan.views, parts),
     )  # fmt: skip
     overlay = Image.open(io.BytesIO(files["overlay_anterior.png"]))
     np.testing.assert_array_equal(np.asarray(overlay), np.asarray(panel.image))

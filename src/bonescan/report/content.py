@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
@@ -15,13 +17,22 @@ from bonescan.reading.model import Finding, Kind, Polarity, QualityCheck, Readin
 from bonescan.report.pictures import Window
 from bonescan.scan import Severity, ViewName
 
-__all__ = ["CROPPED_FINDINGS", "crop_alt", "crop_caption", "measured", "report_content", "words"]
+__all__ = ["CROPPED_FINDINGS", "crop_alt", "crop_caption", "measured", "report_content", "tracer_name", "words"]
 
 CROPPED_FINDINGS = 24
 """Bone findings that are zoomed, in order of significance: more would fill pages that nobody reads."""
 
 _LETTERS_LISTED = 12
+_LETTERS_OF_ABSENT = 4
 _CHECKS_NAMED = 2
+_REGIONS_NAMED = 3
+_TELLING_UNCERTAINTY = 0.01
+# DICOM writes the mass number raised: "Technetium Tc^99m^ medronate", earlier "^99m^Technetium".
+_NUCLIDES = (
+    (re.compile(r"(?:\b[A-Z][a-z]+ )?\b([A-Z][a-z]?)\s*\^(\d+m?)\^"), r"\1-\2"),
+    (re.compile(r"\^(\d+m?)\^\s*([A-Za-z]+)"), r"\2-\1"),
+    (re.compile(r"\b(?:Technetium )?Tc[\s-]?99m\b|\b99m[\s-]?Tc\b", re.IGNORECASE), "Tc-99m"),
+)
 _WORST_FIRST = {Verdict.WITHHOLD: 0, Verdict.WARN: 1, Verdict.UNKNOWN: 2, Verdict.PASS: 3}
 _HIDDEN = dict.fromkeys((*range(32), *range(127, 160), *range(8234, 8239), *range(8294, 8298)), " ")
 
@@ -46,7 +57,7 @@ def words(language: str = "en") -> Mapping[str, Any]:
 
 
 def report_content(
-    reading: Reading, windows: Mapping[ViewName, Window], without_letter: Sequence[str] = ()
+    reading: Reading, windows: Mapping[ViewName, Window], without_letter: Sequence[str] = (), *, cropped: bool = False
 ) -> dict[str, Any]:
     """Return every text, table and caption of the report, as JSON values without any markup.
 
@@ -57,6 +68,8 @@ def report_content(
         The windows the views are drawn with.
     without_letter : sequence of str
         Letters that found no room beside the pictures.
+    cropped : bool, optional
+        Whether the pictures leave out empty field.
 
     Returns
     -------
@@ -79,8 +92,12 @@ def report_content(
             "page": w["page"],
             "footer": w["footer"].format(patient_id=scan.patient.patient_id or w["not_stated"], date=examined),
             "patient": {"heading": w["patient"]["heading"], "rows": _patient(reading, examined)},
-            "summary": {"heading": w["summary"]["heading"], "cards": _summary(reading, bone, other)},
-            "plate": _plate(reading, windows, without_letter),
+            "summary": {
+                "heading": w["summary"]["heading"],
+                "sentence": _in_a_sentence(reading, bone, other),
+                "cards": _summary(reading, bone, other),
+            },
+            "plate": _plate(reading, windows, without_letter, cropped),
             "bone": _bone_table(bone),
             "crops": _crops(bone),
             "other": _other_table(other),
@@ -90,8 +107,13 @@ def report_content(
             "remarks": _remarks(reading),
             "method": {
                 "heading": w["method"]["heading"],
-                "rows": [[key, text] for key, text in reading.method.items()]
-                + [[name, version] for name, version in reading.versions.items()]
+                "rows": [[key.replace("_", " "), text] for key, text in reading.method.items()]
+                + [
+                    [
+                        w["method"]["versions"],
+                        _joined(f"{name.replace('_', ' ')} {version}" for name, version in reading.versions.items()),
+                    ]
+                ]
                 + [
                     [w["method"]["sources"], f"{source.file_name} (SHA-256 {source.sha256})"] for source in scan.sources
                 ],
@@ -155,14 +177,58 @@ def measured(measurement: Measurement) -> str:
     Returns
     -------
     str
-        Such as ``1.84 ± 0.32 %``, or ``not given: `` and the reason.
+        Such as ``1.8 ± 0.3 %``, or ``not given: `` and the reason. The
+        uncertainty has one digit, or two where the first is 1, and the value
+        ends at the same place. A number of counts goes without when it is
+        below a hundredth: its last digits would only look exact.
     """
     w = words()
-    if measurement.value is None:
+    value, spread = measurement.value, measurement.uncertainty
+    if value is None:
         return f"{w['not_given']}: {measurement.absent_reason}"
-    spread = "" if measurement.uncertainty is None else f" ± {_short(measurement.uncertainty, 2)}"
     unit = w["units"].get(measurement.unit, measurement.unit)
-    return f"{_short(measurement.value)}{spread} {unit}".rstrip()
+    sure = measurement.unit == "{counts}" and spread is not None and spread < _TELLING_UNCERTAINTY * abs(value)
+    if spread is None or spread == 0 or sure:
+        return f"{_short(value)} {unit}".rstrip()
+    mantissa, exponent = f"{spread:.1e}".split("e")
+    decimals = (1 if mantissa.startswith("1") else 0) - int(exponent)
+    return f"{_rounded(value, decimals)} ± {_rounded(spread, decimals)} {unit}".rstrip()
+
+
+def tracer_name(text: str) -> str:
+    """Write a tracer as people do: the mass number behind the element, not DICOM's carets.
+
+    Parameters
+    ----------
+    text : str
+        Such as ``Technetium Tc^99m^ medronate``.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> tracer_name("Technetium Tc^99m^ medronate")
+    'Tc-99m medronate'
+    >>> tracer_name("^99m^Technetium")
+    'Technetium-99m'
+    """
+    for pattern, written in _NUCLIDES:
+        text = pattern.sub(written, text)
+    return text
+
+
+def _rounded(value: float, decimals: int) -> str:
+    """Write a number with fixed decimals, negative ones for whole tens and hundreds, its thousands apart."""
+    text = f"{round(value, decimals):,.{max(decimals, 0)}f}"
+    return text.replace(",", "\u202f").replace("-", "\u2212")
+
+
+def _two_digits(value: float) -> str:
+    """Write a number so that a column of them reads alike: 0.85, 2.0, 25."""
+    size = abs(value)
+    return _rounded(value, 2 if size < 0.995 else 1 if size < 9.95 else 0)
 
 
 def _short(value: float, digits: int = 3) -> str:
@@ -198,7 +264,7 @@ def _patient(reading: Reading, examined: str) -> list[list[str]]:
         f"{person.weight_kg:.0f} kg" if person.weight_kg is not None else "",
     ]
     injected = [
-        injection.radiopharmaceutical or injection.radionuclide or "",
+        tracer_name(injection.radiopharmaceutical or injection.radionuclide or ""),
         f"{injection.activity_mbq:.0f} MBq" if injection.activity_mbq is not None else "",
         injection.injected_at.strftime("%Y-%m-%d %H:%M") if injection.injected_at else "",
     ]
@@ -221,11 +287,37 @@ def _joined(parts: Iterable[str]) -> str:
     return ", ".join(part for part in parts if part)
 
 
+def _in_a_sentence(reading: Reading, bone: Sequence[Finding], other: Sequence[Finding]) -> str:
+    """Say in plain words how much was found and where most of it lies: counts, no diagnosis."""
+    from bonescan.anatomy import REGION_NAMES
+
+    w = words()["sentence"]
+
+    def number(what: str, count: int) -> str:
+        return str(w[what][min(count, 2)].format(count=count))
+
+    kinds = Counter(finding.kind for finding in other)
+    apart = w["apart"].format(
+        physiologic=number("physiologic", kinds[Kind.PHYSIOLOGIC]), artefact=number("artefact", kinds[Kind.ARTEFACT])
+    )
+    if bone:
+        hot = sum(finding.polarity is Polarity.HOT for finding in bone)
+        found = w["found"].format(hot=number("hot", hot), cold=number("cold", len(bone) - hot))
+        regions = Counter(REGION_NAMES.get(finding.region, w["elsewhere"]) for finding in bone).most_common()
+        form = w["all_in"] if len(regions) <= _REGIONS_NAMED else w["most_in"]
+        named = _joined(w["place"].format(name=name, count=count) for name, count in regions[:_REGIONS_NAMED])
+        found += form.format(places=named)
+    else:
+        found = w["nothing"]
+    trust = [] if reading.labels.trusted or not bone else [w["untrusted"]]
+    return " ".join([found + apart, *trust, w["no_diagnosis"] if bone else w["not_excluded"]])
+
+
 def _summary(reading: Reading, bone: Sequence[Finding], other: Sequence[Finding]) -> list[dict[str, str]]:
     w = words()["summary"]
     hot = sum(finding.polarity is Polarity.HOT for finding in bone)
     first = "; ".join(
-        w["findings_one"].format(letter=finding.letter, place=finding.place, ratio=_short(finding.uptake_ratio, 2))
+        w["findings_one"].format(letter=finding.letter, place=finding.place, ratio=_two_digits(finding.uptake_ratio))
         for finding in bone[:4]
     )
     index = reading.burden.bone_scan_index_percent
@@ -246,14 +338,21 @@ def _summary(reading: Reading, bone: Sequence[Finding], other: Sequence[Finding]
         {
             "label": w["burden"],
             "value": measured(index) if index.value is not None else words()["not_given"],
-            "note": w["burden_note"].format(table=reading.burden.mass_table)
+            "note": w["burden_note"].format(
+                counted=reading.burden.hot_spot_count, hot=hot, table=reading.burden.mass_table
+            )
             if index.value is not None
             else _sentence(index.absent_reason),
             "tone": "plain" if index.value is not None else "bad",
         },
         {
             "label": w["quality"],
-            "value": w["quality_value"].format(passed=len(checks) - len(doubtful), total=len(checks)),
+            "value": _joined(
+                w[f"quality_{verdict.value}"][count > 1].format(count=count)
+                for verdict in _WORST_FIRST
+                if (count := sum(check.verdict is verdict for check in checks))
+            )
+            or w["quality_unchecked"],
             "note": _quality_note(doubtful),
             "tone": _tone(check.verdict for check in checks),
         },
@@ -294,14 +393,16 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
-def _plate(reading: Reading, windows: Mapping[ViewName, Window], without_letter: Sequence[str]) -> dict[str, Any]:
+def _plate(
+    reading: Reading, windows: Mapping[ViewName, Window], without_letter: Sequence[str], cropped: bool
+) -> dict[str, Any]:
     w, names = words()["plate"], words()["picture"]
     spans = "; ".join(
         w["window"].format(view=names[view.value], lower=_short(window.lower), upper=_short(window.upper))
         for view, window in windows.items()
     )
     caption = w["caption"].format(windows=spans, coordinates=w["coordinates"])
-    extra = []
+    extra = [w["cropped"]] if cropped else []
     if not all(view.spacing_known for view in reading.scan.views):
         extra.append(w["spacing_assumed"])
     if without_letter:
@@ -322,18 +423,17 @@ def _plate(reading: Reading, windows: Mapping[ViewName, Window], without_letter:
 def _row(finding: Finding, *, one_reference: bool) -> dict[str, str]:
     """Return the cells of a finding's row by name."""
     w = words()["findings"]
-    areas = [_short(finding.views[view].area_mm2 / 100, 2) if view in finding.views else "–" for view in ViewName]
+    areas = [_two_digits(finding.views[view].area_mm2 / 100) if view in finding.views else "–" for view in ViewName]
     what = finding.polarity.value if finding.kind is Kind.BONE else finding.kind.value
     reason = f"{w[what]}. {_sentence(finding.reason)}" if finding.reason else f"{w[what]}."
     if finding.likelihood.value is not None:
         reason += " " + w["likelihood"].format(value=measured(finding.likelihood))
-    ratio = f"{_short(finding.uptake_ratio, 2)} ×"
+    ratio = f"{_two_digits(finding.uptake_ratio)} ×"
     return {
         "mark": finding.letter,
         "place": finding.place,
-        "seen": " + ".join(w[view.value] for view in ViewName if view in finding.views),
         "uptake": ratio if one_reference else f"{ratio} {finding.uptake_reference}",
-        "significance": _short(finding.significance, 2),
+        "significance": _two_digits(finding.significance),
         "area": " / ".join(areas),
         "depth": "–"
         if finding.depth_mm.value is None
@@ -358,7 +458,7 @@ def _table(findings: Sequence[Finding], cells: Sequence[str]) -> tuple[list[dict
 
 def _bone_table(findings: Sequence[Finding]) -> dict[str, Any]:
     w = words()["findings"]
-    cells = ("mark", "place", "seen", "uptake", "significance", "area", "depth", "mass", "counted", "reason")
+    cells = ("mark", "place", "uptake", "significance", "area", "depth", "mass", "counted", "reason")
     rows, reference = _table(findings, cells)
     notes = [w["units"].format(reference=reference)] if findings else []
     notes += _absent([(f.letter, f.depth_mm) for f in findings], w["absent_depth"])
@@ -374,7 +474,7 @@ def _bone_table(findings: Sequence[Finding]) -> dict[str, Any]:
 
 def _other_table(findings: Sequence[Finding]) -> dict[str, Any]:
     w = words()["findings"]
-    cells = ("mark", "place", "seen", "uptake", "significance", "area", "reason")
+    cells = ("mark", "place", "uptake", "significance", "area", "reason")
     rows, reference = _table(findings, cells)
     return {
         "heading": w["other_heading"],
@@ -386,16 +486,22 @@ def _other_table(findings: Sequence[Finding]) -> dict[str, Any]:
 
 
 def _absent(figures: Sequence[tuple[str, Measurement]], form: str) -> list[str]:
-    """Say once for every reason which findings lack a figure because of it."""
+    """Say once for every reason which findings lack a figure because of it, or how many where they are many."""
     reasons: dict[str, list[str]] = {}
     for letter, figure in figures:
         if figure.value is None:
             reasons.setdefault(figure.absent_reason, []).append(letter)
     everyone = words()["findings"]["all"]
-    return [
-        form.format(reason=reason, letters=everyone if len(letters) == len(figures) else ", ".join(letters))
-        for reason, letters in reasons.items()
-    ]
+    several = words()["findings"]["several"]
+
+    def which(letters: Sequence[str]) -> str:
+        if len(letters) == len(figures):
+            return str(everyone)
+        if len(letters) <= _LETTERS_OF_ABSENT:
+            return ", ".join(letters)
+        return str(several.format(count=len(letters), total=len(figures)))
+
+    return [form.format(reason=reason, letters=which(letters)) for reason, letters in reasons.items()]
 
 
 def _crops(bone: Sequence[Finding]) -> dict[str, Any]:
@@ -460,11 +566,16 @@ def _quality(reading: Reading) -> dict[str, Any]:
         "rows": [
             {
                 "style": check.verdict.value,
-                "cells": [w[check.verdict.value], check.question, measured(check.measured), check.text],
+                "cells": [w[check.verdict.value], check.question, _value(check.measured), check.text],
             }
             for check in sorted(reading.quality.checks, key=lambda check: _WORST_FIRST[check.verdict])
         ],
     }
+
+
+def _value(measurement: Measurement) -> str:
+    """Write a check's figure; why it is absent stands in the check's own sentence."""
+    return measured(measurement) if measurement.value is not None else "–"
 
 
 def _remarks(reading: Reading) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from bonescan.errors import GeometryMismatch, OutputFailed
 from bonescan.reading.model import Kind, Reading
 from bonescan.report.brush import beside, jpeg, png
 from bonescan.report.content import CROPPED_FINDINGS, crop_alt, crop_caption, report_content, words
+from bonescan.report.framing import parts_shown, scale_for
 from bonescan.report.maps import bones_npz, finding_map, map_png
-from bonescan.report.pictures import display_window, draw_crops, draw_panel, draw_regions, scale_for, style_of
+from bonescan.report.pictures import display_window, draw_crops, draw_panel, draw_regions, style_of
 from bonescan.report.record import reading_record, record_bytes
 
 if TYPE_CHECKING:
@@ -70,21 +71,23 @@ def render(reading: Reading) -> dict[str, bytes]:
     windows = {view.name: display_window(view, labelled, findings) for view, labelled in pairs}
     files = {"reading.json": record_bytes(reading_record(reading, maps))}
 
-    scale, small = scale_for(views), scale_for(views, **_REGION_PICTURE)
+    parts = parts_shown(views, labels, findings, {name: window.lower for name, window in windows.items()})
+    scale, small = scale_for(views, parts), scale_for(views, parts, **_REGION_PICTURE)
     picture_words = words()["picture"]
     panels, tinted, without_letter = [], [], []
     for view, labelled in pairs:
-        window = windows[view.name]
-        panel = draw_panel(view, labelled, findings, window, picture_words, pixels_per_mm=scale)
+        window, part = windows[view.name], parts[view.name]
+        panel = draw_panel(view, labelled, findings, window, picture_words, part=part, pixels_per_mm=scale)
         panels.append(panel.image)
         without_letter += [letter for letter in panel.without_letter if letter not in without_letter]
-        tinted.append(draw_regions(view, labelled, window, REGION_NAMES, picture_words, pixels_per_mm=small))
+        tinted.append(draw_regions(view, labelled, window, REGION_NAMES, picture_words, part=part, pixels_per_mm=small))
         files[f"regions_{view.name.value}.png"] = map_png(labelled.regions)
         files[f"bones_{view.name.value}.npz"] = bones_npz(labelled.bones)
         files[f"findings_{view.name.value}.png"] = map_png(maps[view.name].ids)
         files[f"overlay_{view.name.value}.png"] = png(panel.image)
 
-    content = report_content(reading, windows, without_letter)
+    cropped = any(parts[view.name].shape != view.counts.shape for view in views)
+    content = report_content(reading, windows, without_letter, cropped=cropped)
     plate, regions = _picture(beside(panels)), _picture(beside(tinted))
     crops = []
     for finding in [finding for finding in findings if finding.kind is Kind.BONE][:CROPPED_FINDINGS]:
@@ -119,8 +122,13 @@ def _picture(image: Image) -> dict[str, Any]:
 def _html(
     content: Mapping[str, Any], plate: Mapping[str, Any], regions: Mapping[str, Any], crops: Sequence[Mapping[str, Any]]
 ) -> bytes:
-    page = _template().render(c=content, plate=plate, regions=regions, crops=crops)
+    page = _template().render(c=content, plate=plate, regions=regions, crops=crops, squares=_squares(crops))
     return page.encode("utf-8")
+
+
+def _squares(crops: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many views stand side by side where most do."""
+    return max((len(crop["squares"]) for crop in crops), default=1)
 
 
 @cache
@@ -171,6 +179,7 @@ def _pdf(
         data = {
             "content": content,
             "crops": set_crops,
+            "squares": _squares(crops),
             "wide": plate["wide"],
             "plate_width": plate["width"],
             "plate_height": plate["height"],

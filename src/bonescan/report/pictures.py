@@ -1,7 +1,8 @@
 """The pictures of a report: views in inverse grey, outlined and lettered; regions in tints; lesions zoomed.
 
 Counts are windowed and then interpolated bicubically, with the true proportions of
-the pixels; letters and names stand outside the body and lead to it by thin lines.
+the pixels, cropped to the body (`bonescan.report.framing`); letters and names stand outside the body and lead to it
+by thin lines.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from bonescan.reading.model import Finding, FindingView, Kind, LabelledView, Polarity
 from bonescan.report.brush import Colour, Point, bundled_font, mix, smooth, stroke
+from bonescan.report.framing import Frame, Part, frame_for
 from bonescan.report.lettering import Target, place_letters
 from bonescan.scan import View, ViewName
 
@@ -31,7 +33,6 @@ __all__ = [
     "draw_crops",
     "draw_panel",
     "draw_regions",
-    "scale_for",
     "style_of",
 ]
 
@@ -75,7 +76,7 @@ _MIDLINE_REGIONS = frozenset({1, 2, 3, 5, 9, 10})
 _INK: Colour = (40, 44, 52)
 _FAINT: Colour = (120, 126, 136)
 _LETTERS_A_SIDE = 25
-_BODY_HEIGHT, _BODY_WIDTH = 2048, 640
+_OUTER_MARGIN, _INNER_MARGIN, _RULER = 116, 70, 44
 _CROP_SIZE = 240
 _BEYOND_VIEW: Colour = (226, 230, 238)
 _CROP_LEAST_MM = 130.0
@@ -102,22 +103,6 @@ class Panel:
 
     image: Image
     without_letter: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Frame:
-    """Where a view's pixels lie in its picture: margins, and picture pixels per image pixel."""
-
-    left: int
-    top: int
-    width: int
-    height: int
-    per_column: float
-    per_row: float
-
-    def point(self, row: float, column: float) -> Point:
-        """Picture position of the centre of an image pixel."""
-        return self.left + (column + 0.5) * self.per_column, self.top + (row + 0.5) * self.per_row
 
 
 def display_window(view: View, labelled: LabelledView, findings: Sequence[Finding]) -> Window:
@@ -160,6 +145,7 @@ def draw_panel(
     window: Window,
     words: Mapping[str, str],
     *,
+    part: Part,
     pixels_per_mm: float,
 ) -> Panel:
     """Draw one view large: inverse grey, rulers in body coordinates, findings outlined, letters outside.
@@ -170,6 +156,8 @@ def draw_panel(
         What to show; findings in order of their ids.
     words : mapping of str to str
         The ``picture`` section of the wording.
+    part : Part
+        What of the view is drawn: `parts_shown`.
     pixels_per_mm : float
         Scale, the same for both views of a scan: `scale_for`.
 
@@ -180,10 +168,10 @@ def draw_panel(
     from PIL import ImageDraw
 
     posterior = view.name is ViewName.POSTERIOR
-    margins = (78, 142) if posterior else (142, 78)
-    frame = _frame(view, pixels_per_mm, margins=margins, top=64)
+    margins = (_INNER_MARGIN, _OUTER_MARGIN) if posterior else (_OUTER_MARGIN, _INNER_MARGIN)
+    frame = frame_for(view, part, pixels_per_mm, margins=margins, top=64)
     image = _blank(frame, margins, bottom=74)
-    image.paste(_grey_image(view.counts, window, (frame.width, frame.height)), (frame.left, frame.top))
+    image.paste(_grey_image(view.counts[part.slices], window, (frame.width, frame.height)), (frame.left, frame.top))
     draw = ImageDraw.Draw(image)
     _frame_line(draw, frame)
     _headings(draw, frame, words, posterior, size=34)
@@ -232,6 +220,7 @@ def draw_regions(
     names: Mapping[int, str],
     words: Mapping[str, str],
     *,
+    part: Part,
     pixels_per_mm: float,
 ) -> Image:
     """Draw one view smaller, its regions tinted and named, every fitted bone outlined.
@@ -244,6 +233,7 @@ def draw_regions(
         Region names by id.
     words : mapping of str to str
         The ``picture`` section of the wording.
+    part : Part
     pixels_per_mm : float
 
     Returns
@@ -254,18 +244,18 @@ def draw_regions(
 
     posterior = view.name is ViewName.POSTERIOR
     margins = (168, 168)
-    frame = _frame(view, pixels_per_mm, margins=margins, top=44)
+    frame = frame_for(view, part, pixels_per_mm, margins=margins, top=44)
     size = (frame.width, frame.height)
     image = _blank(frame, margins, bottom=16)
-    grey = _grey_image(view.counts, window, size).convert("RGB")
+    grey = _grey_image(view.counts[part.slices], window, size).convert("RGB")
     palette = np.full((256, 3), 255, np.uint8)
     for number, colour in REGION_COLOURS.items():
         palette[number] = colour
-    regions = np.minimum(labelled.regions, 255).astype(np.uint8)
+    regions = np.minimum(labelled.regions[part.slices], 255).astype(np.uint8)
     tint = Image.fromarray(palette[regions]).resize(size, Image.Resampling.BILINEAR)
     where = Image.fromarray((regions > 0).astype(np.uint8) * np.uint8(105)).resize(size, Image.Resampling.BILINEAR)
     grey.paste(tint, (0, 0), where)
-    edges = Image.fromarray(_bone_edges(labelled)).resize(size, Image.Resampling.BICUBIC)
+    edges = Image.fromarray(_bone_edges(labelled)[part.slices]).resize(size, Image.Resampling.BICUBIC)
     grey.paste(_INK, (0, 0, *size), edges)
     image.paste(grey, (frame.left, frame.top))
     draw = ImageDraw.Draw(image)
@@ -334,24 +324,6 @@ def draw_crops(
     return crops
 
 
-def scale_for(views: Sequence[View], *, height: int = _BODY_HEIGHT, width: int = _BODY_WIDTH) -> float:
-    """Return picture pixels per millimetre at which every view fits into height x width picture pixels.
-
-    Parameters
-    ----------
-    views : sequence of View
-    height, width : int, optional
-        Room for one view, in picture pixels.
-
-    Returns
-    -------
-    float
-    """
-    fits: list[float] = [height / (view.counts.shape[0] * view.row_spacing_mm) for view in views]
-    fits += [width / (view.counts.shape[1] * view.column_spacing_mm) for view in views]
-    return min(fits)
-
-
 def style_of(finding: Finding) -> str:
     """Return the finding's key in `FINDING_COLOURS`.
 
@@ -369,16 +341,7 @@ def style_of(finding: Finding) -> str:
     return finding.kind.value
 
 
-def _frame(view: View, pixels_per_mm: float, *, margins: tuple[int, int], top: int) -> _Frame:
-    rows, columns = view.counts.shape
-    width = max(48, round(columns * view.column_spacing_mm * pixels_per_mm))
-    height = max(48, round(rows * view.row_spacing_mm * pixels_per_mm))
-    return _Frame(
-        left=margins[0], top=top, width=width, height=height, per_column=width / columns, per_row=height / rows
-    )
-
-
-def _blank(frame: _Frame, margins: tuple[int, int], *, bottom: int) -> Image:
+def _blank(frame: Frame, margins: tuple[int, int], *, bottom: int) -> Image:
     from PIL import Image
 
     size = (margins[0] + frame.width + margins[1], frame.top + frame.height + bottom)
@@ -392,12 +355,12 @@ def _grey_image(counts: NDArray[np.float32], window: Window, size: tuple[int, in
     return Image.fromarray(np.clip(np.rint(np.asarray(grey)), 0, 255).astype(np.uint8))
 
 
-def _frame_line(draw: ImageDraw, frame: _Frame) -> None:
+def _frame_line(draw: ImageDraw, frame: Frame) -> None:
     box = (frame.left - 1, frame.top - 1, frame.left + frame.width, frame.top + frame.height)
     draw.rectangle(box, outline=(205, 208, 214))
 
 
-def _headings(draw: ImageDraw, frame: _Frame, words: Mapping[str, str], posterior: bool, *, size: int) -> None:
+def _headings(draw: ImageDraw, frame: Frame, words: Mapping[str, str], posterior: bool, *, size: int) -> None:
     """Name the view above it, and mark the patient's right and left at its upper corners."""
     y = frame.top - size * 0.35
     title = words["posterior"] if posterior else words["anterior"]
@@ -409,13 +372,14 @@ def _headings(draw: ImageDraw, frame: _Frame, words: Mapping[str, str], posterio
 
 
 def _rulers(
-    draw: ImageDraw, image: Image, frame: _Frame, labelled: LabelledView, words: Mapping[str, str], *, outer_left: bool
+    draw: ImageDraw, image: Image, frame: Frame, labelled: LabelledView, words: Mapping[str, str], *, outer_left: bool
 ) -> None:
     """Mark body coordinates in cm: z beside the view, along its middle column; x below it, along its middle row."""
     font = bundled_font(20)
-    rows, columns = labelled.x_mm.shape
-    x = 52 if outer_left else image.width - 52
-    for row, value in _ticks(labelled.z_mm[:, columns // 2]):
+    x_mm, z_mm = labelled.x_mm[frame.part.slices], labelled.z_mm[frame.part.slices]
+    rows, columns = frame.part.shape
+    x = _RULER if outer_left else image.width - _RULER
+    for row, value in _ticks(z_mm[:, columns // 2]):
         y = frame.top + (row + 0.5) * frame.per_row
         draw.line((x, y, x + (10 if outer_left else -10), y), fill=_FAINT, width=2)
         draw.text(
@@ -423,7 +387,7 @@ def _rulers(
         )
     draw.text((x, frame.top - 12), words["z_axis"], fill=_FAINT, font=font, anchor="rs" if outer_left else "ls")
     y = frame.top + frame.height + 4
-    for column, value in _ticks(labelled.x_mm[rows // 2]):
+    for column, value in _ticks(x_mm[rows // 2]):
         x_tick = frame.left + (column + 0.5) * frame.per_column
         draw.line((x_tick, y, x_tick, y + 8), fill=_FAINT, width=2)
         draw.text((x_tick, y + 11), f"{value:+d}" if value else "0", fill=_FAINT, font=font, anchor="ma")
@@ -442,7 +406,7 @@ def _ticks(coordinate_mm: NDArray[np.float32]) -> list[tuple[float, int]]:
     return ticks
 
 
-def _grey_bar(image: Image, draw: ImageDraw, frame: _Frame, window: Window, words: Mapping[str, str]) -> None:
+def _grey_bar(image: Image, draw: ImageDraw, frame: Frame, window: Window, words: Mapping[str, str]) -> None:
     """Show the window as a bar of greys below the view, with its ends in counts per pixel."""
     from PIL import Image
 
@@ -456,7 +420,7 @@ def _grey_bar(image: Image, draw: ImageDraw, frame: _Frame, window: Window, word
     draw.text((x + width + 8, y + 6), f"{window.upper:.3g} {words['counts']}", fill=_INK, font=font, anchor="lm")
 
 
-def _letter(image: Image, draw: ImageDraw, frame: _Frame, target: Target, on_left: bool, y: float, style: str) -> None:
+def _letter(image: Image, draw: ImageDraw, frame: Frame, target: Target, on_left: bool, y: float, style: str) -> None:
     """Draw one letter in its margin and the line that leads from it to the outline."""
     colour, font = FINDING_COLOURS[style], bundled_font(26)
     x = frame.left - 12 if on_left else frame.left + frame.width + 12
@@ -482,7 +446,7 @@ def _bone_edges(labelled: LabelledView) -> NDArray[np.uint8]:
     return edges
 
 
-def _region_places(labelled: LabelledView, frame: _Frame) -> list[tuple[int, float, float, float, float]]:
+def _region_places(labelled: LabelledView, frame: Frame) -> list[tuple[int, float, float, float, float]]:
     """Return (region, x, y, left x, right x) of every region, paired ones once on each side of the body."""
     places = []
     for number in (int(n) for n in np.unique(labelled.regions) if n):
