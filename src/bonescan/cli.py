@@ -342,6 +342,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     SystemExit
         Always: 0 done, 1 failed, 2 called wrongly.
     """
+    # The compiled loops already use every core. A linear algebra library with threads of its own then spins for small
+    # matrices: it doubles the processor time and the waiting. A choice of the user's own is kept.
+    for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # an old console without the sign shows "?" and goes on

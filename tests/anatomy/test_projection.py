@@ -6,6 +6,7 @@ import pytest
 from bonescan.anatomy.pose import PARAMETERS, PosedSkeleton, default_pose, pose_skeleton
 from bonescan.anatomy.projection import project_bones
 from bonescan.anatomy.skeleton import Skeleton, default_skeleton
+from bonescan.errors import InvalidValue
 
 STEP_MM = 2.0
 
@@ -82,6 +83,21 @@ def test_attenuation_follows_the_closed_form(side, skin, near, far):
         mu_per_mm=mu,
     )
     np.testing.assert_allclose(shadow.length_mm, (np.exp(-mu * near) - np.exp(-mu * far)) / mu, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("skin", "side"), [(None, -1), (np.zeros((2, 2), np.float32), 0)])
+def test_attenuation_without_skin_or_side_is_refused(skin, side):
+    zero = np.zeros((2, 2), np.float32)
+    with pytest.raises(InvalidValue, match="Attenuation needs the skin"):
+        project_bones(made_of(("b", (0, 0, 0), np.eye(3))), zero, zero, skin_mm=skin, side=side, mu_per_mm=0.012)
+
+
+def test_however_many_ellipsoids_lie_on_one_ray_all_count():
+    # 100 balls of radius 1, 3 mm apart along the ray: each adds its diameter
+    row = [("b", (0, 3.0 * k, 0), np.eye(3)) for k in range(100)]
+    zero = np.zeros((2, 2), np.float32)
+    (shadow,) = project_bones(made_of(*row), zero, zero)
+    np.testing.assert_allclose(shadow.length_mm, 200.0, rtol=1e-6)
 
 
 def test_no_attenuation_is_the_limit_of_little():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -22,6 +23,21 @@ def test_help_and_mistakes_are_answered_before_anything_heavy_is_imported(words)
     assert not {name.partition(".")[0] for name in imported} & HEAVY
     rooms = {name for name in imported if name.startswith("bonescan.")}
     assert rooms == {"bonescan.cli", "bonescan.errors"}
+
+
+@pytest.mark.parametrize(("chosen", "expected"), [({}, "1"), ({"OPENBLAS_NUM_THREADS": "3"}, "3")])
+def test_linear_algebra_is_kept_to_one_thread_unless_the_user_chose(chosen, expected):
+    program = (
+        "import atexit, os, sys\n"
+        "from bonescan.cli import main\n"
+        "atexit.register(lambda: print('numpy' in sys.modules, os.environ['OPENBLAS_NUM_THREADS']))\n"
+        "main(['--version'])\n"
+    )
+    own = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env={**own, **chosen}
+    )
+    assert done.stdout.splitlines()[-1] == f"False {expected}"  # said before numpy is there to hear it
 
 
 def test_opening_a_room_compiles_nothing():

@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonescan.anatomy.pose import PosedSkeleton, curve_basis, segment_maps, tree_arrays
+from bonescan.anatomy.projection import ray_forms
 from bonescan.anatomy.skeleton import SEGMENTS
 from bonescan.errors import InvalidValue
 
@@ -262,7 +263,7 @@ def _moved_skins(posed: PosedSkeleton, sex: str, girth: float) -> list[Array]:
 
 
 def _covered_bones(posed: PosedSkeleton) -> tuple[Array, Array, NDArray[np.int64]]:
-    """Ellipsoids grown by their cover: centre and reach, the forms of `projection`, and the part each belongs to."""
+    """Ellipsoids grown by their cover: centre and reach, their `ray_forms`, and the part each belongs to."""
     part_of_segment = np.zeros(len(SEGMENTS), dtype=np.int64)
     cover_of_segment = np.full(len(SEGMENTS), _COVER_ELSEWHERE_MM)
     for k, segment in enumerate(SEGMENTS):
@@ -273,11 +274,9 @@ def _covered_bones(posed: PosedSkeleton) -> tuple[Array, Array, NDArray[np.int64
     left, singular, _ = np.linalg.svd(posed.axes_mm)
     singular = singular + cover_of_segment[segment_index][:, None]
     axes = left * singular[:, None, :]
-    q = np.linalg.inv(axes @ axes.transpose(0, 2, 1))
-    forms = np.column_stack([q[:, 1, 1], q[:, 0, 1], q[:, 1, 2], q[:, 0, 0], q[:, 0, 2], q[:, 2, 2]])
     return (
         np.column_stack([posed.centres_mm, np.linalg.norm(axes, axis=2)]),
-        forms,
+        ray_forms(axes),
         part_of_segment[segment_index],
     )
 

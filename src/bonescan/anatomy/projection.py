@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonescan.anatomy.pose import PosedSkeleton
+from bonescan.errors import InvalidValue
 
-__all__ = ["BoneShadow", "project_bones"]
+__all__ = ["BoneShadow", "project_bones", "ray_forms"]
 
 Array = NDArray[np.float64]
-_MOST_INTERVALS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,12 +49,30 @@ class BoneShadow:
     y_mm: float
 
 
-@numba.njit(cache=True, parallel=True)
-def _lengths(first, forms, centres, boxes, offsets, x_mm, z_mm, skin_mm, side, mu, out, y_sum):  # type: ignore[no-untyped-def]
-    for bone in numba.prange(boxes.shape[0]):
+def ray_forms(axes_mm: Array) -> Array:
+    """Quadratic forms of ellipsoids, as rays along y need them.
+
+    Parameters
+    ----------
+    axes_mm : (ellipsoid, 3, 3) ndarray
+        Columns are the half-axis vectors A.
+
+    Returns
+    -------
+    (ellipsoid, 6) ndarray in mm^-2
+        Q_yy, Q_xy, Q_yz, Q_xx, Q_xz, Q_zz of ``Q = (A A^T)^-1``, in the order the module's equation names them.
+    """
+    q = np.linalg.inv(axes_mm @ axes_mm.transpose(0, 2, 1))
+    return np.column_stack([q[:, 1, 1], q[:, 0, 1], q[:, 1, 2], q[:, 0, 0], q[:, 0, 2], q[:, 2, 2]])
+
+
+# Serial: a whole skeleton takes 0.03 s, and a parallel loop would take a second longer to compile.
+@numba.njit(cache=True)
+def _lengths(first, forms, centres, boxes, offsets, x_mm, z_mm, skin_mm, side, mu, out, y_mean):  # type: ignore[no-untyped-def]
+    for bone in range(boxes.shape[0]):
         top, left, bottom, right = boxes[bone]
-        starts = np.empty(_MOST_INTERVALS)
-        ends = np.empty(_MOST_INTERVALS)
+        starts = np.empty(first[bone + 1] - first[bone])
+        ends = np.empty_like(starts)
         weight, moment = 0.0, 0.0
         for r in range(top, bottom):
             for c in range(left, right):
@@ -66,7 +84,7 @@ def _lengths(first, forms, centres, boxes, offsets, x_mm, z_mm, skin_mm, side, m
                     b = forms[e, 1] * dx + forms[e, 2] * dz
                     g = forms[e, 3] * dx * dx + 2 * forms[e, 4] * dx * dz + forms[e, 5] * dz * dz - 1
                     square = b * b - a * g
-                    if square <= 0 or count >= _MOST_INTERVALS:
+                    if square <= 0:
                         continue
                     root = np.sqrt(square)
                     start = centres[e, 1] + (-b - root) / a
@@ -84,8 +102,7 @@ def _lengths(first, forms, centres, boxes, offsets, x_mm, z_mm, skin_mm, side, m
                         continue
                     reached = end
                     if mu > 0:
-                        near = side * (skin_mm[r, c] - start) if side > 0 else start - skin_mm[r, c]
-                        far = side * (skin_mm[r, c] - end) if side > 0 else end - skin_mm[r, c]
+                        near, far = side * (skin_mm[r, c] - start), side * (skin_mm[r, c] - end)
                         length = abs(np.exp(-mu * max(near, 0.0)) - np.exp(-mu * max(far, 0.0))) / mu
                     else:
                         length = end - start
@@ -93,7 +110,7 @@ def _lengths(first, forms, centres, boxes, offsets, x_mm, z_mm, skin_mm, side, m
                     weight += end - start
                     moment += (end - start) * 0.5 * (start + end)
                 out[offsets[bone] + (r - top) * (right - left) + (c - left)] = total
-        y_sum[bone] = moment / weight if weight > 0 else np.nan
+        y_mean[bone] = moment / weight if weight > 0 else np.nan
 
 
 def project_bones(
@@ -123,13 +140,22 @@ def project_bones(
     -------
     tuple of BoneShadow
         In the skeleton's order; bones outside the pixels are left out.
+
+    Raises
+    ------
+    InvalidValue
+        When attenuation is asked for and the skin or the camera's side is missing.
     """
+    if mu_per_mm > 0 and (skin_mm is None or side not in (-1, 1)):
+        raise InvalidValue(
+            f"Attenuation needs the skin that faces the camera and its side, -1 or 1; got side {side} and "
+            f"{'no skin' if skin_mm is None else 'a skin'}.",
+            side=side,
+        )
     skeleton = posed.skeleton
     order = np.argsort(skeleton.bone_index, kind="stable")
     first = np.searchsorted(skeleton.bone_index[order], np.arange(len(skeleton.bones) + 1)).astype(np.int64)
     axes, centres = posed.axes_mm[order], posed.centres_mm[order]
-    q = np.linalg.inv(axes @ axes.transpose(0, 2, 1))
-    forms = np.column_stack([q[:, 1, 1], q[:, 0, 1], q[:, 1, 2], q[:, 0, 0], q[:, 0, 2], q[:, 2, 2]])
     reach = np.linalg.norm(axes, axis=2)
     boxes = _boxes(first, centres, reach, x_mm, z_mm)
     sizes = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
@@ -137,7 +163,7 @@ def project_bones(
     out = np.zeros(offsets[-1], dtype=np.float32)
     y_mean = np.full(len(boxes), np.nan)
     skin = np.zeros_like(x_mm) if skin_mm is None else skin_mm
-    _lengths(first, forms, centres, boxes, offsets, x_mm, z_mm, skin, side, mu_per_mm, out, y_mean)
+    _lengths(first, ray_forms(axes), centres, boxes, offsets, x_mm, z_mm, skin, side, mu_per_mm, out, y_mean)
     shadows = []
     for k, bone in enumerate(skeleton.bones):
         top, left, bottom, right = boxes[k]
