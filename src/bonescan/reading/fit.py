@@ -45,6 +45,9 @@ Array = NDArray[np.float64]
 
 _ROWS = 192  # rows of the working picture: about 9 mm each for an adult
 _STATURE_MM = 1715.0
+_RAISED_STATURE_MM = 2000.0  # with the arms above the head
+_RAISED = ((135.0, 60.0), (160.0, 40.0), (165.0, 0.0))  # spread of the arm and bend of the elbow, degrees
+_STANCE_RAD = 0.8  # a turn of the start beyond this was chosen, and the prior is centred on it
 _STARTS = 3  # heights tried in full
 _PART_REACH = 3  # pixels around a part's points that belong to it
 _PART_PIXELS = 40  # fewer say nothing
@@ -229,7 +232,7 @@ def _priors(problem: _Problem, reference: Array) -> tuple[Array, Array]:
             line(**{f"p{n + 3}": 1 / (0.05 * frames[0][3]), f"p{at + 3}": -1 / (0.05 * f[3])})
     prior = np.array(rows)
     centre = reference.copy()
-    centre[:n] = 0
+    centre[:n] = np.where(np.abs(reference[:n]) > _STANCE_RAD, reference[:n], 0)
     return prior, centre
 
 
@@ -255,6 +258,9 @@ def _starts(problem: _Problem) -> list[Array]:
                     thetas.append(theta)
                     heights.append(stretch)
     problem.calibrate(thetas[len(thetas) // 6 + 5])
+    raised = _raised_starts(problem)
+    thetas += raised
+    heights += [0.0] * len(raised)
     costs = problem.costs(np.array(thetas))
     order = np.argsort(costs)
     best = [thetas[k] for k in {heights[k]: k for k in order[::-1]}.values()]
@@ -263,6 +269,27 @@ def _starts(problem: _Problem) -> list[Array]:
     if len(problem.sides) > 1:
         starts += [_search_frames(problem, theta) for theta in starts[:2]]
     return starts
+
+
+def _raised_starts(problem: _Problem) -> list[Array]:
+    """Arms above the head: the body's upper end is the hands or the elbows."""
+    level, n = problem.level, len(PARAMETERS)
+    names = {p.name: k for k, p in enumerate(PARAMETERS)}
+    thetas = []
+    for spread_deg, bend_deg in _RAISED:
+        for stretch in (0.97, 1.04):
+            for aspect in (0.8, 0.95, 1.12):
+                theta = np.zeros(n + len(problem.sides) * FRAME)
+                for side in ("_l", "_r"):
+                    theta[names[f"arm{side}.spread_rad"]] = math.radians(spread_deg)
+                    theta[names[f"forearm{side}.bend_rad"]] = math.radians(bend_deg)
+                for v in range(len(problem.sides)):
+                    scale = stretch * (level.foot_rows[v] - level.head_rows[v]) / _RAISED_STATURE_MM
+                    row_0 = level.foot_rows[v] - scale * 900
+                    wide = scale * aspect * (1 if problem.sides[v] < 0 else -1)
+                    theta[n + v * FRAME :][:FRAME] = row_0, level.middle_columns[v], scale, wide, 0, 0
+                thetas.append(theta)
+    return thetas
 
 
 def _search_frames(problem: _Problem, theta: Array) -> Array:
@@ -284,14 +311,14 @@ def _search_frames(problem: _Problem, theta: Array) -> Array:
 
 _ARM_TRIALS = [
     {"arm.spread_rad": math.radians(spread), "forearm.bend_rad": math.radians(bend), "hand.bend_rad": 0.0}
-    for spread in (-8, 0, 8, 16, 26)
+    for spread in (-8, 0, 8, 16, 26, 38)
     for bend in (-60, -30, -10, 8)
 ]
 _LEG_TRIALS = [
     {"thigh.length_log": thigh, "shank.length_log": shank, "shank.bend_rad": 0.0}
     for thigh in (-0.18, -0.09, 0.0, 0.09)
     for shank in (-0.18, -0.09, 0.0, 0.09)
-]
+] + [{"thigh.spread_rad": math.radians(spread)} for spread in (7, 14)]
 
 
 def _search_limbs(problem: _Problem, theta: Array) -> Array:
