@@ -162,8 +162,8 @@ def test_one_sentence_counts_what_was_found(reading: Reading) -> None:
     sentence = report_content(reading, WINDOWS)["summary"]["sentence"]
     cold = sum(f.kind == "bone" and f.polarity == "cold" for f in reading.findings)
     hot = sum(f.kind == "bone" and f.polarity == "hot" for f in reading.findings)
-    assert (hot, cold) == (3, 1)
-    assert sentence.startswith("Found: 3 hot bone findings and 1 cold one, ")
+    assert (hot, cold) == (4, 0)
+    assert sentence.startswith("Found: 4 hot bone findings and no cold one, in ")
     assert sentence.endswith("not a diagnosis.")
     assert report_content(phantom_reading(findings=0), WINDOWS)["summary"]["sentence"] == (
         "Found: no bone finding; listed apart, no physiologic uptake and no artefact. This does not exclude disease."
@@ -190,3 +190,21 @@ def test_many_absent_figures_are_counted_and_few_are_named() -> None:
 def test_cropping_is_stated_only_where_it_was_done(reading: Reading) -> None:
     assert "cropped" not in report_content(reading, WINDOWS)["plate"]["caption"]
     assert "is cropped" in report_content(reading, WINDOWS, cropped=True)["plate"]["caption"]
+
+
+def test_areas_by_a_doubtful_pixel_size_are_not_left_to_be_believed(reading: Reading) -> None:
+    doubtful = replace(reading.quality.checks[0], code="quality.pixel_size", verdict=Verdict.WARN)
+    notes = report_content(replace(reading, quality=Quality(checks=(doubtful,))), WINDOWS)["bone"]["notes"]
+    assert any("do not rely on areas" in note for note in notes)
+    assert not any("do not rely on areas" in note for note in report_content(reading, WINDOWS)["bone"]["notes"])
+
+
+def test_places_are_counted_by_the_bone_they_are_named_after(reading: Reading) -> None:
+    knee = replace(reading.findings[0], bone="femur_l", place="left femur, distal", region=15)
+    sentence = report_content(replace(reading, findings=(knee,)), WINDOWS)["summary"]["sentence"]
+    assert "1 hot bone finding and no cold one, in femur (1)" in sentence
+
+
+def test_an_index_that_counts_nothing_says_so(reading: Reading) -> None:
+    none = replace(reading, burden=replace(reading.burden, hot_spot_count=0))
+    assert card(report_content(none, WINDOWS), "Bone Scan Index")["note"].startswith("No hot bone finding counts")

@@ -98,7 +98,7 @@ def report_content(
                 "cards": _summary(reading, bone, other),
             },
             "plate": _plate(reading, windows, without_letter, cropped),
-            "bone": _bone_table(bone),
+            "bone": _bone_table(bone, doubtful_size=_size_is_doubtful(reading)),
             "crops": _crops(bone),
             "other": _other_table(other),
             "burden": _burden(reading),
@@ -290,6 +290,7 @@ def _joined(parts: Iterable[str]) -> str:
 def _in_a_sentence(reading: Reading, bone: Sequence[Finding], other: Sequence[Finding]) -> str:
     """Say in plain words how much was found and where most of it lies: counts, no diagnosis."""
     from bonescan.anatomy import REGION_NAMES
+    from bonescan.anatomy import bone as bone_named
 
     w = words()["sentence"]
 
@@ -303,7 +304,10 @@ def _in_a_sentence(reading: Reading, bone: Sequence[Finding], other: Sequence[Fi
     if bone:
         hot = sum(finding.polarity is Polarity.HOT for finding in bone)
         found = w["found"].format(hot=number("hot", hot), cold=number("cold", len(bone) - hot))
-        regions = Counter(REGION_NAMES.get(finding.region, w["elsewhere"]) for finding in bone).most_common()
+        regions = Counter(
+            REGION_NAMES.get(bone_named(finding.bone).region if finding.bone else finding.region, w["elsewhere"])
+            for finding in bone
+        ).most_common()
         form = w["all_in"] if len(regions) <= _REGIONS_NAMED else w["most_in"]
         named = _joined(w["place"].format(name=name, count=count) for name, count in regions[:_REGIONS_NAMED])
         found += form.format(places=named)
@@ -338,7 +342,7 @@ def _summary(reading: Reading, bone: Sequence[Finding], other: Sequence[Finding]
         {
             "label": w["burden"],
             "value": measured(index) if index.value is not None else words()["not_given"],
-            "note": w["burden_note"].format(
+            "note": w["burden_note" if reading.burden.hot_spot_count else "burden_none_note"].format(
                 counted=reading.burden.hot_spot_count, hot=hot, table=reading.burden.mass_table
             )
             if index.value is not None
@@ -456,11 +460,20 @@ def _table(findings: Sequence[Finding], cells: Sequence[str]) -> tuple[list[dict
     return rows, next(iter(references)) if one else words()["findings"]["reference_own"]
 
 
-def _bone_table(findings: Sequence[Finding]) -> dict[str, Any]:
+def _size_is_doubtful(reading: Reading) -> bool:
+    """Whether the pixel size was checked and found wanting; an unknown one is told of under the pictures."""
+    return any(
+        check.code == "quality.pixel_size" and check.verdict in (Verdict.WARN, Verdict.WITHHOLD)
+        for check in reading.quality.checks
+    )
+
+
+def _bone_table(findings: Sequence[Finding], *, doubtful_size: bool) -> dict[str, Any]:
     w = words()["findings"]
     cells = ("mark", "place", "uptake", "significance", "area", "depth", "mass", "counted", "reason")
     rows, reference = _table(findings, cells)
     notes = [w["units"].format(reference=reference)] if findings else []
+    notes += [w["doubtful_size"]] if findings and doubtful_size else []
     notes += _absent([(f.letter, f.depth_mm) for f in findings], w["absent_depth"])
     notes += _absent([(f.letter, f.likelihood) for f in findings], w["absent_likelihood"])
     return {
