@@ -3,16 +3,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bonescan.anatomy.body import Body
 from bonescan.anatomy.pose import (
     PARAMETERS,
     curve_basis,
     default_pose,
     move_points,
+    pose_person,
     pose_skeleton,
     segment_maps,
     tree_arrays,
 )
 from bonescan.anatomy.skeleton import SEGMENTS, default_skeleton
+from bonescan.errors import InvalidValue
 
 SKELETON = default_skeleton()
 NAMES = [parameter.name for parameter in PARAMETERS]
@@ -161,3 +164,36 @@ def test_the_curve_is_smooth_and_ends_outside_the_spine():
     assert basis.max() == 1
     assert np.abs(np.diff(basis, axis=0)).max() < 0.011  # steepest: pi / 2 / 150 mm = 0.0105 per mm
     assert not basis[(z < 910) | (z > 1500)].any()  # below the sacrum's middle, above the neck
+
+
+@pytest.mark.parametrize("sex", ["male", "female"])
+@pytest.mark.parametrize("stature_mm", [1500.0, 1720.0, 2000.0])
+def test_a_person_is_as_tall_as_asked_and_so_is_the_body_around(sex, stature_mm):
+    posed = pose_person(default_skeleton(), sex=sex, stature_mm=stature_mm)
+    reach = np.linalg.norm(posed.axes_mm[:, 2], axis=1)
+    height = (posed.centres_mm[:, 2] + reach).max() - (posed.centres_mm[:, 2] - reach).min()
+    assert height == pytest.approx(stature_mm - 15, abs=0.5)
+    x, z = np.meshgrid(np.arange(-400.0, 400, 5), np.arange(2100.0, -60, -5))
+    front, _ = Body(posed=posed, sex=sex).surfaces(x.astype(np.float32), z.astype(np.float32))
+    rows = z[np.isfinite(front).any(axis=1), 0]
+    assert rows.max() - rows.min() == pytest.approx(stature_mm, abs=30)
+
+
+def test_a_woman_has_narrower_shoulders_and_a_longer_lumbar_spine_than_a_man_of_her_stature():
+    # ICRP Publication 110: humeral heads 0.184 against 0.197 of the height apart
+    def span(sex: str) -> tuple[float, float]:
+        posed = pose_person(default_skeleton(), sex=sex, stature_mm=1700)
+        names = np.array(posed.skeleton.bones)[posed.skeleton.bone_index]
+        shoulders = np.ptp(posed.centres_mm[np.char.startswith(names, "scapula"), 0])
+        lumbar = np.ptp(posed.centres_mm[np.char.startswith(names, "vertebra_l"), 2])
+        return float(shoulders), float(lumbar)
+
+    (man, his), (woman, hers) = span("male"), span("female")
+    assert woman / man == pytest.approx(0.935, abs=0.03)
+    assert hers / his == pytest.approx(1.084, abs=0.03)
+
+
+@pytest.mark.parametrize("wrong", [{"sex": "other"}, {"stature_mm": 300.0}, {"stature_mm": float("nan")}])
+def test_an_impossible_person_is_refused(wrong):
+    with pytest.raises(InvalidValue):
+        pose_person(default_skeleton(), **wrong)

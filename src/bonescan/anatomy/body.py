@@ -258,7 +258,7 @@ def _moved_skins(posed: PosedSkeleton, sex: str, girth: float) -> list[Array]:
         points[:, :, 2] = skin.z_mm[:, None]
         points[:, :, 0] += (curve_basis(skin.z_mm) @ curve)[:, None]
         mixed = np.einsum("ks,sij->kij", skin.weight, maps)
-        moved.append(np.einsum("kij,kpj->kpi", mixed[:, :, :3], points) + mixed[:, None, :, 3])
+        moved.append(posed.size * (np.einsum("kij,kpj->kpi", mixed[:, :, :3], points) + mixed[:, None, :, 3]))
     return moved
 
 

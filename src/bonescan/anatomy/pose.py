@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonescan.anatomy.skeleton import SEGMENTS, Skeleton
+from bonescan.errors import InvalidValue
 
 __all__ = [
     "PARAMETERS",
@@ -30,6 +31,7 @@ __all__ = [
     "curve_basis",
     "default_pose",
     "move_points",
+    "pose_person",
     "pose_skeleton",
     "segment_maps",
     "tree_arrays",
@@ -292,15 +294,16 @@ def move_points(points_mm: Array, segment_index: NDArray[np.int64], pose: Array)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PosedSkeleton:
-    """The ellipsoids of a skeleton in one pose, shapes as in `Skeleton`."""
+    """The ellipsoids of a skeleton in one pose and size, shapes as in `Skeleton`."""
 
     skeleton: Skeleton
     pose: Array
+    size: float
     centres_mm: Array
     axes_mm: Array
 
 
-def pose_skeleton(skeleton: Skeleton, pose: Array) -> PosedSkeleton:
+def pose_skeleton(skeleton: Skeleton, pose: Array, size: float = 1.0) -> PosedSkeleton:
     """Move every ellipsoid with its segment; the spine's curve acts by its local slope.
 
     Parameters
@@ -308,6 +311,8 @@ def pose_skeleton(skeleton: Skeleton, pose: Array) -> PosedSkeleton:
     skeleton : Skeleton
     pose : (parameter,) ndarray
         In the order of `PARAMETERS`.
+    size : float
+        Everything is as many times as large, measured from the point between the soles.
 
     Returns
     -------
@@ -328,6 +333,68 @@ def pose_skeleton(skeleton: Skeleton, pose: Array) -> PosedSkeleton:
     return PosedSkeleton(
         skeleton=skeleton,
         pose=pose,
-        centres_mm=move_points(skeleton.centres_mm, skeleton.segment_index, pose),
-        axes_mm=linear @ skeleton.axes_mm,
+        size=size,
+        centres_mm=size * move_points(skeleton.centres_mm, skeleton.segment_index, pose),
+        axes_mm=size * linear @ skeleton.axes_mm,
     )
+
+
+# How a woman's proportions differ from a man's of the same stature: ratios of the reference adults' landmarks over
+# their heights, ICRP Publication 110 (2009). Shoulder width 0.922/0.987, trunk above L1 0.161/0.167, lumbar spine
+# 0.0977/0.0901, skull 0.0862/0.0901. Widths of the pelvis agree within 1 %.
+_PROPORTIONS = {
+    "male": {},
+    "female": {
+        "thorax.width_log": -0.068,
+        "clavicle_l.length_log": -0.068,
+        "clavicle_r.length_log": -0.068,
+        "thorax.height_log": -0.035,
+        "lumbar.height_log": 0.081,
+        "head.width_log": -0.044,
+        "head.height_log": -0.044,
+    },
+}
+_SKIN_MM = 15.0  # of scalp and sole together, of a stature
+
+
+def pose_person(
+    skeleton: Skeleton, *, sex: str = "male", stature_mm: float = 1720.0, pose: Array | None = None
+) -> PosedSkeleton:
+    """Pose an adult of a given sex and stature.
+
+    Parameters
+    ----------
+    skeleton : Skeleton
+    sex : str
+        ``"male"`` or ``"female"``: proportions. Bones keep the default skeleton's shapes, which are a man's.
+    stature_mm : float
+        Of the standing person with skin, 1200 to 2300 mm.
+    pose : (parameter,) ndarray, optional
+        Deviations from a person of that sex lying straight; default none.
+
+    Returns
+    -------
+    PosedSkeleton
+
+    Raises
+    ------
+    InvalidValue
+        For another sex, or a stature that no adult has.
+
+    Examples
+    --------
+    >>> from bonescan.anatomy.skeleton import default_skeleton
+    >>> woman = pose_person(default_skeleton(), sex="female", stature_mm=1630)
+    >>> round(woman.size, 2)
+    0.95
+    """
+    if sex not in _PROPORTIONS:
+        raise InvalidValue(f"Sex is 'male' or 'female' here, got {sex!r}.", got=sex)
+    if not 1200 <= stature_mm <= 2300:
+        raise InvalidValue(f"The stature must lie between 1200 and 2300 mm, got {stature_mm}.", got=stature_mm)
+    straight = np.array([_PROPORTIONS[sex].get(parameter.name, 0.0) for parameter in PARAMETERS])
+    standing = pose_skeleton(skeleton, straight)
+    reach = np.linalg.norm(standing.axes_mm[:, 2], axis=1)
+    height = (standing.centres_mm[:, 2] + reach).max() - (standing.centres_mm[:, 2] - reach).min()
+    size = float((stature_mm - _SKIN_MM) / height)
+    return pose_skeleton(skeleton, straight if pose is None else straight + pose, size)
