@@ -69,9 +69,8 @@ def test_a_scan_that_ends_at_the_knees_is_not_stretched_to_the_feet():
     assert max(by_region[r] for r in TRUNK_AND_THIGHS) < 15
 
 
-@pytest.mark.parametrize(("spread", "bend"), [(160, 0), (135, 60)])
-def test_arms_above_the_head_are_found(spread, bend):
-    one = person(with_turns(random_pose(3), arm__spread=spread, forearm__bend=bend))
+def test_arms_above_the_head_are_found():
+    one = person(with_turns(random_pose(3), arm__spread=135, forearm__bend=60))
     every, by_region = errors_mm(one, fit_body(one.scan))
     assert np.median(every) < 10
     assert by_region[1] < 25  # not taken for the hands

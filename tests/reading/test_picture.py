@@ -117,7 +117,7 @@ def test_a_prepared_view_is_standardised_where_the_body_is(views):
     body = np.abs(level.targets) > 0.2
     assert 0.5 < level.targets[body].std() < 1.5
     # Air, to the very corner: a step at the edge, alike in view and picture, would pass for agreement.
-    assert np.abs(level.targets[:, :2, :8]).max() < 0.05
+    assert np.abs(level.targets[:, :2, :3]).max() < 0.01
 
 
 def test_a_hot_spot_is_not_trusted_and_changes_little_elsewhere(views):
