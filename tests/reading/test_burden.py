@@ -158,6 +158,11 @@ def test_a_mask_of_another_scan_is_refused():
         involved_mass_percent({P: box(0, 0, 1, 1)}, labels(FRONT), SPIERS)
 
 
+def test_labels_of_another_scan_are_refused():
+    with pytest.raises(GeometryMismatch, match="posterior"):
+        measure(scan(), labels(FRONT), [], quality())
+
+
 # ---- the whole sum ------------------------------------------------------------------------------------------------
 
 

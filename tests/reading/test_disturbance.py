@@ -105,7 +105,7 @@ def test_the_bladder_hides_what_it_covers(person, radius):
     view, labelled = one_view(person)
     measured = disturbance.bladder(view, labelled)
     disc = np.hypot(labelled.x_mm, labelled.z_mm - 900) < radius
-    pelvis = disturbance._shown([one for one in labelled.bones if one.bone in PELVIS], labelled)
+    pelvis = labelled.shown(one for one in labelled.bones if one.bone in PELVIS)
     assert measured.counts_percent == pytest.approx(100 * view.counts[disc].sum() / view.total_counts, rel=0.15)
     assert measured.hidden_percent == pytest.approx(100 * (disc & pelvis).sum() / pelvis.sum(), abs=2.5)
 

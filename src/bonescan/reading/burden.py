@@ -145,7 +145,13 @@ def measure(
     -------
     Burden
         Counts and areas of findings are given even where the index is withheld; ``by_region`` is empty then.
+
+    Raises
+    ------
+    GeometryMismatch
+        When the labels are not those of the scan's views.
     """
+    labels.paired_with(scan)  # refuses labels of another scan before anything is summed
     table = mass_table() if table is None else table
     counted = [finding for finding in findings if finding.in_burden and finding.polarity is Polarity.HOT]
     total = {view.name: np.zeros(view.regions.shape, np.bool_) for view in labels.views}
@@ -188,9 +194,9 @@ def _shadows(view: LabelledView, mask: Mask) -> Iterator[_Shadow]:
     light = np.zeros((bottom - top, right - left))
     under = []
     for one in view.bones:
-        height, width = one.thickness_mm.shape
-        r0, r1 = max(one.row, top), min(one.row + height, bottom)
-        c0, c1 = max(one.column, left), min(one.column + width, right)
+        rows_of, columns_of = one.box
+        r0, r1 = max(rows_of.start, top), min(rows_of.stop, bottom)
+        c0, c1 = max(columns_of.start, left), min(columns_of.stop, right)
         if r0 >= r1 or c0 >= c1:
             continue
         crop = slice(r0 - one.row, r1 - one.row), slice(c0 - one.column, c1 - one.column)
@@ -233,21 +239,11 @@ def _resample(shadow: _Shadow, view: LabelledView, one: BoneMap) -> Array:
 
 
 def _places(view: LabelledView, one: BoneMap, where: Mask) -> Array:
-    rows, columns = np.nonzero(where)
-    rows, columns = rows + one.row, columns + one.column
-    return np.column_stack([view.x_mm[rows, columns], view.z_mm[rows, columns]]).astype(np.float64)
+    return np.column_stack([view.x_mm[one.box][where], view.z_mm[one.box][where]]).astype(np.float64)
 
 
 def _volume_cm3(view: LabelledView, one: BoneMap) -> float:
-    return float(one.thickness_mm.sum(dtype=np.float64)) * _pixel_mm2(view) / 1000
-
-
-def _pixel_mm2(view: LabelledView) -> float:
-    """Area of a pixel in the body's frame, at the view's middle."""
-    row, column = view.x_mm.shape[0] // 2, view.x_mm.shape[1] // 2
-    across = abs(float(view.x_mm[row, column] - view.x_mm[row, column - 1]))
-    along = abs(float(view.z_mm[row, column] - view.z_mm[row - 1, column]))
-    return across * along
+    return float(one.thickness_mm.sum(dtype=np.float64)) * math.prod(view.pixel_mm) / 1000
 
 
 def _part_in_view(view: LabelledView, one: BoneMap) -> float:
@@ -327,7 +323,7 @@ def _moved(masks: Mapping[ViewName, Mask], pixels: int) -> dict[ViewName, Mask]:
 
 def _outline_pixels(finding: Finding, labels: Labels) -> float:
     """delta_i: standard deviation of the outline's place, in pixels of the body's frame."""
-    pixel_mm = math.sqrt(min(_pixel_mm2(view) for view in labels.views if view.name in finding.views))
+    pixel_mm = math.sqrt(min(math.prod(view.pixel_mm) for view in labels.views if view.name in finding.views))
     noise = EDGE_MM / pixel_mm / max(abs(finding.significance), 1.0)
     return math.hypot(OUTLINE_PIXELS, noise)
 
@@ -339,7 +335,7 @@ def _positive_area(
     if reason:
         return Measurement(value=None, unit="%", method=method, source="PMC2377050", absent_reason=reason)
     areas = {view.name: view.row_spacing_mm * view.column_spacing_mm for view in scan.views}
-    bones = {view.name: _bone_pixels(view) for view in labels.views}
+    bones = {view.name: view.shown(view.bones) for view in labels.views}
     skeleton = sum(areas[name] * float(shown.sum()) for name, shown in bones.items())
     hot = sum(areas[name] * float((shown & total[name]).sum()) for name, shown in bones.items())
     variance = 0.0
@@ -357,14 +353,6 @@ def _positive_area(
         method=method,
         source="PMC2377050",
     )
-
-
-def _bone_pixels(view: LabelledView) -> Mask:
-    shown = np.zeros(view.regions.shape, np.bool_)
-    for one in view.bones:
-        height, width = one.thickness_mm.shape
-        shown[one.row : one.row + height, one.column : one.column + width] |= one.thickness_mm > 0
-    return shown
 
 
 def _lesion_area(counted: Sequence[Finding], scan: Scan, labels: Labels, quality: Quality) -> Measurement:

@@ -29,7 +29,6 @@ __all__ = [
     "counts_per_value",
     "injection_site",
     "lateral_jump",
-    "pixel_mm",
     "shift_between_views",
     "soft_tissue_contrast",
 ]
@@ -174,16 +173,16 @@ def soft_tissue_contrast(view: View, labelled: LabelledView) -> float | None:
         either is out of view.
     """
     lumbar = [
-        float(np.median(_crop(view.counts, one)[one.thickness_mm > 0.5 * one.thickness_mm.max()]))
+        float(np.median(view.counts[one.box][one.thickness_mm > 0.5 * one.thickness_mm.max()]))
         for one in _maps(labelled, ("vertebra_l02", "vertebra_l03", "vertebra_l04"))
     ]
     thighs = np.zeros(labelled.body.shape, np.bool_)
     for one in _maps(labelled, ("femur",)):
         height = one.thickness_mm.shape[0]
         thighs[one.row + height // 3 : one.row + 2 * height // 3] = True
-    row_mm, _ = pixel_mm(labelled)
+    row_mm, _ = labelled.pixel_mm
     margin = max(round(10 / row_mm), 1)
-    limbs = _shown(labelled.bones, labelled)
+    limbs = labelled.shown(labelled.bones)
     soft = thighs & ndimage.binary_erosion(labelled.body, iterations=max(margin // 2, 1))
     soft &= ~ndimage.binary_dilation(limbs, iterations=margin)
     if not lumbar or soft.sum() < 200:
@@ -213,7 +212,7 @@ def bladder(view: View, labelled: LabelledView) -> Bladder | None:
     hips = list(_maps(labelled, ("hip_bone",)))
     if len(hips) < 2:
         return None
-    bone = _shown(hips, labelled)
+    bone = labelled.shown(hips)
     x, z = labelled.x_mm, labelled.z_mm
     bottom, top = float(z[bone].min()), float(z[bone].max())
     middle = (float(x[bone].min()) + float(x[bone].max())) / 2
@@ -225,7 +224,7 @@ def bladder(view: View, labelled: LabelledView) -> Bladder | None:
         return Bladder(counts_percent=0.0, hidden_percent=0.0)
     patches, _ = ndimage.label(smooth > level)
     patch = patches == patches[peak]
-    pelvis = bone | _shown(_maps(labelled, ("sacrum",)), labelled)
+    pelvis = bone | labelled.shown(_maps(labelled, ("sacrum",)))
     return Bladder(
         counts_percent=100 * float(view.counts[patch].sum(dtype=np.float64)) / view.total_counts,
         hidden_percent=100 * float((patch & pelvis).sum()) / float(pelvis.sum()),
@@ -252,11 +251,11 @@ def injection_site(view: View, labelled: LabelledView) -> Injection | None:
     side within 40 mm of its height; it reaches down to a quarter of its peak. ``ratio`` is its peak over the other
     side's.
     """
-    spine = [_crop(view.counts, one)[one.thickness_mm > 0] for one in _maps(labelled, ("vertebra_l",))]
+    spine = [view.counts[one.box][one.thickness_mm > 0] for one in _maps(labelled, ("vertebra_l",))]
     arms = list(_maps(labelled, _ARM))
     if not spine or not arms:
         return None
-    along, _ = pixel_mm(labelled)
+    along, _ = labelled.pixel_mm
     zone = _arm_zone(labelled, arms)
     smooth = ndimage.gaussian_filter(view.counts.astype(np.float64), _sigma(labelled, 4.0))
     other = np.zeros(smooth.shape)
@@ -279,17 +278,15 @@ def injection_site(view: View, labelled: LabelledView) -> Injection | None:
 
 def _arm_zone(labelled: LabelledView, arms: Iterable[BoneMap]) -> Mask:
     """Elbow, forearm and hand, and what lies beside the body; not the trunk, thighs and upper arms."""
-    along, _ = pixel_mm(labelled)
-    trunk = _shown(_maps(labelled, _TRUNK), labelled)
+    along, _ = labelled.pixel_mm
+    trunk = labelled.shown(_maps(labelled, _TRUNK))
     for one in _maps(labelled, ("humerus",)):
         upper = 3 * one.thickness_mm.shape[0] // 4
-        trunk[one.row : one.row + upper, one.column : one.column + one.thickness_mm.shape[1]] |= (
-            one.thickness_mm[:upper] > 0
-        )
-    zone = ndimage.binary_dilation(_shown(arms, labelled), iterations=max(round(20 / along), 1))
+        trunk[one.box][:upper] |= one.thickness_mm[:upper] > 0
+    zone = ndimage.binary_dilation(labelled.shown(arms), iterations=max(round(20 / along), 1))
     shoulders = list(_maps(labelled, ("scapula", "clavicle")))
     if shoulders and trunk.any():
-        shown = _shown(shoulders, labelled)
+        shown = labelled.shown(shoulders)
         beside = np.abs(labelled.x_mm) > float(np.abs(labelled.x_mm[shown]).max())
         zone |= beside & (labelled.z_mm < float(labelled.z_mm[shown].min()))
     return np.asarray(zone & ~ndimage.binary_dilation(trunk, iterations=max(round(15 / along), 1)))
@@ -328,7 +325,7 @@ def shift_between_views(
         places = [
             np.column_stack([labelled.x_mm[shown], labelled.z_mm[shown]])
             for _, labelled in (front, back)
-            if (shown := _shown(_maps(labelled, stems), labelled)).any()
+            if (shown := labelled.shown(_maps(labelled, stems))).any()
         ]
         if len(places) < 2:
             continue
@@ -371,7 +368,7 @@ def lateral_jump(view: View, labelled: LabelledView) -> Jump | None:
     correlated at every displacement up to 40 mm. A true step improves the correlation there by 0.08 and more;
     anatomy widens and narrows both sides alike and does not.
     """
-    row_mm, column_mm = pixel_mm(labelled)
+    row_mm, column_mm = labelled.pixel_mm
     deep, reach = max(round(12 / row_mm), 3), max(round(40 / column_mm), 2)
     picture = ndimage.gaussian_filter1d(np.sqrt(view.counts.astype(np.float64)), 4 / column_mm, axis=1)
     picture[:, : reach + 1] = picture[:, -reach - 1 :] = 0
@@ -383,7 +380,7 @@ def lateral_jump(view: View, labelled: LabelledView) -> Jump | None:
     widths = labelled.body.sum(1)[:-1] * column_mm
     clear = (gain > 0.08) & (steps >= 6) & (scores.max(0) > 0.8) & (widths > 80)
     clear[: 2 * deep] = clear[-2 * deep :] = False
-    feet = _shown(_maps(labelled, ("tarsal", "metatarsal", "phalanx_foot")), labelled)
+    feet = labelled.shown(_maps(labelled, ("tarsal", "metatarsal", "phalanx_foot")))
     clear[np.asarray(feet.any(1))[:-1]] = False
     if not clear.any():
         return None
@@ -418,37 +415,6 @@ def _maps(labelled: LabelledView, stems: tuple[str, ...]) -> Iterable[BoneMap]:
     return (one for one in labelled.bones if one.bone.startswith(stems))
 
 
-def _crop(picture: NDArray[np.float32], one: BoneMap) -> NDArray[np.float32]:
-    height, width = one.thickness_mm.shape
-    return picture[one.row : one.row + height, one.column : one.column + width]
-
-
-def _shown(bones: Iterable[BoneMap], labelled: LabelledView) -> Mask:
-    shown = np.zeros(labelled.regions.shape, np.bool_)
-    for one in bones:
-        height, width = one.thickness_mm.shape
-        shown[one.row : one.row + height, one.column : one.column + width] |= one.thickness_mm > 0
-    return shown
-
-
-def pixel_mm(labelled: LabelledView) -> tuple[float, float]:
-    """Distance of neighbouring rows and of neighbouring columns in the body's frame, at the view's middle.
-
-    Parameters
-    ----------
-    labelled : LabelledView
-
-    Returns
-    -------
-    along, across : float
-        In mm of the fitted skeleton, whatever the file says of its pixels.
-    """
-    row, column = labelled.x_mm.shape[0] // 2, labelled.x_mm.shape[1] // 2
-    along = abs(float(labelled.z_mm[row, column] - labelled.z_mm[row - 1, column]))
-    across = abs(float(labelled.x_mm[row, column] - labelled.x_mm[row, column - 1]))
-    return along, across
-
-
 def _sigma(labelled: LabelledView, mm: float) -> tuple[float, float]:
-    along, across = pixel_mm(labelled)
+    along, across = labelled.pixel_mm
     return mm / along, mm / across

@@ -1,16 +1,17 @@
-"""What a reading is: labels, findings, burden, quality; values only, no computing."""
+"""What a reading is: labels, findings, burden, quality; values, and how their parts belong together."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bonescan.errors import GeometryMismatch
 from bonescan.measurement import Measurement
-from bonescan.scan import Remark, Scan, ViewName
+from bonescan.scan import Remark, Scan, View, ViewName
 
 __all__ = [
     "BoneMap",
@@ -74,6 +75,12 @@ class BoneMap:
     thickness_mm: NDArray[np.float32]
     depth_mm: float
 
+    @property
+    def box(self) -> tuple[slice, slice]:
+        """Rows and columns of the view that the crop covers: ``picture[bone_map.box]``."""
+        height, width = self.thickness_mm.shape
+        return slice(self.row, self.row + height), slice(self.column, self.column + width)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledView:
@@ -104,6 +111,24 @@ class LabelledView:
     z_mm: NDArray[np.float32]
     correlation: float
 
+    @property
+    def pixel_mm(self) -> tuple[float, float]:
+        """Distance of neighbouring rows, and of neighbouring columns, in the body's frame at the view's middle.
+
+        In mm of the fitted skeleton, whatever the file says of its pixels.
+        """
+        row, column = self.x_mm.shape[0] // 2, self.x_mm.shape[1] // 2
+        along = abs(float(self.z_mm[row, column] - self.z_mm[row - 1, column]))
+        across = abs(float(self.x_mm[row, column] - self.x_mm[row, column - 1]))
+        return along, across
+
+    def shown(self, bones: Iterable[BoneMap]) -> NDArray[np.bool_]:
+        """Pixels that show any of these bones of the view, (row, column) ndarray."""
+        pixels = np.zeros(self.regions.shape, np.bool_)
+        for bone_map in bones:
+            pixels[bone_map.box] |= bone_map.thickness_mm > 0
+        return pixels
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
@@ -127,6 +152,30 @@ class Labels:
     regions_in_view: frozenset[int]
     parameters: Mapping[str, float] = field(default_factory=dict)
     remarks: tuple[Remark, ...] = ()
+
+    def paired_with(self, scan: Scan) -> tuple[tuple[View, LabelledView], ...]:
+        """Every view of a scan with its labels, in the scan's order.
+
+        Raises
+        ------
+        GeometryMismatch
+            When the labels are not those of the scan's views.
+        """
+        by_name = {labelled.name: labelled for labelled in self.views}
+        pairs = []
+        for view in scan.views:
+            labelled = by_name.get(view.name)
+            if labelled is None or labelled.regions.shape != view.counts.shape:
+                got = None if labelled is None else labelled.regions.shape
+                raise GeometryMismatch(
+                    f"The {view.name} view has {view.counts.shape} pixels and needs labels of that shape, got {got}; "
+                    "use the labels of the same scan.",
+                    view=view.name,
+                    expected=view.counts.shape,
+                    got=got,
+                )
+            pairs.append((view, labelled))
+        return tuple(pairs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

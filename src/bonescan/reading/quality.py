@@ -21,7 +21,6 @@ import math
 from collections.abc import Iterator, Sequence
 
 from bonescan.anatomy import REGION_NAMES, bone, mass_table
-from bonescan.errors import GeometryMismatch
 from bonescan.measurement import Measurement
 from bonescan.reading import disturbance
 from bonescan.reading.model import LabelledView, Labels, Quality, QualityCheck, Verdict
@@ -77,7 +76,7 @@ def assess(scan: Scan, labels: Labels) -> Quality:
     GeometryMismatch
         When the labels are not those of the scan's views.
     """
-    pairs = _pairs(scan, labels)
+    pairs = labels.paired_with(scan)
     return Quality(
         checks=(
             *(_counts(view, labelled, scan.whole_body) for view, labelled in pairs),
@@ -95,24 +94,6 @@ def assess(scan: Scan, labels: Labels) -> Quality:
             _bladder(pairs),
         )
     )
-
-
-def _pairs(scan: Scan, labels: Labels) -> list[Pair]:
-    by_name = {labelled.name: labelled for labelled in labels.views}
-    pairs = []
-    for view in scan.views:
-        labelled = by_name.get(view.name)
-        if labelled is None or labelled.regions.shape != view.counts.shape:
-            got = None if labelled is None else labelled.regions.shape
-            raise GeometryMismatch(
-                f"The {view.name} view has {view.counts.shape} pixels and needs labels of that shape, got {got}; "
-                "label the same scan that is checked.",
-                view=view.name,
-                expected=view.counts.shape,
-                got=got,
-            )
-        pairs.append((view, labelled))
-    return pairs
 
 
 def _found(value: float, unit: str, method: str, source: str, uncertainty: float | None = None) -> Measurement:
@@ -335,7 +316,7 @@ def _pixel_size(scan: Scan, pairs: Sequence[Pair]) -> QualityCheck:
     aspects = [
         across / view.column_spacing_mm * view.row_spacing_mm / along
         for view, labelled in pairs
-        for along, across in [disturbance.pixel_mm(labelled)]
+        for along, across in [labelled.pixel_mm]
     ]
     aspect = sum(aspects) / len(aspects)
     verdict = Verdict.WARN
@@ -365,9 +346,8 @@ def _stature_m(view: View, labelled: LabelledView) -> float | None:
         shown = one.thickness_mm > 0
         if part is None or not shown.any():
             continue
-        height, width = shown.shape
-        z = labelled.z_mm[one.row : one.row + height, one.column : one.column + width][shown]
-        at_edge = one.row + height >= labelled.regions.shape[0] and bool(shown[-1].any())
+        z = labelled.z_mm[one.box][shown]
+        at_edge = one.box[0].stop >= labelled.regions.shape[0] and bool(shown[-1].any())
         if part == "skull" and one.row > 0:
             heights.setdefault(part, []).append(float(z.max()))
         elif part != "skull" and not at_edge:
@@ -375,7 +355,7 @@ def _stature_m(view: View, labelled: LabelledView) -> float | None:
     if "skull" not in heights:
         return None
     top = max(heights["skull"])
-    along, _ = disturbance.pixel_mm(labelled)
+    along, _ = labelled.pixel_mm
     if "tarsal_calcaneus" in heights:
         length = top - min(heights["tarsal_calcaneus"])
     elif "hip_bone" in heights:
@@ -390,7 +370,7 @@ def _between_views(pairs: Sequence[Pair]) -> Iterator[QualityCheck]:
     if len(pairs) < 2:
         return
     front, back = pairs
-    stretch = disturbance.pixel_mm(front[1])[0] / disturbance.pixel_mm(back[1])[0]
+    stretch = front[1].pixel_mm[0] / back[1].pixel_mm[0]
     stretch *= back[0].row_spacing_mm / front[0].row_spacing_mm
     percent = 100 * (max(stretch, 1 / stretch) - 1)
     stretched = percent > STRETCH_PERCENT
