@@ -60,6 +60,11 @@ MIRROR_MIDLINE_MM = 35.0
 
 MIDLINE_REGIONS = (1, 2, 3, 5, 9, 10)
 
+DISEASE_PRIOR = 0.1
+DISEASE_LOG_RANGE = math.log(5.0)
+"""Share of regions in which disease reaches the 30th percentile, and how far it may raise it: metastases take up about
+five times what normal bone does (Kuji 2017)."""
+
 _QUARTILE_OF_BLOCKS = 0.80
 """Lower quartile over mean of the variance of a block holding about 20 independent values (chi-square)."""
 
@@ -93,41 +98,41 @@ class RegionPattern:
 
 _PATTERNS: Mapping[ViewName, Mapping[int, RegionPattern]] = {
     ViewName.ANTERIOR: {
-        1: RegionPattern(0.74, 0.45, 2.9),
-        2: RegionPattern(1.75, 0.20, 1.7),
-        3: RegionPattern(1.00, 0.15, 2.2),
-        4: RegionPattern(0.57, 0.15, 2.0),
-        5: RegionPattern(1.88, 0.15, 1.8),
-        6: RegionPattern(0.80, 0.25, 1.8),
+        1: RegionPattern(0.74, 0.45, 3.1),
+        2: RegionPattern(1.75, 0.20, 1.8),
+        3: RegionPattern(1.00, 0.15, 2.6),
+        4: RegionPattern(0.57, 0.15, 2.2),
+        5: RegionPattern(1.88, 0.15, 1.9),
+        6: RegionPattern(0.80, 0.25, 2.2),
         7: RegionPattern(0.49, 0.20, 3.8),
         8: RegionPattern(0.35, 0.35, 4.0),
-        9: RegionPattern(1.08, 0.15, 1.7),
-        10: RegionPattern(1.04, 0.15, 1.7),
+        9: RegionPattern(1.08, 0.15, 1.8),
+        10: RegionPattern(1.04, 0.15, 1.8),
         11: RegionPattern(0.90, 0.15, 3.0),
         12: RegionPattern(0.49, 0.35, 2.0),
-        13: RegionPattern(0.15, 0.45, 4.8),
-        14: RegionPattern(0.16, 0.45, 4.1),
-        15: RegionPattern(0.51, 0.40, 2.8),
-        16: RegionPattern(0.20, 0.50, 3.1),
-        17: RegionPattern(0.30, 0.50, 3.0),
+        13: RegionPattern(0.15, 0.45, 5.5),
+        14: RegionPattern(0.16, 0.45, 3.9),
+        15: RegionPattern(0.51, 0.40, 2.2),
+        16: RegionPattern(0.20, 0.50, 3.2),
+        17: RegionPattern(0.30, 0.50, 3.5),
     },
     ViewName.POSTERIOR: {
-        1: RegionPattern(0.42, 0.45, 1.9),
+        1: RegionPattern(0.42, 0.45, 1.95),
         2: RegionPattern(0.70, 0.20, 1.7),
         3: RegionPattern(1.14, 0.15, 1.6),
-        4: RegionPattern(0.38, 0.15, 2.0),
-        6: RegionPattern(0.41, 0.25, 1.9),
+        4: RegionPattern(0.38, 0.15, 2.2),
+        6: RegionPattern(0.41, 0.25, 2.5),
         7: RegionPattern(0.45, 0.20, 1.9),
         8: RegionPattern(0.19, 0.35, 2.5),
-        9: RegionPattern(1.13, 0.15, 1.6),
-        10: RegionPattern(1.01, 0.15, 1.9),
+        9: RegionPattern(1.13, 0.15, 1.7),
+        10: RegionPattern(1.01, 0.15, 2.05),
         11: RegionPattern(0.48, 0.15, 3.8),
         12: RegionPattern(0.24, 0.35, 2.5),
-        13: RegionPattern(0.10, 0.45, 4.8),
-        14: RegionPattern(0.11, 0.45, 4.1),
-        15: RegionPattern(0.24, 0.40, 2.4),
-        16: RegionPattern(0.11, 0.50, 2.7),
-        17: RegionPattern(0.12, 0.50, 3.0),
+        13: RegionPattern(0.10, 0.45, 6.0),
+        14: RegionPattern(0.11, 0.45, 4.4),
+        15: RegionPattern(0.24, 0.40, 2.1),
+        16: RegionPattern(0.11, 0.50, 2.9),
+        17: RegionPattern(0.12, 0.50, 4.6),
     },
 }
 
@@ -172,12 +177,24 @@ class NormalView:
     levels: Mapping[int, float]
 
 
-_PELVIS = 11
-_PELVIS_TAILS: Mapping[ViewName, tuple[float, float, float, float]] = {
-    ViewName.ANTERIOR: (1.9, 2.8, 2.8, 3.2),
-    ViewName.POSTERIOR: (4.4, 1.9, 2.6, 2.8),
+_SCAPULA, _HUMERUS, _PELVIS, _FEMUR = 7, 8, 11, 12
+_ZONE_TAILS: Mapping[ViewName, Mapping[int, tuple[float, ...]]] = {
+    ViewName.ANTERIOR: {
+        _SCAPULA: (1.9, 4.7, 4.3),
+        _HUMERUS: (2.0, 5.2),
+        _PELVIS: (1.9, 2.1, 3.0, 3.9, 3.2),
+        _FEMUR: (1.8, 2.9),
+    },
+    ViewName.POSTERIOR: {
+        _SCAPULA: (2.3, 1.7, 2.1),
+        _HUMERUS: (1.9, 3.3),
+        _PELVIS: (5.0, 1.9, 2.7, 2.7, 1.4),
+        _FEMUR: (1.8, 3.4),
+    },
 }
-"""Tails of the pelvis by zone: sacroiliac, iliac wing, acetabular, ischiopubic; measured as `RegionPattern`."""
+"""Tails by zone (see `_zones`), where one bone holds both cancellous ends and cortical shaft, or lies at very different
+depths: the ends of humerus and femur take up several times what their shafts do, the shoulder joint faces the front, the
+scapula's lower angle lies on ribs, and the front camera sees the iliac spine edge on."""
 
 
 def expect_normal(view: View, labelled: LabelledView) -> NormalView:
@@ -357,11 +374,25 @@ def _levels(name: ViewName, smooth: NDArray[np.float32], regions: NDArray[np.uin
     log_level = float(np.interp(0.4, cumulative, estimates[order]))
     levels = {}
     for region, quantile in quantiles.items():
-        pattern = patterns[region]
-        predicted = log_level + math.log(pattern.share)
-        low, high = predicted - 2 * pattern.spread, predicted + 2 * pattern.spread
-        levels[region] = math.exp(min(max(math.log(quantile), low), high))
+        predicted = log_level + math.log(patterns[region].share)
+        levels[region] = math.exp(predicted + _healthy_departure(math.log(quantile) - predicted, patterns[region].spread))
     return math.exp(log_level), levels
+
+
+def _healthy_departure(seen: float, spread: float) -> float:
+    """How far a region's normal level lies from the predicted one, given how far its own quantile does (logarithms).
+
+    What is seen is either the healthy departure ``h``, normal with standard deviation ``spread``, or disease, which
+    may put it anywhere up to `DISEASE_LOG_RANGE` above. With w the probability of the former, the expectation is ::
+
+        E[h] = w * seen,   w = (1 - p) N(seen; 0, spread) / ((1 - p) N(seen; 0, spread) + p / DISEASE_LOG_RANGE)
+
+    Below the prediction there is no disease to explain it: two standard deviations at most.
+    """
+    if seen <= 0:
+        return max(seen, -2 * spread)
+    healthy = (1 - DISEASE_PRIOR) * math.exp(-0.5 * (seen / spread) ** 2) / (spread * math.sqrt(2 * math.pi))
+    return seen * healthy / (healthy + DISEASE_PRIOR / DISEASE_LOG_RANGE)
 
 
 def _ceiling(
@@ -384,21 +415,31 @@ def _ceiling(
     for region, level in levels.items():
         table[region] = level * patterns[region].tail
     ceiling = table[labelled.regions]
-    pelvis = labelled.regions == _PELVIS
-    if _PELVIS in levels and pelvis.sum() >= 60:
-        tails = np.asarray(_PELVIS_TAILS[name], dtype=np.float32)
-        ceiling[pelvis] = levels[_PELVIS] * tails[_pelvis_zones(labelled.x_mm[pelvis], labelled.z_mm[pelvis])]
+    for region, tails in _ZONE_TAILS[name].items():
+        inside = labelled.regions == region
+        if region in levels:
+            zones = _zones(region, labelled.x_mm[inside], labelled.z_mm[inside])
+            ceiling[inside] = levels[region] * np.asarray(tails, dtype=np.float32)[zones]
     reach = (1 + 2 * round(CAMERA_FWHM_MM / row_mm), 1 + 2 * round(CAMERA_FWHM_MM / column_mm))
     widened = ndimage.maximum_filter(ceiling, size=reach)
     return gaussian_mm(widened, CAMERA_FWHM_MM, row_mm, column_mm)
 
 
-def _pelvis_zones(x_mm: NDArray[np.float32], z_mm: NDArray[np.float32]) -> NDArray[np.int64]:
-    """0 sacroiliac, 1 iliac wing, 2 acetabular, 3 ischiopubic, by quarters of height and half of width."""
+def _zones(region: int, x_mm: NDArray[np.float32], z_mm: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Parts of one region, by height and distance from the midline in the body's frame.
+
+    Scapula: 0 lower angle, 1 joint and blade, 2 acromion and spine. Humerus and femur: 0 shaft, 1 proximal quarter.
+    Pelvis: 0 sacroiliac, 1 iliac wing, 2 acetabular, 3 ischiopubic, 4 iliac spine and crest (the outermost fifth).
+    """
     bottom, top = np.percentile(z_mm, [2, 98])
     height = (z_mm - bottom) / max(float(top - bottom), 1.0)
-    medial = np.abs(x_mm) < 0.55 * np.percentile(np.abs(x_mm), 98)
-    return np.select([(height > 0.5) & medial, height > 0.5, height > 0.25], [0, 1, 2], default=3)
+    if region == _SCAPULA:
+        return np.digitize(height, (0.35, 0.75))
+    if region in (_HUMERUS, _FEMUR):
+        return np.digitize(height, (0.75,))
+    lateral = np.abs(x_mm) / max(float(np.percentile(np.abs(x_mm), 98)), 1.0)
+    upper = height > 0.5
+    return np.select([upper & (lateral < 0.55), upper & (lateral > 0.78), upper, height > 0.25], [0, 4, 1, 2], default=3)
 
 
 def _along_bone(

@@ -87,12 +87,9 @@ def find(scan: Scan, labels: Labels) -> tuple[Finding, ...]:
         When the labels are not those of the scan's views.
     """
     pairs = _pair_views(scan, labels)
-    hot: dict[ViewName, tuple[Spot, ...]] = {}
-    cold: dict[ViewName, tuple[Spot, ...]] = {}
-    for view, labelled in pairs:
-        normal = expect_normal(view, labelled)
-        hot[view.name] = detect_hot(normal, labelled)
-        cold[view.name] = detect_cold(normal, labelled)
+    normals = [(expect_normal(view, labelled), labelled) for view, labelled in pairs]
+    hot = detect_hot(normals)
+    cold = {normal.name: detect_cold(normal, labelled) for normal, labelled in normals}
     landmarks = locate(labels)
     sightings = _join(hot, labels)
     bladder = find_bladder(sightings, landmarks)
