@@ -22,7 +22,11 @@ def made_of(*ellipsoids: tuple[str, tuple[float, float, float], np.ndarray]) -> 
         axes_mm=np.array([axes for *_, axes in ellipsoids], dtype=float),
     )
     return PosedSkeleton(
-        skeleton=skeleton, pose=default_pose(), centres_mm=skeleton.centres_mm, axes_mm=skeleton.axes_mm
+        skeleton=skeleton,
+        pose=default_pose(),
+        size=1.0,
+        centres_mm=skeleton.centres_mm,
+        axes_mm=skeleton.axes_mm,
     )
 
 
