@@ -80,7 +80,6 @@ def test_attenuation_follows_the_closed_form(side, skin, near, far):
     zero = np.zeros((2, 2), np.float32)
     (shadow,) = project_bones(
         made_of(("b", (0, 0, 0), 10 * np.eye(3))),
-        size=1.0,
         zero,
         zero,
         skin_mm=np.full_like(zero, skin),
