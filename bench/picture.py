@@ -1,4 +1,4 @@
-"""Make the README's picture: a simulated scan, read, its overlays side by side; print what was put in and what was found.
+"""Make the README's picture: a simulated scan, read, its overlays side by side; print what is in it and what was found.
 
 Run: PYTHONPATH=src python bench/picture.py docs/pictures/simulated-reading.png [--seed 8]
 
@@ -13,12 +13,12 @@ import io
 from pathlib import Path
 
 from PIL import Image
-from simulate import as_scan, simulate
 
 from bonescan.anatomy import bone
 from bonescan.reading import read
 from bonescan.report import render
 from bonescan.scan import ViewName
+from simulate import as_scan, simulate
 
 HEIGHT, COLOURS = 1050, 96
 

@@ -553,7 +553,7 @@ def _burden(reading: Reading) -> dict[str, Any]:
             "heading": w["by_region"],
             "columns": [w["region"], w["share"], w["spots"]],
             "rows": [
-                [REGION_NAMES.get(number, str(number)), f"{share:.2f}", str(count)]
+                [REGION_NAMES.get(number, str(number)), f"{share:.2f}" if share >= 0.005 else "< 0.01", str(count)]
                 for number, (share, count) in sorted(burden.by_region.items())
             ],
             "none": w["by_region_none"],
