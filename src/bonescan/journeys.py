@@ -54,13 +54,17 @@ _RECORDED_PACKAGES = (
     "scipy",
     "numba",
     "pydicom",
+    "python-gdcm",
     "pylibjpeg",
     "pylibjpeg-openjpeg",
     "pyjpegls",
     "pillow",
     "jinja2",
     "typst",
+    "typer",
+    "threadpoolctl",
 )
+"""All the project depends on: a decoder's version can change a count."""
 
 _PLAIN_CAUSES = {
     errno.ENOSPC: "the disk is full",

@@ -130,6 +130,13 @@ class View:
     counts_accumulated : float or None
         Total the file claims for this view.
     duration_s, scan_velocity_mm_per_s, start_angle_deg : float or None
+
+    Raises
+    ------
+    GeometryMismatch
+        For counts that are no picture of at least 2 x 2 pixels.
+    InvalidValue
+        For counts that are negative or not finite, and a spacing that is not between 0 and 1000 mm.
     """
 
     name: ViewName
@@ -178,6 +185,11 @@ class Scan:
     study_uid, study_description : str or None
     whole_body : bool
         False for a spot or static view of a part.
+
+    Raises
+    ------
+    InvalidValue
+        For no view, more than two, or one name twice.
     """
 
     views: tuple[View, ...]

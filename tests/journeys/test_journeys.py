@@ -4,6 +4,8 @@ import errno
 import hashlib
 import json
 import os
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -188,6 +190,12 @@ def test_manifest_lets_a_reading_be_checked(rooms, small_reading, tmp_path):
     }
     assert record["settings"] == {"view": None}
     assert {"bonescan", "python", "numpy", "pydicom", "skeleton"} <= record["versions"].keys()
+
+
+def test_manifest_records_every_package_the_project_depends_on():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = {re.match(r"[\w-]+", requirement).group() for requirement in project["dependencies"]}
+    assert set(journeys._RECORDED_PACKAGES) == needed
 
 
 @pytest.mark.parametrize("identity", ["Surname", "Given", "4711", "1.2.3.4.5"])

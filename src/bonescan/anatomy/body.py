@@ -22,11 +22,9 @@ Linear blend skinning: Magnenat-Thalmann N, Laperrière R, Thalmann D. Graphics 
 
 from __future__ import annotations
 
-import csv
 import math
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
 
 import numba
 import numpy as np
@@ -35,6 +33,7 @@ from numpy.typing import NDArray
 from bonescan.anatomy.pose import PosedSkeleton, curve_basis, segment_maps, tree_arrays
 from bonescan.anatomy.projection import ray_forms
 from bonescan.anatomy.skeleton import SEGMENTS
+from bonescan.anatomy.tables import rows
 from bonescan.errors import InvalidValue
 
 __all__ = ["GIRTH_RANGE", "SEXES", "Body"]
@@ -84,11 +83,10 @@ class _Skin:
 
 @cache
 def _skins(sex: str) -> tuple[_Skin, ...]:
-    text = files("bonescan.anatomy").joinpath("data/body.csv").read_text(encoding="utf-8")
-    rows = list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+    sections = list(rows("body"))
     numbers = {
         part: np.array(
-            [[float(row[key]) for key in list(row)[2:]] for row in rows if (row["sex"], row["part"]) == (sex, part)]
+            [[float(row[key]) for key in list(row)[2:]] for row in sections if (row["sex"], row["part"]) == (sex, part)]
         )
         for part in ("trunk", "arm", "leg")
     }

@@ -6,13 +6,12 @@ in `bonescan.anatomy.skeleton`, under the same ids.
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 
+from bonescan.anatomy.tables import rows
 from bonescan.errors import InvalidValue
 
 __all__ = [
@@ -102,11 +101,6 @@ class MassTable:
     share_percent: Mapping[str, float]
 
 
-def _rows(table: str) -> Iterator[dict[str, str]]:
-    text = files("bonescan.anatomy").joinpath(f"data/{table}.csv").read_text(encoding="utf-8")
-    return csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
-
-
 def _read_bones() -> tuple[Bone, ...]:
     return tuple(
         Bone(
@@ -120,7 +114,7 @@ def _read_bones() -> tuple[Bone, ...]:
             snomed_broader=row["snomed_broader"],
             volume_cm3=float(row["volume_cm3"]),
         )
-        for row in _rows("bones")
+        for row in rows("bones")
     )
 
 
@@ -128,7 +122,7 @@ BONES: tuple[Bone, ...] = _read_bones()
 """All 205 bones: the adult's 206 without the six ear ossicles and the coccyx, with four sesamoids of the feet and the
 sternum in three."""
 
-REGION_NAMES: Mapping[int, str] = MappingProxyType({int(row["region"]): row["name"] for row in _rows("regions")})
+REGION_NAMES: Mapping[int, str] = MappingProxyType({int(row["region"]): row["name"] for row in rows("regions")})
 """Planar regions 1 to 17 by number."""
 
 _SOURCES = {
@@ -203,7 +197,7 @@ def mass_table(name: str = DEFAULT_MASS_TABLE) -> MassTable:
     """
     if name not in _SOURCES:
         raise InvalidValue(f"No table of mass shares is called {name!r}; there are {', '.join(MASS_TABLES)}.", got=name)
-    masses = {row["groups"]: float(row["mass"]) for row in _rows("masses") if row["table"] == name}
+    masses = {row["groups"]: float(row["mass"]) for row in rows("masses") if row["table"] == name}
     # Spiers' numbers are percent already and stay as published; grams become percent of their sum.
     scale = 1.0 if name == "spiers-1968" else 100 / sum(masses.values())
     share: dict[str, float] = {}

@@ -8,14 +8,14 @@ The shapes are adapted from BodyParts3D, (c) The Database Center for Life Scienc
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
+
+from bonescan.anatomy.tables import rows
 
 __all__ = ["SEGMENTS", "Segment", "Skeleton", "default_skeleton", "segment_of"]
 
@@ -172,15 +172,14 @@ def default_skeleton() -> Skeleton:
     >>> len(default_skeleton().bones)
     205
     """
-    text = files("bonescan.anatomy").joinpath("data/skeleton.csv").read_text(encoding="utf-8")
-    rows = list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
-    numbers = np.array([[float(row[key]) for key in list(row)[2:]] for row in rows])
+    ellipsoids = list(rows("skeleton"))
+    numbers = np.array([[float(row[key]) for key in list(row)[2:]] for row in ellipsoids])
     axes = Rotation.from_rotvec(numbers[:, 6:]).as_matrix() * numbers[:, None, 3:6]
     mirror = np.array([-1.0, 1.0, 1.0])
     names: list[str] = []
     centres: list[Array] = []
     half_axes: list[Array] = []
-    for row, centre, axis in zip(rows, numbers[:, :3], axes, strict=True):
+    for row, centre, axis in zip(ellipsoids, numbers[:, :3], axes, strict=True):
         paired = row["symmetry"] == "paired"
         names.append(row["bone"] + ("_l" if paired else ""))
         centres.append(centre)

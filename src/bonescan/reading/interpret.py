@@ -7,7 +7,6 @@ from collections.abc import Callable
 from importlib.metadata import version
 
 import bonescan
-from bonescan.anatomy.bones import DEFAULT_MASS_TABLE, mass_table
 from bonescan.reading.model import Reading
 from bonescan.scan import Scan
 
@@ -46,7 +45,6 @@ def read(scan: Scan, *, progress: Callable[[str], None] = lambda _: None) -> Rea
     findings = spots.find(scan, labels)
     progress("summing up the burden")
     summed = burden.measure(scan, labels, findings, checked)
-    table = mass_table(DEFAULT_MASS_TABLE)
     return Reading(
         scan=scan,
         labels=labels,
@@ -57,7 +55,7 @@ def read(scan: Scan, *, progress: Callable[[str], None] = lambda _: None) -> Rea
         method=METHOD,
         versions={
             "bonescan": bonescan.__version__,
-            "mass_table": f"{table.name} version {table.version}",
+            "mass_table": summed.mass_table,
             "python": platform.python_version(),
             **{name: version(name) for name in ("numpy", "scipy", "numba")},
         },
