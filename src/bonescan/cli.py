@@ -9,9 +9,11 @@ was called wrongly.
 from __future__ import annotations
 
 import atexit
+import errno
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -24,7 +26,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import typer
 
 from bonescan import __version__
-from bonescan.errors import BoneScanError
+from bonescan.errors import BoneScanError, OutputFailed
 
 if TYPE_CHECKING:
     from bonescan.reading.model import Reading
@@ -90,14 +92,16 @@ def read(
         Literal["anterior", "posterior"] | None,
         typer.Option("--view", help="What the input shows, if the file does not say or is wrong.", show_default=False),
     ] = None,
-    flip: Annotated[bool, typer.Option("--flip", help="Mirror the picture left to right before reading.")] = False,
+    flip: Annotated[
+        bool, typer.Option("--flip", help="Exchange anterior and posterior, where the input has them wrong.")
+    ] = False,
     pixel_mm: Annotated[
         float | None,
         typer.Option(
             "--pixel-mm",
             metavar="MM",
-            min=0.1,
-            max=50,
+            min=0.2,
+            max=20,
             help="Pixel size in mm of pictures that carry none.",
             show_default=False,
         ),
@@ -148,9 +152,9 @@ def read(
         settings = {"command": "read", "view": view, "flip": flip, "pixel_mm": pixel_mm}
         journeys.write_file(manifest, _json(journeys.manifest(reading, out, settings)).encode())
     if as_json:
-        typer.echo(_json(_with_outputs(reading, out)))
+        _print(_json(_with_outputs(reading, out)))
     elif not quiet:
-        typer.echo(_in_words(reading, out))
+        _print(_in_words(reading, out))
 
 
 @app.command()
@@ -178,10 +182,10 @@ def demo(
 
         readings = journeys.demo(out, progress)
     if as_json:
-        typer.echo(_json({name: _with_outputs(reading, out / name) for name, reading in readings.items()}))
+        _print(_json({name: _with_outputs(reading, out / name) for name, reading in readings.items()}))
     elif not quiet:
         for name, reading in readings.items():
-            typer.echo(_in_words(reading, out / name))
+            _print(_in_words(reading, out / name))
 
 
 @app.command()
@@ -205,7 +209,7 @@ def anatomy(
       bonescan anatomy --table masses --json
     """
     rows = _TABLES[table]()
-    typer.echo(_json(rows) if as_json else _aligned(rows))
+    _print(_json(rows) if as_json else _aligned(rows))
 
 
 Row = Mapping[str, object]
@@ -284,6 +288,17 @@ def _in_words(reading: Reading, out: Path) -> str:
     )
 
 
+def _print(results: str) -> None:
+    try:
+        typer.echo(results)
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # whoever listened has had enough, as `head` has
+            raise
+        raise OutputFailed(
+            f"Could not print the results: {error.strerror}; what was written into files is whole.", errno=error.errno
+        ) from error
+
+
 def _progress(quiet: bool) -> Callable[[str], None]:
     start = time.monotonic()
 
@@ -305,6 +320,8 @@ def _compiled_code(progress: Callable[[str], None]) -> Iterator[None]:
     if "NUMBA_CACHE_DIR" not in os.environ:
         folder = _cache_folder()
         try:
+            if not folder.is_absolute():  # a user without a home: "~" stays, and would become a folder right here
+                raise FileNotFoundError(folder)
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):
                 pass
@@ -349,6 +366,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # an old console without the sign shows "?" and goes on
+    for name in ("SIGTERM", "SIGHUP"):
+        with suppress(AttributeError, ValueError):  # Windows has no SIGHUP; only a main thread may listen
+            signal.signal(getattr(signal, name), _stop)
     try:
         app(arguments, prog_name="bonescan")
     except BoneScanError as error:
@@ -363,6 +383,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             "BONESCAN_DEBUG=1 prints when you run the same command again."
         )
     sys.exit(0)
+
+
+def _stop(number: int, _: object) -> NoReturn:
+    """Leave as an error does, so that half-written files go and an earlier reading stays."""
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(1)
 
 
 def _debugging() -> bool:

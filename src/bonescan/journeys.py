@@ -19,7 +19,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import metadata, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -125,12 +125,25 @@ def read(
     progress("Opening the files")
     from bonescan import dicom, reading, report
 
-    scan = dicom.open_scan(inputs, view=view, flip=flip, pixel_mm=pixel_mm)
+    written = [out / name for name in OUTPUT_NAMES]
+    _refuse_to_overwrite(inputs, written)
+    scan = dicom.open_scan(inputs, view=view, flip=flip, pixel_mm=pixel_mm, leave_out=written)
     with _staged(out) as place:  # a folder that cannot be written is refused before the work, not after it
         result = reading.read(scan, progress=progress)
         progress("Writing the report")
         place(report.render(result))
     return result
+
+
+def _refuse_to_overwrite(inputs: Sequence[Path], written: Sequence[Path]) -> None:
+    for path in inputs:
+        for place in written:
+            if path.is_file() and place.is_file() and path.samefile(place):
+                raise OutputFailed(
+                    f"The input {place.name} lies where the results would go and would be lost; choose another folder "
+                    "for them.",
+                    path=str(place),
+                )
 
 
 def demo(out: Path, progress: Progress = _silent) -> dict[str, Reading]:
@@ -334,6 +347,11 @@ def _swap(out: Path, new: Path, earlier: Path) -> None:
     What the earlier reading had and the new one lacks goes too: a posterior
     picture must not stay beside the report of another scan.
     """
+    with _alone_in(out):
+        _move(out, new, earlier)
+
+
+def _move(out: Path, new: Path, earlier: Path) -> None:
     arriving = sorted(path.name for path in new.iterdir())
     leaving = [name for name in sorted({*OUTPUT_NAMES, *arriving}) if os.path.lexists(out / name)]
     for name in leaving:
@@ -349,6 +367,23 @@ def _swap(out: Path, new: Path, earlier: Path) -> None:
         for source, target in reversed(done):
             os.replace(target, source)
         raise
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other run moves files into `folder`: two readings must not end up mixed.
+
+    The folder itself is locked, so no lock file is left behind. Windows and some
+    network disks have no such lock; there the moves follow each other unguarded.
+    """
+    with ExitStack() as held:
+        with suppress(ImportError, OSError):
+            import fcntl
+
+            handle = os.open(folder, os.O_RDONLY)
+            held.callback(os.close, handle)  # which also unlocks it
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -114,3 +114,25 @@ def test_a_missing_pixel_size_is_assumed_and_said(opened, codes):
 
 def test_the_users_pixel_size_overrules_the_file(opened):
     assert opened(both(), pixel_mm=3.5).views[0].row_spacing_mm == 3.5
+
+
+@pytest.mark.parametrize(
+    ("shape", "mm", "says"),
+    [
+        ((2, 2), 4.0, "2 x 2 pixels"),  # nobody is in so few pixels
+        ((4096, 2048), 0.5, "4096 x 2048 pixels"),
+        ((512, 128), 12.0, "6.1 m high"),  # the longest beds are 2.1 m
+        ((32, 4096), 0.5, "2 m wide"),
+    ],
+)
+def test_a_view_no_camera_can_have_is_refused_before_the_fit(shape, mm, says, opened):
+    counts = np.random.default_rng(1).poisson(5, shape).astype(np.uint16)
+    with pytest.raises(NotABoneScan, match=says):
+        opened(nm([counts], codes=[None], angles=[180], PixelSpacing=[mm, mm]))
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_one_picture_stored_as_both_views_is_refused(step, opened):
+    front = body("anterior")
+    with pytest.raises(NotABoneScan, match="one picture, stored twice"):
+        opened(nm([front, front[:, ::step]]))

@@ -105,6 +105,34 @@ def test_two_patients_are_refused(opened):
         opened(both(), nm([body("anterior", seed=4), body("posterior", seed=4)], PatientID="ANOTHER"))
 
 
+@pytest.mark.parametrize("other", [{"PatientName": "ROE^RICK"}, {"PatientBirthDate": "19700101"}, {"PatientSex": "F"}])
+def test_two_people_without_numbers_are_told_apart_by_what_else_is_said(other, opened):
+    front, back = (
+        nm([body(name)], codes=[code], angles=None, PatientID="", **more)
+        for name, code, more in (("anterior", ANTERIOR, {}), ("posterior", POSTERIOR, other))
+    )
+    with pytest.raises(NotABoneScan, match="may show different patients") as caught:
+        opened(front, back)
+    assert "ROE" not in str(caught.value)
+
+
+def test_one_person_without_a_number_may_be_written_in_two_ways(opened):
+    front = nm([body("anterior")], codes=[ANTERIOR], angles=None, PatientID="", PatientName="DOE^JANE^^")
+    back = nm([body("posterior")], codes=[POSTERIOR], angles=None, PatientID="", PatientName="Doe, Jane")
+    assert is_whole(opened(front, back))
+
+
+def test_what_is_to_be_left_out_is_passed_over_in_a_folder_only(save, tmp_path):
+    for name, ds in views():
+        save(ds, f"study/{name}")
+    result = save(b"\x89PNG\r\n\x1a\n of an earlier reading", "study/overlay_anterior.png")
+    scan = open_scan([tmp_path / "study"], leave_out=[result])
+    assert is_whole(scan)
+    assert "dicom.inputs.damaged" not in {remark.code for remark in scan.remarks}
+    with pytest.raises(UnreadableInput, match="picture"):
+        open_scan([result], leave_out=[result])
+
+
 def test_a_copy_is_read_once(opened, codes):
     scan = opened(both(), both(SeriesNumber=9))
     assert is_whole(scan)

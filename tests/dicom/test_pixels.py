@@ -88,6 +88,20 @@ def test_rescale_tags_are_applied(opened, codes):
     assert plain.views[0].counts_are_raw
 
 
+@pytest.mark.parametrize("keyword", ["RescaleSlope", "RescaleIntercept"])
+@pytest.mark.parametrize("written_value", ["nan ", "inf ", "1,25"])
+def test_a_rescale_tag_that_is_no_number_is_refused_rather_than_passed_over(keyword, written_value, opened):
+    content = written(both(**{keyword: 1111}))
+    assert content.count(b"1111") == 1
+    with pytest.raises(UnreadableInput, match=r"rescale \w+ is not a number"):
+        opened(content.replace(b"1111", written_value.encode()))
+
+
+def test_an_empty_rescale_tag_says_nothing(opened):
+    scan = opened(both(RescaleSlope="", RescaleIntercept=""))
+    np.testing.assert_array_equal(scan.views[0].counts, body("anterior"))
+
+
 def test_a_total_that_contradicts_the_pixels_is_told(opened):
     scan = opened(both(CountsAccumulated=1_000_000))
     (remark,) = [remark for remark in scan.remarks if remark.code == "dicom.counts.disagree"]

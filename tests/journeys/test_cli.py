@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import json
+import signal
 import types
 from pathlib import Path
 
 import pytest
 
-from bonescan import anatomy, cli
+from bonescan import anatomy, cli, journeys
 from bonescan.errors import NotABoneScan
 from bonescan.measurement import Measurement
 from bonescan.scan import ViewName
@@ -90,6 +92,7 @@ def test_every_choice_of_read_reaches_the_journey(rooms, small_scan, run):
         "view": ViewName.ANTERIOR,
         "flip": True,
         "pixel_mm": 2.4,
+        "leave_out": [Path("reading") / name for name in journeys.OUTPUT_NAMES],
     }
 
 
@@ -149,7 +152,7 @@ def test_debugging_shows_the_traceback(rooms, monkeypatch, error):
         (["read", "scan.dcm"], "--out"),
         (["read", "-o", "reading"], "INPUT"),
         (["read", "scan.dcm", "-o", "reading", "--view", "lateral"], "lateral"),
-        (["read", "scan.dcm", "-o", "reading", "--pixel-mm", "0"], "--pixel-mm"),
+        (["read", "scan.dcm", "-o", "reading", "--pixel-mm", "0.1"], "--pixel-mm"),
         (["raed", "scan.dcm"], "raed"),
         (["anatomy", "--table", "muscles"], "muscles"),
     ],
@@ -205,6 +208,45 @@ def test_without_a_writable_home_compiled_code_lasts_for_the_run_in_a_private_fo
     assert registered == [(cli.shutil.rmtree, folder)]
     assert folder.stat().st_mode & 0o077 == 0  # nobody else can put code there
     cli.shutil.rmtree(folder)
+
+
+def test_without_any_home_no_folder_called_tilde_is_made(rooms, run, monkeypatch, tmp_path):
+    monkeypatch.delenv("NUMBA_CACHE_DIR")
+    monkeypatch.setattr(cli, "_cache_folder", lambda: Path("~/.cache/bonescan"))  # what expanduser leaves then
+    assert run("read", "scan.dcm", "-o", "reading")[0] == 0
+    assert not (tmp_path / "~").exists()
+
+
+def test_results_that_cannot_be_printed_are_one_sentence(rooms, run, monkeypatch):
+    echo = cli.typer.echo
+
+    def full(text, err=False):
+        if not err:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        echo(text, err=True)
+
+    monkeypatch.setattr(cli.typer, "echo", full)
+    status, _, err = run("read", "scan.dcm", "-o", "reading", "--quiet", "--json")
+    assert (status, err) == (
+        1,
+        "bonescan: Could not print the results: No space left on device; what was written into files is whole.\n",
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)])
+def test_a_run_that_is_told_to_stop_leaves_nothing_behind(rooms, run, name):
+    number = getattr(signal, name)
+    before = signal.getsignal(number)
+
+    def told_to_stop(scan, *, progress):
+        signal.raise_signal(number)
+
+    rooms.read = told_to_stop
+    try:
+        assert run("read", "scan.dcm", "-o", "reading", "--quiet")[0] == 1
+    finally:
+        signal.signal(number, before)
+    assert not Path("reading").exists()
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ import json
 import os
 import re
 import tomllib
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,7 @@ def test_the_choices_reach_the_hospital_door(rooms, small_scan, tmp_path):
         "view": ViewName.ANTERIOR,
         "flip": True,
         "pixel_mm": 2.4,
+        "leave_out": [tmp_path / "out" / name for name in journeys.OUTPUT_NAMES],
     }
 
 
@@ -231,3 +234,30 @@ def test_the_example_scan_is_nm1():
     # SHA-256 of JPEG-LL.dcm in pydicom's own hashes.json
     digest = hashlib.sha256(journeys.example_scan().read_bytes()).hexdigest()
     assert digest == "c9d000c75d92b143ce1c0421471a7e9a69c8996d98b2589e533e311615a10079"
+
+
+def test_an_input_that_the_results_would_replace_is_refused(rooms, tmp_path):
+    earlier = an_earlier_reading(tmp_path / "out")
+    with pytest.raises(OutputFailed, match="would be lost"):
+        journeys.read([tmp_path / "out" / "overlay_anterior.png"], tmp_path / "out")
+    assert contents(tmp_path / "out") == earlier
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders cannot be locked there")
+def test_two_runs_into_one_folder_do_not_mix(rooms, monkeypatch, tmp_path):
+    # the first run stops in the middle of its moves; the second one must wait for it to end
+    replace, second = os.replace, []
+
+    def slow(source, target):
+        replace(source, target)
+        if not second:
+            second.append(threading.Thread(target=journeys.read, args=([Path("x.dcm")], tmp_path / "out")))
+            rooms.render = lambda finished: dict.fromkeys(NEW, b"second")
+            second[0].start()
+            second[0].join(0.3)
+            assert second[0].is_alive()
+
+    monkeypatch.setattr(os, "replace", slow)
+    journeys.read([Path("x.dcm")], tmp_path / "out")
+    second[0].join()
+    assert set(contents(tmp_path / "out").values()) == {b"second"}

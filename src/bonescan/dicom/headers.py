@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "acquired_at",
+    "damaged_number",
     "device",
     "injection",
     "integers",
@@ -133,6 +134,30 @@ def number(dataset: Dataset, keyword: str) -> float | None:
         In the attribute's unit; ``None`` when any of its values is not a number.
     """
     return next(iter(numbers(dataset, keyword)), None)
+
+
+def damaged_number(dataset: Dataset, keyword: str) -> bool:
+    """Whether the attribute holds something, but not a finite number.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+        An object or an item of a sequence.
+    keyword : str
+        Attribute of the DICOM data dictionary, e.g. ``"RescaleSlope"``.
+
+    Returns
+    -------
+    bool
+        False where the attribute is absent or empty.
+    """
+    if keyword not in dataset or numbers(dataset, keyword):
+        return False
+    try:
+        written = dataset.get_item(keyword).value  # as stored: not converted yet
+    except Exception:  # converted before, and refused
+        return True
+    return bool(written.strip(b" \0") if isinstance(written, bytes) else written not in (None, "", []))
 
 
 def integers(dataset: Dataset, keyword: str) -> list[int]:

@@ -12,7 +12,7 @@ import io
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -72,13 +72,15 @@ class _Allowance:
             )
 
 
-def gather(inputs: Sequence[Path]) -> list[Item]:
+def gather(inputs: Sequence[Path], *, leave_out: Collection[Path] = ()) -> list[Item]:
     """Read every file the inputs name or hold, in a stable order, the same content once.
 
     Parameters
     ----------
     inputs : sequence of Path
         Files, folders, zips and DICOMDIRs, in any mixture.
+    leave_out : collection of Path
+        Files to pass over where they lie in a folder.
 
     Returns
     -------
@@ -94,8 +96,9 @@ def gather(inputs: Sequence[Path]) -> list[Item]:
         raise UnreadableInput("Nothing to read: give a DICOM file, a folder or a zip.")
     allowance = _Allowance()
     found: list[tuple[str, bool, bytes]] = []
+    left_out = frozenset(path.resolve() for path in leave_out)
     for path in inputs:
-        found += _from_path(Path(path), allowance)
+        found += _from_path(Path(path), allowance, left_out)
     unique = list({hashlib.sha256(data).digest(): (name, named, data) for name, named, data in found}.values())
     if not unique:
         raise UnreadableInput("The folder or archive holds no files; give the place where the study was exported to.")
@@ -106,13 +109,14 @@ def gather(inputs: Sequence[Path]) -> list[Item]:
     ]
 
 
-def _from_path(path: Path, allowance: _Allowance) -> Iterator[tuple[str, bool, bytes]]:
+def _from_path(path: Path, allowance: _Allowance, left_out: frozenset[Path]) -> Iterator[tuple[str, bool, bytes]]:
     if path.is_dir():
         for folder, folders, names in os.walk(path):
             folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
             for name in sorted(names):
-                if not name.startswith(".") and (Path(folder) / name).is_file():
-                    yield from _from_bytes(name, False, _read(Path(folder) / name, allowance), allowance, 0)
+                file = Path(folder) / name
+                if not name.startswith(".") and file.is_file() and file.resolve() not in left_out:
+                    yield from _from_bytes(name, False, _read(file, allowance), allowance, 0)
         return
     data = _read(path, allowance)
     if _is_directory_record(data):

@@ -7,8 +7,9 @@ views, judge whether the pixels are counts.
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 __all__ = ["open_scan"]
+
+_MIN_SIDE = 32
+_MAX_VIEW_PIXELS = 4 * 2**20  # eight times the 2048 x 256 of the longest scans
+_MAX_HEIGHT_M, _MAX_WIDTH_M = 5.0, 2.5  # twice the longest bed, three times the widest detector
+_MAX_ELONGATION = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +56,7 @@ def open_scan(
     view: ViewName | None = None,
     flip: bool = False,
     pixel_mm: float | None = None,
+    leave_out: Collection[Path] = (),
 ) -> Scan:
     """Open the one or two planar views that the inputs hold.
 
@@ -63,6 +70,8 @@ def open_scan(
         Exchange anterior and posterior; no pixel is mirrored.
     pixel_mm : float or None
         Pixel size in mm, 0.2 to 20; overrules the file, and is needed for pictures.
+    leave_out : collection of Path
+        Files to pass over where they lie in a folder that is read: results of an earlier reading.
 
     Returns
     -------
@@ -87,14 +96,15 @@ def open_scan(
     with warnings.catch_warnings():
         # pydicom converts values late and warns with the value itself, which may be the patient's name.
         warnings.simplefilter("ignore")
-        return _open(inputs, view, flip, pixel_mm)
+        return _open(gather(inputs, leave_out=leave_out), view, flip, pixel_mm)
 
 
-def _open(inputs: Sequence[Path], view: ViewName | None, flip: bool, pixel_mm: float | None) -> Scan:
-    opened, remarks = _open_each(gather(inputs), pixel_mm)
+def _open(items: list[Item], view: ViewName | None, flip: bool, pixel_mm: float | None) -> Scan:
+    opened, remarks = _open_each(items, pixel_mm)
     opened, found = _without_repeats(opened)
     remarks += found
     _refuse_two_studies(opened)
+    _refuse_two_people(opened)
     opened, found = _whole_body_first(opened)
     remarks += found
     opened, found = _one_or_two_views(opened, view)
@@ -104,6 +114,9 @@ def _open(inputs: Sequence[Path], view: ViewName | None, flip: bool, pixel_mm: f
     frames = [frame for one in opened for frame in one.frames]
     frames, found = turn_head_up(frames)
     remarks += found
+    for frame in frames:
+        _refuse_impossible_size(frame)
+    _refuse_one_picture_twice(frames)
     identified, found = identify(frames, view=view, flip=flip)
     remarks += found
     return _as_scan(opened, identified, remarks)
@@ -214,6 +227,22 @@ def _refuse_two_studies(opened: list[_Opened]) -> None:
             )
 
 
+def _refuse_two_people(opened: list[_Opened]) -> None:
+    """Where a file has no patient's number, hold names, birth dates and sexes against each other."""
+    datasets = [one.dataset for one in opened if one.dataset is not None]
+    if all(headers.text(dataset, "PatientID") for dataset in datasets):
+        return
+    for keyword, what in (("PatientName", "names"), ("PatientBirthDate", "birth dates"), ("PatientSex", "sexes")):
+        # The same name is written with carets, commas or spaces, in capitals or not.
+        said = {tuple(re.split(r"[\s^,]+", (headers.text(dataset, keyword) or "").casefold())) for dataset in datasets}
+        if len({tuple(filter(None, words)) for words in said} - {()}) > 1:
+            raise NotABoneScan(
+                f"The files carry no patient's number and different {what}: they may show different patients; give "
+                "one at a time.",
+                attribute=keyword,
+            )
+
+
 def _whole_body_first(opened: list[_Opened]) -> tuple[list[_Opened], list[Remark]]:
     """Read the whole-body views where there are any, and leave the spot views of the same study."""
     whole = [one for one in opened if all(frame.whole_body for frame in one.frames)]
@@ -269,6 +298,34 @@ def _refuse_same_view(opened: list[_Opened]) -> None:
     if len(set(names)) == 1:
         raise NotABoneScan(
             f"Both files call themselves {names[0]} views; give one of each, or one file.", got=[str(n) for n in names]
+        )
+
+
+def _refuse_impossible_size(frame: Frame) -> None:
+    """Refuse what no camera's field can be: the fit would need hours or all the memory, and find nobody."""
+    rows, columns = frame.counts.shape
+    height_m, width_m = rows * frame.row_spacing_mm / 1000, columns * frame.column_spacing_mm / 1000
+    if min(rows, columns) < _MIN_SIDE or rows * columns > _MAX_VIEW_PIXELS:
+        raise NotABoneScan(
+            f"The view in {frame.place} has {rows} x {columns} pixels; planar bone scans have at least {_MIN_SIDE} a "
+            f"side and at most {_MAX_VIEW_PIXELS >> 20} million in all.",
+            got=(rows, columns),
+        )
+    longer, shorter = max(height_m, width_m), min(height_m, width_m)
+    if height_m > _MAX_HEIGHT_M or width_m > _MAX_WIDTH_M or longer > _MAX_ELONGATION * shorter:
+        raise NotABoneScan(
+            f"The view in {frame.place} would be {height_m:.2g} m high and {width_m:.2g} m wide, which no camera sees; "
+            "give the right pixel size with --pixel-mm.",
+            got=(height_m, width_m),
+        )
+
+
+def _refuse_one_picture_twice(frames: list[Frame]) -> None:
+    """Refuse two frames with the very same counts, mirrored or not: noise never repeats itself."""
+    first, last = frames[0].counts, frames[-1].counts
+    if len(frames) == 2 and any(np.array_equal(first, copy) for copy in (last, last[:, ::-1])):
+        raise NotABoneScan(
+            f"The two views in {frames[0].place} are one picture, stored twice; export both views, or one alone."
         )
 
 

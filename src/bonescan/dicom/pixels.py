@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bonescan.dicom.headers import integers, number, text, texts
+from bonescan.dicom.headers import damaged_number, integers, number, text, texts
 from bonescan.dicom.inputs import MAX_FILE_BYTES
 from bonescan.dicom.jpeg import frame_header
 from bonescan.errors import NotABoneScan, UnreadableInput
@@ -483,6 +483,11 @@ def _to_counts(
     remarks = list(told)
     changed = ""
     values = raw.astype(np.float32)
+    for keyword, what in (("RescaleSlope", "slope"), ("RescaleIntercept", "intercept")):
+        if damaged_number(dataset, keyword):
+            raise UnreadableInput(
+                f"The file's rescale {what} is not a number, so its pixels cannot be turned into counts."
+            )
     slope, intercept = number(dataset, "RescaleSlope"), number(dataset, "RescaleIntercept")
     slope, intercept = (1.0 if slope is None else slope), (0.0 if intercept is None else intercept)
     if (slope, intercept) != (1.0, 0.0):
