@@ -13,8 +13,8 @@ actually seen over this scan's normal bone. N is an upper envelope, so normal bo
 ``b`` (`ENVELOPE_BIAS`) puts it back to zero. The significance of a pixel is the
 largest z over the scales. A spot needs a pixel above `threshold`, which bounds the
 chance of one false spot anywhere in the view (Bonferroni over scales and
-independent positions) as far as normal bone varies as stated; real bone has heavier
-tails, which `docs/rooms/reading-spots.md` reports.
+independent positions), or their share among many clear ones, as far as normal bone varies as stated; real bone has
+heavier tails, which `docs/rooms/reading-spots.md` reports. A spot below it is kept only where the other view shows one.
 
 References
 ----------

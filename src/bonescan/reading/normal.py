@@ -10,9 +10,9 @@ every pixel from the person's own picture, in three readable steps:
    anatomy: the expectation may rise to the mirrored pixel's, by `MIRROR_GAIN`
    at most, so that a pair of strong foci still stands out.
 3. *Never above normal.* Disease can fill a whole bone. The expectation is
-   held below what a region of this person would show at most, from a level
-   taken from the low quantiles of the region and drawn towards the level of the
-   whole skeleton through published-type relative uptake.
+   held below what a region or zone of this person would show at most, from a level
+   taken from the low quantiles of the region, which falls back to what the whole
+   skeleton predicts where the region is more likely diseased than naturally bright.
 
 Noise is Poisson; where pixels are not counts, an effective gain
 (variance = gain x mean) is measured in soft tissue.
@@ -187,19 +187,20 @@ _ZONE_TAILS: Mapping[ViewName, Mapping[int, tuple[float, ...]]] = {
     ViewName.ANTERIOR: {
         _SCAPULA: (1.9, 4.7, 4.3),
         _HUMERUS: (2.0, 5.2),
-        _PELVIS: (1.9, 2.1, 3.0, 3.9, 3.2),
+        _PELVIS: (1.9, 2.1, 3.0, 3.1, 3.2),
         _FEMUR: (1.8, 2.9),
     },
     ViewName.POSTERIOR: {
         _SCAPULA: (2.3, 1.7, 2.1),
         _HUMERUS: (1.9, 3.3),
-        _PELVIS: (5.0, 1.9, 2.7, 2.7, 1.4),
+        _PELVIS: (4.0, 1.9, 2.7, 2.7, 1.4),
         _FEMUR: (1.8, 3.4),
     },
 }
 """Tails by zone (see `_zones`), where one bone holds both cancellous ends and cortical shaft, or lies at very different
 depths: the ends of humerus and femur take up several times what their shafts do, the shoulder joint faces the front,
-the scapula's lower angle lies on ribs, and the front camera sees the iliac spine edge on."""
+the scapula's lower angle lies on ribs, and the front camera sees the iliac spine edge on. Medians, but near the lower quartile
+for ischium and pubis from the front (urine overlies them) and the sacroiliac zone (disease often fills it)."""
 
 
 def expect_normal(view: View, labelled: LabelledView) -> NormalView:
