@@ -199,8 +199,9 @@ _ZONE_TAILS: Mapping[ViewName, Mapping[int, tuple[float, ...]]] = {
 }
 """Tails by zone (see `_zones`), where one bone holds both cancellous ends and cortical shaft, or lies at very different
 depths: the ends of humerus and femur take up several times what their shafts do, the shoulder joint faces the front,
-the scapula's lower angle lies on ribs, and the front camera sees the iliac spine edge on. Medians, but near the lower quartile
-for ischium and pubis from the front (urine overlies them) and the sacroiliac zone (disease often fills it)."""
+the scapula's lower angle lies on ribs, and the front camera sees the iliac spine edge on. Medians, but near
+the lower quartile for ischium and pubis from the front (urine overlies them) and for the sacroiliac zone from behind
+(disease often fills it)."""
 
 
 def expect_normal(view: View, labelled: LabelledView) -> NormalView:
