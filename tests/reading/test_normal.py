@@ -99,3 +99,51 @@ def test_significance_is_calibrated_on_normal_pictures() -> None:
     assert low - 0.5 < float(np.median(maxima)) < high + 0.5
     assert abs(float(np.mean(centres))) < 0.4
     assert float(np.mean(spreads)) == pytest.approx(1.0, abs=0.3)
+
+
+def test_the_threshold_follows_what_is_beyond_doubt() -> None:
+    m = 4 * float((FRONT.regions > 0).sum()) * figure.PIXEL_MM**2 / 9.0**2
+    for clear, chance in ((0, 0.05), (1, 0.05), (20, 1.0)):
+        # witness: the upper tail of a normal deviate, 5 % of a view or of the clear spots over all places tried
+        limit = detection.threshold(FRONT, figure.PIXEL_MM, figure.PIXEL_MM, clear)
+        assert float(stats.norm.sf(limit)) == pytest.approx(chance / m, rel=1e-6)
+
+
+def _lesions(name: ViewName, places: list[tuple[float, float]], times: float) -> np.ndarray:
+    return np.prod([figure.lesion(name, x, z, 24.0, times) for x, z in places], axis=0).astype(np.float32)
+
+
+def test_clear_spots_of_one_view_lower_the_threshold_of_the_other() -> None:
+    places = [(0.0, 110.0), (0.0, 160.0), (0.0, 210.0), (0.0, 300.0), (0.0, 360.0), (0.0, 420.0), (0.0, 480.0)]
+    spots = {}
+    for seen in (0, len(places)):
+        views = []
+        for labelled in (FRONT, BACK):
+            factor = _lesions(labelled.name, places[:seen], 6.0) if labelled is BACK else np.ones(1, dtype=np.float32)
+            picture = figure.view(
+                labelled.name,
+                np.random.default_rng(31),
+                factor=factor if labelled is BACK else figure.lesion(labelled.name, 92.0, -250.0, 24.0, 1.7),
+            )
+            views.append((expect_normal(picture, labelled), labelled))
+        front = detection.detect_hot(views)[ViewName.ANTERIOR]
+        spots[seen] = next(spot for spot in front if abs(spot.x_mm - 92) < 15 and abs(spot.z_mm + 250) < 15)
+    # witness: the same picture of the front; only what the back shows differs
+    assert spots[0].significance == pytest.approx(spots[7].significance)
+    limits = [detection.threshold(FRONT, figure.PIXEL_MM, figure.PIXEL_MM, clear) for clear in (0, 7)]
+    assert limits[1] < spots[0].significance < limits[0]
+    assert (spots[0].stands_alone, spots[7].stands_alone) == (False, True)
+
+
+def test_the_trochanter_is_held_against_the_end_of_the_bone_not_its_shaft() -> None:
+    end = np.where((BACK.regions == 12) & (BACK.z_mm > -140), np.float32(3.0), np.float32(1.0))
+    shaft = np.where((BACK.regions == 12) & (np.abs(BACK.z_mm + 250) < 40), np.float32(3.0), np.float32(1.0))
+    proximal = (BACK.regions == 12) & (BACK.z_mm > -130) & (BACK.z_mm < -90)
+    middle = (BACK.regions == 12) & (np.abs(BACK.z_mm + 250) < 30)
+    ratios = []
+    for factor, place in ((end, proximal), (shaft, middle)):
+        normal = expect_normal(figure.view(ViewName.POSTERIOR, np.random.default_rng(32), factor=factor), BACK)
+        ratios.append(float(np.median((normal.smooth / normal.expected)[place])))
+    # witness: the ends of long bones take up about three times what their shafts do, in people without disease
+    assert ratios[0] < 1.2
+    assert ratios[1] > 1.4

@@ -7,7 +7,7 @@ from tests.reading import figure
 
 from bonescan.reading.detection import Spot
 from bonescan.reading.model import Kind, Polarity
-from bonescan.reading.physiologic import Call, Sighting, classify, find_bladder, locate
+from bonescan.reading.physiologic import Call, Sighting, classify, find_bladder, find_twins, locate
 from bonescan.scan import ViewName
 
 LANDMARKS = locate(figure.LABELS)
@@ -151,3 +151,32 @@ def test_what_counts_in_the_burden(one: Sighting, counts: bool) -> None:
     assert said.kind is Kind.BONE
     assert said.in_burden is counts
     assert said.reason
+
+
+@pytest.mark.parametrize(
+    ("other", "are_twins"),
+    [
+        (sighting(-160.0, 478.0, region=7, ratio=1.6), True),  # the other shoulder, 30 mm off, in the scapula
+        (sighting(-160.0, 440.0, region=8, ratio=1.7), False),  # 63 mm off: another place of the arm
+        (sighting(-180.0, 500.0, region=8, ratio=1.3), False),  # 0.3 above normal where the first has 0.7
+        (sighting(170.0, 490.0, region=8, ratio=1.7), False),  # the same side
+        (sighting(-180.0, 500.0, region=4, ratio=1.7), False),  # a rib
+    ],
+)
+def test_twins_are_alike_and_in_the_same_joint_of_the_other_side(other: Sighting, are_twins: bool) -> None:
+    one = sighting(180.0, 500.0, region=8, ratio=1.7)
+    assert find_twins([sighting(0.0, 300.0, region=5), one, other]) == (frozenset({1, 2}) if are_twins else frozenset())
+
+
+def test_ribs_are_no_twins() -> None:
+    # witness: ribs lie about 25 mm apart, so among many foci one always lies opposite
+    assert find_twins([sighting(x, 400.0, region=4, ratio=1.5) for x in (-100.0, 100.0)]) == frozenset()
+
+
+@pytest.mark.parametrize(("ratio", "counts"), [(1.8, False), (5.0, True)])
+def test_a_twin_counts_only_when_it_is_intense(ratio: float, counts: bool) -> None:
+    one = sighting(180.0, 500.0, region=8, off_bone=0.0, ratio=ratio, mirror=0.1)
+    said = classify(one, LANDMARKS, side="left", is_bladder=False, has_twin=True)
+    assert said is not None
+    assert said.in_burden is counts
+    assert "both sides" in said.reason

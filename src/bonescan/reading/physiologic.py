@@ -31,7 +31,7 @@ from bonescan.reading.detection import Spot
 from bonescan.reading.model import Kind, Labels
 from bonescan.scan import ViewName
 
-__all__ = ["Call", "Landmarks", "Sighting", "classify", "find_bladder", "locate"]
+__all__ = ["Call", "Landmarks", "Sighting", "classify", "find_bladder", "find_twins", "locate"]
 
 BLADDER_HALF_WIDTH_MM = 50.0
 KIDNEY_FROM_MM, KIDNEY_TO_MM = 22.0, 125.0
@@ -55,6 +55,10 @@ MILD_RATIO = 2.6
 """Degenerative joints reach about twice normal bone, metastases about five times (ratio of SPECT SUVmax:
 16.7 and 40.9 against 8; Kuji 2017, doi:10.1186/s41824-017-0006-y); planar ratios lie lower."""
 
+TWIN_MM = 40.0
+"""How far from the mirrored place the other side's spot may lie: people are not symmetric and do not lie straight.
+About half a shoulder's or hip's width; more would join neighbours."""
+
 SOFT_TISSUE_RATIO = 3.0
 TUBE_RATIO = 2.0
 TUBE_LENGTH_MM = 90.0
@@ -62,6 +66,21 @@ TUBE_SLENDERNESS = 5.0
 
 _SKULL, _CERVICAL, _THORACIC, _RIBS, _STERNUM, _CLAVICLE, _SCAPULA, _HUMERUS = 1, 2, 3, 4, 5, 6, 7, 8
 _LUMBAR, _SACRUM, _PELVIS, _FEMUR, _FOREARM, _HAND, _KNEE, _LEG, _FOOT = 9, 10, 11, 12, 13, 14, 15, 16, 17
+
+
+_JOINTS: Mapping[int, frozenset[int]] = {
+    region: group
+    for group in (
+        frozenset({_CLAVICLE, _SCAPULA, _HUMERUS}),
+        frozenset({_PELVIS, _FEMUR}),
+        frozenset({_FOREARM, _HAND}),
+        frozenset({_KNEE, _LEG}),
+        frozenset({_FOOT}),
+    )
+    for region in group
+}
+"""Regions where bones that come in pairs wear alike, with those that share a joint with them. Not the ribs: neighbours
+lie closer than `TWIN_MM` there, and two of many would pair by chance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +231,36 @@ def find_bladder(sightings: Sequence[Sighting], landmarks: Landmarks) -> int | N
     return best
 
 
-def classify(sighting: Sighting, landmarks: Landmarks, *, side: str, is_bladder: bool) -> Call | None:
+def find_twins(sightings: Sequence[Sighting]) -> frozenset[int]:
+    """Those that have a counterpart in the same joint of the other side.
+
+    Two are twins when they lie on different sides, in regions that share a joint, within `TWIN_MM` of each other's
+    mirrored place, and when the smaller excess over normal is at least `SYMMETRY` of the larger.
+
+    Parameters
+    ----------
+    sightings : sequence of Sighting
+        Every hot one of the scan.
+
+    Returns
+    -------
+    frozenset of int
+        Indices into ``sightings``.
+    """
+    twins: set[int] = set()
+    for i, one in enumerate(sightings):
+        for j, other in enumerate(sightings[:i]):
+            apart = math.hypot(one.x_mm + other.x_mm, one.z_mm - other.z_mm)
+            same_joint = other.region in _JOINTS.get(one.region, ())
+            excess = sorted((one.ratio - 1, other.ratio - 1))
+            if one.x_mm * other.x_mm < 0 and same_joint and apart <= TWIN_MM and excess[0] >= SYMMETRY * excess[1]:
+                twins |= {i, j}
+    return frozenset(twins)
+
+
+def classify(
+    sighting: Sighting, landmarks: Landmarks, *, side: str, is_bladder: bool, has_twin: bool = False
+) -> Call | None:
     """Name one hot sighting.
 
     Parameters
@@ -223,6 +271,8 @@ def classify(sighting: Sighting, landmarks: Landmarks, *, side: str, is_bladder:
         ``"left"``, ``"right"`` or ``"midline"``.
     is_bladder : bool
         Whether `find_bladder` chose it.
+    has_twin : bool
+        Whether `find_twins` found its counterpart on the other side.
 
     Returns
     -------
@@ -238,7 +288,7 @@ def classify(sighting: Sighting, landmarks: Landmarks, *, side: str, is_bladder:
             return call
     if sighting.off_bone >= OFF_BONE:
         return None
-    return _bone(sighting, landmarks)
+    return _bone(sighting, landmarks, has_twin)
 
 
 def _urine_in_bladder(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call | None:
@@ -350,9 +400,9 @@ def _soft_tissue(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Cal
     )
 
 
-def _bone(s: Sighting, at: Landmarks) -> Call:
+def _bone(s: Sighting, at: Landmarks, has_twin: bool) -> Call:
     mild = s.ratio <= MILD_RATIO
-    paired = not math.isnan(s.mirror_ratio) and s.mirror_ratio >= SYMMETRY
+    paired = has_twin or (not math.isnan(s.mirror_ratio) and s.mirror_ratio >= SYMMETRY)
     if s.region in (_HAND, _FOOT) or _at_ankle(s, at):
         return _not_counted(
             "Hand, foot or ankle: arthritis, stress or injury; about one metastasis in a thousand lies there."

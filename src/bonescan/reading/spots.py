@@ -47,7 +47,7 @@ from bonescan.reading.model import (
     Polarity,
 )
 from bonescan.reading.normal import expect_normal
-from bonescan.reading.physiologic import Call, Sighting, classify, find_bladder, locate
+from bonescan.reading.physiologic import Call, Sighting, classify, find_bladder, find_twins, locate
 from bonescan.scan import Scan, View, ViewName
 
 __all__ = ["find", "source_depth"]
@@ -93,9 +93,16 @@ def find(scan: Scan, labels: Labels) -> tuple[Finding, ...]:
     landmarks = locate(labels)
     sightings = _join(hot, labels)
     bladder = find_bladder(sightings, landmarks)
+    twins = find_twins(sightings)
     named: list[tuple[Sighting, Call]] = []
     for index, sighting in enumerate(sightings):
-        call = classify(sighting, landmarks, side=_side_of_x(sighting.x_mm), is_bladder=index == bladder)
+        call = classify(
+            sighting,
+            landmarks,
+            side=_side_of_x(sighting.x_mm),
+            is_bladder=index == bladder,
+            has_twin=index in twins,
+        )
         if call is not None:
             named.append((sighting, call))
     named += [(sighting, _cold_call()) for sighting in _join(cold, labels)]
@@ -164,7 +171,10 @@ def _pair_views(scan: Scan, labels: Labels) -> list[tuple[View, LabelledView]]:
 
 
 def _join(spots: Mapping[ViewName, Sequence[Spot]], labels: Labels) -> list[Sighting]:
-    """One sighting per place: nearest spots of the two views in the (x, z) frame, if their regions touch."""
+    """One sighting per place: nearest spots of the two views in the (x, z) frame, if their regions touch.
+
+    Spots that stand alone find their partners first; one that does not is kept only beside one that does.
+    """
     views = {view.name: view for view in labels.views}
     front = list(spots.get(ViewName.ANTERIOR, ()))
     back = list(spots.get(ViewName.POSTERIOR, ()))
@@ -175,17 +185,17 @@ def _join(spots: Mapping[ViewName, Sequence[Spot]], labels: Labels) -> list[Sigh
             radius = max(_radius_mm(a, views[ViewName.ANTERIOR]), _radius_mm(p, views[ViewName.POSTERIOR]))
             regions = {_region(a, views[ViewName.ANTERIOR])[0], _region(p, views[ViewName.POSTERIOR])[0]}
             touching = len(regions) == 1 or 0 in regions or frozenset(regions) in _NEIGHBOURS
-            if touching and distance <= JOIN_MM + 0.6 * radius:
-                candidates.append((distance, i, j))
+            if touching and distance <= JOIN_MM + 0.6 * radius and (a.stands_alone or p.stands_alone):
+                candidates.append((not (a.stands_alone and p.stands_alone), distance, i, j))
     partner: dict[int, int] = {}
-    for _, i, j in sorted(candidates):
+    for _, _, i, j in sorted(candidates):
         if i not in partner and j not in partner.values():
             partner[i] = j
-    joined = [
-        {ViewName.ANTERIOR: a, ViewName.POSTERIOR: back[partner[i]]} if i in partner else {ViewName.ANTERIOR: a}
-        for i, a in enumerate(front)
+    joined: list[dict[ViewName, Spot]] = [
+        {ViewName.ANTERIOR: front[i], ViewName.POSTERIOR: back[j]} for i, j in sorted(partner.items())
     ]
-    joined += [{ViewName.POSTERIOR: p} for j, p in enumerate(back) if j not in partner.values()]
+    joined += [{ViewName.ANTERIOR: a} for i, a in enumerate(front) if i not in partner and a.stands_alone]
+    joined += [{ViewName.POSTERIOR: p} for j, p in enumerate(back) if j not in partner.values() and p.stands_alone]
     return [_sighting(one, views) for one in joined]
 
 
@@ -328,7 +338,8 @@ def _maps(bone_id: str, view: LabelledView) -> Iterable[BoneMap]:
 def _bone_under(sighting: Sighting, views: Mapping[ViewName, tuple[View, LabelledView]]) -> str:
     """The bone with most attenuated thickness under the finding, both views together.
 
-    A bone facing the camera shows more than one behind it: thickness is weighted by exp(-mu depth).
+    A bone facing the camera shows more than one behind it: thickness is weighted by exp(-mu depth). Bones of the
+    region that a reader would name come first: behind a vertebra of the neck lies much jaw, which is not what is seen.
     """
     scores: dict[str, float] = {}
     for name, spot in sighting.spots.items():
@@ -338,7 +349,8 @@ def _bone_under(sighting: Sighting, views: Mapping[ViewName, tuple[View, Labelle
             if inside > 0:
                 share = inside * math.exp(-MU_PER_MM * bone.depth_mm) / float(spot.mask.sum())
                 scores[bone.bone] = scores.get(bone.bone, 0.0) + share
-    return max(scores, key=lambda bone: scores[bone]) if scores else ""
+    named = [bone for bone in scores if bone_of(bone).region == sighting.region]
+    return max(named or scores, key=lambda bone: scores[bone], default="")
 
 
 def _crop(mask: NDArray[np.bool_], bone: BoneMap) -> NDArray[np.bool_]:
