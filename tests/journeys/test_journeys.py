@@ -5,9 +5,9 @@ import hashlib
 import json
 import os
 import re
-import tomllib
 import sys
 import threading
+import tomllib
 from pathlib import Path
 
 import pytest
