@@ -15,6 +15,7 @@ from bonescan.anatomy.pose import PARAMETERS, pose_skeleton
 from bonescan.anatomy.projection import project_bones
 from bonescan.anatomy.regions import paint_regions
 from bonescan.anatomy.skeleton import default_skeleton
+from bonescan.errors import LabellingFailed
 from bonescan.reading.labels import label
 from bonescan.scan import Scan, Severity, View, ViewName
 
@@ -96,7 +97,10 @@ def test_depth_is_from_the_skin_that_faces_the_camera(labels):
     front, back = ({b.bone: b.depth_mm for b in view.bones} for view in labels.views)
     assert front["sternum_body"] < back["sternum_body"]
     assert back["vertebra_l03"] < front["vertebra_l03"]
-    assert min(min(front.values()), min(back.values())) == pytest.approx(25.0)  # of skin and soft tissue
+    assert all(2 < depth < 350 for depths in (front, back) for depth in depths.values())
+    # the adult reference trunk is 200 to 260 mm deep at the third lumbar vertebra (ICRP 110), a heel far less
+    assert 180 < front["vertebra_l03"] + back["vertebra_l03"] < 300
+    assert back["tarsal_calcaneus_l"] < 70
 
 
 def test_limbs_and_knees_are_named(labels):
@@ -186,7 +190,11 @@ def blobs(rng, row, column):
     return sum(40 * np.exp(-0.5 * ((row - r) ** 2 + (column - c) ** 2) / 9**2) for r, c in spots)
 
 
-@pytest.mark.parametrize("shape", [noise, disc, square, blobs])
+def line(rng, row, column):
+    return 20.0 * np.exp(-0.5 * ((column - COLUMNS / 2) / 3) ** 2)
+
+
+@pytest.mark.parametrize("shape", [noise, disc, square, blobs, line])
 def test_a_picture_without_a_body_is_not_trusted(shape):
     rng = np.random.default_rng(0)
     row, column = np.mgrid[:ROWS, :COLUMNS].astype(float)
@@ -195,6 +203,12 @@ def test_a_picture_without_a_body_is_not_trusted(shape):
     assert not found.trusted
     assert all(remark.severity is Severity.WITHHELD for remark in found.remarks)
     assert all(remark.code.startswith("labels.") for remark in found.remarks)
+
+
+def test_a_view_of_nothing_is_refused():
+    nothing = {name: np.zeros((ROWS, COLUMNS), np.float32) for name in ViewName}
+    with pytest.raises(LabellingFailed, match="no counts"):
+        label(scan_of(nothing))
 
 
 def test_a_body_upside_down_is_not_trusted(one):
@@ -217,6 +231,7 @@ PROGRAM = """
 import hashlib, sys
 import numpy as np
 from tests.reading.person import person, random_pose
+from bonescan.errors import LabellingFailed
 from bonescan.reading.labels import label
 labels = label(person(random_pose(1), counts=3e5).scan)
 digest = hashlib.sha256()

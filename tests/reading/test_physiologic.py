@@ -96,6 +96,15 @@ def test_a_lateral_focus_is_never_the_bladder() -> None:
     assert find_bladder([sighting(80.0, -50.0, level=9.0)], LANDMARKS) is None
 
 
+@pytest.mark.parametrize(
+    ("view", "off_bone", "is_bladder"),
+    [(ViewName.ANTERIOR, 0.4, True), (ViewName.POSTERIOR, 0.4, False), (ViewName.ANTERIOR, 0.1, False)],
+)
+def test_a_full_bladder_reaches_up_before_the_sacrum_and_shows_from_the_front(view, off_bone, is_bladder) -> None:
+    focus = sighting(0.0, -40.0, region=10, off_bone=off_bone, level=3.0, view=view)
+    assert (find_bladder([focus], LANDMARKS) == 0) is is_bladder
+
+
 def test_a_saturated_focus_is_the_bladder_before_a_larger_one() -> None:
     assert (
         find_bladder([sighting(20.0, -50.0, level=2.0, saturated=True), sighting(0.0, -40.0, level=3.0)], LANDMARKS)

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from bonescan.anatomy.body import Body
 from bonescan.anatomy.bones import REGION_NAMES, bone
-from bonescan.anatomy.pose import PARAMETERS, pose_skeleton
+from bonescan.anatomy.pose import PARAMETERS, PosedSkeleton, pose_skeleton
 from bonescan.anatomy.projection import BoneShadow, project_bones
 from bonescan.anatomy.regions import paint_regions
 from bonescan.anatomy.skeleton import default_skeleton
@@ -31,12 +32,15 @@ _LEAST_PART_CORRELATION = 0.40  # right fits kept every part above 0.48; of lost
 _LIMBS = frozenset({"left arm", "right arm", "lower legs"})  # their loss leaves the rest to be trusted
 _MOST_STRAINED = 6
 _STRAIN = 2.5
+_MOST_STRAIN = 5.0  # of any one freedom; right fits stay below 3
 _MOST_VIEW_STRETCH = 0.35
+_MOST_ASPECT = 1.8  # true height over width of a pixel, over what the file says, either way; exports show 1.0 to 1.4
 
 _SHADOW_REGIONS = (13, 14, 16, 17)  # forearm, hand, leg, foot: their bones' shadows, grown by soft-tissue blur
 _SHADOW_GROWTH_MM = 5.0
 _KNEE_ABOVE_MM, _KNEE_BELOW_MM = 62.0, 48.0
-_SKIN_OVER_BONE_MM = 25.0
+_SKIN_OVER_BONE_MM = 25.0  # where the body model does not reach
+_GIRTHS = (0.8, 0.9, 1.0, 1.15, 1.3, 1.5)
 
 
 def label(scan: Scan, progress: Callable[[str], None] = lambda _: None) -> Labels:
@@ -56,7 +60,9 @@ def label(scan: Scan, progress: Callable[[str], None] = lambda _: None) -> Label
     """
     fit = fit_body(scan, progress)
     progress("labelling regions and bones")
-    views = tuple(_label_view(view, fit, v) for v, view in enumerate(scan.views))
+    posed = pose_skeleton(default_skeleton(), fit.pose)
+    skin = _skin(scan, fit, posed)
+    views = tuple(_label_view(view, fit, v, posed, skin) for v, view in enumerate(scan.views))
     remarks = _gates(scan, fit)
     return Labels(
         views=views,
@@ -67,18 +73,34 @@ def label(scan: Scan, progress: Callable[[str], None] = lambda _: None) -> Label
     )
 
 
-def _label_view(view: View, fit: BodyFit, v: int) -> LabelledView:
+def _skin(scan: Scan, fit: BodyFit, posed: PosedSkeleton) -> Body:
+    """The body model of the girth whose outline best covers the views' outlines, on every fourth row and column."""
+    seen = []
+    for view, placement in zip(scan.views, fit.placements, strict=True):
+        row, column = np.mgrid[: view.counts.shape[0] : 4, : view.counts.shape[1] : 4].astype(float)
+        x, z = placement.body(row, column)
+        seen.append((x.astype(np.float32), z.astype(np.float32), _body(view)[::4, ::4]))
+
+    def overlap(model: Body) -> float:
+        dice = []
+        for x, z, outline in seen:
+            inside = np.isfinite(model.surfaces(x, z)[0])
+            dice.append(2 * np.count_nonzero(inside & outline) / max(np.count_nonzero(inside) + outline.sum(), 1))
+        return float(np.mean(dice))
+
+    return max((Body(posed=posed, girth=girth) for girth in _GIRTHS), key=overlap)
+
+
+def _label_view(view: View, fit: BodyFit, v: int, posed: PosedSkeleton, skin: Body) -> LabelledView:
     placement, shape = fit.placements[v], view.counts.shape
     row, column = np.mgrid[: shape[0], : shape[1]].astype(float)
     x, z = (values.astype(np.float32) for values in placement.body(row, column))
-    posed = pose_skeleton(default_skeleton(), fit.pose)
     shadows = project_bones(posed, x, z)
     regions = paint_regions(fit.pose, view.name, placement.pixels, shape)
     mm = abs(1 / placement.frame.row_per_mm), abs(1 / placement.frame.column_per_mm)
     body = _body(view)
     _paint_limbs(regions, shadows, body, mm)
-    front = view.name is ViewName.ANTERIOR
-    nearest = min((s.y_mm for s in shadows), default=0.0) if front else max((s.y_mm for s in shadows), default=0.0)
+    near_skin = skin.surfaces(x, z)[0 if view.name is ViewName.ANTERIOR else 1]
     for values in (regions, x, z):
         values.flags.writeable = False
     return LabelledView(
@@ -90,7 +112,7 @@ def _label_view(view: View, fit: BodyFit, v: int) -> LabelledView:
                 row=s.row,
                 column=s.column,
                 thickness_mm=s.length_mm,
-                depth_mm=abs(s.y_mm - nearest) + _SKIN_OVER_BONE_MM,
+                depth_mm=_depth_mm(s, near_skin),
             )
             for s in shadows
         ),
@@ -99,6 +121,13 @@ def _label_view(view: View, fit: BodyFit, v: int) -> LabelledView:
         z_mm=z,
         correlation=fit.correlations[v],
     )
+
+
+def _depth_mm(shadow: BoneShadow, near_skin: NDArray[np.float32]) -> float:
+    """Mean distance of a bone behind the skin that faces the camera, over the bone's shadow."""
+    over = near_skin[_box(shadow)][shadow.length_mm > 0]
+    over = over[np.isfinite(over)]
+    return float(np.abs(shadow.y_mm - over).mean()) if len(over) else _SKIN_OVER_BONE_MM
 
 
 def _paint_limbs(
@@ -188,6 +217,22 @@ def _gates(scan: Scan, fit: BodyFit) -> tuple[Remark, ...]:
             f"The fitted skeleton is strained beyond {_STRAIN} standard deviations in {len(strained)} of its "
             f"{len(PARAMETERS)} freedoms: labels are not to be trusted.",
         )
+    worst = max(abs(value) / p.spread for p, value in zip(PARAMETERS, fit.pose, strict=True))
+    if worst > _MOST_STRAIN:
+        distrust(
+            "strain.single",
+            f"The fitted skeleton is strained to {worst:.0f} standard deviations in one of its freedoms, more than "
+            f"{_MOST_STRAIN:.0f}: labels are not to be trusted.",
+        )
+    for view, placement in zip(scan.views, fit.placements, strict=True):
+        true = abs(placement.frame.row_per_mm / placement.frame.column_per_mm)
+        aspect = true * view.row_spacing_mm / view.column_spacing_mm
+        if not 1 / _MOST_ASPECT <= aspect <= _MOST_ASPECT:
+            distrust(
+                f"aspect.{view.name}",
+                f"The {view.name} view shows a body only if its pixels were {aspect:.1f} times as wide for their "
+                "height as the file says: this may not be a whole body, and labels are not to be trusted.",
+            )
     if len(fit.placements) > 1:
         one, two = (placement.frame for placement in fit.placements)
         stretch = abs(np.log(one.row_per_mm / two.row_per_mm))

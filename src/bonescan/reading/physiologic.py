@@ -33,6 +33,9 @@ from bonescan.scan import ViewName
 
 __all__ = ["Call", "Landmarks", "Sighting", "classify", "find_bladder", "find_twins", "locate"]
 
+BLADDER_OVER_SACRUM = 0.25
+"""Least fraction off bone of a bladder that reaches up before the sacrum."""
+
 BLADDER_HALF_WIDTH_MM = 50.0
 KIDNEY_FROM_MM, KIDNEY_TO_MM = 22.0, 125.0
 KIDNEY_AREA_MM2 = 700.0
@@ -221,7 +224,8 @@ def find_bladder(sightings: Sequence[Sighting], landmarks: Landmarks) -> int | N
         high = landmarks.pelvis_bottom + 0.65 * landmarks.pelvis_height
         if not (abs(sighting.x_mm) <= BLADDER_HALF_WIDTH_MM and low <= sighting.z_mm <= high):
             continue
-        if sighting.region in (_SACRUM, _LUMBAR) and sighting.off_bone < OFF_BONE:
+        over_spine = sighting.region in (_SACRUM, _LUMBAR)
+        if over_spine and sighting.off_bone < (BLADDER_OVER_SACRUM if _foremost(sighting) else OFF_BONE):
             continue
         value = sighting.level_ratio * max(sighting.off_bone, 0.05)
         if any(spot.saturated for spot in sighting.spots.values()):
@@ -229,6 +233,12 @@ def find_bladder(sightings: Sequence[Sighting], landmarks: Landmarks) -> int | N
         if value > best_value:
             best, best_value = index, value
     return best
+
+
+def _foremost(sighting: Sighting) -> bool:
+    """Whether it shows more from the front: the bladder lies before the sacrum, a sacral lesion nearer the back."""
+    front, back = (sighting.spots.get(name) for name in (ViewName.ANTERIOR, ViewName.POSTERIOR))
+    return front is not None and (back is None or front.level_ratio > back.level_ratio)
 
 
 def find_twins(sightings: Sequence[Sighting]) -> frozenset[int]:

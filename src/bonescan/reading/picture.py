@@ -22,6 +22,7 @@ from scipy import ndimage
 
 from bonescan.anatomy.pose import curve_basis, segment_maps
 from bonescan.anatomy.skeleton import Skeleton
+from bonescan.errors import LabellingFailed
 from bonescan.scan import View
 
 __all__ = ["FLOOR", "FRAME", "OFFSET", "Cloud", "Level", "point_cloud", "prepare", "render", "render_all"]
@@ -312,8 +313,23 @@ def prepare(views: tuple[View, ...], rows: int) -> Level:
     Returns
     -------
     Level
+
+    Raises
+    ------
+    LabellingFailed
+        For a view without counts, or of a shape in which no body lies.
     """
     spacing = views[0]
+    for view in views:
+        if not view.counts.any():
+            raise LabellingFailed(f"The {view.name} view holds no counts, so there is no body to label in it.")
+        height = view.counts.shape[0] * view.row_spacing_mm
+        if not 1 / 8 <= height / (view.counts.shape[1] * view.column_spacing_mm) <= 20:
+            raise LabellingFailed(
+                f"The {view.name} view is {view.counts.shape[0]} x {view.counts.shape[1]} pixels: no body is labelled "
+                "in so long or flat a picture.",
+                shape=view.counts.shape,
+            )
     rows_mm = spacing.counts.shape[0] * spacing.row_spacing_mm / rows
     columns = max(16, round(spacing.counts.shape[1] * spacing.column_spacing_mm / rows_mm))
     window_half = max(2, round(rows * _WINDOW_FRACTION))
