@@ -36,7 +36,7 @@ from dataclasses import dataclass, replace
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, stats
+from scipy import ndimage, special
 
 from bonescan.reading.model import LabelledView, Polarity
 from bonescan.reading.normal import CAMERA_FWHM_MM, FIRST_LIMB_REGION, LINE_MM, NormalView, gaussian_mm
@@ -200,7 +200,7 @@ def threshold(labelled: LabelledView, row_mm: float, column_mm: float, clear: in
     """
     area_mm2 = max(float((labelled.regions > 0).sum()) * row_mm * column_mm, 1.0)
     places = max(area_mm2 / CAMERA_FWHM_MM**2, 1.0) * len(SCALES_MM)
-    return float(stats.norm.isf(max(FALSE_ALARMS_PER_VIEW, FALSE_SHARE * clear) / places))
+    return float(-special.ndtri(max(FALSE_ALARMS_PER_VIEW, FALSE_SHARE * clear) / places))
 
 
 def significance(normal: NormalView, labelled: LabelledView) -> NDArray[np.float32]:
@@ -254,7 +254,7 @@ def _misfit(z: NDArray[np.float32]) -> float:
 
     A quarter of the bone may be diseased before it counts; it is 1 at least and 1.5 at most.
     """
-    return float(np.clip(np.percentile(z, 75) / stats.norm.ppf(0.75), 1.0, 1.5))
+    return float(np.clip(np.percentile(z, 75) / special.ndtri(0.75), 1.0, 1.5))
 
 
 def _noise_equivalent_pixels(fwhm_mm: float, row_mm: float, column_mm: float) -> float:
