@@ -17,10 +17,11 @@ import os
 import platform
 import shutil
 import tempfile
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from importlib import metadata, resources
+from importlib import import_module, metadata, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -48,6 +49,15 @@ OUTPUT_NAMES = (
     ),
 )
 """Every file name that belongs to a reading; no other file in a folder is ever touched."""
+
+_LATER_MODULES = (
+    "bonescan.reading.quality",
+    "bonescan.reading.spots",
+    "PIL.ImageDraw",
+    "PIL.ImageFont",
+    "jinja2",
+    "typst",
+)
 
 _RECORDED_PACKAGES = (
     "numpy",
@@ -128,11 +138,20 @@ def read(
     written = [out / name for name in OUTPUT_NAMES]
     _refuse_to_overwrite(inputs, written)
     scan = dicom.open_scan(inputs, view=view, flip=flip, pixel_mm=pixel_mm, leave_out=written)
+    import_module("bonescan.reading.labels")
+    threading.Thread(target=_import_ahead, daemon=True).start()
     with _staged(out) as place:  # a folder that cannot be written is refused before the work, not after it
         result = reading.read(scan, progress=progress)
         progress("Writing the report")
         place(report.render(result))
     return result
+
+
+def _import_ahead() -> None:
+    """Import what the later steps need while the fit's compiled loops leave the interpreter idle: half a second."""
+    for name in _LATER_MODULES:
+        with suppress(ImportError):  # the step that needs it says so better
+            import_module(name)
 
 
 def _refuse_to_overwrite(inputs: Sequence[Path], written: Sequence[Path]) -> None:

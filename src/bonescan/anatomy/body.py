@@ -282,7 +282,7 @@ def _covered_bones(posed: PosedSkeleton) -> tuple[Array, Array, NDArray[np.int64
 # --- onto the grid: (row, column) counts from the lowest z and x ----------------------------------
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _paint_tube(rims: Array, low_x: float, low_z: float, step: float, near: Picture, far: Picture) -> None:
     """Least and greatest y of a tube's skin over each grid point: its faces and two lids, as triangles."""
     sections, points, _ = rims.shape
@@ -300,7 +300,7 @@ def _paint_tube(rims: Array, low_x: float, low_z: float, step: float, near: Pict
                 _paint_triangle(rims[k, p], rims[k, q], lids[min(k, 1)], low_x, low_z, step, near, far)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _paint_triangle(
     a: Array, b: Array, c: Array, low_x: float, low_z: float, step: float, near: Picture, far: Picture
 ) -> None:
@@ -324,7 +324,7 @@ def _paint_triangle(
             far[row, column] = max(far[row, column], y)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _paint_ellipsoids(
     places: Array,
     forms: Array,
@@ -356,7 +356,7 @@ def _paint_ellipsoids(
                 far[part, row, column] = max(far[part, row, column], places[e, 1] + (-b + root) / forms[e, 0])
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _join_parts(near: Picture, far: Picture, grids: Picture) -> None:
     """Foremost skin, hindmost skin and length of tissue; intervals of the parts merged where they overlap."""
     parts, rows, columns = near.shape
@@ -386,7 +386,7 @@ def _join_parts(near: Picture, far: Picture, grids: Picture) -> None:
             grids[0, row, column], grids[1, row, column], grids[2, row, column] = front, back, length
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _sample(
     grid: Picture, x_mm: Picture, z_mm: Picture, low_x: float, low_z: float, step: float, outside: float, out: Picture
 ) -> None:

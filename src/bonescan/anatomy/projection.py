@@ -67,7 +67,7 @@ def ray_forms(axes_mm: Array) -> Array:
 
 
 # Serial: a whole skeleton takes 0.03 s, and a parallel loop would take a second longer to compile.
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _lengths(first, forms, centres, boxes, offsets, x_mm, z_mm, skin_mm, side, mu, out, y_mean):  # type: ignore[no-untyped-def]
     for bone in range(boxes.shape[0]):
         top, left, bottom, right = boxes[bone]

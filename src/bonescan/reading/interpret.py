@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
 import bonescan
@@ -35,14 +36,17 @@ def read(scan: Scan, *, progress: Callable[[str], None] = lambda _: None) -> Rea
         Labels that are not trusted, and figures that quality withholds, are
         marked so; nothing is left out silently.
     """
-    from bonescan.reading import burden, quality, spots  # they bring numba and scipy: only when reading
-    from bonescan.reading.labels import label
+    from bonescan.reading.labels import label  # the room's compiled loops: only when reading
 
     labels = label(scan, progress)
+    from bonescan.reading import burden, quality, spots
+
     progress("checking image quality")
-    checked = quality.assess(scan, labels)
     progress("looking for hot and cold spots")
-    findings = spots.find(scan, labels)
+    with ThreadPoolExecutor() as pool:  # neither needs the other
+        checking = pool.submit(quality.assess, scan, labels)
+        findings = spots.find(scan, labels)
+        checked = checking.result()
     progress("summing up the burden")
     summed = burden.measure(scan, labels, findings, checked)
     return Reading(

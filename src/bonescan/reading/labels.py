@@ -7,6 +7,7 @@ shadow of its ellipsoids. Gates on the fit say when neither should be believed.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +63,8 @@ def label(scan: Scan, progress: Callable[[str], None] = lambda _: None) -> Label
     progress("labelling regions and bones")
     posed = pose_skeleton(default_skeleton(), fit.pose)
     skin = _skin(scan, fit, posed)
-    views = tuple(_label_view(view, fit, v, posed, skin) for v, view in enumerate(scan.views))
+    with ThreadPoolExecutor() as pool:
+        views = tuple(pool.map(lambda v: _label_view(scan.views[v], fit, v, posed, skin), range(len(scan.views))))
     remarks = _gates(scan, fit)
     return Labels(
         views=views,
@@ -88,7 +90,10 @@ def _skin(scan: Scan, fit: BodyFit, posed: PosedSkeleton) -> Body:
             dice.append(2 * np.count_nonzero(inside & outline) / max(np.count_nonzero(inside) + outline.sum(), 1))
         return float(np.mean(dice))
 
-    return max((Body(posed=posed, girth=girth) for girth in _GIRTHS), key=overlap)
+    models = [Body(posed=posed, girth=girth) for girth in _GIRTHS]
+    with ThreadPoolExecutor() as pool:
+        overlaps = list(pool.map(overlap, models))
+    return models[int(np.argmax(overlaps))]
 
 
 def _label_view(view: View, fit: BodyFit, v: int, posed: PosedSkeleton, skin: Body) -> LabelledView:

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,9 +88,11 @@ def find(scan: Scan, labels: Labels) -> tuple[Finding, ...]:
         When the labels are not those of the scan's views.
     """
     pairs = _pair_views(scan, labels)
-    normals = [(expect_normal(view, labelled), labelled) for view, labelled in pairs]
+    with ThreadPoolExecutor() as pool:  # the views beside each other: filters leave the interpreter free
+        expected = pool.map(lambda pair: expect_normal(*pair), pairs)
+        normals = [(normal, labelled) for normal, (_, labelled) in zip(expected, pairs, strict=True)]
+        cold = dict(pool.map(lambda pair: (pair[0].name, detect_cold(*pair)), normals))
     hot = detect_hot(normals)
-    cold = {normal.name: detect_cold(normal, labelled) for normal, labelled in normals}
     landmarks = locate(labels)
     sightings = _join(hot, labels)
     bladder = find_bladder(sightings, landmarks)

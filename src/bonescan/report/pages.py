@@ -6,19 +6,21 @@ import base64
 import json
 import re
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from bonescan.errors import GeometryMismatch, OutputFailed
-from bonescan.reading.model import Kind, Reading
+from bonescan.reading.model import Kind, LabelledView, Reading
 from bonescan.report.brush import beside, jpeg, png
 from bonescan.report.content import CROPPED_FINDINGS, crop_alt, crop_caption, report_content, words
 from bonescan.report.framing import parts_shown, scale_for
 from bonescan.report.maps import bones_npz, finding_map, map_png
-from bonescan.report.pictures import display_window, draw_crops, draw_panel, draw_regions, style_of
+from bonescan.report.pictures import Panel, display_window, draw_crops, draw_panel, draw_regions, style_of
 from bonescan.report.record import reading_record, record_bytes
+from bonescan.scan import View
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -74,21 +76,31 @@ def render(reading: Reading) -> dict[str, bytes]:
     parts = parts_shown(views, labels, findings, {name: window.lower for name, window in windows.items()})
     scale, small = scale_for(views, parts), scale_for(views, parts, **_REGION_PICTURE)
     picture_words = words()["picture"]
-    panels, tinted, without_letter = [], [], []
-    for view, labelled in pairs:
+
+    def draw(view: View, labelled: LabelledView) -> tuple[Panel, Image, dict[str, bytes]]:
         window, part = windows[view.name], parts[view.name]
         panel = draw_panel(view, labelled, findings, window, picture_words, part=part, pixels_per_mm=scale)
-        panels.append(panel.image)
-        without_letter += [letter for letter in panel.without_letter if letter not in without_letter]
-        tinted.append(draw_regions(view, labelled, window, REGION_NAMES, picture_words, part=part, pixels_per_mm=small))
-        files[f"regions_{view.name.value}.png"] = map_png(labelled.regions)
-        files[f"bones_{view.name.value}.npz"] = bones_npz(labelled.bones)
-        files[f"findings_{view.name.value}.png"] = map_png(maps[view.name].ids)
-        files[f"overlay_{view.name.value}.png"] = png(panel.image)
+        regions = draw_regions(view, labelled, window, REGION_NAMES, picture_words, part=part, pixels_per_mm=small)
+        own = {
+            f"regions_{view.name.value}.png": map_png(labelled.regions),
+            f"bones_{view.name.value}.npz": bones_npz(labelled.bones),
+            f"findings_{view.name.value}.png": map_png(maps[view.name].ids),
+            f"overlay_{view.name.value}.png": png(panel.image),
+        }
+        return panel, regions, own
+
+    panels, tinted, without_letter = [], [], []
+    with ThreadPoolExecutor() as pool:  # encoding leaves the interpreter free: the views take turns on two cores
+        for panel, regions, own in pool.map(draw, views, labels):
+            panels.append(panel.image)
+            tinted.append(regions)
+            without_letter += [letter for letter in panel.without_letter if letter not in without_letter]
+            files |= own
 
     cropped = any(parts[view.name].shape != view.counts.shape for view in views)
     content = report_content(reading, windows, without_letter, cropped=cropped)
-    plate, regions = _picture(beside(panels)), _picture(beside(tinted))
+    with ThreadPoolExecutor() as pool:
+        plate, region_plate = pool.map(_picture, (beside(panels), beside(tinted)))
     crops = []
     for finding in [finding for finding in findings if finding.kind is Kind.BONE][:CROPPED_FINDINGS]:
         squares = [
@@ -103,8 +115,8 @@ def render(reading: Reading) -> dict[str, bytes]:
         crops.append(
             {"letter": finding.letter, "style": style_of(finding), "place": row["cells"][1], "squares": squares}
         )
-    files["report.html"] = _html(content, plate, regions, crops)
-    files["report.pdf"] = _pdf(content, plate, regions, crops, reading.scan.acquired_at)
+    files["report.html"] = _html(content, plate, region_plate, crops)
+    files["report.pdf"] = _pdf(content, plate, region_plate, crops, reading.scan.acquired_at)
     return files
 
 
