@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import errno
+import gc
 import json
 import os
 import shutil
@@ -363,6 +364,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # matrices: it doubles the processor time and the waiting. A choice of the user's own is kept.
     for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
+    gc.set_threshold(
+        200_000
+    )  # imports make many lasting objects: looking through them again and again took half a second
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # an old console without the sign shows "?" and goes on
