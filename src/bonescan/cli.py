@@ -364,9 +364,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # matrices: it doubles the processor time and the waiting. A choice of the user's own is kept.
     for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
-    gc.set_threshold(
-        200_000
-    )  # imports make many lasting objects: looking through them again and again took half a second
+    # Imports make many lasting objects; looking through them again and again for garbage took a third of a second.
+    gc.set_threshold(200_000)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # an old console without the sign shows "?" and goes on
