@@ -108,7 +108,7 @@ def test_ids_and_letters_run_on() -> None:
 
 def test_labels_of_another_scan_are_refused() -> None:
     only_back = dataclasses.replace(figure.LABELS, views=figure.LABELS.views[1:])
-    with pytest.raises(GeometryMismatch, match="label the same scan"):
+    with pytest.raises(GeometryMismatch, match="labels of the same scan"):
         find(figure.scan(15), only_back)
 
 

@@ -36,13 +36,15 @@ from bonescan.anatomy.skeleton import SEGMENTS
 from bonescan.anatomy.tables import rows
 from bonescan.errors import InvalidValue
 
-__all__ = ["GIRTH_RANGE", "SEXES", "Body"]
+__all__ = ["GIRTH_RANGE", "SEXES", "TISSUE_MU_PER_MM", "Body"]
 
 Array = NDArray[np.float64]
 Picture = NDArray[np.float32]
 
 SEXES = ("female", "male")
 GIRTH_RANGE = (0.8, 1.5)
+TISSUE_MU_PER_MM = 0.012
+"""Effective attenuation of soft tissue for Tc-99m, broad beam: about 0.12 /cm is in general use."""
 
 _STEP_MM = 2.0  # of the grid the surfaces are found on
 _RIM = 48  # points of a section

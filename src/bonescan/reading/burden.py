@@ -58,6 +58,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonescan.anatomy import REGION_NAMES, MassTable, bone, mass_table
+from bonescan.anatomy.body import TISSUE_MU_PER_MM
 from bonescan.errors import GeometryMismatch
 from bonescan.measurement import Measurement
 from bonescan.reading.model import BoneMap, Burden, Finding, LabelledView, Labels, Polarity, Quality, Verdict
@@ -68,7 +69,6 @@ __all__ = ["involved_mass_percent", "measure"]
 Mask = NDArray[np.bool_]
 Array = NDArray[np.float64]
 
-MU_PER_MM = 0.012
 EDGE_MM = 6.0
 """How far noise as large as the spot itself would move its outline."""
 OUTLINE_PIXELS = 0.25
@@ -201,7 +201,7 @@ def _shadows(view: LabelledView, mask: Mask) -> Iterator[_Shadow]:
             continue
         crop = slice(r0 - one.row, r1 - one.row), slice(c0 - one.column, c1 - one.column)
         box = slice(r0 - top, r1 - top), slice(c0 - left, c1 - left)
-        shine = one.thickness_mm[crop] * math.exp(-MU_PER_MM * one.depth_mm)
+        shine = one.thickness_mm[crop] * math.exp(-TISSUE_MU_PER_MM * one.depth_mm)
         light[box] += shine
         under.append((one, crop, box, shine))
     inside = mask[top:bottom, left:right]

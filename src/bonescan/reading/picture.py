@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from bonescan.anatomy.body import TISSUE_MU_PER_MM
 from bonescan.anatomy.pose import curve_basis, segment_maps
 from bonescan.anatomy.skeleton import Skeleton
 from bonescan.errors import LabellingFailed
@@ -32,7 +33,6 @@ Array = NDArray[np.float64]
 FRAME = 6  # numbers of a frame: row shift, column shift, row scale, column scale, tilt, shear
 FLOOR = 0.05  # of the local standard deviation: empty air stays quiet
 OFFSET = 0.04  # of the compressed scale: thin soft tissue stays quiet
-_ATTENUATION_PER_MM = 0.012  # broad beam, Tc-99m in soft tissue
 _HOT = 1.6  # times the 97th percentile of the body: bladder, injection site, the hottest lesions
 _HOT_REACH_FRACTION = 0.006  # about 10 mm of an adult
 _WINDOW_FRACTION = 0.032  # half width of a box: about 55 mm of an adult
@@ -203,7 +203,7 @@ def render(maps, curve, frame, side, points, segment, weight, basis, psf, scale,
         if r < 0 or c < 0 or r >= rows - 1 or c >= columns - 1:
             continue
         a, b = row - r, column - c
-        w = weight[p] * math.exp(_ATTENUATION_PER_MM * side * y)
+        w = weight[p] * math.exp(TISSUE_MU_PER_MM * side * y)
         out[r, c] += w * (1 - a) * (1 - b)
         out[r + 1, c] += w * a * (1 - b)
         out[r, c + 1] += w * (1 - a) * b

@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 
 from bonescan.anatomy import REGION_NAMES, mass_table
 from bonescan.anatomy import bone as bone_of
-from bonescan.errors import GeometryMismatch
+from bonescan.anatomy.body import TISSUE_MU_PER_MM
 from bonescan.measurement import Measurement
 from bonescan.reading.burden import involved_mass_percent
 from bonescan.reading.detection import Spot, detect_cold, detect_hot
@@ -53,7 +53,7 @@ from bonescan.scan import Scan, View, ViewName
 
 __all__ = ["find", "source_depth"]
 
-MU_PER_MM, MU_SD_PER_MM = 0.012, 0.001
+MU_SD_PER_MM = 0.001
 THICKNESS_SD_MM = 15.0
 OUTLINE_SD = 0.15
 JOIN_MM = 14.0
@@ -87,7 +87,7 @@ def find(scan: Scan, labels: Labels) -> tuple[Finding, ...]:
     GeometryMismatch
         When the labels are not those of the scan's views.
     """
-    pairs = _pair_views(scan, labels)
+    pairs = labels.paired_with(scan)
     with ThreadPoolExecutor() as pool:  # the views beside each other: filters leave the interpreter free
         expected = pool.map(lambda pair: expect_normal(*pair), pairs)
         normals = [(normal, labelled) for normal, (_, labelled) in zip(expected, pairs, strict=True)]
@@ -142,10 +142,12 @@ def source_depth(
     if net_anterior <= 0 or net_posterior <= 0:
         return _absent("mm", method, "one view shows no net counts there", source)
     ratio = math.log(net_anterior / net_posterior)
-    depth = thickness_mm / 2 + ratio / (2 * MU_PER_MM)
+    depth = thickness_mm / 2 + ratio / (2 * TISSUE_MU_PER_MM)
     relative = variance_anterior / net_anterior**2 + variance_posterior / net_posterior**2 + 2 * OUTLINE_SD**2
     variance = (
-        relative / (2 * MU_PER_MM) ** 2 + (THICKNESS_SD_MM / 2) ** 2 + (ratio * MU_SD_PER_MM / (2 * MU_PER_MM**2)) ** 2
+        relative / (2 * TISSUE_MU_PER_MM) ** 2
+        + (THICKNESS_SD_MM / 2) ** 2
+        + (ratio * MU_SD_PER_MM / (2 * TISSUE_MU_PER_MM**2)) ** 2
     )
     spread = math.sqrt(variance)
     if not -spread <= depth <= thickness_mm + spread:
@@ -153,24 +155,6 @@ def source_depth(
     return Measurement(
         value=min(max(depth, 0.0), thickness_mm), unit="mm", uncertainty=spread, method=method, source=source
     )
-
-
-def _pair_views(scan: Scan, labels: Labels) -> list[tuple[View, LabelledView]]:
-    by_name = {labelled.name: labelled for labelled in labels.views}
-    pairs = []
-    for view in scan.views:
-        labelled = by_name.get(view.name)
-        if labelled is None or labelled.regions.shape != view.counts.shape:
-            got = None if labelled is None else labelled.regions.shape
-            raise GeometryMismatch(
-                f"The {view.name} view has {view.counts.shape} pixels and needs labels of that shape, got {got}; "
-                "label the same scan that is read.",
-                view=view.name,
-                expected=view.counts.shape,
-                got=got,
-            )
-        pairs.append((view, labelled))
-    return pairs
 
 
 def _join(spots: Mapping[ViewName, Sequence[Spot]], labels: Labels) -> list[Sighting]:
@@ -350,7 +334,7 @@ def _bone_under(sighting: Sighting, views: Mapping[ViewName, tuple[View, Labelle
             part = _crop(spot.mask, bone)
             inside = float(bone.thickness_mm[part].sum())
             if inside > 0:
-                share = inside * math.exp(-MU_PER_MM * bone.depth_mm) / float(spot.mask.sum())
+                share = inside * math.exp(-TISSUE_MU_PER_MM * bone.depth_mm) / float(spot.mask.sum())
                 scores[bone.bone] = scores.get(bone.bone, 0.0) + share
     named = [bone for bone in scores if bone_of(bone).region == sighting.region]
     return max(named or scores, key=lambda bone: scores[bone], default="")
