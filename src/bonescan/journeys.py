@@ -29,11 +29,14 @@ from bonescan import __version__
 from bonescan.errors import OutputFailed, UnreadableInput
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from bonescan.measurement import Measurement
     from bonescan.reading.model import Reading
     from bonescan.scan import ViewName
+    from bonescan.tracer import Plan, Referral
 
-__all__ = ["OUTPUT_NAMES", "Progress", "demo", "example_scan", "manifest", "read", "summary", "write_file"]
+__all__ = ["OUTPUT_NAMES", "Progress", "demo", "example_scan", "manifest", "plan", "read", "summary", "write_file"]
 
 Progress: TypeAlias = Callable[[str], None]
 """Called with one short sentence whenever a journey begins a step."""
@@ -221,6 +224,65 @@ def example_scan() -> Path:
             expected="JPEG-LL.dcm",
         )
     return path
+
+
+def plan(
+    referral: Referral,
+    *,
+    inject_at: datetime,
+    tracer: str = "Tc-99m MDP",
+    guideline: str = "EANM",
+    activity_mbq: float | None = None,
+    image_at: datetime | None = None,
+    vial_mbq: float | None = None,
+    vial_ml: float | None = None,
+    vial_at: datetime | None = None,
+    residual_percent: float = 0.0,
+    out: Path | None = None,
+) -> Plan:
+    """Plan one bone scan, and write the sheets for the department and the patient.
+
+    Parameters
+    ----------
+    referral : Referral
+        Who is to be injected, without a name.
+    inject_at : datetime
+        When.
+    tracer, guideline, activity_mbq, image_at, vial_mbq, vial_ml, vial_at, residual_percent : optional
+        As in `bonescan.tracer.plan_study`.
+    out : Path, optional
+        Folder for the sheets; made when absent. Other files in it stay.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    InvalidValue
+        For a value out of range, or times in an impossible order.
+    OutputFailed
+        When `out` cannot be written.
+    """
+    from bonescan.report.sheets import plan_sheets
+    from bonescan.tracer.plan import plan_study
+
+    planned = plan_study(
+        referral,
+        inject_at=inject_at,
+        tracer=tracer,
+        guideline=guideline,
+        activity_mbq=activity_mbq,
+        image_at=image_at,
+        vial_mbq=vial_mbq,
+        vial_ml=vial_ml,
+        vial_at=vial_at,
+        residual_percent=residual_percent,
+    )
+    if out is not None:
+        for name, content in plan_sheets(planned).items():
+            write_file(out / name, content)
+    return planned
 
 
 _EXAMPLES: Mapping[str, Callable[[], Path]] = {"real": example_scan}

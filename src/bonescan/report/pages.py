@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
     from PIL.Image import Image
 
-__all__ = ["render"]
+__all__ = ["render", "set_pages"]
 
 _REGION_PICTURE = {"height": 1100, "width": 420}
 _WIDE = 0.85
@@ -169,8 +169,6 @@ def _pdf(
     characters they are written as their Unicode numbers, so that no letter of a
     name is lost or replaced by an empty box.
     """
-    import typst
-
     files = {
         "main.typ": _packaged("report.typ").encode("utf-8"),
         "plate.svg": _svg(plate),
@@ -184,26 +182,53 @@ def _pdf(
             files[name] = _svg(square)
             squares.append({"file": name, "alt": square["alt"], "caption": square["caption"]})
         set_crops.append({**crop, "squares": squares})
+    data = {
+        "content": content,
+        "crops": set_crops,
+        "squares": _squares(crops),
+        "wide": plate["wide"],
+        "plate_width": plate["width"],
+        "plate_height": plate["height"],
+    }
+    return set_pages(files, data, dated)
+
+
+def set_pages(files: Mapping[str, bytes], data: Mapping[str, Any], dated: datetime | None) -> bytes:
+    """Set pages as PDF/A-2b and PDF/UA-1 with the fonts inside typst, none of this machine.
+
+    Parameters
+    ----------
+    files : mapping of str to bytes
+        ``main.typ`` and what it includes.
+    data : mapping
+        What ``main.typ`` finds as JSON in its input ``data``; ``font_note`` is added to it: whether letters had to
+        be written as their Unicode numbers.
+    dated : datetime or None
+        Date of the document; no clock is asked.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    OutputFailed
+        When the project's own wording holds characters that the fonts lack.
+    """
+    import typst
+
     if dated is not None and dated.tzinfo is None:
         dated = dated.replace(tzinfo=UTC)
     failure: Exception | None = None
     for beyond in (None, _BEYOND_LATIN_GREEK_CYRILLIC, _BEYOND_LATIN_1):
-        data = {
-            "content": content,
-            "crops": set_crops,
-            "squares": _squares(crops),
-            "wide": plate["wide"],
-            "plate_width": plate["width"],
-            "plate_height": plate["height"],
-            "font_note": beyond is not None,
-        }
+        noted = {**data, "font_note": beyond is not None}
         try:
             return bytes(
                 typst.compile(
-                    files,  # type: ignore[call-overload]  # typst's stub lacks the mapping of names to bytes
+                    dict(files),  # type: ignore[call-overload]  # typst's stub lacks the mapping of names to bytes
                     format="pdf",
                     ignore_system_fonts=True,
-                    sys_inputs={"data": json.dumps(data if beyond is None else _numbered(data, beyond))},
+                    sys_inputs={"data": json.dumps(noted if beyond is None else _numbered(noted, beyond))},
                     pdf_standards=_PDF_STANDARDS,
                     timestamp=dated or _EPOCH,
                 )

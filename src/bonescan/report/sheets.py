@@ -1,0 +1,499 @@
+"""The two sheets of a plan: one page for the department, a plain one for the patient, as text and as PDF.
+
+Both are made of one `Plan` and one wording file, so a time on one is the time on the other.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from importlib import resources
+from itertools import chain
+from typing import Any
+
+from bonescan.measurement import Measurement
+from bonescan.report.content import words
+from bonescan.report.pages import set_pages
+from bonescan.scan import Severity
+from bonescan.tracer.plan import Plan
+from bonescan.tracer.syringe import SYRINGE_RESIDUAL_PERCENT
+
+__all__ = ["SHEET_NAMES", "department_content", "patient_content", "plan_record", "plan_sheets", "sheet_text"]
+
+SHEET_NAMES = ("plan_department.pdf", "plan_department.txt", "plan_patient.pdf", "plan_patient.txt")
+"""Every file that `plan_sheets` makes."""
+
+_WIDTH = 92
+_LABEL = 24
+_READINGS_MIN = (30, 15, 0, -15, -30)
+_GLASS_ML = 200
+
+
+def plan_sheets(plan: Plan) -> dict[str, bytes]:
+    """Set both sheets, each as text and as PDF.
+
+    Parameters
+    ----------
+    plan : Plan
+
+    Returns
+    -------
+    dict of str to bytes
+        By name, as in `SHEET_NAMES`. The same plan gives the same bytes; the PDFs are dated with the injection.
+    """
+    files = {}
+    for name, content in (("department", department_content(plan)), ("patient", patient_content(plan))):
+        source = resources.files("bonescan.report").joinpath(f"plan_{name}.typ").read_bytes()
+        files[f"plan_{name}.pdf"] = set_pages({"main.typ": source}, content, plan.appointment.inject_at)
+        files[f"plan_{name}.txt"] = sheet_text(content).encode("utf-8")
+    return files
+
+
+def department_content(plan: Plan) -> dict[str, Any]:
+    """Return every text of the department's sheet, as JSON values without markup.
+
+    Parameters
+    ----------
+    plan : Plan
+
+    Returns
+    -------
+    dict
+        ``title``, ``cards``, ``warnings``, sections of rows on the ``left`` and the ``right``, ``record``, ``checks``,
+        ``sources`` and ``banner``.
+    """
+    w, banner = words()["department"], words()["banner"]
+    checks = list(w["checks"]["text"])
+    if plan.referral.may_be_pregnant:
+        checks[1:1] = [w["checks"]["pregnancy"], w["checks"]["feeding"]]
+    return {
+        "language": words()["language"],
+        "title": w["title"],
+        "subtitle": w["subtitle"].format(date=plan.appointment.inject_at.strftime(w["day"])),
+        "label": w["label"],
+        "warnings": {
+            "heading": w["warnings"],
+            "text": [remark.text for remark in plan.remarks if remark.severity is not Severity.NOTE],
+        },
+        "cards": _cards(plan),
+        "left": [_person(plan), _activity(plan), _dose(plan)],
+        "right": [_syringe(plan), _times(plan)],
+        "record": {
+            "heading": w["record"]["heading"],
+            "fields": [
+                [w["record"][key], form]
+                for key, form in (
+                    ("full", "MBq at"), ("empty", "MBq at"), ("injected", "MBq at"),
+                    ("site", ""), ("by", ""), ("incidents", ""),
+                )
+            ],
+        },
+        "checks": {"heading": w["checks"]["heading"], "text": checks},
+        "sources": {"heading": w["sources"], "text": _sources(plan)},
+        "banner": banner,
+    }  # fmt: skip
+
+
+def patient_content(plan: Plan) -> dict[str, Any]:
+    """Return every text of the patient's sheet, as JSON values without markup.
+
+    Parameters
+    ----------
+    plan : Plan
+
+    Returns
+    -------
+    dict
+        ``title``, ``lead``, ``times`` and ``sections`` of paragraphs, plain enough for a reader of twelve.
+    """
+    w = words()["patient_sheet"]
+    referral, times = plan.referral, plan.appointment
+    start = times.inject_at
+    lead = [{**_section(w["pregnant"], w["pregnant"]["text"]), "important": True}] if referral.pregnant else []
+    lead.append(dict(w["what"]))
+    waiting = w["times"]["between"] if referral.dialysis else f"{w['times']['between']} {w['times']['drinking']}"
+    sections = []
+    schedule = [
+        [_plain_time(start, start), w["times"]["inject"]],
+        [
+            w["times"]["until"].format(start=_plain_time(start, start), end=_plain_time(times.image_at, start)),
+            waiting,
+        ],
+        [_plain_time(times.image_at, start), w["times"]["image"]],
+        [w["times"]["about"].format(time=_plain_time(times.leave_at, start)), w["times"]["leave"]],
+    ]
+    tell = [w["before"]["pregnant_maybe"], w["before"]["feeding"]] if referral.may_be_pregnant else []
+    sections.append({**_section(w["before"], w["before"]["usual"]), "list": [*tell, *w["before"]["other"]]})
+    sections.append(_section(w["drink"], *_drinking(plan)))
+    feeding = []
+    if times.feed_from is not None:
+        text = w["feeding"]["text"].format(time=_plain_time(times.feed_from, start))
+        feeding = [{**_section(w["feeding"], text), "important": True}]
+    sections.append({**_section(w["dose"], *_dose_in_words(plan)), "new_page": True})
+    sections += feeding
+    after = [text.format(contact=_plain_time(times.contact_until, start)) for text in w["after"]["text"]]
+    sections.append({"heading": w["after"]["heading"], "text": [], "list": after})
+    if referral.is_child:
+        sections.append(_section(w["child"], w["child"]["text"]))
+    return {
+        "language": words()["language"],
+        "title": w["title"],
+        "subtitle": _plain_date(start, w["date"]),
+        "label": w["label"],
+        "lead": lead,
+        "times": {"heading": w["times"]["heading"], "rows": schedule},
+        "sections": sections,
+        "questions": w["questions"],
+        "banner": w["disclaimer"],
+    }
+
+
+def sheet_text(content: Mapping[str, Any]) -> str:
+    """Write a sheet's content as plain text.
+
+    Parameters
+    ----------
+    content : mapping
+        Of `department_content` or `patient_content`.
+
+    Returns
+    -------
+    str
+        Lines of at most 92 characters.
+    """
+    lines = [f"{content['title']} - {content['subtitle']}", f"{content['label']}: {'_' * 40}", ""]
+    warnings = content.get("warnings", {"text": ()})
+    if warnings["text"]:
+        lines += [warnings["heading"].upper(), *(line for text in warnings["text"] for line in _bullet(text, "!")), ""]
+    for card in content.get("cards", ()):
+        lines.append(f"{card['label']:<11}{card['value']:<12}{card['note']}")
+    times = [content["times"]] if "times" in content else []
+    groups = (content.get(name, ()) for name in ("left", "right", "lead"))
+    for section in (*chain(*groups), *times, *content.get("sections", ())):
+        lines += _section_text(section)
+        if "reading" in section:
+            shown = ", ".join(f"{time} {value}" for time, value in section["reading"]["rows"])
+            lines += _row(section["reading"]["heading"], shown)
+    if "checks" in content:
+        lines += ["", content["checks"]["heading"].upper()]
+        lines += [line for text in content["checks"]["text"] for line in _bullet(text, "[ ]")]
+        lines += ["", content["record"]["heading"].upper()]
+        lines += [
+            f"{name:<18}{'_' * 14} {form}{' ' + '_' * 8 if form else ''}" for name, form in content["record"]["fields"]
+        ]
+    if "sources" in content:
+        lines += _section_text(content["sources"])
+    if "questions" in content:
+        lines += ["", f"{content['questions']} {'_' * 30}"]
+    lines += ["", *textwrap.wrap(content["banner"], _WIDTH)]
+    return "\n".join(lines).strip() + "\n"
+
+
+def plan_record(plan: Plan) -> dict[str, Any]:
+    """Return a plan as values for JSON, units in the names.
+
+    Parameters
+    ----------
+    plan : Plan
+
+    Returns
+    -------
+    dict
+        Times are ISO 8601 without a zone: the clock of the place.
+    """
+    vial, syringe = plan.vial, plan.syringe
+    return {
+        "schema": "bonescan-plan/1",
+        "radiopharmaceutical": plan.radiopharmaceutical,
+        "referral": _plain(asdict(plan.referral)),
+        "prescription": _plain({key: value for key, value in asdict(plan.prescription).items() if key != "remarks"}),
+        "vial": None if vial is None else _plain(asdict(vial)),
+        "syringe": None
+        if syringe is None
+        else _plain({key: value for key, value in asdict(syringe).items() if key != "remarks"})
+        | {"residual_percent": plan.residual_percent},
+        "appointment": _plain(asdict(plan.appointment)),
+        "dose": {
+            name: None if measured is None else _plain(asdict(measured))
+            for name, measured in (
+                ("effective_msv", plan.effective_msv),
+                ("background_days", plan.background_days),
+                ("bladder_wall_mgy", plan.bladder_mgy),
+                ("uterus_mgy", plan.uterus_mgy),
+            )
+        },
+        "previous_percent": plan.previous_percent,
+        "remarks": [
+            {"code": remark.code, "severity": str(remark.severity), "text": remark.text} for remark in plan.remarks
+        ],
+    }
+
+
+def _plain(values: Any) -> Any:
+    if isinstance(values, Mapping):
+        return {key: _plain(value) for key, value in values.items()}
+    return values.isoformat(sep=" ", timespec="minutes") if isinstance(values, datetime) else values
+
+
+def _cards(plan: Plan) -> list[dict[str, str]]:
+    w = words()["department"]["cards"]
+    times, given, syringe = plan.appointment, plan.prescription, plan.syringe
+    drawn = [w["no_vial"], w["no_vial_note"]]
+    if syringe is not None:
+        drawn = [
+            w["draw_value"].format(ml=f"{syringe.volume_ml:.2f}"),
+            w["draw_note"].format(concentration=f"{syringe.vial_mbq_per_ml:.0f}", time=_clock(times.inject_at, times)),
+        ]
+    rows = [
+        (
+            w["activity"],
+            w["activity_value"].format(mbq=f"{given.activity_mbq:.0f}"),
+            w["activity_note"].format(
+                tracer=plan.radiopharmaceutical,
+                guideline=w["label_guideline"] if given.guideline == "label" else given.guideline,
+                range=_range(plan),
+            ),
+        ),
+        (w["draw"], *drawn),
+        (
+            w["inject"],
+            _clock(times.inject_at, times),
+            w["inject_note"].format(date=times.inject_at.strftime(words()["department"]["day"])),
+        ),
+        (
+            w["image"],
+            _clock(times.image_at, times),
+            w["image_note"].format(start=_clock(times.image_from, times), end=_clock(times.image_until, times)),
+        ),
+    ]
+    return [{"label": label, "value": value, "note": note} for label, value, note in rows]
+
+
+def _range(plan: Plan) -> str:
+    w, given = words()["department"]["cards"], plan.prescription
+    form = w["single"] if given.low_mbq == given.high_mbq else w["range"]
+    return str(form.format(low=f"{given.low_mbq:.0f}", high=f"{given.high_mbq:.0f}"))
+
+
+def _person(plan: Plan) -> dict[str, Any]:
+    w, referral = words()["department"]["person"], plan.referral
+    rows = [[w["mass"], f"{referral.mass_kg:g} kg"]]
+    if referral.height_cm is not None:
+        index = referral.mass_kg / (referral.height_cm / 100) ** 2
+        rows.append([w["height"], w["height_value"].format(cm=f"{referral.height_cm:g}", index=f"{index:.0f}")])
+    age = w["unknown"] if referral.age_years is None else w["years"].format(age=f"{referral.age_years:g}")
+    rows.append([w["age"], age])
+    rows.append([w["sex"], w[referral.sex] if referral.sex else w["unknown"]])
+    states = [w[state] for state in ("pregnant", "breastfeeding", "dialysis") if getattr(referral, state)]
+    rows.append([w["states"], ", ".join(states) or w["nothing"]])
+    return {"heading": w["heading"], "rows": rows}
+
+
+def _activity(plan: Plan) -> dict[str, Any]:
+    w, given = words()["department"]["activity"], plan.prescription
+    rows = [
+        [w["rule"], given.rule],
+        [w["range"], _range(plan)],
+        [w["source"], given.source],
+        [w["certainty"], w[given.certainty]],
+        *([w["notes"], remark.text] for remark in plan.remarks if remark.severity is Severity.NOTE),
+    ]
+    return {"heading": w["heading"], "rows": rows}
+
+
+def _syringe(plan: Plan) -> dict[str, Any]:
+    w, times = words()["department"]["syringe"], plan.appointment
+    syringe, vial = plan.syringe, plan.vial
+    low, median, high = (f"{percent:.0f}" for percent in SYRINGE_RESIDUAL_PERCENT)
+    expected = w["residual_open"].format(low=low, median=median, high=high)
+    if syringe is None or vial is None:
+        return {"heading": w["heading"], "rows": [[w["draw"], w["none"]], [w["residual"], expected]]}
+    at = _clock(times.inject_at, times)
+    if plan.residual_percent:
+        expected = w["residual_allowed"].format(
+            percent=f"{plan.residual_percent:g}",
+            mbq=f"{syringe.residual_mbq:.0f}",
+            net=f"{plan.prescription.activity_mbq:.0f}",
+        )
+    return {
+        "heading": w["heading"],
+        "rows": [
+            [
+                w["vial"],
+                w["vial_value"].format(
+                    mbq=f"{vial.activity_mbq:g}", ml=f"{vial.volume_ml:g}", time=_clock(vial.calibrated_at, times)
+                ),
+            ],
+            [
+                w["held"],
+                w["held_value"].format(mbq=f"{syringe.vial_mbq:.0f}", concentration=f"{syringe.vial_mbq_per_ml:.0f}"),
+            ],
+            [
+                w["draw"],
+                w["draw_value"].format(ml=f"{syringe.volume_ml:.2f}", mbq=f"{syringe.activity_mbq:.0f}", time=at),
+            ],
+            [w["residual"], expected],
+            [
+                w["left"],
+                w["left_value"].format(mbq=f"{syringe.left_mbq:.0f}", ml=f"{syringe.left_ml:.2f}", time=at),
+            ],
+        ],
+        "reading": {
+            "heading": w["reading"],
+            "rows": [
+                [
+                    (times.inject_at - timedelta(minutes=minutes)).strftime("%H:%M"),
+                    f"{syringe.reading_mbq(minutes):.0f} MBq",
+                ]
+                for minutes in _READINGS_MIN
+            ],
+        },
+    }
+
+
+def _times(plan: Plan) -> dict[str, Any]:
+    w, times = words()["department"]["times"], plan.appointment
+    if times.drink_ml:
+        drink = w["drink_value"].format(ml=times.drink_ml)
+    else:
+        drink = w["drink_dialysis" if plan.referral.dialysis else "drink_child"]
+    at = {
+        name: _clock(getattr(times, name), times)
+        for name in ("inject_at", "image_from", "image_at", "image_until", "leave_at", "contact_until", "tenth_at")
+    }
+    rows = [
+        [w["inject"], at["inject_at"]],
+        [w["drink"], drink],
+        [w["void"], w["void_value"].format(time=at["image_at"])],
+        [w["image"], w["image_value"].format(time=at["image_at"], start=at["image_from"], end=at["image_until"])],
+        [
+            w["leave"],
+            w["leave_value"].format(
+                time=at["leave_at"],
+                mbq=f"{times.left_mbq['at_leaving']:.0f}",
+                rate=f"{times.dose_rate_usv_per_h:.1f}",
+            ),
+        ],
+    ]
+    if times.dialysis_from is not None and times.dialysis_until is not None:
+        start, end = (_clock(time, times) for time in (times.dialysis_from, times.dialysis_until))
+        rows.insert(3, [w["dialysis"], w["dialysis_value"].format(start=start, end=end)])
+    if times.feed_from is not None:
+        rows.append([w["feed"], w["feed_value"].format(time=_clock(times.feed_from, times))])
+    rows.append([w["contact"], w["contact_value"].format(time=at["contact_until"])])
+    rows.append(
+        [
+            w["little"],
+            w["little_value"].format(
+                tenth=at["tenth_at"], exempt=f"{times.exempt_mbq:g}", exempt_at=_clock(times.exempt_at, times)
+            ),
+        ]
+    )
+    return {"heading": w["heading"], "rows": rows}
+
+
+def _dose(plan: Plan) -> dict[str, Any]:
+    w = words()["department"]["dose"]
+    rows = [
+        [
+            w["effective"],
+            _measured(w["effective_value"], plan.effective_msv, 1, days=_two_digits(plan.background_days)),
+        ],
+        [w["bladder"], _measured(w["bladder_value"], plan.bladder_mgy, 0, interval=f"{plan.voiding_interval_h:g}")],
+    ]
+    if plan.uterus_mgy is not None:
+        rows.append([w["uterus"], _measured(w["uterus_value"], plan.uterus_mgy, 1)])
+    if plan.referral.previous is not None and plan.previous_percent is not None:
+        percent = f"{plan.previous_percent:.1f}" if plan.previous_percent >= 0.1 else "<0.1"
+        rows.append([w["previous"], w["previous_value"].format(tracer=plan.referral.previous.tracer, percent=percent)])
+    return {"heading": w["heading"], "rows": rows}
+
+
+def _measured(form: str, measured: Measurement, digits: int, **more: str) -> str:
+    """Fill a measured value into its sentence, or say why it is absent."""
+    if measured.value is None:
+        return str(words()["department"]["dose"]["absent"].format(reason=measured.absent_reason))
+    return form.format(value=f"{measured.value:.{digits}f}", **more)
+
+
+def _sources(plan: Plan) -> list[str]:
+    dose = dict.fromkeys(measured.source for measured in (plan.effective_msv, plan.background_days) if measured.source)
+    return [" ".join((*plan.appointment.sources, *(f"{source.rstrip('.')}." for source in dose)))]
+
+
+def _drinking(plan: Plan) -> list[str]:
+    w = words()["patient_sheet"]["drink"]
+    if plan.referral.dialysis:
+        return [w["dialysis"]]
+    if plan.appointment.drink_ml is None:
+        return [w["child"], w["limit"]]
+    glasses = round(plan.appointment.drink_ml / _GLASS_ML)
+    return [w["amount"].format(litres=w["litre"], glasses=glasses), w["limit"]]
+
+
+def _dose_in_words(plan: Plan) -> list[str]:
+    w, times = words()["patient_sheet"]["dose"], plan.appointment
+    given = plan.prescription.activity_mbq
+
+    def of_hundred(mbq: float) -> str:
+        percent = 100 * mbq / given
+        return w["less"] if percent < 1 else f"{percent:.0f}"
+
+    days = w["days"].format(days=_two_digits(plan.background_days)) if plan.background_days.value else w["unknown"]
+    return [
+        f"{w['text']} {days} {w['reason']}",
+        w["stay"].format(
+            leaving=of_hundred(times.left_mbq["at_leaving"]),
+            exempt_at=_plain_time(times.exempt_at, times.inject_at),
+            exempt=of_hundred(times.exempt_mbq),
+        ),
+    ]
+
+
+def _section(section: Mapping[str, Any], *paragraphs: str) -> dict[str, Any]:
+    return {"heading": section["heading"], "text": list(paragraphs)}
+
+
+def _two_digits(measured: Measurement) -> str:
+    return "" if measured.value is None else f"{float(f'{measured.value:.2g}'):g}"
+
+
+def _clock(when: datetime, times: Any) -> str:
+    """Return the clock time, with the date where it is another day than the injection."""
+    w = words()["department"]
+    return when.strftime(w["clock"] if when.date() == times.inject_at.date() else w["later_clock"])
+
+
+def _plain_date(when: datetime, form: str, **more: str) -> str:
+    w = words()["patient_sheet"]
+    return form.format(
+        weekday=w["weekdays"][when.weekday()], day=when.day, month=w["months"][when.month - 1], year=when.year, **more
+    )
+
+
+def _plain_time(when: datetime, start: datetime) -> str:
+    w, clock = words()["patient_sheet"], when.strftime("%H:%M")
+    days = (when.date() - start.date()).days
+    if days == 0:
+        return clock
+    return str(w["next_day"].format(time=clock)) if days == 1 else _plain_date(when, w["other_day"], time=clock)
+
+
+def _section_text(section: Mapping[str, Any]) -> list[str]:
+    lines = ["", section["heading"].upper()]
+    for label, value in section.get("rows", ()):
+        lines += _row(label, value)
+    lines += [line for text in section.get("list", ()) for line in _bullet(text, "-")]
+    for text in section.get("text", ()):
+        lines += textwrap.wrap(text, _WIDTH)
+    return lines
+
+
+def _row(label: str, value: str) -> list[str]:
+    return textwrap.wrap(value, _WIDTH, initial_indent=f"{label:<{_LABEL}}", subsequent_indent=" " * _LABEL)
+
+
+def _bullet(text: str, sign: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent=f"{sign} ", subsequent_indent=" " * (len(sign) + 1))

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+import pytest
+
+from bonescan.report.sheets import (
+    SHEET_NAMES,
+    department_content,
+    patient_content,
+    plan_record,
+    plan_sheets,
+    sheet_text,
+)
+from bonescan.tracer import Plan, PreviousStudy, Referral, plan_study
+
+INJECT_AT = datetime(2026, 3, 4, 13, 15)
+VIAL = {"vial_mbq": 6000.0, "vial_ml": 5.0, "vial_at": datetime(2026, 3, 4, 6, 30)}
+EARLIER = PreviousStudy(tracer="Ga-67", activity_mbq=180, injected_at=datetime(2026, 3, 1, 9, 0))
+PEOPLE = {
+    "anybody": (Referral(mass_kg=70), {}),
+    "man": (Referral(mass_kg=84, age_years=71, height_cm=178, sex="male"), VIAL),
+    "everything": (
+        Referral(mass_kg=118, age_years=35, height_cm=165, sex="female", pregnant=True, breastfeeding=True,
+                 dialysis=True, previous=EARLIER),
+        {**VIAL, "residual_percent": 8.0, "activity_mbq": 900.0, "image_at": datetime(2026, 3, 4, 19, 0)},
+    ),
+    "mother": (Referral(mass_kg=64, age_years=31, sex="female", breastfeeding=True), VIAL),
+    "child": (Referral(mass_kg=20, age_years=5, sex="female"), VIAL),
+    "baby": (Referral(mass_kg=3.5, age_years=0.1), {}),
+    "fluoride": (Referral(mass_kg=70, age_years=50), {"tracer": "F-18 fluoride"}),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=list(PEOPLE))
+def plan(request: pytest.FixtureRequest) -> Plan:
+    referral, settings = PEOPLE[request.param]
+    return plan_study(referral, inject_at=INJECT_AT, **settings)
+
+
+@pytest.fixture(scope="module")
+def sheets(plan: Plan) -> dict[str, bytes]:
+    return plan_sheets(plan)
+
+
+def sentences_of(plan: Plan) -> list[str]:
+    """Everything the patient reads, sentence by sentence; a line of a list is a sentence."""
+    content = patient_content(plan)
+    sections = [*content["lead"], *content["sections"]]
+    texts = [text for section in sections for text in (*section.get("text", ()), *section.get("list", ()))]
+    texts += [text for _, text in content["times"]["rows"]] + [content["banner"]]
+    return [part for text in texts for part in re.split(r"(?<=[.?!:])\s+", text) if re.search("[a-z]", part)]
+
+
+def syllables(word: str) -> int:
+    """Groups of vowels, less a silent e, more for two vowels that are spoken apart."""
+    word = re.sub(r"(?<=[^aeiouyl])e$|(?<=[^dt])ed$|(?<=[^cgsxzh])es$", "", word.lower())
+    return max(1, len(re.findall("[aeiouy]+", word)) + len(re.findall("(?<=[bdlmnrv])i[aou]", word)))
+
+
+def grade(sentences: list[str]) -> float:
+    """Flesch-Kincaid grade (Kincaid et al. 1975): 0.39 words/sentence + 11.8 syllables/word - 15.59."""
+    words = [word for sentence in sentences for word in re.findall(r"[A-Za-z]+(?:'[a-z]+)?", sentence)]
+    return 0.39 * len(words) / len(sentences) + 11.8 * sum(map(syllables, words)) / len(words) - 15.59
+
+
+def test_the_measure_of_reading_knows_easy_from_hard():
+    assert [syllables(word) for word in ("bone", "baby", "camera", "radiation", "scanned")] == [1, 2, 3, 4, 1]
+    # "The cat sat on the mat." has grade -1.45 by the formula: 6 words, 6 syllables
+    assert grade(["The cat sat on the mat."]) == pytest.approx(0.39 * 6 + 11.8 - 15.59)
+    guideline = (
+        "Careful consideration of the activity to be administered is required since an increased radiation exposure is "
+        "possible in these patients."
+    )
+    assert grade([guideline]) > 14
+
+
+def test_a_reader_of_twelve_understands_the_patients_sheet(plan):
+    sentences = sentences_of(plan)
+    assert len(sentences) > 25
+    assert grade(sentences) <= 6  # the bar is 8: a margin for the simple count of syllables
+    assert max(len(sentence.split()) for sentence in sentences) <= 20
+    said = " ".join(sentences).lower()
+    for hard in ("mbq", "msv", "effective", "tracer activity", "physiologic", "isotope", "void", "administer"):
+        assert hard not in said
+
+
+def test_both_sheets_say_the_same_times(plan, sheets):
+    times = plan.appointment
+    department, patient = (sheets[f"plan_{name}.txt"].decode() for name in ("department", "patient"))
+    said = [times.inject_at, times.image_at, times.leave_at, times.contact_until, times.exempt_at]
+    said += [times.feed_from] if times.feed_from else []
+    for when in said:
+        assert when.strftime("%H:%M") in department
+        assert when.strftime("%H:%M") in patient
+    clocks = set(re.findall(r"\d\d:\d\d", patient))
+    assert clocks == {when.strftime("%H:%M") for when in said}  # and the patient is told no other
+    days = plan.background_days.value
+    expected = "Ask us how large your dose is" if days is None else f"in about {float(f'{days:.2g}'):g} days"
+    assert expected in " ".join(patient.split())
+
+
+def test_a_time_on_another_day_says_so(plan):
+    times = plan.appointment
+    text = sheet_text(patient_content(plan))
+    assert "Wednesday 4 March 2026" in text
+    for when in (times.contact_until, times.exempt_at):
+        if when.date() != INJECT_AT.date():
+            later = (when.date() - INJECT_AT.date()).days
+            assert (f"{when:%H:%M} the next day" if later == 1 else f"{when:%H:%M} on {when:%A}") in text
+            assert f"{when:%Y-%m-%d %H:%M}" in sheet_text(department_content(plan))
+
+
+def test_every_warning_is_on_the_departments_sheet(plan, sheets):
+    text = " ".join(sheets["plan_department.txt"].decode().split())
+    for remark in plan.remarks:
+        assert remark.text in text
+
+
+def pages(pdf: bytes) -> int:
+    found = re.findall(rb"/Type\s*/Pages\b[^>]*?/Count (\d+)|/Count (\d+)[^>]*?/Type\s*/Pages\b", pdf)
+    assert found
+    return max(int(a or b) for a, b in found)
+
+
+def test_the_department_has_one_page_and_the_patient_two(sheets):
+    assert pages(sheets["plan_department.pdf"]) == 1
+    assert pages(sheets["plan_patient.pdf"]) == 2
+
+
+def test_the_pdfs_are_archival_accessible_and_dated_with_the_injection(sheets):
+    for name in ("plan_department.pdf", "plan_patient.pdf"):
+        assert b"pdfaid:part>2" in sheets[name]
+        assert b"pdfuaid:part>1" in sheets[name]
+        assert b"2026-03-04T13:15:00" in sheets[name]
+
+
+def test_the_same_plan_gives_the_same_bytes(plan, sheets):
+    assert tuple(sorted(sheets)) == SHEET_NAMES
+    assert plan_sheets(plan) == sheets
+
+
+def test_a_line_is_left_for_the_name_and_both_sheets_say_what_they_are_not(sheets):
+    department, patient = (sheets[f"plan_{name}.txt"].decode() for name in ("department", "patient"))
+    assert "Patient label: ____" in department
+    assert "Name: ____" in patient
+    assert "Not a medical device" in department
+    assert "not a medical device" in patient
+    assert all(len(line) <= 92 for line in (department + patient).splitlines())
+
+
+def test_the_advice_fits_the_person():
+    def text(person: str) -> str:
+        referral, settings = PEOPLE[person]
+        content = patient_content(plan_study(referral, inject_at=INJECT_AT, **settings))
+        return " ".join(sheet_text(content).split())
+
+    assert "at least 1 litre" in text("man")
+    assert "if you breast-feed" not in text("man")
+    assert "From 17:15 you can breast-feed as before" in text("mother")
+    assert "throw that milk away" in text("mother")
+    assert "Drink only what your kidney team allows" in text("everything")
+    assert "litre" not in text("everything")
+    assert "Do not have the injection yet" in text("everything")
+    assert "set by your child's weight" in text("child")
+    assert "litre" not in text("child")
+
+
+def test_the_record_holds_every_figure_under_a_name_with_its_unit(plan):
+    record = plan_record(plan)
+    assert record["schema"] == "bonescan-plan/1"
+    assert record["prescription"]["activity_mbq"] == plan.prescription.activity_mbq
+    assert record["appointment"]["inject_at"] == "2026-03-04 13:15"
+    assert record["dose"]["effective_msv"]["value"] == plan.effective_msv.value
+    assert (record["syringe"] is None) == (plan.syringe is None)
+    assert len(record["remarks"]) == len(plan.remarks)
