@@ -3,7 +3,6 @@
 from bonescan.tracer.activity import GUIDELINES, Prescription, prescribe
 from bonescan.tracer.appointment import Appointment, PreviousStudy, Referral
 from bonescan.tracer.biokinetics import (
-    BLOOD_REGIONS,
     COMPARTMENTS,
     Kinetics,
     Physiology,
@@ -11,6 +10,7 @@ from bonescan.tracer.biokinetics import (
     kinetics,
     usual_gfr_ml_per_min,
 )
+from bonescan.tracer.circulation import BLOOD_REGIONS
 from bonescan.tracer.dose import (
     BACKGROUND_MSV_PER_YEAR,
     Dose,
