@@ -9,7 +9,9 @@ import pytest
 HEAVY = {"PIL", "jinja2", "llvmlite", "numba", "numpy", "pydicom", "scipy", "typst"}
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"], ["read", "--help"], ["read"], ["plan", "--help"], ["plan"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["--version"], ["read", "--help"], ["read"], ["plan", "--help"], ["plan"]]
+)
 def test_help_and_mistakes_are_answered_before_anything_heavy_is_imported(words):
     program = (
         "import sys\n"

@@ -29,6 +29,8 @@ _WIDTH = 92
 _LABEL = 24
 _READINGS_MIN = (30, 15, 0, -15, -30)
 _GLASS_ML = 200
+_DAYS_OF_A_MONTH = 30.44
+_DAYS_OF_SOME_MONTHS = 60
 
 
 def plan_sheets(plan: Plan) -> dict[str, bytes]:
@@ -112,6 +114,8 @@ def patient_content(plan: Plan) -> dict[str, Any]:
     referral, times = plan.referral, plan.appointment
     start = times.inject_at
     lead = [{**_section(w["pregnant"], w["pregnant"]["text"]), "important": True}] if referral.pregnant else []
+    if referral.is_child:
+        lead.append({**_section(w["child"], w["child"]["text"]), "important": True})
     lead.append(dict(w["what"]))
     waiting = w["times"]["between"] if referral.dialysis else f"{w['times']['between']} {w['times']['drinking']}"
     sections = []
@@ -133,10 +137,9 @@ def patient_content(plan: Plan) -> dict[str, Any]:
         feeding = [{**_section(w["feeding"], text), "important": True}]
     sections.append({**_section(w["dose"], *_dose_in_words(plan)), "new_page": True})
     sections += feeding
-    after = [text.format(contact=_plain_time(times.contact_until, start)) for text in w["after"]["text"]]
+    advice = w["after"]["child" if referral.is_child else "text"]
+    after = [text.format(contact=_plain_time(times.contact_until, start)) for text in advice]
     sections.append({"heading": w["after"]["heading"], "text": [], "list": after})
-    if referral.is_child:
-        sections.append(_section(w["child"], w["child"]["text"]))
     return {
         "language": words()["language"],
         "title": w["title"],
@@ -419,8 +422,9 @@ def _measured(form: str, measured: Measurement, digits: int, **more: str) -> str
 
 
 def _sources(plan: Plan) -> list[str]:
-    dose = dict.fromkeys(measured.source for measured in (plan.effective_msv, plan.background_days) if measured.source)
-    return [" ".join((*plan.appointment.sources, *(f"{source.rstrip('.')}." for source in dose)))]
+    w = words()["department"]["dose"]
+    measured = [(w["source"], plan.effective_msv.source), (w["background_source"], plan.background_days.source)]
+    return [*plan.appointment.sources, *(form.format(source=source) for form, source in measured if source)]
 
 
 def _drinking(plan: Plan) -> list[str]:
@@ -441,9 +445,12 @@ def _dose_in_words(plan: Plan) -> list[str]:
         percent = 100 * mbq / given
         return w["less"] if percent < 1 else f"{percent:.0f}"
 
-    days = w["days"].format(days=_two_digits(plan.background_days)) if plan.background_days.value else w["unknown"]
+    days = plan.background_days.value
+    told = [w["unknown"]] if days is None else [w["days"].format(days=_two_digits(plan.background_days))]
+    if days is not None and days > _DAYS_OF_SOME_MONTHS:
+        told.append(w["months"].format(months=round(days / _DAYS_OF_A_MONTH)))
     return [
-        f"{w['text']} {days} {w['reason']}",
+        " ".join((w["text"], *told, w["reason"])),
         w["stay"].format(
             leaving=of_hundred(times.left_mbq["at_leaving"]),
             exempt_at=_plain_time(times.exempt_at, times.inject_at),

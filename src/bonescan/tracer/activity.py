@@ -152,7 +152,7 @@ def prescribe(
     least, most = float(row["least_mbq"] or 0), float(row["most_mbq"] or math.inf)
     proposed, rule = _by_mass(row, mass_kg)
     low, high = _range(row, tracer, mass_kg)
-    if row["rule"] == "fixed":
+    if row["rule"] == "fixed" and activity_mbq is None:
         proposed, rule, grown = _with_girth(proposed, high, rule, mass_kg, height_cm)
         remarks += grown
     activity = min(max(_rounded(proposed), least), most)
