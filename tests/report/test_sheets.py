@@ -54,9 +54,8 @@ def sentences_of(plan: Plan) -> list[str]:
 
 
 def syllables(word: str) -> int:
-    """Groups of vowels, less a silent e, more for two vowels that are spoken apart."""
-    word = re.sub(r"(?<=[^aeiouyl])e$|(?<=[^dt])ed$|(?<=[^cgsxzh])es$", "", word.lower())
-    return max(1, len(re.findall("[aeiouy]+", word)) + len(re.findall("(?<=[bdlmnrv])i[aou]", word)))
+    """Every vowel but the second of a usual pair, silent ones too: never fewer than a dictionary counts."""
+    return max(1, len(re.findall("[aeiouy]", re.sub("ou|ea|ai|ee|oo|ay|oy|ie|oi|au", "e", word.lower()))))
 
 
 def grade(sentences: list[str]) -> float:
@@ -66,8 +65,9 @@ def grade(sentences: list[str]) -> float:
 
 
 def test_the_measure_of_reading_knows_easy_from_hard():
-    assert [syllables(word) for word in ("bone", "baby", "camera", "radiation", "scanned")] == [1, 2, 3, 4, 1]
-    # "The cat sat on the mat." has grade -1.45 by the formula: 6 words, 6 syllables
+    dictionary = {"bone": 1, "baby": 2, "camera": 3, "radiation": 4, "injection": 3, "pictures": 2, "usual": 3}
+    assert all(syllables(word) >= true for word, true in dictionary.items())
+    # by hand: 6 words, 6 syllables
     assert grade(["The cat sat on the mat."]) == pytest.approx(0.39 * 6 + 11.8 - 15.59)
     guideline = (
         "Careful consideration of the activity to be administered is required since an increased radiation exposure is "
@@ -79,7 +79,7 @@ def test_the_measure_of_reading_knows_easy_from_hard():
 def test_a_reader_of_twelve_understands_the_patients_sheet(plan):
     sentences = sentences_of(plan)
     assert len(sentences) > 25
-    assert grade(sentences) <= 6  # the bar is 8: a margin for the simple count of syllables
+    assert grade(sentences) <= 6  # the bar is 8
     assert max(len(sentence.split()) for sentence in sentences) <= 20
     said = " ".join(sentences).lower()
     for hard in ("mbq", "msv", "effective", "tracer activity", "physiologic", "isotope", "void", "administer"):

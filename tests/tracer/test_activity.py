@@ -99,6 +99,23 @@ def test_the_prescribers_own_choice_is_kept_and_weighed():
     assert "900 MBq is not what EANM says for this person (300 to 740 MBq)" in outside.remarks[-1].text
 
 
+@pytest.mark.parametrize(("mass_kg", "age_years"), [(150, 5), (20, 40), (6, 9), (70, 0.5)])
+def test_a_weight_that_hardly_anybody_of_that_age_has_is_doubted(mass_kg, age_years):
+    doubted = prescribe(mass_kg=mass_kg, age_years=age_years).remarks
+    assert "plan.body.unusual" in codes(doubted)
+    assert f"{mass_kg:g} kg is unusual at {age_years:g} years" in doubted[0].text
+
+
+# Witness: WHO growth standards and CDC charts, 3rd to 97th percentile of boys and girls [recalled]; adults.
+@pytest.mark.parametrize(
+    ("age_years", "weights_kg"),
+    [(0, (2.3, 4.6)), (1, (7, 12)), (5, (14, 26)), (10, (22, 54)), (17, (40, 105)), (18, (40, 200)), (80, (35, 150))],
+)
+def test_usual_weights_are_not_doubted(age_years, weights_kg):
+    for mass_kg in weights_kg:
+        assert "plan.body.unusual" not in codes(prescribe(mass_kg=mass_kg, age_years=age_years).remarks)
+
+
 @pytest.mark.parametrize(
     ("facts", "told"),
     [

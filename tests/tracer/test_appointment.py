@@ -42,6 +42,8 @@ def test_pictures_outside_the_window_are_warned_about(image_h, code):
 def test_pictures_before_the_injection_are_refused():
     with pytest.raises(InvalidValue, match="would come before the injection"):
         plan_study(WOMAN, inject_at=NINE, image_at=NINE)
+    with pytest.raises(InvalidValue, match="more than 48 h after the injection"):
+        plan_study(WOMAN, inject_at=NINE, image_at=NINE + hours(49))
 
 
 def test_an_evening_injection_goes_on_after_midnight():
@@ -64,7 +66,21 @@ def test_a_clock_time_means_the_nearest_day(text, near, expected):
     assert clock_time(text, near) == expected
 
 
-@pytest.mark.parametrize("text", ["", "9", "25:00", "09:60", "9am", "2026-02-30 09:00", "04.03.2026 09:00", "-1:00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "9",
+        "25:00",
+        "09:60",
+        "9am",
+        "2026-02-30 09:00",
+        "04.03.2026 09:00",
+        "-1:00",
+        "0001-01-01 09:00",
+        "9999-12-31 09:00",
+    ],
+)
 def test_what_is_no_time_is_refused_with_the_way_to_write_one(text):
     with pytest.raises(InvalidValue, match="A time is written HH:MM or YYYY-MM-DD HH:MM"):
         clock_time(text, NINE)

@@ -147,6 +147,8 @@ def prescribe(
                 f"{mass_kg:g} kg may be a child or a light adult: give the age too.", mass_kg=mass_kg, expected="age"
             )
         remarks.append(Remark(code="plan.age.assumed", text="The age was not given: planned as an adult."))
+    else:
+        remarks += _unusual_body(mass_kg, age_years)
     child = age_years is not None and age_years < ADULT_FROM_YEARS
     row = _rule(guideline, tracer, "child" if child else "adult")
     least, most = float(row["least_mbq"] or 0), float(row["most_mbq"] or math.inf)
@@ -235,6 +237,21 @@ def _check_body(mass_kg: float, height_cm: float) -> None:
             mass_kg=mass_kg,
             height_cm=height_cm,
         )
+
+
+def _unusual_body(mass_kg: float, age_years: float) -> list[Remark]:
+    """Doubt a weight that few people of that age have: a slip of the key, or pounds; the envelope is ours [D]."""
+    age = min(age_years, ADULT_FROM_YEARS)
+    low, high = 1.5 + 1.4 * age, 15 + 9 * age
+    if mass_kg >= low and (mass_kg <= high or age == ADULT_FROM_YEARS):
+        return []
+    return [
+        Remark(
+            code="plan.body.unusual",
+            text=f"{mass_kg:g} kg is unusual at {age_years:g} years: check the weight (in kg) and the age.",
+            severity=Severity.WARNING,
+        )
+    ]
 
 
 def _body_mass_index(mass_kg: float, height_cm: float) -> float:

@@ -92,6 +92,8 @@ _YOUNGEST_YEARS, _LIGHTEST_KG = 1.0, 5.0
 _MAY_BE_PREGNANT_YEARS = (12, 55)
 _PREVIOUS_PERCENT = 5.0
 _LONGEST_H = 96.0
+_LONGEST_WAIT_H = 48.0
+_YEARS = (1950, 2199)
 _CLOCK = re.compile(r"(?:(\d{4})-(\d{2})-(\d{2})[ T])?(\d{1,2}):(\d{2})")
 
 
@@ -257,10 +259,15 @@ def clock_time(text: str, near: datetime) -> datetime:
             raise ValueError(text)
         year, month, day, hour, minute = (int(part) if part else None for part in found.groups())
         if year is not None and month is not None and day is not None:
+            if not _YEARS[0] <= year <= _YEARS[1]:
+                raise ValueError(text)
             return datetime(year, month, day, hour or 0, minute or 0)
         same_day = near.replace(hour=hour or 0, minute=minute or 0, second=0, microsecond=0)
     except ValueError as error:
-        raise InvalidValue(f"A time is written HH:MM or YYYY-MM-DD HH:MM, got {text!r}.", got=text) from error
+        raise InvalidValue(
+            f"A time is written HH:MM or YYYY-MM-DD HH:MM, in the years {_YEARS[0]} to {_YEARS[1]}, got {text!r}.",
+            got=text,
+        ) from error
     return min((same_day + timedelta(days=days) for days in (-1, 0, 1)), key=lambda time: abs(time - near))
 
 
@@ -287,7 +294,7 @@ def make_appointment(
     Raises
     ------
     InvalidValue
-        When the pictures would come before the injection.
+        When the pictures would come before the injection, or days after it.
     """
     agent = radiopharmaceutical(tracer)
     schedule = _SCHEDULES[agent.nuclide.name]
@@ -300,6 +307,13 @@ def make_appointment(
         raise InvalidValue(
             f"The pictures at {image_at:%Y-%m-%d %H:%M} would come before the injection at "
             f"{inject_at:%Y-%m-%d %H:%M}: check both times.",
+            image_at=image_at,
+            inject_at=inject_at,
+        )
+    if hours_between(inject_at, image_at) > _LONGEST_WAIT_H:
+        raise InvalidValue(
+            f"The pictures at {image_at:%Y-%m-%d %H:%M} would come more than {_LONGEST_WAIT_H:g} h after the injection "
+            f"at {inject_at:%Y-%m-%d %H:%M}: check the dates.",
             image_at=image_at,
             inject_at=inject_at,
         )
