@@ -290,6 +290,7 @@ def plan(
     from bonescan.report.sheets import department_content, plan_record, sheet_text
     from bonescan.tracer.appointment import PreviousStudy, Referral, clock_time
 
+    progress = _progress(quiet)
     now = datetime.now()
     start = _next_quarter(now) if inject_at is None else clock_time(inject_at, now.replace(hour=12, minute=0))
     previous = None
@@ -328,7 +329,7 @@ def plan(
     elif not quiet:
         _print(sheet_text(department_content(planned)).rstrip())
     if out is not None:
-        _progress(quiet)(f"Sheets for the department and the patient are in {out}")
+        progress(f"Sheets for the department and the patient are in {out}")
 
 
 _TRACERS: Mapping[str, str] = {

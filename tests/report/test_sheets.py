@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -127,6 +128,14 @@ def pages(pdf: bytes) -> int:
 def test_the_department_has_one_page_and_the_patient_two(sheets):
     assert pages(sheets["plan_department.pdf"]) == 1
     assert pages(sheets["plan_patient.pdf"]) == 2
+
+
+def test_twice_as_many_warnings_still_are_one_page():
+    referral, settings = PEOPLE["everything"]
+    plan = plan_study(referral, inject_at=INJECT_AT, **settings)
+    assert len(plan.remarks) >= 7
+    crowded = plan_sheets(replace(plan, remarks=plan.remarks * 2))
+    assert pages(crowded["plan_department.pdf"]) == 1
 
 
 def test_the_pdfs_are_archival_accessible_and_dated_with_the_injection(sheets):

@@ -184,7 +184,8 @@ def sheet_text(content: Mapping[str, Any]) -> str:
         lines += [line for text in content["checks"]["text"] for line in _bullet(text, "[ ]")]
         lines += ["", content["record"]["heading"].upper()]
         lines += [
-            f"{name:<18}{'_' * 14} {form}{' ' + '_' * 8 if form else ''}" for name, form in content["record"]["fields"]
+            f"{name:<18}{'_' * 14}" + (f" {form} {'_' * 8}" if form else "")
+            for name, form in content["record"]["fields"]
         ]
     if "sources" in content:
         lines += _section_text(content["sources"])
