@@ -160,7 +160,7 @@ _DEPTH = {
     "carpal": 1.4,
     "metacarpal": 1.4,
     "phalanx_hand": 1.4,
-    "sternum": 0.7,
+    "sternum": 0.6,
 }
 
 # Where things are on the default skeleton (mm).

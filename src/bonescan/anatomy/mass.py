@@ -50,8 +50,8 @@ class _Reference:
 
 
 _REFERENCES = {
-    "male": _Reference(stature_mm=1760, bone_l=5.95, bone_kg=9.14, lungs_l=2.89, lungs_kg=1.20, adipose_kg=18.2),
-    "female": _Reference(stature_mm=1630, bone_l=4.23, bone_kg=6.34, lungs_l=2.30, lungs_kg=0.95, adipose_kg=22.5),
+    "male": _Reference(stature_mm=1760, bone_l=5.94, bone_kg=9.13, lungs_l=2.89, lungs_kg=1.20, adipose_kg=18.2),
+    "female": _Reference(stature_mm=1630, bone_l=4.26, bone_kg=6.37, lungs_l=2.30, lungs_kg=0.95, adipose_kg=22.5),
 }
 
 
