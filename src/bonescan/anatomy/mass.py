@@ -20,6 +20,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from bonescan.anatomy.body import GIRTH_RANGE, SEXES, Body
@@ -29,25 +31,27 @@ from bonescan.errors import InvalidValue
 
 __all__ = ["body_mass_kg", "girth_for_mass"]
 
-_ADIPOSE_KG_PER_L, _LEAN_KG_PER_L = 0.95, 1.05
-# Share of fat in the volume gained: three quarters of the mass that adults gain is fat (recalled, not looked up),
-# at these densities 0.77 of the volume.
+Array = NDArray[np.float64]
+
+_ADIPOSE_KG_PER_L, _LEAN_KG_PER_L = 0.95, 1.05  # adipose tissue and muscle, ICRP Publication 110 [V]
+# Share of fat in the volume gained: three quarters of the mass that adults gain is fat [M], at these densities 0.77
+# of the volume [C].
 _FAT_GAINED = 0.77
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reference:
     stature_mm: float
-    bone_l: float  # of our skeleton, with marrow: bench/skeleton_masses.py
+    bone_l: float  # of our skeleton, with marrow: bench/skeleton_masses.py [C]
     bone_kg: float
-    lungs_l: float
+    lungs_l: float  # measured on ICRP Publication 110 [V]
     lungs_kg: float
-    adipose_kg: float
+    adipose_kg: float  # ICRP Publication 89 [V]
 
 
 _REFERENCES = {
-    "male": _Reference(stature_mm=1760, bone_l=5.95, bone_kg=9.14, lungs_l=2.89, lungs_kg=1.20, adipose_kg=18.2),
-    "female": _Reference(stature_mm=1630, bone_l=4.23, bone_kg=6.34, lungs_l=2.30, lungs_kg=0.95, adipose_kg=22.5),
+    "male": _Reference(stature_mm=1760, bone_l=5.94, bone_kg=9.13, lungs_l=2.89, lungs_kg=1.20, adipose_kg=18.2),
+    "female": _Reference(stature_mm=1630, bone_l=4.26, bone_kg=6.37, lungs_l=2.30, lungs_kg=0.95, adipose_kg=22.5),
 }
 
 
@@ -69,7 +73,7 @@ def body_mass_kg(body: Body, stature_mm: float) -> float:
     return _mass_kg(body.volume_mm3 / 1e6, body.sex, stature_mm)
 
 
-def girth_for_mass(sex: str, stature_mm: float, mass_kg: float) -> float:
+def girth_for_mass(sex: str, stature_mm: float, mass_kg: float, proportions: Array | None = None) -> float:
     """Girth at which the reference body of that sex and stature weighs that much.
 
     Parameters
@@ -79,6 +83,8 @@ def girth_for_mass(sex: str, stature_mm: float, mass_kg: float) -> float:
     stature_mm : float
         1200 to 2300 mm.
     mass_kg : float
+    proportions : (parameter,) ndarray, optional
+        A child's, from `bonescan.anatomy.growth.child_pose`; default an adult's.
 
     Returns
     -------
@@ -99,7 +105,7 @@ def girth_for_mass(sex: str, stature_mm: float, mass_kg: float) -> float:
         raise InvalidValue(f"The body is one of {SEXES}, got {sex!r}.", got=sex)
 
     def too_heavy_by(girth: float) -> float:
-        return _mass_kg(_volume_l(sex, stature_mm, girth), sex, stature_mm) - mass_kg
+        return _mass_kg(_volume_l(sex, stature_mm, girth, proportions), sex, stature_mm) - mass_kg
 
     low, high = GIRTH_RANGE
     lightest, heaviest = (too_heavy_by(girth) + mass_kg for girth in GIRTH_RANGE)
@@ -126,7 +132,7 @@ def _reference_volume_l(sex: str) -> float:
     return _volume_l(sex, _REFERENCES[sex].stature_mm, 1.0)
 
 
-def _volume_l(sex: str, stature_mm: float, girth: float) -> float:
+def _volume_l(sex: str, stature_mm: float, girth: float, proportions: Array | None = None) -> float:
     """Volume of the body that lies straight."""
-    posed = pose_person(shaped_skeleton(sex), sex=sex, stature_mm=stature_mm)
+    posed = pose_person(shaped_skeleton(sex), sex=sex, stature_mm=stature_mm, pose=proportions)
     return Body(posed=posed, sex=sex, girth=girth).volume_mm3 / 1e6
