@@ -351,6 +351,9 @@ def drawn(places: Places, sex: str, fitted_shapes: dict[str, tuple[Array, Array]
     out += [
         shaped("brain", "brain", "head", brain, v("brain"), margin_mm=0.0),
         shaped("brain_fluid", "lymph", "head", around, margin_mm=9.0),
+        # before the vessels and ureters, which it pushes aside
+        shaped("bladder", "urine", "pelvis", bladder, margin_mm=3.0),
+        shaped("bladder_wall", "bladder wall", "pelvis", bladder, margin_mm=0.0),
         shaped("airway", "air", "trunk", airway, margin_mm=2.0),
         shaped("thyroid", "thyroid", "neck", thyroid, v("thyroid"), margin_mm=-5.0),
         shaped("salivary_l", "soft organ", "head", joined(parotid, sublingual), v("salivary_left"), margin_mm=0.0),
@@ -382,10 +385,6 @@ def drawn(places: Places, sex: str, fitted_shapes: dict[str, tuple[Array, Array]
                      (34 * sign, -26, 1010, 3.4), (40 * sign, 4, 950, 3.4), (30 * sign, 20, 905, 3.4),
                      (12 * sign, bladder[0][0, 1] + 30, bladder[0][0, 2] - 16, 3.4))  # fmt: skip
         out.append(shaped(f"ureter_{side}", "urine", "trunk", tube, v(f"ureter_{word}"), grow="thick"))
-    out += [
-        shaped("bladder", "urine", "pelvis", bladder, margin_mm=3.0),
-        shaped("bladder_wall", "bladder wall", "pelvis", bladder, margin_mm=0.0),
-    ]
     if sex == "female":
         out.append(own("uterus", "soft organ", "pelvis"))
     else:

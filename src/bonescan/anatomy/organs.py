@@ -42,7 +42,7 @@ _BLADDER_WALL_ML = {"male": 48.1, "female": 38.5}
 _BLADDER_GROWTH = (0.16, 0.28, 0.56)
 # Beyond the reference filling it leans forwards over the pubic bones, away from the sacrum: by at most (rad, mm),
 # reached at four times the reference [D].
-_BLADDER_LEAN_RAD, _BLADDER_FORWARDS_MM = 0.35, 14.0
+_BLADDER_LEAN_RAD, _BLADDER_FORWARDS_MM = 0.35, 18.0
 _BLADDER_LEAST_ML = 5.0  # below, the wall has folded around what is left
 
 _SLOPE_STEP_MM = 1.0
