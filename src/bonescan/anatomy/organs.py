@@ -6,11 +6,13 @@ trunk, with the segments on both sides of the nearest joint, mixed as the skin i
 
     p' = sum_s w_s(z_centre) M_s(p)
 
-so it stays an ellipsoid. Organs overlap: the order of the list decides, and bone comes before all of them. What lies
+so it stays an ellipsoid. Before that, it follows the form of the person's bones: for thorax, pelvis and skull the
+affine map nearest to what changed their ellipsoids from the default skeleton's, for the loins the mean of thorax and
+pelvis. Organs overlap: the order of the list decides, and bone comes before all of them. What lies
 in the trunk between organs is fat (``visceral_fat``, ``mediastinum``), down to a wall of muscle under the skin's fat.
 
-The urinary bladder is made for its filling: its floor and its front wall, behind the pubic bones, stay where they are,
-and it grows upwards faster than it widens.
+The urinary bladder is made for its filling: its floor stays where it is, and it grows upwards faster than it widens,
+leaning over the pubic bones when it is full.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from numpy.typing import NDArray
 
 from bonescan.anatomy.body import SEXES, trunk_weights
 from bonescan.anatomy.pose import FREEDOMS, PosedSkeleton, curve_basis, segment_maps, tree_arrays
-from bonescan.anatomy.skeleton import SEGMENTS
+from bonescan.anatomy.skeleton import SEGMENTS, Skeleton, default_skeleton
 from bonescan.anatomy.tables import rows
 from bonescan.errors import InvalidValue
 
@@ -36,11 +38,21 @@ BLADDER_RANGE_ML = (0.0, 800.0)
 # Contents of the reference adults' bladder (ICRP Publication 110: 200 g at 1.04 g/ml) and the volume of its wall.
 _BLADDER_REFERENCE_ML = 192.3
 _BLADDER_WALL_ML = {"male": 48.1, "female": 38.5}
-# Height grows as volume^0.44, width and depth as volume^0.28 each: from a flat cup to an upright egg [D].
-_BLADDER_UPWARDS, _BLADDER_SIDEWAYS = 0.44, 0.28
+# Half-axes along x, y, z grow as these powers of the volume: from a flat cup to an upright egg [D].
+_BLADDER_GROWTH = (0.16, 0.28, 0.56)
+# Beyond the reference filling it leans forwards over the pubic bones, away from the sacrum: by at most (rad, mm),
+# reached at four times the reference [D].
+_BLADDER_LEAN_RAD, _BLADDER_FORWARDS_MM = 0.35, 18.0
 _BLADDER_LEAST_ML = 5.0  # below, the wall has folded around what is left
 
 _SLOPE_STEP_MM = 1.0
+
+# Bones whose change of form the organs of a segment follow; the neck's stay.
+_LED_BY = {
+    "thorax": ("rib", "sternum", "vertebra_t"),
+    "pelvis": ("hip_bone", "sacrum"),
+    "head": ("skull",),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -133,12 +145,14 @@ def posed_organs(posed: PosedSkeleton, sex: str, *, bladder_ml: float = 150.0) -
     if not low <= bladder_ml <= high:
         raise InvalidValue(f"A bladder holds {low:g} to {high:g} ml, got {bladder_ml}.", got=bladder_ml)
     maps, curve = segment_maps(np.asarray(posed.pose, dtype=float), *tree_arrays(FREEDOMS))
+    formed = _form_maps(posed.skeleton)
     index = {segment.name: k for k, segment in enumerate(SEGMENTS)}
     out = []
     for organ in _reference(sex):
         centres, axes = organ.centres_mm, organ.axes_mm
         if organ.name in ("bladder", "bladder_wall"):
-            scale = posed.size**3 * abs(np.linalg.det(maps[index["pelvis"], :, :3]))
+            pelvis = maps[index["pelvis"], :, :3] @ formed[index["pelvis"], :, :3]
+            scale = posed.size**3 * abs(np.linalg.det(pelvis))
             centres, axes = _filled(centres, axes, organ.name, sex, bladder_ml / scale, scale)
             if not len(centres):
                 continue
@@ -147,6 +161,8 @@ def posed_organs(posed: PosedSkeleton, sex: str, *, bladder_ml: float = 150.0) -
         else:
             weight = np.zeros((len(centres), len(SEGMENTS)))
             weight[:, index[organ.segment]] = 1.0
+        form = np.einsum("es,sij->eij", weight, formed)
+        centres = np.einsum("eij,ej->ei", form[:, :, :3], centres) + form[:, :, 3]
         mixed = np.einsum("es,sij->eij", weight, maps)
         shift = curve_basis(centres[:, 2]) @ curve
         local = np.tile(np.eye(3), (len(centres), 1, 1))
@@ -158,24 +174,51 @@ def posed_organs(posed: PosedSkeleton, sex: str, *, bladder_ml: float = 150.0) -
                 tissue=organ.tissue,
                 margin_mm=organ.margin_mm,
                 centres_mm=posed.size * (np.einsum("eij,ej->ei", mixed[:, :, :3], bent) + mixed[:, :, 3]),
-                axes_mm=posed.size * mixed[:, :, :3] @ local @ axes,
+                axes_mm=posed.size * mixed[:, :, :3] @ local @ form[:, :, :3] @ axes,
             )
         )
     return tuple(out)
+
+
+def _form_maps(skeleton: Skeleton) -> Array:
+    """Affine map of each segment's organs from the default skeleton to another form of it, (segment, 3, 4)."""
+    maps = np.zeros((len(SEGMENTS), 3, 4))
+    maps[:, :, :3] = np.eye(3)
+    default = default_skeleton()
+    if skeleton is default:
+        return maps
+    names = np.array(default.bones)[default.bone_index]
+    weight = np.sqrt(default.volumes_mm3())
+    index = {segment.name: k for k, segment in enumerate(SEGMENTS)}
+    for segment, bones in _LED_BY.items():
+        led = np.array([name.startswith(bones) for name in names])
+        homogeneous = np.column_stack([default.centres_mm[led], np.ones(led.sum())]) * weight[led, None]
+        found, *_ = np.linalg.lstsq(homogeneous, skeleton.centres_mm[led] * weight[led, None], rcond=None)
+        maps[index[segment]] = found.T
+    maps[index["lumbar"]] = (maps[index["thorax"]] + maps[index["pelvis"]]) / 2
+    return maps
 
 
 def _filled(centres: Array, axes: Array, name: str, sex: str, bladder_ml: float, scale: float) -> tuple[Array, Array]:
     """The bladder's contents or its wall for a filling; the table holds the contents at the reference filling."""
     if name == "bladder" and bladder_ml <= 0:
         return centres[:0], axes[:0]
-    ratio = max(bladder_ml, _BLADDER_LEAST_ML if name == "bladder_wall" else 0.0) / _BLADDER_REFERENCE_ML
+    contents_ml = max(bladder_ml, _BLADDER_LEAST_ML if name == "bladder_wall" else 0.0)
     half = np.abs(np.diag(axes[0]))  # along x, y, z: the table's bladder is upright
     floor, front = centres[0, 2] - half[2], centres[0, 1] - half[1]
-    half = half * np.array([ratio**_BLADDER_SIDEWAYS, ratio**_BLADDER_SIDEWAYS, ratio**_BLADDER_UPWARDS])
-    centre = np.array([[centres[0, 0], front + half[1], floor + half[2]]])
+    ratio = contents_ml / _BLADDER_REFERENCE_ML
+    half = half * ratio ** np.array(_BLADDER_GROWTH)
+    half *= (1000 * contents_ml / (4 / 3 * np.pi * half.prod())) ** (1 / 3)
+    full = float(np.clip((ratio - 1) / 3, 0, 1))
+    angle = full * _BLADDER_LEAN_RAD
+    lean = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
+    reach = np.linalg.norm(lean * half, axis=1)
+    centre = np.array(
+        [[centres[0, 0], front + reach[1] - full * _BLADDER_FORWARDS_MM, floor + reach[2]]],
+    )
     if name == "bladder_wall":
         half = half + _shell_mm(half, 1000 * _BLADDER_WALL_ML[sex] / scale)
-    return centre, np.diag(half)[None]
+    return centre, (lean * half)[None]
 
 
 def _shell_mm(half: Array, volume_mm3: float) -> float:
