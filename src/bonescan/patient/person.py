@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from bonescan.anatomy.pose import FREEDOMS, PARAMETERS, PosedSkeleton, pose_pers
 from bonescan.anatomy.voxels import body_grid, voxelise
 from bonescan.errors import InvalidValue
 from bonescan.field import Grid
+from bonescan.patient.arms import hands_on_belly, spread_arms
 from bonescan.patient.focus import Focus
 from bonescan.patient.frames import LabelledBody, frames_of_pose
 
@@ -182,6 +183,19 @@ _INDEX_MEDIAN, _INDEX_LOG_SPREAD = 27.2, 0.2
 _LEFT_HANDED, _BELLY = 0.10, 0.15  # shares of people [M], of people on the table [D]
 _POSE_LIMIT = 2.0  # in spreads
 _TILT_DEG = 25.0
+# What a person on a scan table does not do, though each turn alone would allow it [D]: cross the legs, bend the elbow
+# outwards, shrug one shoulder, turn a foot flat on its side.
+_LIMITS_DEG = {
+    "clavicle.raise_rad": (-8.0, 8.0),
+    "arm.spread_rad": (-8.0, 5.0),
+    "arm.lift_rad": (-4.0, 8.0),
+    "forearm.bend_rad": (-14.0, 1.0),
+    "forearm.lift_rad": (-2.0, 16.0),
+    "hand.bend_rad": (-15.0, 15.0),
+    "thigh.spread_rad": (-1.0, 8.0),
+    "foot.spread_rad": (-12.0, 20.0),
+    "foot.point_rad": (-30.0, 30.0),
+}
 
 
 def draw_person(
@@ -224,7 +238,9 @@ def draw_person(
     masses = _masses_kg(sex, stature_mm)
     mass_kg = float(np.clip(np.clip(bmi, *BMI_RANGE) * (stature_mm / 1000) ** 2, masses[0], masses[-1]))
     arms = arms or ("belly" if rng.random() < _BELLY else "beside")
-    return Person(
+    if arms not in ARMS:
+        raise InvalidValue(f"Arms lie {ARMS}, got {arms!r}.", got=arms)
+    person = Person(
         sex=sex,
         age_years=age_years,
         stature_mm=stature_mm,
@@ -234,11 +250,20 @@ def draw_person(
         handedness="left" if rng.random() < _LEFT_HANDED else "right",
         bladder_ml=float(np.clip(rng.lognormal(math.log(120), 0.6), 20, 600)),
     )
+    pose = spread_arms(person.pose, person.body())
+    if arms == "belly":
+        pose = hands_on_belly(pose, replace(person, pose=pose).body(), rng)
+    return replace(person, pose=pose)
 
 
 def _draw_pose(rng: np.random.Generator) -> Array:
+    """Every freedom normal with its spread, within limits; arms are laid down afterwards."""
     spread = np.array([parameter.spread for parameter in FREEDOMS])
     pose = np.clip(rng.normal(size=len(FREEDOMS)), -_POSE_LIMIT, _POSE_LIMIT) * spread
     place = {parameter.name: k for k, parameter in enumerate(FREEDOMS)}
     pose[place["pelvis.tilt_rad"]] = math.radians(_TILT_DEG) * rng.beta(1.5, 2.5)
+    for name, (low, high) in _LIMITS_DEG.items():
+        for side in ("_l", "_r"):
+            k = place[name.replace(".", f"{side}.")]
+            pose[k] = np.clip(pose[k], math.radians(low), math.radians(high))
     return np.asarray(pose)
