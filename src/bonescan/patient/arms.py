@@ -63,7 +63,7 @@ class _Trunk:
     def reach(self, side: str, z_mm: Array) -> Array:
         """Greatest distance of the skin from the midline at heights."""
         heights = self.low_mm[1] + _STEP_MM * np.arange(len(self.reach_mm[side]))
-        return np.interp(z_mm, heights, self.reach_mm[side])
+        return np.asarray(np.interp(z_mm, heights, self.reach_mm[side]))
 
 
 def _trunk(body: Body) -> _Trunk:
@@ -108,7 +108,7 @@ def spread_arms(pose: Array, body: Body) -> Array:
     (freedom,) ndarray
     """
     out = np.array(pose)
-    straight = body.posed.pose - out
+    straight = body.posed.pose - out  # proportions of sex and age
     trunk, flesh = _trunk(body), _flesh(body)
     touch = _TOUCH_MM + _TOUCH_GROWTH_MM * max(0.0, body.girth - 1)
     for side, sign in (("l", 1.0), ("r", -1.0)):
@@ -151,7 +151,7 @@ def hands_on_belly(pose: Array, body: Body, rng: np.random.Generator) -> Array:
     (freedom,) ndarray
     """
     out = np.array(pose)
-    straight = body.posed.pose - out
+    straight = body.posed.pose - out  # proportions of sex and age
     trunk, flesh = _trunk(body), _flesh(body)
     spread = np.array([spread for _, spread in _TURNS])
     for side, sign in (("l", 1.0), ("r", -1.0)):
