@@ -63,7 +63,7 @@ class _Trunk:
     def reach(self, side: str, z_mm: Array) -> Array:
         """Greatest distance of the skin from the midline at heights."""
         heights = self.low_mm[1] + _STEP_MM * np.arange(len(self.reach_mm[side]))
-        return np.asarray(np.interp(z_mm, heights, self.reach_mm[side]))
+        return np.asarray(np.interp(z_mm, heights, self.reach_mm[side]), dtype=float)
 
 
 def _trunk(body: Body) -> _Trunk:
