@@ -90,7 +90,7 @@ def _arm(posed: PosedSkeleton, pose: Array, side: str) -> Array:
 
 
 def _flesh(body: Body) -> Array:
-    return np.array([flesh for *_, flesh in _POINTS]) * body.posed.size * body.girth**_GROWTH
+    return np.asarray(np.array([flesh for *_, flesh in _POINTS]) * body.posed.size * body.girth**_GROWTH)
 
 
 def spread_arms(pose: Array, body: Body) -> Array:

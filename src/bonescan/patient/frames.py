@@ -24,7 +24,7 @@ from bonescan.anatomy.voxels import VoxelBody
 from bonescan.errors import GeometryMismatch
 from bonescan.patient.focus import Focus
 
-__all__ = ["BoneFrames", "LabelledBody", "default_moments", "frames_of_moments", "frames_of_pose"]
+__all__ = ["BoneFrames", "LabelledBody", "default_moments", "frames_of_moments", "frames_of_pose", "join_moments"]
 
 Array = NDArray[np.float64]
 
@@ -126,7 +126,7 @@ def frames_of_pose(posed: PosedSkeleton) -> BoneFrames:
             maps[k, :, :3] = fit[:, :3]
             maps[k, :, 3] = fit[:, 3] - fit[:, :3] @ middle
         else:
-            maps[k] = _join(own.mean(axis=0), np.cov(own.T), moved.mean(axis=0), np.cov(moved.T))
+            maps[k] = join_moments(own.mean(axis=0), np.cov(own.T), moved.mean(axis=0), np.cov(moved.T))
     return BoneFrames(maps=maps)
 
 
@@ -179,12 +179,23 @@ def frames_of_moments(centres_mm: Array, covariances_mm2: Array) -> BoneFrames:
     own_centres, own_covariances = default_moments()
     maps = np.full((len(own_centres), 3, 4), np.nan)
     for k in np.flatnonzero(~np.isnan(centres_mm[:, 0])):
-        maps[k] = _join(own_centres[k], own_covariances[k], centres_mm[k], covariances_mm2[k])
+        maps[k] = join_moments(own_centres[k], own_covariances[k], centres_mm[k], covariances_mm2[k])
     return BoneFrames(maps=maps)
 
 
-def _join(from_centre: Array, from_covariance: Array, to_centre: Array, to_covariance: Array) -> Array:
-    """The symmetric positive map A with A C A = C' (optimal transport between normal distributions), and its shift."""
+def join_moments(from_centre: Array, from_covariance: Array, to_centre: Array, to_covariance: Array) -> Array:
+    """The symmetric positive map A with A C A = C' (optimal transport between normal distributions), and its shift.
+
+    Parameters
+    ----------
+    from_centre, to_centre : (3,) ndarray
+    from_covariance, to_covariance : (3, 3) ndarray
+
+    Returns
+    -------
+    (3, 4) ndarray
+        A and the shift that carries the first centre to the second.
+    """
     root = _root(from_covariance)
     back = np.linalg.inv(root)
     stretch = back @ _root(root @ to_covariance @ root) @ back
