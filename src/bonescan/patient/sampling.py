@@ -25,9 +25,10 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from bonescan.anatomy.mineral import MARROW_G_PER_ML, MINERAL_BONE_G_PER_ML, bone_mineral, mineral_by_depth
-from bonescan.anatomy.skeleton import default_skeleton
+from bonescan.anatomy.skeleton import default_skeleton, segment_of
 from bonescan.anatomy.tissues import attenuation_per_cm, mass_coefficients, tissue
 from bonescan.errors import InvalidValue
 from bonescan.field import Field, Grid
@@ -37,6 +38,7 @@ from bonescan.patient.painting import PaintedFocus, paint_focus
 from bonescan.patient.spread import ORGANS_OF, fluids
 from bonescan.patient.uptake import bone_places, growth_places, long_axes, weights_of_bone
 from bonescan.tracer.biokinetics import kinetics
+from bonescan.tracer.circulation import BLOOD_REGIONS, blood_shares
 
 if TYPE_CHECKING:
     from bonescan.patient.volumes import Lesion, Patient
@@ -45,8 +47,11 @@ __all__ = ["SampledPatient", "sample_patient"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
+Kind = tuple[NDArray[np.uint8], NDArray[np.uint8]]  # organ and tissue of voxels
 
 _SEEN = 0.5  # of a voxel's volume makes it a focus's own
+_MIXED_S = 180.0  # after that a bolus is mixed into all blood: three circulations
+_COARSE = 2  # every second voxel tells whose bone is nearest
 _FIRST_H = 1 / 60  # the gathering of a lesion is not told earlier
 _MINERAL, _MARROW = "mineral bone", "red marrow"
 
@@ -79,8 +84,8 @@ class SampledPatient:
         Mineral bone in g/ml.
     painted : tuple of tuple of PaintedFocus
         By lesion, then by disturbance.
-    site : PaintedFocus
-        Where the tracer was injected.
+    site, vein : PaintedFocus
+        Where the tracer was injected, and the vein it runs up the arm in.
     """
 
     patient: Patient
@@ -99,6 +104,7 @@ class SampledPatient:
     mineral: Array
     painted: tuple[tuple[PaintedFocus, ...], ...]
     site: PaintedFocus
+    vein: PaintedFocus
 
     def weights(self, time_h: float) -> Array:
         """Uptake weights of the bone's voxels with all foci.
@@ -180,17 +186,16 @@ class SampledPatient:
                 table += (rows * (held[name] / room))[:, None]
             else:
                 held["soft_tissue"] += held[name]
-        fine = np.zeros(self.counts.shape)
-        for activity, per_ml in ((held["blood"], blood), (held["soft_tissue"], fluid)):
-            room = float((per_ml * self.counts).sum() + (per_ml[kind] * (factor - 1)).sum())
-            if room <= 0:
-                raise InvalidValue("This body has no tissue that blood or fluid could lie in.")
-            fine += per_ml * (activity / room)
         out = np.empty(self.grid.shape, dtype=np.float32)
-        ml = self.grid.voxel_ml
+        flat, ml = out.reshape(-1), self.grid.voxel_ml
+        first_pass = 3600 * time_h < _MIXED_S
+        fine = _per_voxel(held["soft_tissue"], fluid, self.counts, kind, factor)
+        if not first_pass:
+            fine += _per_voxel(held["blood"], blood, self.counts, kind, factor)
         _fill(self.organ, self.tissue, ((table + fine) / ml).astype(np.float32), out)
-        flat = out.reshape(-1)
         flat[extra] += (fine[kind] * (factor - 1) / ml).astype(np.float32)
+        if first_pass:
+            self._add_first_pass(out, held["blood"], 3600 * time_h, blood, extra, factor)
         if (total := float(weights.sum())) > 0:
             flat[self.index] += (weights * (held["bone"] / total / ml)).astype(np.float32)
         self._add(flat, self.site, held["injection_site"])
@@ -201,6 +206,32 @@ class SampledPatient:
         for _ in range(2):  # the second time for the rounding of the first
             flat[hottest] += (target - float(flat.sum(dtype=np.float64)) * ml) / ml
         return Field(values=out, grid=self.grid, unit="kBq/mL")
+
+    def _add_first_pass(
+        self, out: NDArray[np.float32], activity: float, time_s: float, blood: Array, extra: Index, factor: Array
+    ) -> None:
+        """Blood while the bolus still runs: each region of the circulation holds its own share."""
+        shares = blood_shares(time_s, self.patient.physiology.cardiac_output_l_per_min)
+        region = _regions(self.bone, self.organ, self.organs)
+        counts = _count_regions(region, self.organ, self.tissue, len(BLOOD_REGIONS), *self.counts.shape)
+        kind = self.organ.reshape(-1)[extra], self.tissue.reshape(-1)[extra]
+        where = region.reshape(-1)[extra]
+        table = np.zeros(counts.shape)
+        shares["trunk"] += 0.0 if self.vein.cover.sum() else shares.pop("arm_vein")
+        rooms = {
+            name: float((blood * counts[r]).sum() + (blood[kind] * (factor - 1))[where == r].sum())
+            for r, name in enumerate(BLOOD_REGIONS)
+        }
+        for name in BLOOD_REGIONS:
+            if name != "arm_vein" and rooms[name] <= 0:
+                shares["trunk"] += shares.pop(name)
+        for r, name in enumerate(BLOOD_REGIONS):
+            if name in shares and rooms[name] > 0:
+                table[r] = blood * (activity * shares[name] / rooms[name] / self.grid.voxel_ml)
+        _add_regions(region, self.organ, self.tissue, table.astype(np.float32), out)
+        flat = out.reshape(-1)
+        flat[extra] += (table[(where, *kind)] * (factor - 1)).astype(np.float32)
+        self._add(flat, self.vein, activity * shares.get("arm_vein", 0.0))
 
     def attenuation(self, energy_kev: float) -> Field:
         """Narrow-beam attenuation of every voxel.
@@ -334,6 +365,7 @@ def sample_patient(patient: Patient, spacing_mm: float) -> SampledPatient:
         mineral=mineral,
         painted=painted,
         site=site,
+        vein=_paint(_arm_vein(patient), body.frames, labels),
     )
     _add_joints(sampled, body.frames, labels)
     _change_mineral(sampled)
@@ -421,6 +453,51 @@ def _injection_site(patient: Patient) -> Focus:
     )
 
 
+def _arm_vein(patient: Patient) -> Focus:
+    """A vein of that upper arm, 10 mm wide, from the elbow to the armpit [D]."""
+    side = "l" if patient.person.handedness == "right" else "r"
+    mirror = np.array([1.0 if side == "l" else -1.0, 1.0, 1.0])
+    along = np.array([-15.0, 4.0, 94.0])
+    across = np.array([5.0, 0.0, 0.8])
+    return Focus(
+        segment=f"arm_{side}",
+        centre_mm=mirror * [190.0, -6.0, 1206.0],
+        axes_mm=mirror[:, None] * np.column_stack([across, [0.0, 5.0, 0.0], along]),
+        realm="soft",
+    )
+
+
+def _per_voxel(activity: float, per_ml: Array, counts: Index, kind: Kind, factor: Array) -> Array:
+    """Activity per voxel of each kind, shared out by what a ml holds; ``factor`` times that in voxels of ``kind``."""
+    room = float((per_ml * counts).sum() + (per_ml[kind] * (factor - 1)).sum())
+    if room <= 0:
+        raise InvalidValue("This body has no tissue that blood or fluid could lie in.")
+    return np.asarray(per_ml * (activity / room))
+
+
+def _regions(bone: NDArray[np.int16], organ: NDArray[np.uint8], organs: tuple[str, ...]) -> NDArray[np.uint8]:
+    """Region of the circulation of every voxel: lungs and heart by themselves, all else by the nearest bone."""
+    names = {"head": "head", "neck": "head", "arm": "arms", "forearm": "arms", "hand": "hands", "thigh": "thighs"}
+    names |= {"shank": "legs", "foot": "feet"}
+    of_bone = [
+        BLOOD_REGIONS.index(names.get(segment_of(name).removesuffix("_l").removesuffix("_r"), "trunk"))
+        for name in default_skeleton().bones
+    ]
+    coarse = bone[::_COARSE, ::_COARSE, ::_COARSE]
+    nearest = ndimage.distance_transform_edt(coarse == 0, return_distances=False, return_indices=True)
+    labels = np.array([BLOOD_REGIONS.index("trunk"), *of_bone], dtype=np.uint8)[coarse[tuple(nearest)]]
+    for axis, length in enumerate(bone.shape):
+        labels = np.repeat(labels, _COARSE, axis=axis).take(np.arange(length), axis=axis)
+    for k, name in enumerate(organs):
+        if name.startswith("lung"):
+            labels[organ == k + 1] = BLOOD_REGIONS.index("lungs")
+        elif name == "heart_blood":
+            place = np.nonzero(organ == k + 1)
+            left = place[2] > np.median(place[2])  # the right heart lies to the right and in front [D]
+            labels[place] = np.where(left, BLOOD_REGIONS.index("left_heart"), BLOOD_REGIONS.index("right_heart"))
+    return np.asarray(labels)
+
+
 def _normal_weight(
     patient: Patient, frames: BoneFrames, grid: Grid, index: Index, number: Index, mineral: Array
 ) -> Array:
@@ -497,3 +574,28 @@ def _count(  # type: ignore[no-untyped-def]
             for c in range(columns):
                 out[organ[s, r, c], tissue_of[s, r, c]] += 1
     return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _count_regions(  # type: ignore[no-untyped-def]
+    region, organ, tissue_of, regions, organs, tissues
+):
+    out = np.zeros((regions, organs, tissues), dtype=np.int64)
+    slices, rows, columns = organ.shape
+    for s in range(slices):
+        for r in range(rows):
+            for c in range(columns):
+                out[region[s, r, c], organ[s, r, c], tissue_of[s, r, c]] += 1
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_regions(  # type: ignore[no-untyped-def]
+    region, organ, tissue_of, table, out
+):
+    """Add what a table gives each voxel by its region, organ and tissue."""
+    slices, rows, columns = out.shape
+    for s in range(slices):
+        for r in range(rows):
+            for c in range(columns):
+                out[s, r, c] += table[region[s, r, c], organ[s, r, c], tissue_of[s, r, c]]
