@@ -25,20 +25,20 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from bonescan.anatomy.mineral import MARROW_G_PER_ML, MINERAL_BONE_G_PER_ML, bone_mineral, mineral_by_depth
-from bonescan.anatomy.skeleton import default_skeleton, segment_of
+from bonescan.anatomy.skeleton import default_skeleton
 from bonescan.anatomy.tissues import attenuation_per_cm, mass_coefficients, tissue
 from bonescan.errors import InvalidValue
 from bonescan.field import Field, Grid
+from bonescan.patient.flow import add_first_pass
 from bonescan.patient.focus import Focus
 from bonescan.patient.frames import BoneFrames, LabelledBody
 from bonescan.patient.painting import PaintedFocus, paint_focus
 from bonescan.patient.spread import ORGANS_OF, fluids
 from bonescan.patient.uptake import bone_places, growth_places, long_axes, weights_of_bone
 from bonescan.tracer.biokinetics import kinetics
-from bonescan.tracer.circulation import BLOOD_REGIONS, blood_shares
+from bonescan.tracer.circulation import blood_shares
 
 if TYPE_CHECKING:
     from bonescan.patient.volumes import Lesion, Patient
@@ -51,7 +51,6 @@ Kind = tuple[NDArray[np.uint8], NDArray[np.uint8]]  # organ and tissue of voxels
 
 _SEEN = 0.5  # of a voxel's volume makes it a focus's own
 _MIXED_S = 180.0  # after that a bolus is mixed into all blood: three circulations
-_COARSE = 2  # every second voxel tells whose bone is nearest
 _FIRST_H = 1 / 60  # the gathering of a lesion is not told earlier
 _MINERAL, _MARROW = "mineral bone", "red marrow"
 
@@ -195,7 +194,13 @@ class SampledPatient:
         _fill(self.organ, self.tissue, ((table + fine) / ml).astype(np.float32), out)
         flat[extra] += (fine[kind] * (factor - 1) / ml).astype(np.float32)
         if first_pass:
-            self._add_first_pass(out, held["blood"], 3600 * time_h, blood, extra, factor)
+            bolus = blood_shares(3600 * time_h, self.patient.physiology.cardiac_output_l_per_min)
+            if not self.vein.cover.sum():
+                bolus["trunk"] += bolus.pop("arm_vein")
+            in_vein = bolus.pop("arm_vein", 0.0)
+            shares_ml = {name: held["blood"] * share / ml for name, share in bolus.items()}
+            add_first_pass(out, shares_ml, blood, self.bone, self.organ, self.organs, self.tissue, extra, factor)
+            self._add(flat, self.vein, held["blood"] * in_vein)
         if (total := float(weights.sum())) > 0:
             flat[self.index] += (weights * (held["bone"] / total / ml)).astype(np.float32)
         self._add(flat, self.site, held["injection_site"])
@@ -206,32 +211,6 @@ class SampledPatient:
         for _ in range(2):  # the second time for the rounding of the first
             flat[hottest] += (target - float(flat.sum(dtype=np.float64)) * ml) / ml
         return Field(values=out, grid=self.grid, unit="kBq/mL")
-
-    def _add_first_pass(
-        self, out: NDArray[np.float32], activity: float, time_s: float, blood: Array, extra: Index, factor: Array
-    ) -> None:
-        """Blood while the bolus still runs: each region of the circulation holds its own share."""
-        shares = blood_shares(time_s, self.patient.physiology.cardiac_output_l_per_min)
-        region = _regions(self.bone, self.organ, self.organs)
-        counts = _count_regions(region, self.organ, self.tissue, len(BLOOD_REGIONS), *self.counts.shape)
-        kind = self.organ.reshape(-1)[extra], self.tissue.reshape(-1)[extra]
-        where = region.reshape(-1)[extra]
-        table = np.zeros(counts.shape)
-        shares["trunk"] += 0.0 if self.vein.cover.sum() else shares.pop("arm_vein")
-        rooms = {
-            name: float((blood * counts[r]).sum() + (blood[kind] * (factor - 1))[where == r].sum())
-            for r, name in enumerate(BLOOD_REGIONS)
-        }
-        for name in BLOOD_REGIONS:
-            if name != "arm_vein" and rooms[name] <= 0:
-                shares["trunk"] += shares.pop(name)
-        for r, name in enumerate(BLOOD_REGIONS):
-            if name in shares and rooms[name] > 0:
-                table[r] = blood * (activity * shares[name] / rooms[name] / self.grid.voxel_ml)
-        _add_regions(region, self.organ, self.tissue, table.astype(np.float32), out)
-        flat = out.reshape(-1)
-        flat[extra] += (table[(where, *kind)] * (factor - 1)).astype(np.float32)
-        self._add(flat, self.vein, activity * shares.get("arm_vein", 0.0))
 
     def attenuation(self, energy_kev: float) -> Field:
         """Narrow-beam attenuation of every voxel.
@@ -475,29 +454,6 @@ def _per_voxel(activity: float, per_ml: Array, counts: Index, kind: Kind, factor
     return np.asarray(per_ml * (activity / room))
 
 
-def _regions(bone: NDArray[np.int16], organ: NDArray[np.uint8], organs: tuple[str, ...]) -> NDArray[np.uint8]:
-    """Region of the circulation of every voxel: lungs and heart by themselves, all else by the nearest bone."""
-    names = {"head": "head", "neck": "head", "arm": "arms", "forearm": "arms", "hand": "hands", "thigh": "thighs"}
-    names |= {"shank": "legs", "foot": "feet"}
-    of_bone = [
-        BLOOD_REGIONS.index(names.get(segment_of(name).removesuffix("_l").removesuffix("_r"), "trunk"))
-        for name in default_skeleton().bones
-    ]
-    coarse = bone[::_COARSE, ::_COARSE, ::_COARSE]
-    nearest = ndimage.distance_transform_edt(coarse == 0, return_distances=False, return_indices=True)
-    labels = np.array([BLOOD_REGIONS.index("trunk"), *of_bone], dtype=np.uint8)[coarse[tuple(nearest)]]
-    for axis, length in enumerate(bone.shape):
-        labels = np.repeat(labels, _COARSE, axis=axis).take(np.arange(length), axis=axis)
-    for k, name in enumerate(organs):
-        if name.startswith("lung"):
-            labels[organ == k + 1] = BLOOD_REGIONS.index("lungs")
-        elif name == "heart_blood":
-            place = np.nonzero(organ == k + 1)
-            left = place[2] > np.median(place[2])  # the right heart lies to the right and in front [D]
-            labels[place] = np.where(left, BLOOD_REGIONS.index("left_heart"), BLOOD_REGIONS.index("right_heart"))
-    return np.asarray(labels)
-
-
 def _normal_weight(
     patient: Patient, frames: BoneFrames, grid: Grid, index: Index, number: Index, mineral: Array
 ) -> Array:
@@ -574,28 +530,3 @@ def _count(  # type: ignore[no-untyped-def]
             for c in range(columns):
                 out[organ[s, r, c], tissue_of[s, r, c]] += 1
     return out
-
-
-@numba.njit(cache=True, nogil=True)
-def _count_regions(  # type: ignore[no-untyped-def]
-    region, organ, tissue_of, regions, organs, tissues
-):
-    out = np.zeros((regions, organs, tissues), dtype=np.int64)
-    slices, rows, columns = organ.shape
-    for s in range(slices):
-        for r in range(rows):
-            for c in range(columns):
-                out[region[s, r, c], organ[s, r, c], tissue_of[s, r, c]] += 1
-    return out
-
-
-@numba.njit(cache=True, nogil=True)
-def _add_regions(  # type: ignore[no-untyped-def]
-    region, organ, tissue_of, table, out
-):
-    """Add what a table gives each voxel by its region, organ and tissue."""
-    slices, rows, columns = out.shape
-    for s in range(slices):
-        for r in range(rows):
-            for c in range(columns):
-                out[s, r, c] += table[region[s, r, c], organ[s, r, c], tissue_of[s, r, c]]
