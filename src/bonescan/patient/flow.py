@@ -12,6 +12,7 @@ from bonescan.tracer.circulation import BLOOD_REGIONS
 
 __all__ = ["add_first_pass"]
 
+_CENTRAL = 4  # regions passed one after the other, before those side by side
 _COARSE = 2  # every second voxel tells whose bone is nearest
 _LIMBS = {"head": "head", "neck": "head", "arm": "arms", "forearm": "arms", "hand": "hands", "thigh": "thighs"} | {
     "shank": "legs",
@@ -59,6 +60,16 @@ def add_first_pass(
         name: float((blood * counts[r]).sum() + (blood[kind] * (factor - 1))[where == r].sum())
         for r, name in enumerate(BLOOD_REGIONS)
     }
+    # more room draws more flow: what is hyperaemic fills faster, at the expense of the rest of the body
+    body = BLOOD_REGIONS[_CENTRAL:]
+    drawn = {
+        name: shares[name] * (rooms[name] / normal if (normal := float((blood * counts[r]).sum())) > 0 else 0.0)
+        for r, name in enumerate(BLOOD_REGIONS)
+        if name in body
+    }
+    if (total := sum(drawn.values())) > 0:
+        scale = sum(shares[name] for name in body if rooms[name] > 0) / total
+        shares = shares | {name: drawn[name] * scale for name in body if rooms[name] > 0}
     table = np.zeros(counts.shape)
     homeless = sum(share for name, share in shares.items() if rooms[name] <= 0)
     for r, name in enumerate(BLOOD_REGIONS):

@@ -31,7 +31,7 @@ from bonescan.anatomy.voxels import VoxelBody
 from bonescan.errors import GeometryMismatch, InvalidValue
 from bonescan.field import Field
 from bonescan.patient.focus import Focus
-from bonescan.patient.frames import LabelledBody, default_moments, frames_of_moments, join_moments
+from bonescan.patient.frames import LabelledBody, default_moments, default_points, frames_of_moments, join_moments
 
 __all__ = ["Label", "OutsideBody", "read_label_table"]
 
@@ -102,7 +102,7 @@ def read_label_table(text: str) -> dict[int, Label]:
     out: dict[int, Label] = {}
     unknown = []
     for line in text.splitlines():
-        found = re.match(r"\s*(\d+)[\s,;]+(.*?)[\s,;]*(?:\d[\d.]*[\s,;]*)*$", line)
+        found = re.match(r"\s*(\d+)[\s,;]+(.*?)(?:[\s,;]+\d[\d.]*)*[\s,;]*$", line)
         if not found or not found[2]:
             continue
         label = _label(found[2].strip())
@@ -293,19 +293,14 @@ def _part(place_mm: Array, names: tuple[str, ...]) -> Index:
         if len(chosen) == 1 or here.sum() <= _LEAST_VOXELS:
             out[here] = chosen[0]
             continue
-        own = np.isin(skeleton.bone_index, chosen)
-        volume = skeleton.volumes_mm3()[own]
-        centre = np.average(skeleton.centres_mm[own], axis=0, weights=volume)
-        away = skeleton.centres_mm[own] - centre
-        spread = np.einsum("eij,ekj->eik", skeleton.axes_mm[own], skeleton.axes_mm[own]) / 5
-        covariance = np.average(spread + np.einsum("ei,ej->eij", away, away), axis=0, weights=volume)
+        points, volumes, number = default_points()
+        own = np.isin(number, chosen)
+        points, volumes, number = points[own], volumes[own], number[own]
+        centre = np.average(points, axis=0, weights=volumes)
+        covariance = np.cov(points.T, aweights=volumes)
         to_default = join_moments(place_mm[here].mean(axis=0), np.cov(place_mm[here].T), centre, covariance)
         moved = place_mm[here] @ to_default[:, :3].T + to_default[:, 3]
-        steps = np.swapaxes(skeleton.axes_mm[own], 1, 2)
-        middles = skeleton.centres_mm[own][:, None]
-        seeds = np.concatenate([middles, middles + 0.6 * steps, middles - 0.6 * steps], axis=1)
-        tree = cKDTree(seeds.reshape(-1, 3))
-        out[here] = np.repeat(skeleton.bone_index[own], seeds.shape[1])[tree.query(moved)[1]]
+        out[here] = number[cKDTree(points).query(moved)[1]]
     return out
 
 

@@ -170,7 +170,7 @@ class SampledPatient:
         -------
         Field
             kBq/mL, float32. Rounding leaves the sum off by less than 1e-9 of it: what is missing is put
-            into the hottest voxel.
+            into single voxels, at most a hundredth of what they hold.
         """
         injected = 1000 * self.patient.injected_mbq
         held = {name: injected * share for name, share in shares.items() if name not in ("decayed", "voided")}
@@ -207,9 +207,11 @@ class SampledPatient:
         for painted in self._foci():
             self._add(flat, painted, painted.focus.added_fraction * injected * (1 - shares["decayed"]))
         target = injected * (1 - shares["decayed"] - shares["voided"])
-        hottest = int(np.argmax(flat))
-        for _ in range(2):  # the second time for the rounding of the first
-            flat[hottest] += (target - float(flat.sum(dtype=np.float64)) * ml) / ml
+        for _ in range(3):  # again for the rounding of the first, in ever cooler voxels
+            missing = target / ml - float(flat.sum(dtype=np.float64))
+            hot = np.flatnonzero(flat > 100 * abs(missing))
+            if missing and len(hot):
+                flat[hot[np.argmin(flat[hot])]] += missing
         return Field(values=out, grid=self.grid, unit="kBq/mL")
 
     def attenuation(self, energy_kev: float) -> Field:
