@@ -2,9 +2,9 @@
 
 Run: python bench/patient_speed.py [--times 3]
 
-Each run is a process of its own that imports bonescan, draws a person, puts ten lesions into it and makes its volumes at
-3 h. The compile cache is filled first, by one run that is not counted. The issue asks for 3 s at 4 mm, 20 s at 2 mm and
-less than 2 GB on two cores. Beside the times stand body mass and organ volumes against the reference adults.
+Each run is a process of its own that imports bonescan, draws a person, puts ten lesions into it and makes its volumes
+at 3 h. The compile cache is filled first, by one run that is not counted. The issue asks for 3 s at 4 mm, 20 s at 2 mm
+and less than 2 GB on two cores. Before the times stand body mass and organ volumes against the reference adults.
 """
 
 from __future__ import annotations
@@ -137,8 +137,8 @@ def main() -> None:
             if spacing_mm == 4.0 and k == 0:
                 continue  # it filled the compile cache
             print(
-                f"{spacing_mm:g} mm {tuple(told['shape'])}: {wall:5.2f} s in all (imports {told['import_s']:.2f}, person "
-                f"{told['draw_s']:.2f}, volumes {told['volumes_s']:.2f}), {told['memory_mb']:.0f} MB, activity off by "
+                f"{spacing_mm:g} mm {tuple(told['shape'])}: {wall:5.2f} s in all (imports {told['import_s']:.2f}, "
+                f"person {told['draw_s']:.2f}, volumes {told['volumes_s']:.2f}), {told['memory_mb']:.0f} MB, activity off by "
                 f"{told['residual']:.0e}"
             )
 
