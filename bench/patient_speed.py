@@ -100,14 +100,14 @@ def run_once(spacing_mm: float) -> None:
 
 
 def volumes_of_organs() -> None:
-    """Print mass and organ volumes of the reference people at 4 mm."""
+    """Print mass and organ volumes of the reference people at 3 mm."""
     from bonescan.patient import Person
 
     for sex, (stature_mm, mass_kg) in REFERENCE.items():
         voxels = Person(sex=sex, stature_mm=stature_mm, mass_kg=mass_kg, bladder_ml=200).labelled(3.0).voxels
         organs = voxels.organ_ml()
         have = {
-            name: sum(ml for organ, ml in organs.items() if organ.startswith(name.removesuffix("s")))
+            name: sum(ml for organ, ml in organs.items() if organ in (name, f"{name[:-1]}_l", f"{name[:-1]}_r"))
             for name in REFERENCE_ML[sex]
         } | {"bladder": organs["bladder"], "body (kg)": voxels.mass_kg}
         want = REFERENCE_ML[sex] | {"bladder": 200, "body (kg)": mass_kg}
