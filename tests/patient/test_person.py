@@ -59,6 +59,9 @@ def test_people_are_drawn_within_the_builds_asked_for_and_again_the_same():
         assert 0.8 <= person.girth <= 1.5
         assert 0 <= person.pose[PLACE["pelvis.tilt_rad"]] <= math.radians(25)
         assert len(person.pose) == len(FREEDOMS) > len(PARAMETERS)
+    for seed in (32, 144):  # their age's median index, drawn low, is thinner than the body can show
+        child = draw_person(np.random.default_rng(seed), age_years=15, sex="male", bmi=14.5)
+        assert child.girth == pytest.approx(0.8, abs=0.005)
     again = draw_person(np.random.default_rng(7))
     assert (again.pose == people[7].pose).all()
     assert again.mass_kg == people[7].mass_kg

@@ -200,11 +200,11 @@ _TILT_DEG = 25.0
 # outwards, shrug one shoulder, turn a foot flat on its side.
 _LIMITS_DEG = {
     "clavicle.raise_rad": (-8.0, 8.0),
-    "arm.spread_rad": (-8.0, 5.0),
+    "arm.spread_rad": (-9.0, 0.0),
     "arm.lift_rad": (-4.0, 8.0),
-    "forearm.bend_rad": (-14.0, 1.0),
+    "forearm.bend_rad": (-18.0, -4.0),
     "forearm.lift_rad": (-2.0, 16.0),
-    "hand.bend_rad": (-15.0, 15.0),
+    "hand.bend_rad": (-12.0, 6.0),
     "thigh.spread_rad": (-1.0, 8.0),
     "foot.spread_rad": (-12.0, 20.0),
     "foot.point_rad": (-30.0, 30.0),
@@ -255,8 +255,11 @@ def draw_person(
     elif bmi is None:
         bmi = float(np.clip(_INDEX_MEDIAN * math.exp(_INDEX_LOG_SPREAD * deviation), *BMI_RANGE))
     mass_kg = bmi * (stature_mm / 1000) ** 2
-    if age_years >= _ADULT_YEARS:
-        mass_kg = float(np.clip(mass_kg, *_masses_kg(sex, stature_mm)[[0, -1]]))
+    try:
+        _girth(sex, stature_mm, mass_kg, age_years)
+    except InvalidValue as refused:
+        least, most = np.asarray(refused.facts["expected"], dtype=float)
+        mass_kg = float(np.clip(mass_kg, least * 1.001, most * 0.999))
     arms = arms or ("belly" if rng.random() < _BELLY else "beside")
     if arms not in ARMS:
         raise InvalidValue(f"Arms lie {ARMS}, got {arms!r}.", got=arms)
