@@ -245,6 +245,7 @@ def test_sclerosis_and_lysis_change_mineral_and_attenuation():
     own = before.bones.values == SKELETON.bones.index("vertebra_l03") + 1
     assert after.attenuation.values[own].mean() < before.attenuation.values[own].mean()
     assert after.truth.bones["vertebra_l02"].mineral_g == before.truth.bones["vertebra_l02"].mineral_g
+    assert 0 < after.truth.lesions[0].mineral_g < before.truth.lesions[0].mineral_g
 
 
 def test_urine_on_the_skin_lies_on_the_skin_of_any_body():

@@ -100,7 +100,7 @@ class LesionTruth:
     id, kind, bone : str
     volume_ml : float
         Of the voxels it touches with at least half their volume; 0 if it has none, as with a change of tracer alone.
-    activity_kbq : float
+    mineral_g, activity_kbq : float
         Of those voxels.
     suv_mean, suv_max : float
     centre_mm : (x, y, z)
@@ -115,6 +115,7 @@ class LesionTruth:
     kind: str
     bone: str
     volume_ml: float
+    mineral_g: float
     activity_kbq: float
     suv_mean: float
     suv_max: float
@@ -358,6 +359,7 @@ def _lesion_truth(
         kind=str(lesion.kind),
         bone=lesion.bone,
         volume_ml=float(len(index) * ml),
+        mineral_g=float(sampled.mineral[here].sum() * ml),
         activity_kbq=float(held.sum() * ml),
         suv_mean=float(suv * held.mean()) if len(index) else 0.0,
         suv_max=float(suv * held.max()) if len(index) else 0.0,
