@@ -31,7 +31,6 @@ from bonescan.anatomy.growth import GrowthPlate, growth_plates
 from bonescan.anatomy.skeleton import default_skeleton
 from bonescan.errors import InvalidValue
 from bonescan.patient.focus import Focus
-from bonescan.patient.frames import default_moments
 
 __all__ = [
     "NormalUptake",
@@ -292,16 +291,19 @@ def long_axes() -> Array:
         ``u = axes[b, :3] @ p + axes[b, 3]``: 0 at the lower (or, in level bones, outer) end, 1 at the other.
     """
     skeleton = default_skeleton()
-    centres, covariances = default_moments()
+    volumes = skeleton.volumes_mm3()
     axes = np.zeros((len(skeleton.bones), 4))
     for k, name in enumerate(skeleton.bones):
-        along = np.linalg.eigh(covariances[k])[1][:, 2]
-        inwards = -centres[k, 0] if name[-2:] in ("_l", "_r") else 1.0
+        own = np.flatnonzero(skeleton.bone_index == k)
+        points, half_axes, weight = skeleton.centres_mm[own], skeleton.axes_mm[own], volumes[own] / volumes[own].sum()
+        centre = weight @ points
+        away = points - centre
+        spread = (weight * away.T) @ away + np.tensordot(weight, half_axes @ half_axes.transpose(0, 2, 1), 1) / 5
+        along = np.linalg.eigh(spread)[1][:, 2]
+        inwards = -centre[0] if name[-2:] in ("_l", "_r") else 1.0
         if (along[2] < 0) if abs(along[2]) > 0.5 else (along[0] * inwards < 0):
             along = -along
-        own = skeleton.bone_index == k
-        place = skeleton.centres_mm[own] @ along
-        reach = np.linalg.norm(np.einsum("eij,i->ej", skeleton.axes_mm[own], along), axis=1)
+        place, reach = points @ along, np.linalg.norm(along @ half_axes, axis=1)
         low, high = (place - reach).min(), (place + reach).max()
         axes[k, :3], axes[k, 3] = along / (high - low), -low / (high - low)
     return axes
