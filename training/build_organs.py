@@ -41,6 +41,7 @@ Array = NDArray[np.float64]
 STATURE_MM = {"male": 1760.0, "female": 1630.0}
 BP3D_SHIFT = (0.65, 90.5, 70.5)
 WALL_MM = 8.0  # muscle between the fat under the skin and the cavities of the trunk
+RIBS_MM = -8.0  # the same in the chest: ribs lie in what our body counts as fat under the skin
 
 HEADER = """\
 # The bonescan organs: solid ellipsoids, their union per organ, for `bonescan.anatomy.organs`.
@@ -278,6 +279,8 @@ def drawn(places: Places, sex: str, fitted_shapes: dict[str, tuple[Array, Array]
         return Organ(name=name, tissue=tissue, segment=segment, centres=shape[0], axes=shape[1], target_ml=ml, **more)  # type: ignore[arg-type]
 
     heart = places.ellipsoid("heart")
+    if sex == "female":  # her phantom's chest is flatter than ours
+        heart = heart[0] - [0, 12, 0], heart[1]
     blood = heart[0], heart[1] * (1 - v("heart_wall") / v("heart")) ** (1 / 3)
     arteries = joined(
         chain((6, -46, 1300, 14), (-8, -52, 1330, 14), (4, -32, 1364, 13), (20, -6, 1362, 12), (24, 8, 1335, 12),
@@ -303,6 +306,7 @@ def drawn(places: Places, sex: str, fitted_shapes: dict[str, tuple[Array, Array]
     half = places.scale * number(
         places.organs["urinary_bladder_contents"], "half_extent_x_mm", "half_extent_y_mm", "half_extent_z_mm"
     )
+    half[0] = min(half[0], 46.0)  # between the walls of the pelvis
     floor = max(bladder[0][0, 2] - half[2], 868.0)  # of the default pelvis, whose pubic bones end at 877 mm
     bladder = np.array([[0.0, half[1] - 42.0, floor + half[2]]]), np.diag(half)[None]
     stomach_centre, _ = places.ellipsoid("stomach")
@@ -328,6 +332,8 @@ def drawn(places: Places, sex: str, fitted_shapes: dict[str, tuple[Array, Array]
     sublingual = upright((0, -50, 1508, 14, 12, 6))
     parotid = upright((57, 6, 1560, 9, 15, 25), (54, 2, 1540, 9, 12, 14), (30, -30, 1504, 9, 15, 10))
     thyroid = upright((19, -18, 1432, 9, 10, 24), (-19, -18, 1432, 9, 10, 24), (0, -27, 1426, 13, 5, 8))
+    if sex == "female":  # her neck lies farther back
+        thyroid = thyroid[0] + [0, 8, 0], thyroid[1]
     airway = joined(chain((0, -12, 1475, 8.5), (0, -6, 1420, 8.5), (0, 6, 1350, 8.5)),
                     chain((0, 6, 1350, 7), (26, 10, 1322, 6)), chain((0, 6, 1350, 7), (-26, 10, 1326, 6.5)),
                     chain((0, -14, 1475, 9), (0, -14, 1515, 9), (0, -8, 1560, 8)),
@@ -340,17 +346,17 @@ def drawn(places: Places, sex: str, fitted_shapes: dict[str, tuple[Array, Array]
         out.append(shaped(f"eye_{side}", "eye", "head", eyes[side], v(f"eye_{word}"), margin_mm=-4.0))
     # what is left of the skull's inside: fluid, meninges, veins
     around = places.ellipsoid("brain", bp3d=True)
-    around = around[0], around[1] * (1 + 7.0 / np.linalg.norm(around[1], axis=1)[:, None, :])
+    around = around[0], around[1] * (1 + 3.0 / np.linalg.norm(around[1], axis=1)[:, None, :])
     brain = joined(places.ellipsoid("brain", bp3d=True), upright((0, 62, 1572, 50, 32, 24), (0, 28, 1566, 15, 15, 28)))
     out += [
         shaped("brain", "brain", "head", brain, v("brain"), margin_mm=0.0),
         shaped("brain_fluid", "lymph", "head", around, margin_mm=9.0),
         shaped("airway", "air", "trunk", airway, margin_mm=2.0),
-        shaped("thyroid", "thyroid", "neck", thyroid, v("thyroid"), margin_mm=0.0),
+        shaped("thyroid", "thyroid", "neck", thyroid, v("thyroid"), margin_mm=-5.0),
         shaped("salivary_l", "soft organ", "head", joined(parotid, sublingual), v("salivary_left"), margin_mm=0.0),
         shaped("salivary_r", "soft organ", "head", mirrored(parotid), v("salivary_right"), margin_mm=0.0),
-        shaped("heart_blood", "blood", "thorax", blood, v("heart") - v("heart_wall")),
-        shaped("heart_wall", "heart", "thorax", heart, v("heart_wall")),
+        shaped("heart_blood", "blood", "thorax", blood, v("heart") - v("heart_wall"), margin_mm=RIBS_MM),
+        shaped("heart_wall", "heart", "thorax", heart, v("heart_wall"), margin_mm=RIBS_MM),
         shaped("arteries", "blood", "trunk", arteries, margin_mm=4.0),
         shaped("veins", "blood", "trunk", veins, margin_mm=4.0),
         shaped("oesophagus", "soft organ", "trunk",
@@ -358,9 +364,18 @@ def drawn(places: Places, sex: str, fitted_shapes: dict[str, tuple[Array, Array]
                v("oesophagus"), grow="thick"),
     ]  # fmt: skip
     for side, word in (("l", "left"), ("r", "right")):
-        out.append(own(f"renal_pelvis_{side}", "urine", "trunk", f"renal_pelvis_{word}"))
+        out.append(own(f"renal_pelvis_{side}", "urine", "trunk", f"renal_pelvis_{word}", margin_mm=RIBS_MM))
         kidney = f"kidney_{word}"
-        out.append(own(f"kidney_{side}", "kidney", "trunk", kidney, target_ml=v(kidney) - v(f"renal_pelvis_{word}")))
+        out.append(
+            own(
+                f"kidney_{side}",
+                "kidney",
+                "trunk",
+                kidney,
+                target_ml=v(kidney) - v(f"renal_pelvis_{word}"),
+                margin_mm=RIBS_MM,
+            )
+        )
     for side, word, sign in (("l", "left", 1), ("r", "right", -1)):
         start = places.ellipsoid(f"renal_pelvis_{word}")[0][0]
         tube = chain((start[0] - 14 * sign, start[1] - 6, start[2] - 14, 3.4), (36 * sign, -24, 1080, 3.4),
@@ -376,12 +391,12 @@ def drawn(places: Places, sex: str, fitted_shapes: dict[str, tuple[Array, Array]
     else:
         out.append(own("prostate", "soft organ", "pelvis"))
     out += [
-        shaped("lung_l", "lung", "thorax", fitted_shapes["lung_l"], v("lung_left")),
-        shaped("lung_r", "lung", "thorax", fitted_shapes["lung_r"], v("lung_right")),
-        own("gall_bladder", "soft organ", "thorax"),
-        own("spleen", "spleen", "thorax"),
-        shaped("liver", "liver", "thorax", fitted_shapes["liver"], v("liver")),
-        shaped("stomach", "stomach", "thorax", stomach, v("stomach")),
+        shaped("lung_l", "lung", "thorax", fitted_shapes["lung_l"], v("lung_left"), margin_mm=RIBS_MM),
+        shaped("lung_r", "lung", "thorax", fitted_shapes["lung_r"], v("lung_right"), margin_mm=RIBS_MM),
+        own("gall_bladder", "soft organ", "thorax", margin_mm=0.0),
+        own("spleen", "spleen", "thorax", margin_mm=RIBS_MM),
+        shaped("liver", "liver", "thorax", fitted_shapes["liver"], v("liver"), margin_mm=RIBS_MM),
+        shaped("stomach", "stomach", "thorax", stomach, v("stomach"), margin_mm=RIBS_MM),
         own("pancreas", "pancreas", "trunk"),
         shaped("colon", "bowel contents", "trunk", colon, sum(v(n) for n in places.organs if n.startswith("colon"))
                + v("rectum"), grow="thick"),
@@ -413,7 +428,7 @@ def calibrated(organs: list[Organ], sex: str) -> list[Organ]:
     posed = pose_person(shaped_skeleton(sex), sex=sex, stature_mm=STATURE_MM[sex])
     body = Body(posed=posed, sex=sex)
     grid = body_grid(body, 3.0)
-    for _ in range(7):
+    for _ in range(10):  # damped: a shell's volume changes faster than its outline's
         reference = tuple(
             organs_module._Organ(
                 name=o.name,
@@ -428,7 +443,7 @@ def calibrated(organs: list[Organ], sex: str) -> list[Organ]:
         organs_module._reference = lambda _, reference=reference: reference  # type: ignore[assignment, misc]
         found = voxelise(body, organs_module.posed_organs(posed, sex, bladder_ml=192.3), grid).organ_ml()
         organs = [
-            scaled(o, float(np.clip(o.target_ml / max(found[o.name], 1e-3), 0.6, 1.6))) if o.target_ml else o
+            scaled(o, float(np.clip(o.target_ml / max(found[o.name], 1e-3), 0.5, 2.0)) ** 0.6) if o.target_ml else o
             for o in organs
         ]
     for o in organs:

@@ -6,13 +6,13 @@ trunk, with the segments on both sides of the nearest joint, mixed as the skin i
 
     p' = sum_s w_s(z_centre) M_s(p)
 
-so it stays an ellipsoid. Before that, it follows the form of the person's bones: for thorax, pelvis and skull the affine
-map nearest to what changed their ellipsoids from the default skeleton's, for the loins the mean of thorax and pelvis.
-Organs overlap: the order of the list decides, and bone comes before all of them. What lies
+so it stays an ellipsoid. Before that, it follows the form of the person's bones: for thorax, pelvis and skull the
+affine map nearest to what changed their ellipsoids from the default skeleton's, for the loins the mean of thorax and
+pelvis. Organs overlap: the order of the list decides, and bone comes before all of them. What lies
 in the trunk between organs is fat (``visceral_fat``, ``mediastinum``), down to a wall of muscle under the skin's fat.
 
-The urinary bladder is made for its filling: its floor and its front wall, behind the pubic bones, stay where they are,
-and it grows upwards faster than it widens.
+The urinary bladder is made for its filling: its floor stays where it is, and it grows upwards faster than it widens,
+leaning over the pubic bones when it is full.
 """
 
 from __future__ import annotations
@@ -38,8 +38,11 @@ BLADDER_RANGE_ML = (0.0, 800.0)
 # Contents of the reference adults' bladder (ICRP Publication 110: 200 g at 1.04 g/ml) and the volume of its wall.
 _BLADDER_REFERENCE_ML = 192.3
 _BLADDER_WALL_ML = {"male": 48.1, "female": 38.5}
-# Height grows as volume^0.44, width and depth as volume^0.28 each: from a flat cup to an upright egg [D].
-_BLADDER_UPWARDS, _BLADDER_SIDEWAYS = 0.44, 0.28
+# Half-axes along x, y, z grow as these powers of the volume: from a flat cup to an upright egg [D].
+_BLADDER_GROWTH = (0.16, 0.28, 0.56)
+# Beyond the reference filling it leans forwards over the pubic bones, away from the sacrum: by at most (rad, mm),
+# reached at four times the reference [D].
+_BLADDER_LEAN_RAD, _BLADDER_FORWARDS_MM = 0.35, 14.0
 _BLADDER_LEAST_ML = 5.0  # below, the wall has folded around what is left
 
 _SLOPE_STEP_MM = 1.0
@@ -204,12 +207,18 @@ def _filled(centres: Array, axes: Array, name: str, sex: str, bladder_ml: float,
     half = np.abs(np.diag(axes[0]))  # along x, y, z: the table's bladder is upright
     floor, front = centres[0, 2] - half[2], centres[0, 1] - half[1]
     ratio = contents_ml / _BLADDER_REFERENCE_ML
-    half = half * np.array([ratio**_BLADDER_SIDEWAYS, ratio**_BLADDER_SIDEWAYS, ratio**_BLADDER_UPWARDS])
+    half = half * ratio ** np.array(_BLADDER_GROWTH)
     half *= (1000 * contents_ml / (4 / 3 * np.pi * half.prod())) ** (1 / 3)
-    centre = np.array([[centres[0, 0], front + half[1], floor + half[2]]])
+    full = float(np.clip((ratio - 1) / 3, 0, 1))
+    angle = full * _BLADDER_LEAN_RAD
+    lean = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
+    reach = np.linalg.norm(lean * half, axis=1)
+    centre = np.array(
+        [[centres[0, 0], front + reach[1] - full * _BLADDER_FORWARDS_MM, floor + reach[2]]],
+    )
     if name == "bladder_wall":
         half = half + _shell_mm(half, 1000 * _BLADDER_WALL_ML[sex] / scale)
-    return centre, np.diag(half)[None]
+    return centre, (lean * half)[None]
 
 
 def _shell_mm(half: Array, volume_mm3: float) -> float:
