@@ -20,7 +20,7 @@ from bonescan.errors import InvalidValue
 from bonescan.patient.focus import Focus
 from bonescan.patient.placement import bone_box, contains
 
-__all__ = ["Lesion", "LesionKind", "Nature", "focus_in_bone", "focus_over_bone", "late_gain"]
+__all__ = ["Lesion", "LesionKind", "Nature", "focus_in_bone", "focus_over_bone", "late_gain", "sided"]
 
 Array = NDArray[np.float64]
 
@@ -264,3 +264,26 @@ def late_gain(rng: np.random.Generator, *, malignant: bool) -> float:
     """
     mean, spread = _LATE_MALIGNANT if malignant else _LATE_BENIGN
     return float(mean + spread * np.clip(rng.normal(), -2, 2))
+
+
+def sided(side: str) -> tuple[str, float]:
+    """The letter that ends a bone's id, and the sign of x, of one side.
+
+    Parameters
+    ----------
+    side : str
+        ``"left"`` or ``"right"``.
+
+    Returns
+    -------
+    letter : str
+    sign : float
+
+    Raises
+    ------
+    InvalidValue
+        For another word.
+    """
+    if side not in ("left", "right"):
+        raise InvalidValue(f"A side is 'left' or 'right', got {side!r}.", got=side)
+    return side[0], 1.0 if side == "left" else -1.0

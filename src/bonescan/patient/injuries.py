@@ -1,0 +1,684 @@
+"""What happened to a bone: fractures and their healing, stress and insufficiency, dead bone, prostheses, amputation.
+
+Uptake of a fracture of age t over that of normal bone is ::
+
+    1 + (peak - 1) * (1 - exp(-(t - lag) / 5 d)) * 2^(-max(0, t - 70 d) / half)
+
+and 1 before the lag. Constants carry their source: [V] read in a source, [C] computed from one, [D] our decision.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonescan.anatomy.bones import bone as bone_named
+from bonescan.errors import InvalidValue
+from bonescan.patient.focus import Focus
+from bonescan.patient.lesions import Lesion, LesionKind, focus_in_bone, focus_over_bone, late_gain, sided
+from bonescan.patient.placement import bone_box, course, joint_centre, nearest_place, place_along, vertebral_body
+
+__all__ = [
+    "amputation",
+    "avascular_necrosis",
+    "draw_healing",
+    "fracture",
+    "fracture_uptake",
+    "prosthesis",
+    "rib_fractures",
+    "sacral_insufficiency",
+    "stress_fracture",
+    "vertebral_fracture",
+]
+
+# Matin, J Nucl Med 1979;20:1227, 204 patients: 80 % abnormal by 24 h, 95 % by 72 h; normal again after 5 months at the
+# earliest, 90 % by two years; three phases: a broad area in the first weeks, a sharp and intense line at 2 to 3 months,
+# then a slow fade [V]. 60 to 80 % are normal after a year (Mallinckrodt teaching file bs084, from Datz and Laskin) [V].
+# With "abnormal" meaning a quarter above normal and a peak of 5 the lag is lognormal with median 0.32 d and sigma 1.37, and
+# the half-time of the fade lognormal with median 57 d and sigma 0.73, at least 19 d [C]; rise and plateau are ours [D].
+_LAG_MEDIAN_D, _LAG_SIGMA = 0.32, 1.37
+_FADE_MEDIAN_D, _FADE_SIGMA, _FADE_LEAST_D = 57.0, 0.73, 19.0
+_RISE_D, _PLATEAU_D = 5.0, 70.0
+_PEAK = (5.0, 0.35)  # median and sigma of a fracture's greatest contrast [D]
+_HYPERAEMIA, _HYPERAEMIA_HALF_D = 3.0, 14.0  # flow and pool are up for two or three weeks, then fade [V; figures D]
+_BROAD_MM, _LINE_MM, _BROAD_D = 14.0, 6.0, 21.0  # half-widths of the early and of the later band [D]
+
+
+def fracture_uptake(age_days: float, *, peak: float, fade_days: float, lag_days: float = 0.3) -> float:
+    """Uptake of a fracture over that of the same normal bone.
+
+    Parameters
+    ----------
+    age_days : float
+        Since the injury, at least 0.
+    peak : float
+        Greatest contrast, at least 1.
+    fade_days : float
+        Half-time of the excess after ten weeks.
+    lag_days : float
+        Before the bone answers.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> [round(fracture_uptake(t, peak=5, fade_days=60), 1) for t in (0, 1, 7, 70, 365, 730)]
+    [1.0, 1.5, 3.9, 5.0, 1.1, 1.0]
+    """
+    if age_days <= lag_days:
+        return 1.0
+    rise = 1 - math.exp(-(age_days - lag_days) / _RISE_D)
+    return float(1 + (peak - 1) * rise * 2 ** (-max(0.0, age_days - _PLATEAU_D) / fade_days))
+
+
+def draw_healing(rng: np.random.Generator) -> tuple[float, float]:
+    """How fast one person's fracture shows and fades.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    lag_days, fade_days : float
+        As `fracture_uptake` takes them, with Matin's frequencies.
+    """
+    lag = _LAG_MEDIAN_D * math.exp(_LAG_SIGMA * rng.normal())
+    fade = 0.0
+    while fade < _FADE_LEAST_D:
+        fade = _FADE_MEDIAN_D * math.exp(_FADE_SIGMA * rng.normal())
+    return float(min(lag, 10.0)), float(fade)
+
+
+def _active(rng: np.random.Generator, age_days: float, contrast: float | None) -> tuple[float, float, float]:
+    """Contrast, hyperaemia and half-width of a fracture's band at an age; what was asked for stays."""
+    if not 0 <= age_days <= 20_000:
+        raise InvalidValue(f"A fracture's age_days lies between 0 and 20000, got {age_days!r}.", got=age_days)
+    if contrast is not None and not 0 <= contrast <= 100:
+        raise InvalidValue(f"A fracture's contrast lies between 0 and 100, got {contrast!r}.", got=contrast)
+    lag, fade = draw_healing(rng)
+    peak = _PEAK[0] * math.exp(_PEAK[1] * float(np.clip(rng.normal(), -2, 2)))
+    level = fracture_uptake(age_days, peak=peak, fade_days=fade, lag_days=lag) if contrast is None else contrast
+    blood = 1 + (_HYPERAEMIA - 1) * 2 ** (-age_days / _HYPERAEMIA_HALF_D)
+    return level, blood, _LINE_MM + (_BROAD_MM - _LINE_MM) * 2 ** (-age_days / _BROAD_D)
+
+
+def _since(age_days: float) -> str:
+    return f"{age_days:.0f} days old" if age_days < 60 else f"{age_days / 30.4:.0f} months old"
+
+
+def fracture(
+    rng: np.random.Generator,
+    *,
+    bone: str = "humerus_l",
+    fraction: float = 0.15,
+    age_days: float = 14.0,
+    contrast: float | None = None,
+) -> tuple[Lesion, ...]:
+    """A fracture across a bone: a band, broad and with hyperaemia when fresh, sharp later.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    bone : str
+        Bone id.
+    fraction : float
+        Where along the bone, 0 at its upper or inner end to 1.
+    age_days : float
+        Since the injury, 0 to 20000.
+    contrast : float, optional
+        Instead of what the age gives.
+
+    Returns
+    -------
+    tuple of Lesion
+    """
+    level, blood, half = _active(rng, age_days, contrast)
+    place, direction = place_along(bone, fraction)
+    low, high = bone_box(bone)
+    across = float(np.clip(np.sort(high - low)[1], 15, 60))
+    gain = late_gain(rng, malignant=False)
+    foci = (
+        focus_in_bone(
+            bone,
+            place,
+            (across, across, half),
+            along=direction,
+            uptake_factor=level,
+            blood_factor=blood,
+            mineral_factor=1.0 if age_days < 30 else 1.2,
+            late_gain=gain,
+        ),
+    )
+    label = f"fracture of the {bone_named(bone).name}, {_since(age_days)}"
+    kind = LesionKind.FRACTURE
+    return (Lesion(id=kind.value, kind=kind, bone=bone, foci=foci, label=label, age_days=age_days, contrast=level),)
+
+
+# Site: bone without its side, fraction along it, offset of the centre (mm, left side), half-axes (mm; the third along the
+# bone). Fusiform at the tibia's inner back border, a spot on the inner femoral neck, a whole metatarsal's shaft [M for the
+# pattern, D for sizes].
+_STRESS = {
+    "tibia": ("tibia", 0.62, (-7.0, 6.0, 0.0), (9.0, 9.0, 42.0)),
+    "femoral_neck": ("femur", 0.0, (0.0, 0.0, 0.0), (10.0, 12.0, 12.0)),
+    "metatarsal": ("metatarsal_2", 0.5, (0.0, 0.0, 0.0), (9.0, 9.0, 20.0)),
+    "calcaneus": ("tarsal_calcaneus", 0.5, (0.0, 12.0, 0.0), (14.0, 14.0, 8.0)),
+}
+
+
+def stress_fracture(
+    rng: np.random.Generator,
+    *,
+    site: str = "tibia",
+    side: str = "left",
+    age_days: float = 21.0,
+    contrast: float | None = None,
+) -> tuple[Lesion, ...]:
+    """A stress fracture at one of its usual places.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    site : str
+        ``"tibia"``, ``"femoral_neck"``, ``"metatarsal"`` or ``"calcaneus"``.
+    side : str
+        ``"left"`` or ``"right"``.
+    age_days : float
+        0 to 20000.
+    contrast : float, optional
+        Instead of what the age gives.
+
+    Returns
+    -------
+    tuple of Lesion
+    """
+    if site not in _STRESS:
+        raise InvalidValue(f"A stress fracture's site is one of {', '.join(_STRESS)}; got {site!r}.", got=site)
+    letter, mirror = sided(side)
+    name, fraction, offset, half = _STRESS[site]
+    bone = f"{name}_{letter}"
+    level, blood, _ = _active(rng, age_days, contrast)
+    along: NDArray[np.float64] | None
+    if site == "femoral_neck":  # half way between head and trochanter, at the lower edge
+        place = nearest_place(bone, joint_centre(f"thigh_{letter}") + np.array([mirror * 18.0, 2.0, -18.0]))
+        along = None
+    else:
+        place, along = place_along(bone, fraction)
+        place = nearest_place(bone, place + np.array(offset) * [mirror, 1, 1])
+    focus = focus_in_bone(
+        bone,
+        place,
+        half,
+        along=along,
+        uptake_factor=level,
+        blood_factor=blood,
+        late_gain=late_gain(rng, malignant=False),
+    )
+    kind = LesionKind.STRESS_FRACTURE
+    label = f"stress fracture, {bone_named(bone).name}, {_since(age_days)}"
+    return (Lesion(id=kind.value, kind=kind, bone=bone, foci=(focus,), label=label, age_days=age_days, contrast=level),)
+
+
+def rib_fractures(
+    rng: np.random.Generator,
+    *,
+    side: str | None = None,
+    first: int | None = None,
+    count: int | None = None,
+    angle_deg: float | None = None,
+    age_days: float = 30.0,
+    contrast: float | None = None,
+) -> tuple[Lesion, ...]:
+    """Fractures of neighbouring ribs, one above the other in a line.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    side : str, optional
+        ``"left"`` or ``"right"``.
+    first : int, optional
+        The uppermost rib, 1 to 12; 4 to 8 by default.
+    count : int, optional
+        How many, 1 to 9; 2 to 5 by default.
+    angle_deg : float, optional
+        Direction from the chest's axis, 0 the front, 90 the side, 180 the back; 35 to 125 by default.
+    age_days : float
+        Of all of them, 0 to 20000.
+    contrast : float, optional
+        Of all of them.
+
+    Returns
+    -------
+    tuple of Lesion
+        One for each rib.
+    """
+    side = str(rng.choice(["left", "right"])) if side is None else side
+    letter, mirror = sided(side)
+    first = int(rng.integers(4, 9)) if first is None else first
+    count = int(rng.integers(2, 6)) if count is None else count
+    angle = float(rng.uniform(35, 125)) if angle_deg is None else angle_deg
+    if not (1 <= first <= 12 and 1 <= count <= 9 and 0 <= angle <= 180):
+        raise InvalidValue(
+            f"Rib fractures begin at rib 1 to 12, are 1 to 9, at 0 to 180 degrees; got {first}, {count}, {angle}.",
+            first=first,
+            count=count,
+            angle_deg=angle,
+        )
+    made = []
+    for k in range(first, min(first + count, 13)):
+        bone = f"rib_{k:02d}_{letter}"
+        level, blood, _ = _active(rng, age_days, contrast)
+        line = course(bone)
+        own = np.degrees(np.arctan2(mirror * line[:, 0], -(line[:, 1] - 10)))
+        wanted = angle + rng.normal(0, 3)
+        t = float(np.argmin(np.abs(own - wanted))) / (len(line) - 1)
+        place, direction = place_along(bone, float(np.clip(t, 0.05, 0.97)))
+        focus = focus_in_bone(
+            bone,
+            place,
+            (9.0, 9.0, 8.0),
+            along=direction,
+            uptake_factor=level,
+            blood_factor=blood,
+            late_gain=late_gain(rng, malignant=False),
+        )
+        kind = LesionKind.RIB_FRACTURES
+        label = f"fracture of the {bone_named(bone).name}, {_since(age_days)}"
+        made.append(
+            Lesion(id=kind.value, kind=kind, bone=bone, foci=(focus,), label=label, age_days=age_days, contrast=level)
+        )
+    return tuple(made)
+
+
+def vertebral_fracture(
+    rng: np.random.Generator,
+    *,
+    bones: tuple[str, ...] | None = None,
+    age_days: float = 45.0,
+    contrast: float | None = None,
+) -> tuple[Lesion, ...]:
+    """Osteoporotic compression: a horizontal band through the whole width of a vertebral body.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    bones : tuple of str, optional
+        Vertebrae; one of T7 to L3 by default.
+    age_days : float
+        0 to 20000.
+    contrast : float, optional
+        Instead of what the age gives.
+
+    Returns
+    -------
+    tuple of Lesion
+        One for each vertebra.
+    """
+    usual = [*(f"vertebra_t{k:02d}" for k in range(7, 13)), *(f"vertebra_l{k:02d}" for k in range(1, 4))]
+    # around the thoracolumbar junction and the mid-thoracic kyphosis [M]
+    weight = np.array([2, 2, 1, 1, 2, 4, 4, 2, 1], dtype=float)
+    chosen = (str(rng.choice(usual, p=weight / weight.sum())),) if bones is None else bones
+    made = []
+    for bone in chosen:
+        level, blood, _ = _active(rng, age_days, contrast)
+        centre, half = vertebral_body(bone)
+        at = centre + np.array([0.0, 0.0, 0.35 * half[2]])
+        focus = focus_in_bone(
+            bone,
+            nearest_place(bone, at),
+            (1.6 * half[0], 1.6 * half[1], 6.0),
+            uptake_factor=level,
+            blood_factor=blood,
+            mineral_factor=1.3,
+            late_gain=late_gain(rng, malignant=False),
+        )
+        kind = LesionKind.VERTEBRAL_FRACTURE
+        label = f"compression fracture, {bone_named(bone).name}, {_since(age_days)}"
+        made.append(
+            Lesion(id=kind.value, kind=kind, bone=bone, foci=(focus,), label=label, age_days=age_days, contrast=level)
+        )
+    return tuple(made)
+
+
+# Honda sign and variants, 24 patients: the full H in 63 %, variants in 33 %, pubic fracture besides in 50 % (2005, abstract
+# read [V]). Which bars a variant has is drawn evenly [D].
+_FULL_H, _PUBIC = 0.65, 0.5
+_BARS = {
+    "h": ("left", "right", "across"),
+    "wings": ("left", "right"),
+    "left_wing": ("left",),
+    "right_wing": ("right",),
+    "bar": ("across",),
+    "half_h_left": ("left", "across"),
+    "half_h_right": ("right", "across"),
+}
+# Bars of the H in the sacrum's own box: centre and half-axes in mm. The wings run from the first to the third segment
+# outside the foramina; the crossbar goes through the second [C: sacrum x -59..59, z 856..993].
+_BAR_PLACES = {
+    "left": ((36.0, 52.0, 952.0), (7.5, 45.0, 36.0)),
+    "right": ((-36.0, 52.0, 952.0), (7.5, 45.0, 36.0)),
+    "across": ((0.0, 60.0, 945.0), (34.0, 45.0, 6.5)),
+}
+
+
+def sacral_insufficiency(
+    rng: np.random.Generator,
+    *,
+    pattern: str | None = None,
+    pubic: bool | None = None,
+    age_days: float = 30.0,
+    contrast: float | None = None,
+) -> tuple[Lesion, ...]:
+    """Insufficiency of the sacrum: two upright bands in its wings and one across, the H; often the pubis as well.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    pattern : str, optional
+        ``"h"``, ``"wings"``, ``"left_wing"``, ``"right_wing"``, ``"bar"``, ``"half_h_left"``, ``"half_h_right"``; drawn as
+        published by default.
+    pubic : bool, optional
+        Whether a pubic ramus is broken as well; half of the time by default.
+    age_days : float
+        0 to 20000.
+    contrast : float, optional
+        Instead of what the age gives.
+
+    Returns
+    -------
+    tuple of Lesion
+    """
+    if pattern is None:
+        pattern = "h" if rng.random() < _FULL_H else str(rng.choice([name for name in _BARS if name != "h"]))
+    if pattern not in _BARS:
+        raise InvalidValue(f"A sacral pattern is one of {', '.join(_BARS)}; got {pattern!r}.", got=pattern)
+    pubic = bool(rng.random() < _PUBIC) if pubic is None else pubic
+    level, blood, _ = _active(rng, age_days, contrast)
+    gain = late_gain(rng, malignant=False)
+    foci: list[Focus] = []
+    for name in _BARS[pattern]:
+        centre, half = _BAR_PLACES[name]
+        place = nearest_place("sacrum", np.array(centre), 0.5)
+        foci.append(
+            focus_in_bone("sacrum", place, half, uptake_factor=level, blood_factor=blood, late_gain=gain)
+        )
+    kind = LesionKind.SACRAL_INSUFFICIENCY
+    label = f"insufficiency fracture of the sacrum, {_since(age_days)}"
+    made = [
+        Lesion(
+            id=kind.value,
+            kind=kind,
+            bone="sacrum",
+            foci=tuple(foci),
+            label=label,
+            age_days=age_days,
+            contrast=level,
+        )
+    ]
+    if pubic:
+        letter, mirror = sided(str(rng.choice(["left", "right"])))
+        bone = f"hip_bone_{letter}"
+        place = nearest_place(bone, np.array([mirror * 32.0, -30.0, 872.0]))
+        focus = focus_in_bone(bone, place, 13.0, uptake_factor=level, blood_factor=blood, late_gain=gain)
+        label = f"insufficiency fracture of the pubis, {bone_named(bone).name}, {_since(age_days)}"
+        made.append(
+            Lesion(id=kind.value, kind=kind, bone=bone, foci=(focus,), label=label, age_days=age_days, contrast=level)
+        )
+    return tuple(made)
+
+
+def avascular_necrosis(
+    rng: np.random.Generator, *, side: str = "left", stage: str = "cold", contrast: float = 3.0
+) -> tuple[Lesion, ...]:
+    """Death of a femoral head: cold at first, then with a hot rim about the cold centre, at last hot.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    side : str
+        ``"left"`` or ``"right"``.
+    stage : str
+        ``"cold"`` (first weeks), ``"rim"`` (months), ``"hot"`` (repair or collapse).
+    contrast : float
+        Of rim or repair, 1 to 20.
+
+    Returns
+    -------
+    tuple of Lesion
+    """
+    letter, _ = sided(side)
+    if stage not in ("cold", "rim", "hot") or not 1 <= contrast <= 20:
+        raise InvalidValue(
+            f"Avascular necrosis is 'cold', 'rim' or 'hot' with a contrast of 1 to 20, got {stage!r}, {contrast!r}.",
+            stage=stage,
+            contrast=contrast,
+        )
+    bone = f"femur_{letter}"
+    place = nearest_place(bone, joint_centre(f"thigh_{letter}"))
+    gain = late_gain(rng, malignant=False)
+    if stage == "cold":
+        focus = focus_in_bone(bone, place, 23.0, uptake_factor=0.1, blood_factor=0.2, late_gain=gain)
+    elif stage == "rim":
+        focus = focus_in_bone(
+            bone, place, 26.0, profile="rim", uptake_factor=contrast, core_factor=0.2, blood_factor=1.5, late_gain=gain
+        )
+    else:
+        focus = focus_in_bone(
+            bone, place, 26.0, uptake_factor=contrast, blood_factor=1.5, mineral_factor=1.2, late_gain=gain
+        )
+    kind = LesionKind.AVASCULAR_NECROSIS
+    level = 0.1 if stage == "cold" else contrast
+    label = f"avascular necrosis of the {side} femoral head, {stage}"
+    return (Lesion(id=kind.value, kind=kind, bone=bone, foci=(focus,), label=label, contrast=level),)
+
+
+def prosthesis(
+    rng: np.random.Generator,
+    *,
+    joint: str = "hip",
+    side: str = "left",
+    loosening: str = "none",
+    contrast: float = 3.0,
+) -> tuple[Lesion, ...]:
+    """Metal in a hip or knee: no uptake where it lies, shadow behind it, and what a loose or infected one shows around it.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    joint : str
+        ``"hip"`` or ``"knee"``.
+    side : str
+        ``"left"`` or ``"right"``.
+    loosening : str
+        ``"none"``, ``"aseptic"`` (spots at the stem's tip and at the trochanters, or under the tray) or ``"infected"``
+        (all around, with hyperaemia).
+    contrast : float
+        Of the bone around it when loose, 1 to 20.
+
+    Returns
+    -------
+    tuple of Lesion
+    """
+    letter, mirror = sided(side)
+    if joint not in ("hip", "knee") or loosening not in ("none", "aseptic", "infected") or not 1 <= contrast <= 20:
+        raise InvalidValue(
+            "A prosthesis is of a 'hip' or 'knee', its loosening 'none', 'aseptic' or 'infected', its contrast 1 to 20; "
+            f"got {joint!r}, {loosening!r}, {contrast!r}.",
+            joint=joint,
+            loosening=loosening,
+            contrast=contrast,
+        )
+    metal = _hip(letter, mirror) if joint == "hip" else _knee(letter, mirror)
+    around = _loose(joint, letter, mirror, loosening, contrast)
+    kind = LesionKind.PROSTHESIS
+    words = {"none": "firm", "aseptic": "loose", "infected": "infected"}
+    return (
+        Lesion(
+            id=kind.value,
+            kind=kind,
+            bone=around[0].bones[0] if around else f"femur_{letter}",
+            foci=(*around, *metal),
+            label=f"{words[loosening]} {side} {joint} prosthesis",
+            contrast=None if loosening == "none" else contrast,
+            focal=False,
+        ),
+    )
+
+
+def _metal(
+    segment: str, centre: NDArray[np.float64], half: tuple[float, float, float], tissue: str, along: NDArray[np.float64] | None = None
+) -> Focus:
+    shape = focus_in_bone("femur_l", centre, half, along=along)
+    return Focus(
+        segment=segment,
+        centre_mm=shape.centre_mm,
+        axes_mm=shape.axes_mm,
+        realm="anywhere",
+        uptake_factor=0.0,
+        blood_factor=0.0,
+        tissue=tissue,
+    )
+
+
+def _hip(letter: str, mirror: float) -> tuple[Focus, ...]:
+    """Cup, liner, head, neck and stem of a total hip; usual sizes [M]: cup 54 mm, head 32 mm, stem 150 mm."""
+    thigh = f"thigh_{letter}"
+    head = joint_centre(thigh)
+    top = np.array([mirror * 112.0, 8.0, 852.0])
+    tip = place_along(f"femur_{letter}", 0.36)[0]
+    stem = tip - top
+    return (
+        _metal("pelvis", head, (27.0, 27.0, 27.0), "titanium"),
+        _metal("pelvis", head, (22.0, 22.0, 22.0), "polyethylene"),
+        _metal(thigh, head, (16.0, 16.0, 16.0), "cobalt-chrome"),
+        _metal(thigh, (head + top) / 2, (8.0, 8.0, float(np.linalg.norm(top - head)) / 2), "titanium", top - head),
+        _metal(thigh, (top + tip) / 2, (8.0, 8.0, float(np.linalg.norm(stem)) / 2), "titanium", stem),
+    )
+
+
+def _knee(letter: str, mirror: float) -> tuple[Focus, ...]:
+    """Femoral shield, liner, tray and keel of a total knee; usual sizes [M]."""
+    knee = joint_centre(f"shank_{letter}")
+    shank, thigh = f"shank_{letter}", f"thigh_{letter}"
+    return (
+        _metal(thigh, knee + [0, 3.0, 16.0], (36.0, 30.0, 12.0), "cobalt-chrome"),
+        _metal(shank, knee + [0, 6.0, 0.0], (34.0, 24.0, 5.0), "polyethylene"),
+        _metal(shank, knee + [0, 6.0, -8.0], (37.0, 25.0, 4.0), "titanium"),
+        _metal(shank, knee + [0, 6.0, -30.0], (7.0, 7.0, 24.0), "titanium"),
+    )
+
+
+def _loose(joint: str, letter: str, mirror: float, loosening: str, contrast: float) -> tuple[Focus, ...]:
+    femur, tibia = f"femur_{letter}", f"tibia_{letter}"
+    if loosening == "none":
+        return ()
+    if loosening == "infected":
+        difference = {"uptake_factor": contrast, "blood_factor": 4.0}
+        if joint == "hip":
+            cup = focus_in_bone(f"hip_bone_{letter}", joint_centre(f"thigh_{letter}"), 42.0, **difference)
+            return (focus_over_bone(femur, part=(0.0, 0.4), **difference), cup)
+        return (
+            focus_over_bone(femur, part=(0.88, 1.0), **difference),
+            focus_over_bone(tibia, part=(0.0, 0.18), **difference),
+        )
+    if joint == "knee":
+        centre = joint_centre(f"shank_{letter}")
+        return (focus_in_bone(tibia, centre + [0, 6.0, -24.0], (40.0, 30.0, 10.0), uptake_factor=contrast),)
+    spots = [
+        place_along(femur, 0.37)[0],
+        nearest_place(femur, np.array([mirror * 135.0, 15.0, 880.0])),
+        nearest_place(femur, np.array([mirror * 98.0, 22.0, 830.0])),
+    ]
+    return tuple(focus_in_bone(femur, spot, 17.0, uptake_factor=contrast) for spot in spots)
+
+
+# Level of amputation: the bone with the stump's end and how far down it is cut, the segment cut, segments lost whole.
+_LEVELS = {
+    "below_knee": ("tibia", 0.4, "shank", ("foot",)),
+    "above_knee": ("femur", 0.55, "thigh", ("shank", "foot")),
+    "below_elbow": ("radius", 0.5, "forearm", ("hand",)),
+    "above_elbow": ("humerus", 0.6, "arm", ("forearm", "hand")),
+}
+_LOST_BONES = {
+    "thigh": ("femur",),
+    "shank": ("tibia", "fibula"),
+    "foot": ("tarsal_calcaneus", "metatarsal_1", "metatarsal_5", "phalanx_foot_distal_2"),
+    "arm": ("humerus",),
+    "forearm": ("radius", "ulna"),
+    "hand": ("metacarpal_1", "metacarpal_5", "phalanx_hand_distal_1", "phalanx_hand_distal_3"),
+}
+_REACH_MM = {"thigh": 105.0, "shank": 85.0, "foot": 60.0, "arm": 80.0, "forearm": 70.0, "hand": 50.0}  # [D]: skin of big limbs
+_STEP_MM = 22.0
+
+
+def amputation(
+    rng: np.random.Generator, *, level: str = "below_knee", side: str = "left", contrast: float = 1.8
+) -> tuple[Lesion, ...]:
+    """A limb that ends early: everything below the level is air.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    level : str
+        ``"below_knee"``, ``"above_knee"``, ``"below_elbow"`` or ``"above_elbow"``.
+    side : str
+        ``"left"`` or ``"right"``.
+    contrast : float
+        Of the last 2 cm of bone, 1 to 20: a stump's end is often a little hot.
+
+    Returns
+    -------
+    tuple of Lesion
+
+    Notes
+    -----
+    The lost part is covered by discs of air that move with its segments. They keep to their side of the midline.
+    """
+    letter, mirror = sided(side)
+    if level not in _LEVELS or not 1 <= contrast <= 20:
+        raise InvalidValue(
+            f"An amputation is one of {', '.join(_LEVELS)} with a contrast of 1 to 20, got {level!r}, {contrast!r}.",
+            level=level,
+            contrast=contrast,
+        )
+    name, fraction, cut, lost = _LEVELS[level]
+    bone = f"{name}_{letter}"
+    end, direction = place_along(bone, fraction)
+    foci = [
+        focus_in_bone(
+            bone,
+            nearest_place(bone, end - 8 * direction),
+            (30.0, 30.0, 14.0),
+            along=direction,
+            uptake_factor=contrast,
+            late_gain=late_gain(rng, malignant=False),
+        )
+    ]
+    half_step = 1.4 * _STEP_MM
+    for segment in (cut, *lost):
+        boxes = np.array([bone_box(f"{part}_{letter}") for part in _LOST_BONES[segment]])
+        low, high = boxes[:, 0].min(axis=0) - 30, boxes[:, 1].max(axis=0) + 30
+        top = end[2] if segment == cut else high[2]
+        middle, reach = (low + high) / 2, _REACH_MM[segment]
+        across = min(reach, abs(middle[0]) + 2) if segment in ("thigh", "shank", "foot") else reach
+        for z in np.arange(top - half_step, low[2] - half_step, -_STEP_MM):
+            foci.append(
+                Focus(
+                    segment=f"{segment}_{letter}",
+                    centre_mm=np.array([middle[0], middle[1], z]),
+                    axes_mm=np.diag([across, max(reach, (high[1] - low[1]) / 2 + 10), half_step]),
+                    realm="body",
+                    uptake_factor=0.0,
+                    blood_factor=0.0,
+                    tissue="air",
+                )
+            )
+    kind = LesionKind.AMPUTATION
+    words = level.replace("_", " ")
+    return (
+        Lesion(id=kind.value, kind=kind, bone=bone, foci=tuple(foci), label=f"amputated {words}, {side}", contrast=contrast),
+    )
