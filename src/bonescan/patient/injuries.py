@@ -36,9 +36,9 @@ __all__ = [
 # Matin, J Nucl Med 1979;20:1227, 204 patients: 80 % abnormal by 24 h, 95 % by 72 h; normal again after 5 months at the
 # earliest, 90 % by two years; three phases: a broad area in the first weeks, a sharp and intense line at 2 to 3 months,
 # then a slow fade [V]. 60 to 80 % are normal after a year (Mallinckrodt teaching file bs084, from Datz and Laskin) [V].
-# With "abnormal" meaning a quarter above normal and a peak of 5 the lag is lognormal with median 0.32 d and sigma 1.37, and
+# With "abnormal" meaning a quarter above normal and a peak of 5 the lag is lognormal with median 0.16 d and sigma 1.71, and
 # the half-time of the fade lognormal with median 57 d and sigma 0.73, at least 19 d [C]; rise and plateau are ours [D].
-_LAG_MEDIAN_D, _LAG_SIGMA = 0.32, 1.37
+_LAG_MEDIAN_D, _LAG_SIGMA = 0.16, 1.71
 _FADE_MEDIAN_D, _FADE_SIGMA, _FADE_LEAST_D = 57.0, 0.73, 19.0
 _RISE_D, _PLATEAU_D = 5.0, 70.0
 _PEAK = (5.0, 0.35)  # median and sigma of a fracture's greatest contrast [D]
