@@ -319,7 +319,8 @@ def urine_on_clothing(
     foci = []
     for part, reach in zip(shares, (0.0, 22.0, 38.0), strict=True):
         at = skin.on(x + rng.uniform(-reach, reach), 832.0 - reach * rng.uniform(0.3, 1), outwards_mm=8.0)
-        foci.append(_pool("pelvis", at, (rng.uniform(16, 30), 6.0, rng.uniform(14, 26)), float(part)))
+        segment = "thigh_l" if at[0] > 0 else "thigh_r"
+        foci.append(_pool(segment, at, (rng.uniform(16, 30), 6.0, rng.uniform(14, 26)), float(part)))
     return _artefact(LesionKind.URINE_ON_CLOTHING, "urine on clothing", *foci)
 
 
@@ -342,12 +343,12 @@ def catheter_bag(
     -------
     tuple of Lesion
     """
-    _, mirror = sided(side)
+    letter, mirror = sided(side)
     _share("What a catheter bag holds", fraction)
     if not 100 <= hung_mm <= 800:
         raise InvalidValue(f"A catheter bag hangs at 100 to 800 mm, got {hung_mm!r}.", got=hung_mm)
     bag = _pool(
-        "pelvis",
+        f"shank_{letter}",
         np.array([mirror * 190.0, -30.0, hung_mm]),
         (42.0, 22.0, 85.0),
         0.97 * fraction,
@@ -359,7 +360,7 @@ def catheter_bag(
     for k in range(9):
         t = (k + 0.5) / 9
         at = start + t * (end - start) + np.array([mirror * 12 * math.sin(2 * math.pi * t), 0, 0])
-        tube.append(_pool("pelvis", at, (7.0, 6.0, 26.0), 0.03 * fraction / 9))
+        tube.append(_pool(f"thigh_{letter}", at, (7.0, 6.0, 26.0), 0.03 * fraction / 9))
     return _artefact(LesionKind.CATHETER_BAG, f"urinary catheter and bag, {side}", bag, *tube)
 
 
@@ -379,7 +380,7 @@ def belt_buckle(rng: np.random.Generator, *, skin: Skin) -> tuple[Lesion, ...]:
     tuple of Lesion
     """
     at = skin.on(rng.uniform(-8, 8), 1012.0, outwards_mm=8.0)
-    return _artefact(LesionKind.BELT_BUCKLE, "belt buckle", _object("pelvis", at, (27.0, 7.0, 21.0), "steel"))
+    return _artefact(LesionKind.BELT_BUCKLE, "belt buckle", _object("lumbar", at, (27.0, 7.0, 21.0), "steel"))
 
 
 def pocket_metal(rng: np.random.Generator, *, skin: Skin, side: str = "right") -> tuple[Lesion, ...]:
@@ -551,7 +552,7 @@ def dental_work(
         axes_mm=np.diag([5.0, 5.0, 4.0]),
         realm="anywhere",
         uptake_factor=0.0,
-        tissue="steel",
+        tissue="amalgam",
     )
     kind = LesionKind.DENTAL_WORK
     label = f"dental work, {side} {jaw} jaw"
