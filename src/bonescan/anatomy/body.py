@@ -30,7 +30,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from bonescan.anatomy.pose import PosedSkeleton, curve_basis, segment_maps, tree_arrays
+from bonescan.anatomy.pose import FREEDOMS, PosedSkeleton, curve_basis, segment_maps, tree_arrays
 from bonescan.anatomy.projection import ray_forms
 from bonescan.anatomy.skeleton import SEGMENTS
 from bonescan.anatomy.tables import rows
@@ -242,7 +242,7 @@ class Body:
 
 def _moved_skins(posed: PosedSkeleton, sex: str, girth: float) -> list[Array]:
     """Rims of all sections of every part in the body's pose, (section, point, 3) ndarrays."""
-    maps, curve = segment_maps(posed.pose, *tree_arrays())
+    maps, curve = segment_maps(posed.pose, *tree_arrays(FREEDOMS))
     moved = []
     for (part, _, _), skin in zip(_PARTS, _skins(sex), strict=True):
         growth = girth**skin.girth_exponent

@@ -25,6 +25,7 @@ from bonescan.anatomy.skeleton import SEGMENTS, Skeleton
 from bonescan.errors import InvalidValue
 
 __all__ = [
+    "FREEDOMS",
     "PARAMETERS",
     "Parameter",
     "PosedSkeleton",
@@ -146,6 +147,27 @@ def _parameters() -> tuple[Parameter, ...]:
 PARAMETERS: tuple[Parameter, ...] = _parameters()
 
 
+def _lifts() -> tuple[Parameter, ...]:
+    # Towards the camera in front, which two planar views cannot tell from a shortening: no part of a fit.
+    index = {segment.name: k for k, segment in enumerate(SEGMENTS)}
+    return tuple(
+        Parameter(
+            name=f"{segment}{side}.lift_rad",
+            segment=index[segment + side],
+            slot=0,
+            sign=-1.0,
+            spread=math.radians(spread),
+        )
+        for side in ("_l", "_r")
+        for segment, spread in (("arm", 4.0), ("forearm", 8.0), ("hand", 8.0))
+    )
+
+
+FREEDOMS: tuple[Parameter, ...] = PARAMETERS + _lifts()
+"""Every freedom a pose may have: `PARAMETERS`, which a fit to two views finds, and after them the lifting of arms,
+forearms and hands, which only a posed person has. A pose may stop after `PARAMETERS`; the rest is zero."""
+
+
 def default_pose() -> Array:
     """The pose of the default skeleton: every turn, stretch and curve zero.
 
@@ -188,8 +210,15 @@ def _curve_slope(z_mm: Array) -> Array:
 
 
 @cache
-def tree_arrays() -> tuple[NDArray[np.int64], Array, Array, NDArray[np.int64], Array]:
+def tree_arrays(
+    parameters: tuple[Parameter, ...] = PARAMETERS,
+) -> tuple[NDArray[np.int64], Array, Array, NDArray[np.int64], Array]:
     """The tree of joints as arrays for compiled loops.
+
+    Parameters
+    ----------
+    parameters : tuple of Parameter
+        `PARAMETERS` or `FREEDOMS`.
 
     Returns
     -------
@@ -206,8 +235,8 @@ def tree_arrays() -> tuple[NDArray[np.int64], Array, Array, NDArray[np.int64], A
     index[""] = -1
     parents = np.array([[index[s.carried_by], index[s.turns_with]] for s in SEGMENTS])
     pivots = np.array([s.pivot_mm for s in SEGMENTS], dtype=float)
-    slots = np.array([[p.segment, p.slot] for p in PARAMETERS])
-    signs = np.array([p.sign for p in PARAMETERS])
+    slots = np.array([[p.segment, p.slot] for p in parameters])
+    signs = np.array([p.sign for p in parameters])
     return parents, pivots, curve_basis(pivots[:, 2]), slots, signs
 
 
@@ -285,7 +314,7 @@ def move_points(points_mm: Array, segment_index: NDArray[np.int64], pose: Array)
     -------
     (point, 3) ndarray in mm
     """
-    maps, curve = segment_maps(np.asarray(pose, dtype=float), *tree_arrays())
+    maps, curve = segment_maps(np.asarray(pose, dtype=float), *tree_arrays(FREEDOMS))
     bent = np.array(points_mm, dtype=float)
     bent[:, 0] += curve_basis(bent[:, 2]) @ curve
     chosen = maps[segment_index]
@@ -310,7 +339,7 @@ def pose_skeleton(skeleton: Skeleton, pose: Array, size: float = 1.0) -> PosedSk
     ----------
     skeleton : Skeleton
     pose : (parameter,) ndarray
-        In the order of `PARAMETERS`.
+        In the order of `FREEDOMS`.
     size : float
         Everything is as many times as large, measured from the point between the soles.
 
@@ -326,7 +355,7 @@ def pose_skeleton(skeleton: Skeleton, pose: Array, size: float = 1.0) -> PosedSk
     True
     """
     pose = np.asarray(pose, dtype=float)
-    maps, curve = segment_maps(pose, *tree_arrays())
+    maps, curve = segment_maps(pose, *tree_arrays(FREEDOMS))
     local = np.tile(np.eye(3), (len(skeleton.centres_mm), 1, 1))
     local[:, 0, 2] = _curve_slope(skeleton.centres_mm[:, 2]) @ curve
     linear = maps[skeleton.segment_index][:, :, :3] @ local
@@ -397,4 +426,6 @@ def pose_person(
     reach = np.linalg.norm(standing.axes_mm[:, 2], axis=1)
     height = (standing.centres_mm[:, 2] + reach).max() - (standing.centres_mm[:, 2] - reach).min()
     size = float((stature_mm - _SKIN_MM) / height)
-    return pose_skeleton(skeleton, straight if pose is None else straight + pose, size)
+    if pose is not None:
+        straight = np.pad(straight, (0, len(pose) - len(straight))) + pose
+    return pose_skeleton(skeleton, straight, size)

@@ -1,0 +1,177 @@
+"""Where places of the default skeleton lie in one body: an affine map per bone, and foci moved by it.
+
+A focus is told in the default skeleton's coordinates. In a body it follows the bone that is nearest to it there,
+among the bones it names, else among those of its segment::
+
+    x = A_b p + t_b
+
+For a posed skeleton the map is fitted to the bone's ellipsoids before and after, by least squares over their centres
+and the ends of their half-axes; a posed segment is affine, so the fit is exact but for the spine's curve and the
+shapes of single bones. For a labelled volume it joins the bones' moments (`frames_of_labels`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonescan.anatomy.pose import PosedSkeleton
+from bonescan.anatomy.skeleton import SEGMENTS, default_skeleton
+from bonescan.errors import GeometryMismatch
+from bonescan.patient.focus import Focus
+
+__all__ = ["BoneFrames", "default_moments", "frames_of_moments", "frames_of_pose"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BoneFrames:
+    """Affine maps from the default skeleton into one body.
+
+    Parameters
+    ----------
+    maps : (bone, 3, 4) ndarray
+        In the order of the default skeleton's bones; NaN for a bone that this body does not show.
+    """
+
+    maps: Array
+
+    def bone_of(self, focus: Focus) -> int:
+        """Index of the bone a focus follows.
+
+        Parameters
+        ----------
+        focus : Focus
+
+        Returns
+        -------
+        int
+        """
+        skeleton = default_skeleton()
+        there = ~np.isnan(self.maps[:, 0, 0])
+        if not there.any():
+            raise GeometryMismatch("This body shows no bone, so nothing can be placed by one.")
+        names = np.isin(skeleton.bones, focus.bones)
+        segment = next(k for k, item in enumerate(SEGMENTS) if item.name == focus.segment)
+        seen = there[skeleton.bone_index]
+        for wanted in (names[skeleton.bone_index], skeleton.segment_index == segment, np.ones_like(seen)):
+            if (candidates := np.flatnonzero(wanted & seen)).size:
+                break
+        away = np.asarray(focus.centre_mm) - skeleton.centres_mm[candidates]
+        inside = np.einsum("eij,ej->ei", np.linalg.inv(skeleton.axes_mm[candidates]), away)
+        return int(skeleton.bone_index[candidates[np.argmin((inside**2).sum(axis=1))]])
+
+    def place(self, focus: Focus) -> tuple[Array, Array]:
+        """Centre and half-axes of a focus in the body.
+
+        Parameters
+        ----------
+        focus : Focus
+
+        Returns
+        -------
+        centre_mm : (3,) ndarray
+        axes_mm : (3, 3) ndarray
+        """
+        chosen = self.maps[self.bone_of(focus)]
+        return chosen[:, :3] @ focus.centre_mm + chosen[:, 3], chosen[:, :3] @ focus.axes_mm
+
+
+def frames_of_pose(posed: PosedSkeleton) -> BoneFrames:
+    """Maps of every bone into a posed body.
+
+    Parameters
+    ----------
+    posed : PosedSkeleton
+        Of a skeleton with the default skeleton's bones. Where a bone has as many ellipsoids as there, they are taken
+        to correspond; else the bones' moments are joined.
+
+    Returns
+    -------
+    BoneFrames
+    """
+    default = default_skeleton()
+    before, after = _ends(default.centres_mm, default.axes_mm), _ends(posed.centres_mm, posed.axes_mm)
+    maps = np.full((len(default.bones), 3, 4), np.nan)
+    for k, name in enumerate(default.bones):
+        own = before[default.bone_index == k].reshape(-1, 3)
+        moved = after[posed.skeleton.bone_index == posed.skeleton.bones.index(name)].reshape(-1, 3)
+        if own.shape == moved.shape:
+            middle = own.mean(axis=0)
+            known = np.column_stack([own - middle, np.ones(len(own))])
+            fit = np.linalg.lstsq(known, moved, rcond=None)[0].T
+            maps[k, :, :3] = fit[:, :3]
+            maps[k, :, 3] = fit[:, 3] - fit[:, :3] @ middle
+        else:
+            maps[k] = _join(own.mean(axis=0), np.cov(own.T), moved.mean(axis=0), np.cov(moved.T))
+    return BoneFrames(maps=maps)
+
+
+def _ends(centres: Array, axes: Array) -> Array:
+    """Centres and ends of the half-axes, (ellipsoid, 7, 3) ndarray."""
+    steps = np.swapaxes(axes, 1, 2)
+    return np.concatenate([centres[:, None], centres[:, None] + steps, centres[:, None] - steps], axis=1)
+
+
+@cache
+def default_moments() -> tuple[Array, Array]:
+    """Centre and covariance of each bone of the default skeleton.
+
+    Returns
+    -------
+    centres_mm : (bone, 3) ndarray
+    covariances_mm2 : (bone, 3, 3) ndarray
+        Of the solid: the ellipsoids' own, a fifth of their axes squared, and the scatter of their centres.
+    """
+    skeleton = default_skeleton()
+    volume = skeleton.volumes_mm3()
+    count = len(skeleton.bones)
+    total = np.bincount(skeleton.bone_index, volume, count)
+    centres = np.stack(
+        [np.bincount(skeleton.bone_index, volume * skeleton.centres_mm[:, k], count) / total for k in range(3)], axis=1
+    )
+    away = skeleton.centres_mm - centres[skeleton.bone_index]
+    own = np.einsum("eij,ekj->eik", skeleton.axes_mm, skeleton.axes_mm) / 5 + np.einsum("ei,ej->eij", away, away)
+    covariances = np.zeros((count, 3, 3))
+    np.add.at(covariances, skeleton.bone_index, volume[:, None, None] * own)
+    return centres, covariances / total[:, None, None]
+
+
+def frames_of_moments(centres_mm: Array, covariances_mm2: Array) -> BoneFrames:
+    """Maps that carry each default bone's centre and covariance into measured ones.
+
+    Of the affine maps that do so this is the one nearest to a pure stretch, so a bone is not turned about its own
+    axes; it assumes that the body lies about as the default skeleton does.
+
+    Parameters
+    ----------
+    centres_mm : (bone, 3) ndarray
+        NaN for a bone that is not there.
+    covariances_mm2 : (bone, 3, 3) ndarray
+
+    Returns
+    -------
+    BoneFrames
+    """
+    own_centres, own_covariances = default_moments()
+    maps = np.full((len(own_centres), 3, 4), np.nan)
+    for k in np.flatnonzero(~np.isnan(centres_mm[:, 0])):
+        maps[k] = _join(own_centres[k], own_covariances[k], centres_mm[k], covariances_mm2[k])
+    return BoneFrames(maps=maps)
+
+
+def _join(from_centre: Array, from_covariance: Array, to_centre: Array, to_covariance: Array) -> Array:
+    """The symmetric positive map A with A C A = C' (optimal transport between normal distributions), and its shift."""
+    root = _root(from_covariance)
+    back = np.linalg.inv(root)
+    stretch = back @ _root(root @ to_covariance @ root) @ back
+    return np.column_stack([stretch, to_centre - stretch @ from_centre])
+
+
+def _root(matrix: Array) -> Array:
+    values, vectors = np.linalg.eigh(matrix)
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 1e-6))) @ vectors.T)

@@ -1,0 +1,195 @@
+"""A person: sex, age, build, pose and a bladder; the body that lies under the camera, before any tracer."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonescan.anatomy.body import SEXES, Body
+from bonescan.anatomy.pose import FREEDOMS, PARAMETERS, PosedSkeleton, pose_person
+from bonescan.anatomy.skeleton import default_skeleton
+from bonescan.errors import InvalidValue
+
+__all__ = ["ARMS", "BMI_RANGE", "Person", "draw_person"]
+
+Array = NDArray[np.float64]
+
+BMI_RANGE = (17.0, 45.0)
+"""Body mass indices (kg/m2) that are drawn, and about what the body's girth can carry at usual statures."""
+
+ARMS = ("beside", "belly")
+"""Where arms lie: beside the thighs, or with the hands on the belly."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Person:
+    """One person, lying.
+
+    Parameters
+    ----------
+    sex : str
+        ``"male"`` or ``"female"``.
+    age_years : float
+        10 to 110. A child has an adult's proportions here.
+    stature_mm : float
+        1200 to 2300.
+    mass_kg : float
+        It sets the girth of the body; a mass that no girth reaches is refused.
+    pose : (parameter,) ndarray, optional
+        In the order of `bonescan.anatomy.pose.FREEDOMS`, or its first part `PARAMETERS`: deviations from a person of
+        that sex lying straight. Default none.
+    form : (parameter,) ndarray, optional
+        Shape of the skeleton. Default the reference of that sex.
+    handedness : str
+        ``"right"`` or ``"left"``: the shoulder that takes up more, the arm that is not injected.
+    bladder_ml : float
+        Urine in the bladder at the scan, 0 to 1000.
+
+    Raises
+    ------
+    InvalidValue
+        For a value outside its range.
+    """
+
+    sex: str = "male"
+    age_years: float = 50.0
+    stature_mm: float = 1760.0
+    mass_kg: float = 73.0
+    pose: Array = field(default_factory=lambda: np.zeros(len(FREEDOMS)))
+    form: Array | None = None
+    handedness: str = "right"
+    bladder_ml: float = 150.0
+
+    def __post_init__(self) -> None:
+        if self.sex not in SEXES:
+            raise InvalidValue(f"Sex is one of {SEXES}, got {self.sex!r}.", got=self.sex)
+        if self.handedness not in ("right", "left"):
+            raise InvalidValue(f"Handedness is 'right' or 'left', got {self.handedness!r}.", got=self.handedness)
+        for name, low, high in (
+            ("age_years", 10, 110),
+            ("stature_mm", 1200, 2300),
+            ("mass_kg", 20, 300),
+            ("bladder_ml", 0, 1000),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise InvalidValue(f"A person's {name} lies between {low} and {high}, got {value}.", got=value)
+        if len(self.pose) not in (len(PARAMETERS), len(FREEDOMS)) or not np.isfinite(self.pose).all():
+            raise InvalidValue(
+                f"A pose has {len(PARAMETERS)} or {len(FREEDOMS)} finite numbers, got {len(self.pose)}.",
+                got=len(self.pose),
+            )
+        _girth(self.sex, self.stature_mm, self.mass_kg)
+
+    @property
+    def bmi(self) -> float:
+        """Body mass index, kg/m2."""
+        return self.mass_kg / (self.stature_mm / 1000) ** 2
+
+    @property
+    def girth(self) -> float:
+        """Of the waist, against the reference person."""
+        return _girth(self.sex, self.stature_mm, self.mass_kg)
+
+    def posed(self) -> PosedSkeleton:
+        """The person's skeleton, in place."""
+        return pose_person(default_skeleton(), sex=self.sex, stature_mm=self.stature_mm, pose=self.pose)
+
+    def body(self) -> Body:
+        """The skin around it."""
+        return Body(posed=self.posed(), sex=self.sex, girth=self.girth)
+
+
+# Body mass index at a stature of 1.72 m by girth (docs/rooms/anatomy.md, from the body's volume) [C].
+_GIRTHS = (0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5)
+_INDEX_OF_GIRTH = {
+    "male": (17.0, 20.0, 24.0, 27.0, 32.0, 36.0, 40.0, 45.0),
+    "female": (18.0, 21.0, 24.0, 28.0, 33.0, 37.0, 42.0, 46.0),
+}
+
+
+def _girth(sex: str, stature_mm: float, mass_kg: float) -> float:
+    # a body grows with the cube of its size, the index divides by the square
+    index = mass_kg / (stature_mm / 1000) ** 2 * 1720 / stature_mm
+    table = _INDEX_OF_GIRTH[sex]
+    if not table[0] - 1e-6 <= index <= table[-1] + 1e-6:
+        low, high = (value * (stature_mm / 1000) ** 2 * stature_mm / 1720 for value in (table[0], table[-1]))
+        raise InvalidValue(
+            f"A {sex} body of {stature_mm:.0f} mm can weigh {low:.0f} to {high:.0f} kg here, got {mass_kg:.1f}.",
+            got=mass_kg,
+            expected=(low, high),
+        )
+    return float(np.interp(index, table, _GIRTHS))
+
+
+# Stature (mean, spread in mm) and the age of people who come for a bone scan [D]; body mass index log-normal with the
+# skew and mean of adults (28.0 kg/m2, NHANES 1999-2000, Flegal et al. Diabetes Care: mean [V], spread [M]).
+_STATURE_MM = {"male": (1756.0, 74.0), "female": (1618.0, 69.0)}
+_AGE_YEARS = (62.0, 14.0)
+_INDEX_MEDIAN, _INDEX_LOG_SPREAD = 27.2, 0.2
+_LEFT_HANDED, _BELLY = 0.10, 0.15  # shares of people [M], of people on the table [D]
+_POSE_LIMIT = 2.0  # in spreads
+_TILT_DEG = 25.0
+
+
+def draw_person(
+    rng: np.random.Generator,
+    *,
+    sex: str | None = None,
+    age_years: float | None = None,
+    stature_mm: float | None = None,
+    bmi: float | None = None,
+    arms: str | None = None,
+) -> Person:
+    """A random person; what is given is kept.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    sex : str, optional
+        Even odds by default.
+    age_years : float, optional
+        Normal, 62 +/- 14 years, 18 to 95.
+    stature_mm : float, optional
+        Normal by sex, within 2.5 spreads.
+    bmi : float, optional
+        Log-normal about 27.2 kg/m2, 17 to 45.
+    arms : str, optional
+        One of `ARMS`; hands on the belly in 15 of 100.
+
+    Returns
+    -------
+    Person
+    """
+    sex = sex or str(rng.choice(SEXES))
+    if age_years is None:
+        age_years = float(np.clip(rng.normal(*_AGE_YEARS), 18, 95))
+    mean, spread = _STATURE_MM[sex]
+    if stature_mm is None:
+        stature_mm = float(mean + spread * np.clip(rng.normal(), -2.5, 2.5))
+    if bmi is None:
+        bmi = float(_INDEX_MEDIAN * math.exp(_INDEX_LOG_SPREAD * rng.normal()))
+    table = _INDEX_OF_GIRTH[sex]
+    bmi = float(np.clip(bmi, *(np.array([table[0], table[-1]]) * stature_mm / 1720)))
+    arms = arms or ("belly" if rng.random() < _BELLY else "beside")
+    mass_kg = bmi * (stature_mm / 1000) ** 2
+    return Person(
+        sex=sex,
+        age_years=age_years,
+        stature_mm=stature_mm,
+        mass_kg=mass_kg,
+        pose=_draw_pose(rng),
+        handedness="left" if rng.random() < _LEFT_HANDED else "right",
+        bladder_ml=float(np.clip(rng.lognormal(math.log(120), 0.6), 20, 600)),
+    )
+
+
+def _draw_pose(rng: np.random.Generator) -> Array:
+    spread = np.array([parameter.spread for parameter in FREEDOMS])
+    pose = np.clip(rng.normal(size=len(FREEDOMS)), -_POSE_LIMIT, _POSE_LIMIT) * spread
+    place = {parameter.name: k for k, parameter in enumerate(FREEDOMS)}
+    pose[place["pelvis.tilt_rad"]] = math.radians(_TILT_DEG) * rng.beta(1.5, 2.5)
+    return np.asarray(pose)
