@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from bonescan.anatomy.pose import PosedSkeleton
 from bonescan.anatomy.skeleton import SEGMENTS, default_skeleton
+from bonescan.anatomy.voxels import VoxelBody
 from bonescan.errors import GeometryMismatch
 from bonescan.patient.focus import Focus
 
-__all__ = ["BoneFrames", "default_moments", "frames_of_moments", "frames_of_pose"]
+__all__ = ["BoneFrames", "LabelledBody", "default_moments", "frames_of_moments", "frames_of_pose"]
 
 Array = NDArray[np.float64]
 
@@ -79,6 +80,24 @@ class BoneFrames:
         """
         chosen = self.maps[self.bone_of(focus)]
         return chosen[:, :3] @ focus.centre_mm + chosen[:, 3], chosen[:, :3] @ focus.axes_mm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LabelledBody:
+    """A body in voxels, and where places of the default skeleton lie in it: all a patient needs of a body.
+
+    Parameters
+    ----------
+    voxels : VoxelBody
+        With the default skeleton's bones.
+    frames : BoneFrames
+    density : (slice, row, column) ndarray of float32, optional
+        g/ml, as a CT measured it. Default each tissue's own, and each bone's own mineral.
+    """
+
+    voxels: VoxelBody
+    frames: BoneFrames
+    density: NDArray[np.float32] | None = None
 
 
 def frames_of_pose(posed: PosedSkeleton) -> BoneFrames:

@@ -9,9 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonescan.anatomy.body import SEXES, Body
+from bonescan.anatomy.form import draw_form, shaped_skeleton
+from bonescan.anatomy.organs import posed_organs
 from bonescan.anatomy.pose import FREEDOMS, PARAMETERS, PosedSkeleton, pose_person
-from bonescan.anatomy.skeleton import default_skeleton
+from bonescan.anatomy.voxels import body_grid, voxelise
 from bonescan.errors import InvalidValue
+from bonescan.field import Grid
+from bonescan.patient.focus import Focus
+from bonescan.patient.frames import LabelledBody, frames_of_pose
 
 __all__ = ["ARMS", "BMI_RANGE", "Person", "draw_person"]
 
@@ -96,11 +101,51 @@ class Person:
 
     def posed(self) -> PosedSkeleton:
         """The person's skeleton, in place."""
-        return pose_person(default_skeleton(), sex=self.sex, stature_mm=self.stature_mm, pose=self.pose)
+        skeleton = shaped_skeleton(self.sex, self.form)
+        return pose_person(skeleton, sex=self.sex, stature_mm=self.stature_mm, pose=self.pose)
 
     def body(self) -> Body:
         """The skin around it."""
         return Body(posed=self.posed(), sex=self.sex, girth=self.girth)
+
+    def labelled(self, spacing_mm: float, foci: tuple[Focus, ...] = ()) -> LabelledBody:
+        """The person in voxels.
+
+        Parameters
+        ----------
+        spacing_mm : float
+            1 to 20.
+        foci : tuple of Focus
+            What lies beside the body; the grid is made to hold it.
+
+        Returns
+        -------
+        LabelledBody
+        """
+        body = self.body()
+        frames = frames_of_pose(body.posed)
+        beside = [frames.place(focus) for focus in foci if focus.realm in ("outside", "anywhere")]
+        grid = _holding(body_grid(body, spacing_mm), beside)
+        organs = posed_organs(body.posed, self.sex, bladder_ml=self.bladder_ml)
+        return LabelledBody(voxels=voxelise(body, organs, grid), frames=frames)
+
+
+def _holding(grid: Grid, ellipsoids: list[tuple[Array, Array]]) -> Grid:
+    """A grid grown by whole voxels until it holds ellipsoids; slices along z, rows along y, columns along x."""
+    spacing, origin, shape = (np.array(part, dtype=float) for part in (grid.spacing_mm, grid.origin_mm, grid.shape))
+    low, high = np.zeros(3), shape - 1
+    for centre, axes in ellipsoids:
+        reach = np.linalg.norm(axes, axis=1)
+        low = np.minimum(low, np.floor(((centre - reach - origin)[::-1]) / spacing))
+        high = np.maximum(high, np.ceil(((centre + reach - origin)[::-1]) / spacing))
+    count = (high - low).astype(int) + 1
+    start = origin + (low * spacing)[::-1]
+    return Grid(
+        shape=(int(count[0]), int(count[1]), int(count[2])),
+        spacing_mm=grid.spacing_mm,
+        origin_mm=(float(start[0]), float(start[1]), float(start[2])),
+        axes=grid.axes,
+    )
 
 
 # Body mass index at a stature of 1.72 m by girth (docs/rooms/anatomy.md, from the body's volume) [C].
@@ -182,6 +227,7 @@ def draw_person(
         stature_mm=stature_mm,
         mass_kg=mass_kg,
         pose=_draw_pose(rng),
+        form=draw_form(rng, sex),
         handedness="left" if rng.random() < _LEFT_HANDED else "right",
         bladder_ml=float(np.clip(rng.lognormal(math.log(120), 0.6), 20, 600)),
     )

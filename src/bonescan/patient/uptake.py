@@ -1,9 +1,9 @@
 """Normal uptake: how much of the bone tracer each place of the normal skeleton takes, and how people differ.
 
 The weight of a place is in the units of a SUV, but only ratios count: the kinetics say how much lies in bone. With the
-depth d below the bone's surface, the cortex's thickness t, the voxel's edge h and the place u along the bone::
+share c of a voxel that is shell (`bonescan.anatomy.mineral`) and the place u along the bone::
 
-    w = [ c s(u) + (1 - c) i(u) ] m_b + joints,   c = clip((t - d)/h + 1/2, 0, 1)
+    w = [ c s(u) + (1 - c) i(u) ] m_b + joints
     i(u) = middle + (upper - middle) S((u - 1 + reach)/reach) + (lower - middle) S((reach - u)/reach)
 
 S is a smooth step, s the cortex, passing into i at the ends, and m_b the person's own factor of that bone. While a
@@ -228,7 +228,6 @@ class _Level:
 
     spongy: float
     cortex: float
-    cortex_mm: float
     upper: float
     lower: float
     reach: float
@@ -246,7 +245,6 @@ def _levels() -> tuple[_Level, ...]:
         return _Level(
             spongy=number["spongy"],
             cortex=number["cortex"],
-            cortex_mm=number["cortex_mm"],
             upper=number["upper"],
             lower=number["lower"],
             reach=number["reach"],
@@ -282,21 +280,17 @@ def long_axes() -> Array:
     return axes
 
 
-def weights_of_bone(
-    bone: int, depth_mm: Array, along: Array, *, spacing_mm: float, sex: str, age_years: float
-) -> Array:
+def weights_of_bone(bone: int, shell: Array, along: Array, *, sex: str, age_years: float) -> Array:
     """Weights of one bone's voxels in the average person, without joints.
 
     Parameters
     ----------
     bone : int
         Index into the default skeleton's bones.
-    depth_mm : (voxel,) ndarray
-        Below the bone's surface.
+    shell : (voxel,) ndarray
+        Share of each voxel that is the bone's dense shell, 0 to 1.
     along : (voxel,) ndarray
         Place along the bone, `long_axes`.
-    spacing_mm : float
-        Edge of a voxel.
     sex : str
     age_years : float
 
@@ -307,15 +301,14 @@ def weights_of_bone(
     """
     level = _levels()[bone]
     fall = 1 - _SPONGY_PER_YEAR[sex] * (float(np.clip(age_years, 20, 90)) - 50)
-    inner = np.full_like(depth_mm, level.spongy)
-    outer = np.full_like(depth_mm, level.cortex)
+    inner = np.full_like(along, level.spongy)
+    outer = np.full_like(along, level.cortex)
     if level.reach > 0:
         for end, near in ((level.upper, along - 1 + level.reach), (level.lower, level.reach - along)):
             step = np.clip(near / level.reach, 0, 1)
             step = step * step * (3 - 2 * step)
             inner += (end - level.spongy) * step
             outer += (end - level.cortex) * step
-    shell = np.clip((level.cortex_mm - depth_mm) / spacing_mm + 0.5, 0, 1)
     weight = shell * outer + (1 - shell) * inner * fall
     growing = 1 / (1 + math.exp((age_years - level.closes[sex] + 1) / (_PLATE_FADES_YEARS / 4)))
     if level.closes[sex] > 0 and growing > 1e-3:

@@ -3,14 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from bonescan.anatomy.skeleton import default_skeleton
+from bonescan.errors import InvalidValue
 from bonescan.field import Field
 from bonescan.patient.focus import Focus
-from bonescan.patient.person import Person
+from bonescan.patient.frames import LabelledBody
+from bonescan.patient.sampling import SampledPatient, sample_patient
+from bonescan.patient.uptake import NormalUptake, average_uptake
+from bonescan.tracer.biokinetics import Physiology
+from bonescan.tracer.radiopharmaceuticals import Radiopharmaceutical
 
-__all__ = ["BoneTruth", "Lesion", "LesionTruth", "Patient", "Truth", "Volumes"]
+__all__ = ["BoneTruth", "Lesion", "LesionTruth", "Patient", "Subject", "Truth", "Volumes", "volumes_at"]
+
+Array = NDArray[np.float64]
+
+
+class Subject(Protocol):
+    """Whose body it is: a `bonescan.patient.person.Person`, or a body from outside."""
+
+    @property
+    def sex(self) -> str:
+        """``"male"`` or ``"female"``."""
+
+    @property
+    def age_years(self) -> float:
+        """Age."""
+
+    @property
+    def mass_kg(self) -> float:
+        """Mass, for standardised uptake values."""
+
+    @property
+    def handedness(self) -> str:
+        """``"right"`` or ``"left"``."""
+
+    def labelled(self, spacing_mm: float, foci: tuple[Focus, ...]) -> LabelledBody:
+        """The body in voxels, on a grid that holds the foci too."""
 
 
 class Lesion(Protocol):
@@ -69,7 +104,7 @@ class LesionTruth:
         Of those voxels.
     suv_mean, suv_max : float
     centre_mm : (x, y, z)
-        Of its voxels weighted by what it adds; the centre of its first focus if it has none.
+        Of its voxels; the centre of its first focus if it has none.
     contrast : float
         Mean uptake in its voxels over what the same voxels would take up without any lesion; 1 where bone has no part.
     bones : mapping of str to float
@@ -139,22 +174,59 @@ class Patient:
 
     Parameters
     ----------
-    person : Person
+    person : Person or OutsideBody
     tracer : Radiopharmaceutical
     physiology : Physiology
+        Without lesions: what they do to the clearance to bone is added.
     injected_mbq : float
+        Positive.
     lesions, disturbances : tuple of Lesion
-    uptake : NormalUptake, optional
-        How this person's normal bone differs from the average. Default the average.
+        With ids of their own. Later ones lie over earlier ones in the field of lesions.
+    uptake : NormalUptake
+        How this person's normal bone differs from the average. Default not at all.
+
+    Raises
+    ------
+    InvalidValue
+        For an activity that is not positive, an id used twice, foci that hold more than was injected, or a physiology of
+        another sex or mass than the person's.
     """
 
-    person: Person
-    tracer: Any
-    physiology: Any
+    person: Subject
+    tracer: Radiopharmaceutical
+    physiology: Physiology
     injected_mbq: float
     lesions: tuple[Lesion, ...] = ()
     disturbances: tuple[Lesion, ...] = ()
-    uptake: Any = None
+    uptake: NormalUptake = field(default_factory=average_uptake)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.injected_mbq < float("inf"):
+            raise InvalidValue(f"The injected activity is positive, got {self.injected_mbq} MBq.")
+        groups = (*self.lesions, *self.disturbances)
+        if len({lesion.id for lesion in groups}) < len(groups):
+            raise InvalidValue("Two of a patient's lesions or disturbances have one id.", ids=[one.id for one in groups])
+        added = sum(focus.added_fraction for lesion in groups for focus in lesion.foci)
+        if added > 1:
+            raise InvalidValue(f"Foci hold {added:.2f} of the injected activity, more than there is.", got=added)
+        if self.physiology.sex != self.person.sex or abs(self.physiology.mass_kg / self.person.mass_kg - 1) > 0.01:
+            raise InvalidValue(
+                f"The physiology is that of a {self.physiology.sex} of {self.physiology.mass_kg:.0f} kg, the person a "
+                f"{self.person.sex} of {self.person.mass_kg:.0f} kg: give both the same."
+            )
+
+    def sampled(self, spacing_mm: float = 4.0) -> SampledPatient:
+        """The patient on a grid, for volumes at many times (`volumes_at`).
+
+        Parameters
+        ----------
+        spacing_mm : float
+
+        Returns
+        -------
+        SampledPatient
+        """
+        return sample_patient(self, spacing_mm)
 
     def volumes(self, time_h: float = 3.0, spacing_mm: float = 4.0, energy_kev: float = 140.5) -> Volumes:
         """Activity and attenuation at a time after injection.
@@ -162,11 +234,132 @@ class Patient:
         Parameters
         ----------
         time_h : float
+            Hours, at least 0.
         spacing_mm : float
+            Edge of a voxel, 1 to 20; a body from outside keeps its own.
         energy_kev : float
+            20 to 600.
 
         Returns
         -------
         Volumes
         """
-        raise NotImplementedError
+        return volumes_at(self.sampled(spacing_mm), time_h, energy_kev)
+
+
+def volumes_at(sampled: SampledPatient, time_h: float = 3.0, energy_kev: float = 140.5) -> Volumes:
+    """Volumes of a patient on a grid at one time.
+
+    Parameters
+    ----------
+    sampled : SampledPatient
+        From `Patient.sampled`.
+    time_h : float
+        Hours after injection, at least 0.
+    energy_kev : float
+        Of the attenuation.
+
+    Returns
+    -------
+    Volumes
+
+    Raises
+    ------
+    InvalidValue
+        For a time before the injection.
+    """
+    if not 0 <= time_h < float("inf"):
+        raise InvalidValue(f"The time lies at or after the injection, got {time_h} h.", got=time_h)
+    shares, weights = sampled.shares(time_h), sampled.weights(time_h)
+    activity = sampled.activity(time_h, shares, weights)
+    lesions = np.zeros(sampled.grid.shape, dtype=np.uint16)
+    places = [sampled.voxels_of(k) for k in range(len(sampled.painted))]
+    count = len(sampled.patient.lesions)
+    for k in range(count):
+        lesions.reshape(-1)[places[k]] = k + 1
+    groups = (*sampled.patient.lesions, *sampled.patient.disturbances)
+    told = tuple(
+        _lesion_truth(sampled, k, lesion, place, activity, shares, weights)
+        for k, (lesion, place) in enumerate(zip(groups, places, strict=True))
+    )
+    return Volumes(
+        activity=activity,
+        attenuation=sampled.attenuation(energy_kev),
+        bones=Field(values=sampled.bone, grid=sampled.grid, unit="1"),
+        lesions=Field(values=lesions, grid=sampled.grid, unit="1"),
+        truth=Truth(
+            time_h=time_h,
+            bones=MappingProxyType(_bone_truths(sampled, activity, shares)),
+            lesions=told[:count],
+            disturbances=told[count:],
+            shares=MappingProxyType(shares),
+        ),
+    )
+
+
+def _suv_per_kbq_ml(sampled: SampledPatient, shares: Mapping[str, float]) -> float:
+    """SUV of 1 kBq/ml: corrected for decay, over kBq injected per gram."""
+    return sampled.patient.person.mass_kg / sampled.patient.injected_mbq / (1 - shares["decayed"])
+
+
+def _places(sampled: SampledPatient, index: NDArray[np.int64]) -> Array:
+    """Positions of voxels, (voxel, 3) ndarray in mm."""
+    grid = sampled.grid
+    step = np.asarray(grid.axes, dtype=float) * np.asarray(grid.spacing_mm, dtype=float)
+    return np.asarray(np.stack(np.unravel_index(index, grid.shape), axis=1) @ step.T + np.asarray(grid.origin_mm))
+
+
+def _bone_truths(sampled: SampledPatient, activity: Field, shares: Mapping[str, float]) -> dict[str, BoneTruth]:
+    names, number, ml = default_skeleton().bones, sampled.number, sampled.grid.voxel_ml
+    held = activity.values.reshape(-1)[sampled.index].astype(float)
+    suv = _suv_per_kbq_ml(sampled, shares)
+    many = np.bincount(number, minlength=len(names))
+    total = np.bincount(number, held, len(names))
+    mineral = np.bincount(number, sampled.mineral, len(names)) * ml
+    most = np.zeros(len(names))
+    np.maximum.at(most, number, held)
+    place = _places(sampled, sampled.index)
+    centre = np.stack([np.bincount(number, place[:, k], len(names)) for k in range(3)], axis=1)
+    return {
+        name: BoneTruth(
+            bone=name,
+            volume_ml=float(many[k] * ml),
+            mineral_g=float(mineral[k]),
+            activity_kbq=float(total[k] * ml),
+            suv_mean=float(suv * total[k] / many[k]),
+            suv_max=float(suv * most[k]),
+            centre_mm=tuple((centre[k] / many[k]).tolist()),
+        )
+        for k, name in enumerate(names)
+        if many[k]
+    }
+
+
+def _lesion_truth(
+    sampled: SampledPatient,
+    k: int,
+    lesion: Lesion,
+    index: NDArray[np.int64],
+    activity: Field,
+    shares: Mapping[str, float],
+    weights: Array,
+) -> LesionTruth:
+    names, ml = default_skeleton().bones, sampled.grid.voxel_ml
+    held = activity.values.reshape(-1)[index].astype(float)
+    suv = _suv_per_kbq_ml(sampled, shares)
+    here, _ = sampled._in_bone(index)
+    normal = float(sampled.weight[here].sum())
+    many = np.bincount(sampled.number[here], minlength=len(names))
+    centre = _places(sampled, index).mean(axis=0) if len(index) else sampled.painted[k][0].centre_mm
+    return LesionTruth(
+        id=lesion.id,
+        kind=str(lesion.kind),
+        bone=lesion.bone,
+        volume_ml=float(len(index) * ml),
+        activity_kbq=float(held.sum() * ml),
+        suv_mean=float(suv * held.mean()) if len(index) else 0.0,
+        suv_max=float(suv * held.max()) if len(index) else 0.0,
+        centre_mm=tuple(centre.tolist()),
+        contrast=float(weights[here].sum()) / normal if normal > 0 else 1.0,
+        bones=MappingProxyType({names[b]: float(many[b] * ml) for b in np.flatnonzero(many)}),
+    )

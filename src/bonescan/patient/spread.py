@@ -1,0 +1,61 @@
+"""Where tracer lies that is not in bone: blood and extravascular fluid by tissue, and the organs that hold more."""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["ORGANS_OF", "fluids"]
+
+Array = NDArray[np.float64]
+
+# Organs that hold a compartment of the kinetics, and how much each ml holds against the others: the renal pelvis
+# and ureters hold urine on its way, as concentrated as in the kidney or more [D].
+ORGANS_OF: dict[str, dict[str, float]] = {
+    "kidneys": {"kidney": 1.0, "renal_pelvis": 3.0, "ureter": 1.0},
+    "bladder": {"bladder": 1.0, "urinary_bladder": 1.0, "urine": 1.0},
+    "liver": {"liver": 1.0},
+    "thyroid": {"thyroid": 1.0},
+    "stomach": {"stomach": 1.0},
+    "salivary": {"salivary": 1.0, "parotid": 1.0, "submandibular": 1.0},
+    "gut": {"small_intestine": 1.0, "colon": 1.0, "bowel": 1.0, "gut": 1.0},
+}
+"""By compartment: name (beginning) of an organ and its relative concentration."""
+
+
+@cache
+def _table() -> dict[tuple[str, str], tuple[float, float]]:
+    text = files("bonescan.patient").joinpath("data/spread.csv").read_text(encoding="utf-8")
+    rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
+    return {(row["what"], row["name"]): (float(row["blood_ml"]), float(row["fluid_ml"])) for row in rows}
+
+
+def fluids(organs: tuple[str, ...], tissues: tuple[str, ...]) -> tuple[Array, Array]:
+    """Blood and extravascular fluid of every kind of voxel.
+
+    Parameters
+    ----------
+    organs, tissues : tuple of str
+
+    Returns
+    -------
+    blood, fluid : (1 + organ, tissue) ndarray
+        In ml per ml; row 0 is no organ. An organ without a row is taken by its tissue, a tissue without one has none.
+    """
+    table = _table()
+
+    def best(what: str, name: str) -> tuple[float, float] | None:
+        names = [key for kind, key in table if kind == what and name.startswith(key)]
+        return table[what, max(names, key=len)] if names else None
+
+    out = np.zeros((1 + len(organs), len(tissues), 2))
+    for t, tissue in enumerate(tissues):
+        own = best("tissue", tissue) or (0.0, 0.0)
+        out[:, t] = own
+        for k, organ in enumerate(organs):
+            out[k + 1, t] = best("organ", organ) or own
+    return out[:, :, 0], out[:, :, 1]
