@@ -197,7 +197,7 @@ def draw_scenario(seed: int, number: int, cohort: Cohort | None = None) -> Scena
     person: dict[str, Any] = {"sex": sex, "age_years": age}
     physiology: dict[str, Any] = {}
     protocol: dict[str, Any] = {"time_h": float(np.clip(rng.normal(3.2, 0.5), 2.0, 5.0))}
-    lesions = [*_metastases(rng, cohort, sex, physiology), *_mimics(rng, cohort, sex, age, physiology)]
+    lesions = [*_metastases(rng, cohort, sex), *_mimics(rng, cohort, sex, age, physiology)]
     disturbances = _disturbances(rng, cohort, sex, age)
     _settings(rng, cohort, sex, age, person, physiology, protocol, lesions)
     return Scenario(
@@ -238,15 +238,12 @@ def _seed(seed: int, number: int, what: int) -> np.random.SeedSequence:
 # --- what people have ----------------------------------------------------------------------------------
 
 
-def _metastases(
-    rng: np.random.Generator, cohort: Cohort, sex: str, physiology: dict[str, Any]
-) -> list[Finding]:
+def _metastases(rng: np.random.Generator, cohort: Cohort, sex: str) -> list[Finding]:
     extent = rng.normal()
     own = rng.normal(size=len(METASTASIS_SITES))
     if rng.random() >= cohort.metastatic:
         return []
     if extent > ndtri(1 - _SUPERSCANS / _METASTATIC):
-        physiology["bone_turnover"] = float(rng.uniform(5, 9))
         return [Finding(kind="metastatic_superscan", told={"contrast": float(rng.uniform(3, 6))})]
     latent = math.sqrt(_COMMON_EXTENT) * extent + math.sqrt(1 - _COMMON_EXTENT) * own
     counts = np.array(list(METASTASIS_SITES.values()), dtype=float)
@@ -334,8 +331,8 @@ def _mimics(
         add("regional_pain", limb=str(rng.choice(["hand", "foot"])), side=side(), stage=stage)
     if has("hypertrophic_osteoarthropathy"):
         add("hypertrophic_osteoarthropathy")
-    if has("metabolic_superscan") and "bone_turnover" not in physiology:
-        physiology["bone_turnover"] = float(rng.uniform(2.5, 4.5))
+    if has("metabolic_superscan"):
+        physiology["bone_turnover"] = float(rng.uniform(2.0, 3.5))
         add("metabolic_superscan", contrast=float(rng.uniform(1.6, 2.6)))
     if has("amputation") and not operated:
         add("amputation", level=str(rng.choice(["below_knee", "above_knee"])), side=side())

@@ -479,7 +479,7 @@ def regional_pain(
         foci.append(focus_over_bone(bone, uptake_factor=between, blood_factor=blood, late_gain=gain))
         for end in (0.0, 1.0):
             place = place_along(bone, end)[0]
-            foci.append(focus_in_bone(bone, place, 9.0, uptake_factor=joints / between, late_gain=gain))
+            foci.append(focus_in_bone(bone, place, 9.0, uptake_factor=1 + max(0.0, joints - between), late_gain=gain))
     near = ("radius", "ulna") if limb == "hand" else ("tibia", "fibula")
     for name in near:
         bone = f"{name}_{letter}"
@@ -542,7 +542,7 @@ def hypertrophic_osteoarthropathy(
                         (width, width, 2.2 * step),
                         along=direction,
                         profile="rim",
-                        uptake_factor=contrast ** (1 / 3),
+                        uptake_factor=1 + (contrast - 1) / 4,  # four of them overlap
                         core_factor=1.0,
                         blood_factor=1.3,
                         late_gain=gain,

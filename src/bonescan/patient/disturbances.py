@@ -125,12 +125,14 @@ def _pool(segment: str, centre: Array, half: tuple[float, float, float], fractio
     )
 
 
-def _object(segment: str, centre: Array, half: tuple[float, float, float], tissue: str) -> Focus:
+def _object(
+    segment: str, centre: Array, half: tuple[float, float, float], tissue: str, realm: str = "outside"
+) -> Focus:
     return Focus(
         segment=segment,
         centre_mm=np.array(centre, dtype=float),
         axes_mm=np.diag(half),
-        realm="anywhere",
+        realm=realm,
         uptake_factor=0.0,
         blood_factor=0.0,
         tissue=tissue,
@@ -292,7 +294,7 @@ def urine_on_skin(
     for part in shares:
         at = skin.on(mirror * rng.uniform(25, 75), rng.uniform(770, 870), outwards_mm=1.0)
         size = rng.uniform(5, 14)
-        foci.append(_pool(f"thigh_{letter}", at, (size, 5.0, size * rng.uniform(0.8, 2.2)), float(part)))
+        foci.append(_pool(f"thigh_{letter}", at, (size, 5.0, size * rng.uniform(0.8, 2.2)), float(part), realm="outside"))
     return _artefact(LesionKind.URINE_ON_SKIN, f"urine on the skin, {side} groin and thigh", *foci)
 
 
@@ -320,7 +322,7 @@ def urine_on_clothing(
     for part, reach in zip(shares, (0.0, 22.0, 38.0), strict=True):
         at = skin.on(x + rng.uniform(-reach, reach), 832.0 - reach * rng.uniform(0.3, 1), outwards_mm=8.0)
         segment = "thigh_l" if at[0] > 0 else "thigh_r"
-        foci.append(_pool(segment, at, (rng.uniform(16, 30), 6.0, rng.uniform(14, 26)), float(part)))
+        foci.append(_pool(segment, at, (rng.uniform(16, 30), 6.0, rng.uniform(14, 26)), float(part), realm="outside"))
     return _artefact(LesionKind.URINE_ON_CLOTHING, "urine on clothing", *foci)
 
 
@@ -437,8 +439,8 @@ def pacemaker(rng: np.random.Generator, *, skin: Skin, side: str = "left") -> tu
     """
     _, mirror = sided(side)
     at = skin.on(mirror * 78.0, 1352.0, outwards_mm=-9.0)
-    box = _object("thorax", at, (25.0, 7.0, 22.0), "titanium")
-    battery = _object("thorax", at, (17.0, 6.0, 15.0), "steel")
+    box = _object("thorax", at, (25.0, 7.0, 22.0), "titanium", "soft")
+    battery = _object("thorax", at, (17.0, 6.0, 15.0), "steel", "body")
     return _artefact(LesionKind.PACEMAKER, f"pacemaker, {side}", box, battery)
 
 
@@ -466,7 +468,7 @@ def contrast(rng: np.random.Generator, *, agent: str = "barium") -> tuple[Lesion
     """
     if agent not in ("barium", "iodine contrast"):
         raise InvalidValue(f"A contrast agent is 'barium' or 'iodine contrast', got {agent!r}.", got=agent)
-    foci = [_object(segment, np.array(centre), half, agent) for segment, centre, half in _COLON]
+    foci = [_object(segment, np.array(centre), half, agent, "soft") for segment, centre, half in _COLON]
     return _artefact(LesionKind.CONTRAST, f"{agent} in the colon", *foci)
 
 

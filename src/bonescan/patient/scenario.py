@@ -30,7 +30,7 @@ from bonescan.patient.lesions import Lesion, LesionKind, Nature
 from bonescan.patient.person import Person, draw_person
 from bonescan.patient.uptake import draw_uptake
 from bonescan.patient.volumes import Patient
-from bonescan.tracer.biokinetics import Physiology, usual_gfr_ml_per_min
+from bonescan.tracer.biokinetics import Physiology, draw_physiology
 from bonescan.tracer.radiopharmaceuticals import RADIOPHARMACEUTICALS, radiopharmaceutical
 
 __all__ = [
@@ -231,7 +231,6 @@ class Scenario:
 # --- from what is told to values ------------------------------------------------------------------
 
 _INJECTED_MBQ = (500.0, 740.0)  # within both the EANM's 300 to 740 and the SNMMI's 740 to 1110 MBq reach of practice [V]
-_GFR_SPREAD = 0.18  # of people of one age, lognormal [D]
 _DRAWN = ("sex", "age_years", "stature_mm", "bmi", "arms")
 _PERSON_KEYS = {
     "sex": str,
@@ -273,12 +272,11 @@ def _check_pose(told: Mapping[str, Any]) -> None:
 
 
 def _physiology(told: Mapping[str, Any], person: Person, time_h: float, rng: np.random.Generator) -> Physiology:
-    usual = usual_gfr_ml_per_min(person.age_years) * math.exp(_GFR_SPREAD * rng.normal())
-    # the bladder is emptied just before the scan, and at 1.5 h when there is time
-    voids = tuple(void for void in (1.5, time_h - 0.25) if void > 0.4 and (void == time_h - 0.25 or void < time_h - 0.7))
-    values: dict[str, Any] = {"gfr_ml_per_min": usual, "voids_h": voids, **told}
-    values["voids_h"] = tuple(values["voids_h"])
-    return Physiology(sex=person.sex, age_years=person.age_years, mass_kg=person.mass_kg, **values)
+    drawn = draw_physiology(
+        rng, sex=person.sex, age_years=person.age_years, mass_kg=person.mass_kg, imaging_h=max(time_h, 1.0)
+    )
+    # what went beside the vein is a disturbance with a place, and told
+    return replace(drawn, extravasated_fraction=0.0, **told)
 
 
 def _build(finding: Finding, rng: np.random.Generator, skin: Skin) -> tuple[Lesion, ...]:
