@@ -36,7 +36,7 @@ from bonescan.anatomy.skeleton import SEGMENTS
 from bonescan.anatomy.tables import rows
 from bonescan.errors import InvalidValue
 
-__all__ = ["GIRTH_RANGE", "SEXES", "TISSUE_MU_PER_MM", "Body"]
+__all__ = ["GIRTH_RANGE", "PARTS", "SEXES", "TISSUE_MU_PER_MM", "Body", "trunk_weights"]
 
 Array = NDArray[np.float64]
 Picture = NDArray[np.float32]
@@ -66,6 +66,9 @@ _PARTS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("leg_r", ("thigh_r", "shank_r", "foot_r"), ()),
 )
 _JOINT_REACH_MM = {"trunk": 60.0, "arm": 45.0, "leg": 55.0}
+
+PARTS: tuple[str, ...] = tuple(part for part, _, _ in _PARTS)
+"""Names of the body's parts, in the order of `Body.intervals`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -136,6 +139,23 @@ def _weights(z_mm: Array, chain: list[int], reach_mm: float) -> Array:
     return weight
 
 
+def trunk_weights(z_mm: Array) -> Array:
+    """Share of each segment in the motion of the trunk's tissue, as the skin has it.
+
+    Parameters
+    ----------
+    z_mm : (point,) ndarray
+        Heights in the default pose.
+
+    Returns
+    -------
+    (point, segment) ndarray
+        Rows sum to 1.
+    """
+    index = {segment.name: k for k, segment in enumerate(SEGMENTS)}
+    return _weights(z_mm, [index[segment] for segment in _PARTS[0][1]], _JOINT_REACH_MM["trunk"])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Body:
     """A person's soft tissue around a posed skeleton.
@@ -169,6 +189,7 @@ class Body:
     girth: float = 1.0
     _origin_mm: tuple[float, float] = field(init=False, repr=False)
     _grids: NDArray[np.float32] = field(init=False, repr=False)
+    _parts: NDArray[np.float32] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.sex not in SEXES:
@@ -195,6 +216,9 @@ class Body:
         _join_parts(near, far, grids)
         object.__setattr__(self, "_origin_mm", (float(low_x), float(low_z)))
         object.__setattr__(self, "_grids", grids)
+        hollow = near >= far
+        near[hollow], far[hollow] = np.nan, np.nan
+        object.__setattr__(self, "_parts", np.stack([near, far], axis=1))
 
     def surfaces(self, x_mm: Picture, z_mm: Picture) -> tuple[Picture, Picture]:
         """Where the ray through each pixel enters and leaves the body.
@@ -226,17 +250,54 @@ class Body:
         """
         return self._at(2, x_mm, z_mm)
 
+    def intervals(self, x_mm: Picture, z_mm: Picture) -> Picture:
+        """Where the ray through each pixel runs inside each part of the body.
+
+        Parameters
+        ----------
+        x_mm, z_mm : (row, column) ndarray
+            Body coordinates of each pixel.
+
+        Returns
+        -------
+        (part, 2, row, column) ndarray of float32
+            y where the ray enters and where it leaves each of `PARTS`; NaN outside the part. Parts overlap at joints.
+        """
+        return np.stack(
+            [np.stack([self._sampled(side, x_mm, z_mm, math.nan) for side in part]) for part in self._parts]
+        )
+
+    @property
+    def extent_mm(self) -> Array:
+        """Least and greatest x, y and z of the skin, to 2 mm outwards, (2, 3) ndarray."""
+        rows, columns = np.nonzero(self._grids[2] > 0)
+        low_x, low_z = self._origin_mm
+        low = (
+            low_x + _STEP_MM * (columns.min() - 1),
+            np.nanmin(self._grids[0]) - _STEP_MM,
+            low_z + _STEP_MM * (rows.min() - 1),
+        )
+        high = (
+            low_x + _STEP_MM * (columns.max() + 1),
+            np.nanmax(self._grids[1]) + _STEP_MM,
+            low_z + _STEP_MM * (rows.max() + 1),
+        )
+        return np.array([low, high], dtype=float)
+
     @property
     def volume_mm3(self) -> float:
         """Volume of the body, parts that overlap counted once."""
         return float(np.nansum(self._grids[2], dtype=np.float64)) * _STEP_MM**2
 
     def _at(self, which: int, x_mm: Picture, z_mm: Picture) -> Picture:
+        return self._sampled(self._grids[which], x_mm, z_mm, 0.0 if which == 2 else math.nan)
+
+    def _sampled(self, grid: Picture, x_mm: Picture, z_mm: Picture, outside: float) -> Picture:
         out = np.empty(np.shape(x_mm), dtype=np.float32)
         x = np.ascontiguousarray(x_mm, dtype=np.float32)
         z = np.ascontiguousarray(z_mm, dtype=np.float32)
         low_x, low_z = self._origin_mm
-        _sample(self._grids[which], x, z, low_x, low_z, _STEP_MM, 0.0 if which == 2 else math.nan, out)
+        _sample(grid, x, z, low_x, low_z, _STEP_MM, outside, out)
         return out
 
 
