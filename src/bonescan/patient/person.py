@@ -148,26 +148,30 @@ def _holding(grid: Grid, ellipsoids: list[tuple[Array, Array]]) -> Grid:
     )
 
 
-# Body mass index at a stature of 1.72 m by girth (docs/rooms/anatomy.md, from the body's volume) [C].
+# Mass (kg) by girth of the reference adults of 1760 and 1630 mm: `bonescan.anatomy.mass.girth_for_mass` at these girths
+# [C]; it grows with the cube of the stature.
 _GIRTHS = (0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5)
-_INDEX_OF_GIRTH = {
-    "male": (17.0, 20.0, 24.0, 27.0, 32.0, 36.0, 40.0, 45.0),
-    "female": (18.0, 21.0, 24.0, 28.0, 33.0, 37.0, 42.0, 46.0),
+_MASS_KG = {
+    "male": (1760.0, (55.5, 64.8, 75.5, 87.1, 99.3, 112.0, 125.4, 139.5)),
+    "female": (1630.0, (43.9, 51.5, 60.1, 69.5, 79.2, 89.4, 100.1, 111.6)),
 }
 
 
+def _masses_kg(sex: str, stature_mm: float) -> Array:
+    """Mass at each of `_GIRTHS`."""
+    reference, masses = _MASS_KG[sex]
+    return np.array(masses) * (stature_mm / reference) ** 3
+
+
 def _girth(sex: str, stature_mm: float, mass_kg: float) -> float:
-    # a body grows with the cube of its size, the index divides by the square
-    index = mass_kg / (stature_mm / 1000) ** 2 * 1720 / stature_mm
-    table = _INDEX_OF_GIRTH[sex]
-    if not table[0] - 1e-6 <= index <= table[-1] + 1e-6:
-        low, high = (value * (stature_mm / 1000) ** 2 * stature_mm / 1720 for value in (table[0], table[-1]))
+    masses = _masses_kg(sex, stature_mm)
+    if not masses[0] * (1 - 1e-6) <= mass_kg <= masses[-1] * (1 + 1e-6):
         raise InvalidValue(
-            f"A {sex} body of {stature_mm:.0f} mm can weigh {low:.0f} to {high:.0f} kg here, got {mass_kg:.1f}.",
+            f"A {sex} body of {stature_mm:.0f} mm weighs {masses[0]:.0f} to {masses[-1]:.0f} kg, got {mass_kg:.1f}.",
             got=mass_kg,
-            expected=(low, high),
+            expected=(float(masses[0]), float(masses[-1])),
         )
-    return float(np.interp(index, table, _GIRTHS))
+    return float(np.interp(mass_kg, masses, _GIRTHS))
 
 
 # Stature (mean, spread in mm) and the age of people who come for a bone scan [D]; body mass index log-normal with the
@@ -217,10 +221,9 @@ def draw_person(
         stature_mm = float(mean + spread * np.clip(rng.normal(), -2.5, 2.5))
     if bmi is None:
         bmi = float(_INDEX_MEDIAN * math.exp(_INDEX_LOG_SPREAD * rng.normal()))
-    table = _INDEX_OF_GIRTH[sex]
-    bmi = float(np.clip(bmi, *(np.array([table[0], table[-1]]) * stature_mm / 1720)))
+    masses = _masses_kg(sex, stature_mm)
+    mass_kg = float(np.clip(np.clip(bmi, *BMI_RANGE) * (stature_mm / 1000) ** 2, masses[0], masses[-1]))
     arms = arms or ("belly" if rng.random() < _BELLY else "beside")
-    mass_kg = bmi * (stature_mm / 1000) ** 2
     return Person(
         sex=sex,
         age_years=age_years,

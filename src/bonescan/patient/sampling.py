@@ -477,7 +477,7 @@ def _mineral_of_density(density: NDArray[np.float32]) -> Array:
 def _fill(  # type: ignore[no-untyped-def]
     organ, tissue_of, table, out
 ):
-    """out = table[organ, tissue] of every voxel."""
+    """Look every voxel up in a table by its organ and tissue."""
     slices, rows, columns = out.shape
     for s in range(slices):
         for r in range(rows):

@@ -17,12 +17,12 @@ Array = NDArray[np.float64]
 # and ureters hold urine on its way, as concentrated as in the kidney or more [D].
 ORGANS_OF: dict[str, dict[str, float]] = {
     "kidneys": {"kidney": 1.0, "renal_pelvis": 3.0, "ureter": 1.0},
-    "bladder": {"bladder": 1.0, "urinary_bladder": 1.0, "urine": 1.0},
+    "bladder": {"bladder": 1.0},
     "liver": {"liver": 1.0},
     "thyroid": {"thyroid": 1.0},
     "stomach": {"stomach": 1.0},
-    "salivary": {"salivary": 1.0, "parotid": 1.0, "submandibular": 1.0},
-    "gut": {"small_intestine": 1.0, "colon": 1.0, "bowel": 1.0, "gut": 1.0},
+    "salivary": {"salivary": 1.0},
+    "gut": {"small_bowel": 1.0, "colon": 1.0},
 }
 """By compartment: name (beginning) of an organ and its relative concentration."""
 

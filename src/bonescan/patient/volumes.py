@@ -188,8 +188,8 @@ class Patient:
     Raises
     ------
     InvalidValue
-        For an activity that is not positive, an id used twice, foci that hold more than was injected, or a physiology of
-        another sex or mass than the person's.
+        For an activity that is not positive, an id used twice, foci that hold more than was injected, or a physiology
+        of another sex or mass than the person's.
     """
 
     person: Subject
@@ -205,7 +205,9 @@ class Patient:
             raise InvalidValue(f"The injected activity is positive, got {self.injected_mbq} MBq.")
         groups = (*self.lesions, *self.disturbances)
         if len({lesion.id for lesion in groups}) < len(groups):
-            raise InvalidValue("Two of a patient's lesions or disturbances have one id.", ids=[one.id for one in groups])
+            raise InvalidValue(
+                "Two of a patient's lesions or disturbances have one id.", ids=[one.id for one in groups]
+            )
         added = sum(focus.added_fraction for lesion in groups for focus in lesion.foci)
         if added > 1:
             raise InvalidValue(f"Foci hold {added:.2f} of the injected activity, more than there is.", got=added)
