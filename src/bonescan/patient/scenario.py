@@ -203,7 +203,7 @@ class Scenario:
                 np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, *key))
             )
 
-        person = _person(self.person, stream(0))
+        person = _person(self.person, stream(6), stream(0))
         physiology = _physiology(self.physiology, person, self.imaging().time_h, stream(1))
         injected = self.injected_mbq
         if injected is None:
@@ -245,8 +245,11 @@ _PERSON_KEYS = {
 }
 
 
-def _person(told: Mapping[str, Any], rng: np.random.Generator) -> Person:
-    person = draw_person(rng, **{key: told[key] for key in _DRAWN if key in told})
+def _person(told: Mapping[str, Any], first_rng: np.random.Generator, rng: np.random.Generator) -> Person:
+    # drawn in two steps, so that telling an age or a build changes nothing else about the person of a seed
+    first = draw_person(first_rng, sex=told.get("sex"))
+    usual = {"sex": first.sex, "age_years": first.age_years, "stature_mm": first.stature_mm, "bmi": first.bmi}
+    person = draw_person(rng, **{**usual, **{key: told[key] for key in _DRAWN if key in told}})
     changes: dict[str, Any] = {key: told[key] for key in ("mass_kg", "handedness", "bladder_ml") if key in told}
     if "pose" in told:
         changes["pose"] = _with_pose(person.pose, told["pose"], absolute=True)
