@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonescan.anatomy.body import SEXES, trunk_weights
-from bonescan.anatomy.pose import PosedSkeleton, curve_basis, segment_maps, tree_arrays
+from bonescan.anatomy.pose import FREEDOMS, PosedSkeleton, curve_basis, segment_maps, tree_arrays
 from bonescan.anatomy.skeleton import SEGMENTS
 from bonescan.anatomy.tables import rows
 from bonescan.errors import InvalidValue
@@ -132,7 +132,7 @@ def posed_organs(posed: PosedSkeleton, sex: str, *, bladder_ml: float = 150.0) -
     low, high = BLADDER_RANGE_ML
     if not low <= bladder_ml <= high:
         raise InvalidValue(f"A bladder holds {low:g} to {high:g} ml, got {bladder_ml}.", got=bladder_ml)
-    maps, curve = segment_maps(np.asarray(posed.pose, dtype=float), *tree_arrays())
+    maps, curve = segment_maps(np.asarray(posed.pose, dtype=float), *tree_arrays(FREEDOMS))
     index = {segment.name: k for k, segment in enumerate(SEGMENTS)}
     out = []
     for organ in _reference(sex):
