@@ -70,7 +70,13 @@ _CONTRAST_MEDIAN, _CONTRAST_SIGMA = 3.9, 0.72
 CONTRAST_RANGE = (1.3, 20.0)
 """Least and greatest contrast of a metastasis, the published range [V, computed from SUVmax]."""
 
-_DIAMETER_MEDIAN_MM, _DIAMETER_SIGMA, _DIAMETER_MM = 20.0, 0.4, (8.0, 60.0)  # [D]
+# Those contrasts were measured in spines. A metastasis is not fainter for lying in a bone that takes up less, so what it adds is
+# given in units of the spine: normal SUVmean was 2.9 to 3.7 in vertebrae, 1.2 in ribs and 0.9 in humeri (60 women, Indian
+# J Nucl Med, Tata [V]); thin bones lose some of theirs to blur, so less than these ratios is used, elsewhere by analogy [D].
+_SPINE_OVER = {"rib_": 2.0, "humerus": 2.5, "femur": 2.5, "tibia": 2.5, "radius": 2.5, "ulna": 2.5, "skull": 1.8,
+               "clavicle": 1.6, "scapula": 1.3, "sternum": 1.3}  # fmt: skip
+
+_DIAMETER_MEDIAN_MM, _DIAMETER_SIGMA, _DIAMETER_MM = 25.0, 0.4, (10.0, 70.0)  # [D]
 _BLASTIC_MINERAL, _LYTIC_MINERAL = 1.5, 0.35  # [D]
 _COLD_CORE = 0.15  # uptake in a lytic centre [D]; its rim takes up as a metastasis does
 _HYPERAEMIA = 1.8  # tracer in a metastasis' blood and interstitium over that of normal tissue [D]
@@ -143,6 +149,12 @@ def _contrast(rng: np.random.Generator) -> float:
     return float(np.clip(_CONTRAST_MEDIAN * math.exp(_CONTRAST_SIGMA * rng.normal()), *CONTRAST_RANGE))
 
 
+def _in_own_bone(bone: str, contrast: float) -> float:
+    """Contrast against the bone's own normal uptake of a metastasis that has this contrast in a spine."""
+    ratio = next((over for prefix, over in _SPINE_OVER.items() if bone.startswith(prefix)), 1.0)
+    return 1 + (contrast - 1) * ratio
+
+
 def _diameter(rng: np.random.Generator) -> float:
     return float(np.clip(_DIAMETER_MEDIAN_MM * math.exp(_DIAMETER_SIGMA * rng.normal()), *_DIAMETER_MM))
 
@@ -184,9 +196,10 @@ def metastasis(
     place_mm : (x, y, z), optional
         In the default skeleton's frame; drawn inside the bone by default.
     diameter_mm : float, optional
-        3 to 150; lognormal about 20 mm by default.
+        3 to 150; lognormal about 25 mm by default.
     contrast : float, optional
-        0 to 100; lognormal about 3.9 (mean 5), 1.3 to 20, by default.
+        Against the same normal bone, 0 to 100. By default what the uptake of a lognormal about 3.9 (mean 5), 1.3 to 20
+        times that of a normal spine is there.
     count : int
         How many are drawn, 1 to 200.
     kind : LesionKind
@@ -210,7 +223,7 @@ def metastasis(
         drawn = random_place(own, rng, part=_part(own))
         place = drawn if place_mm is None else np.array(place_mm, dtype=float)
         size = _diameter(rng) if diameter_mm is None else diameter_mm
-        level = _contrast(rng) if contrast is None else contrast
+        level = _in_own_bone(own, _contrast(rng)) if contrast is None else contrast
         lytic = kind is LesionKind.LYTIC_METASTASIS
         focus = _ellipsoid(
             own,
@@ -246,9 +259,9 @@ def lytic_metastasis(
     rng, bone, place_mm, count
         As for `metastasis`.
     diameter_mm : float, optional
-        Lognormal about 38 mm by default: below 20 mm a lytic lesion may not show (EANM 2016, table 5).
+        Lognormal about 40 mm by default: below 20 mm a lytic lesion may not show (EANM 2016, table 5).
     contrast : float, optional
-        Of the rim; lognormal about 2.5 by default.
+        Of the rim against the same normal bone; by default half of what a blastic one adds.
 
     Returns
     -------
@@ -256,10 +269,11 @@ def lytic_metastasis(
     """
     made: list[Lesion] = []
     for _ in range(count):
-        size = 1.9 * _diameter(rng) if diameter_mm is None else diameter_mm
-        level = 1 + 0.5 * (_contrast(rng) - 1) if contrast is None else contrast
+        size = 1.6 * _diameter(rng) if diameter_mm is None else diameter_mm
+        own = random_site_bone(rng, bone) if bone is None or bone in METASTASIS_SITES else bone
+        level = 1 + 0.5 * (_in_own_bone(own, _contrast(rng)) - 1) if contrast is None else contrast
         made += metastasis(
-            rng, bone=bone, place_mm=place_mm, diameter_mm=size, contrast=level, kind=LesionKind.LYTIC_METASTASIS
+            rng, bone=own, place_mm=place_mm, diameter_mm=size, contrast=level, kind=LesionKind.LYTIC_METASTASIS
         )
     return tuple(made)
 
