@@ -62,6 +62,7 @@ def print_published() -> None:
     bone = [corrected(MDP, adult, hour)["bone"] for hour in (3, 4, 5, 6, 8, 12, 18, 24)]
     diseased = corrected(HDP, Physiology(bone_turnover=2.8), 3.5)["bone"]
     ratios = [(1 - kinetics(MDP, adult).retention(h)) / (1 - kinetics(DPD, adult).retention(h)) for h in (6, 24)]
+    urine = [corrected(HDP, Physiology(voids_h=()), hour)["bladder"] for hour in (1, 2, 6)]
     rng = np.random.default_rng(1)
     people = [draw_physiology(rng, sex="male", age_years=30, mass_kg=73) for _ in range(1000)]
     drawn = np.array([100 * kinetics(MDP, person).retention(24) for person in people])
@@ -69,6 +70,7 @@ def print_published() -> None:
         ("whole-body retention at 24 h, MDP", f"{100 * kinetics(MDP, adult).retention(24):.1f} %", "31.0 +/- 2.4 %"),
         ("the same, HDP", f"{100 * kinetics(HDP, adult).retention(24):.1f} %", "36.6 % [M]"),
         ("the same, DPD", f"{100 * kinetics(DPD, adult).retention(24):.1f} %", "none found"),
+        ("urine at 1, 2, 6 h, HDP", ", ".join(f"{share:.0f}" for share in urine) + " %", "30, 48, 60 %"),
         ("urine MDP over DPD at 6 and 24 h", f"{ratios[0]:.2f}, {ratios[1]:.2f}", "1.25"),
         ("bone from 3 to 24 h, MDP", f"{min(bone):.1f} to {max(bone):.1f} %", "27 % (24.1 women, 26.9 men), stable"),
         ("bone at 3 h and 24 h, ICRP 53 model", f"{at_3['bone']:.1f}, {at_24['bone']:.1f} %", "39, 28 %: not followed"),

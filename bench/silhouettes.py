@@ -42,7 +42,7 @@ WANTED, WANTED_REGION = 0.95, 0.92
 LEAST_SEEN = 0.2
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(nogil=True)
 def paint_triangles(corners: Array, step: float, low_x: float, low_z: float, near: Array, far: Array) -> None:
     """Least and greatest y of a mesh over the pixels its triangles cover, (triangle, corner, 3) ndarray."""
     for t in range(corners.shape[0]):
@@ -65,7 +65,7 @@ def paint_triangles(corners: Array, step: float, low_x: float, low_z: float, nea
                     far[row, column] = max(far[row, column], y)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(nogil=True)
 def paint_ellipsoids(
     centres: Array, forms: Array, reach: Array, step: float, low_x: float, low_z: float, near: Array, far: Array
 ) -> None:

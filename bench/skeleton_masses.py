@@ -54,7 +54,7 @@ GROUP_OF = {
 WANTED_PERCENT = 15.0
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(nogil=True)
 def depths(centres: Array, inverse: Array, least: Array, reach: Array, step: float) -> NDArray[np.float32]:
     """Depth below the surface of a union of ellipsoids at the centres of cubes, 0 outside.
 

@@ -41,7 +41,7 @@ def test_shares_sum_to_one_and_none_is_negative(physiology, times):
     for time in (*TIMES, *times, *around_voids):
         shares = way.shares(time)
         assert sum(shares.values()) == pytest.approx(1, abs=WHOLE)
-        assert min(shares.values()) > -1e-12  # rounding of the matrix exponential
+        assert min(shares.values()) >= 0
 
 
 @pytest.mark.parametrize("name", RADIOPHARMACEUTICALS)

@@ -126,8 +126,21 @@ FORM_PARAMETERS: tuple[FormParameter, ...] = (
     ),
     FormParameter(name="ribs.thickness_log", spread=0.08, female=-0.08, source="design"),
     FormParameter(name="scapula.size_log", spread=0.05, female=-0.05, source="design"),
-    FormParameter(name="skull.length_log", spread=0.04, female=-0.03, source="design"),
-    FormParameter(name="face.height_log", spread=0.06, female=-0.03, source="design"),
+    FormParameter(
+        name="skull.length_log",
+        spread=0.04,
+        female=0.0,
+        source="half the head's length 100.5 and 107.7 mm, ICRP Publication 110, as the statures; spread from SD 7 to "
+        "8 mm of 180 and 195 mm (British adults)",
+    ),
+    FormParameter(
+        name="skull.breadth_log",
+        spread=0.03,
+        female=0.04,
+        source="half the head's breadth 76.2 and 82.9 mm, ICRP Publication 110, as the statures, where her proportions "
+        "make it 4 % narrower; spread design",
+    ),
+    FormParameter(name="face.height_log", spread=0.06, female=0.0, source="design"),
     FormParameter(
         name="femur.neck_rad",
         spread=0.1,
@@ -398,6 +411,7 @@ def _displacement(points: Array, form: dict[str, float]) -> Array:
     shoulder = np.stack([152.0 * side, np.full_like(y, 22.0), np.full_like(z, 1402.0)], axis=2)
     moved += grow["scapula.size_log"] * parts.scapula[:, None, None] * (points - shoulder)
     moved[..., 1] += grow["skull.length_log"] * parts.head[:, None] * (y - 20)
+    moved[..., 0] += grow["skull.breadth_log"] * parts.head[:, None] * x
     moved[..., 2] += (
         grow["face.height_log"] * parts.head[:, None] * (z - 1600) * _ramp(z, 1615, 1585) * _ramp(y, 10, -20)
     )

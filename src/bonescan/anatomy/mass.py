@@ -20,6 +20,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from bonescan.anatomy.body import GIRTH_RANGE, SEXES, Body
@@ -28,6 +30,8 @@ from bonescan.anatomy.pose import pose_person
 from bonescan.errors import InvalidValue
 
 __all__ = ["body_mass_kg", "girth_for_mass"]
+
+Array = NDArray[np.float64]
 
 _ADIPOSE_KG_PER_L, _LEAN_KG_PER_L = 0.95, 1.05
 # Share of fat in the volume gained: three quarters of the mass that adults gain is fat (recalled, not looked up),
@@ -69,7 +73,7 @@ def body_mass_kg(body: Body, stature_mm: float) -> float:
     return _mass_kg(body.volume_mm3 / 1e6, body.sex, stature_mm)
 
 
-def girth_for_mass(sex: str, stature_mm: float, mass_kg: float) -> float:
+def girth_for_mass(sex: str, stature_mm: float, mass_kg: float, proportions: Array | None = None) -> float:
     """Girth at which the reference body of that sex and stature weighs that much.
 
     Parameters
@@ -79,6 +83,8 @@ def girth_for_mass(sex: str, stature_mm: float, mass_kg: float) -> float:
     stature_mm : float
         1200 to 2300 mm.
     mass_kg : float
+    proportions : (parameter,) ndarray, optional
+        A child's, from `bonescan.anatomy.growth.child_pose`; default an adult's.
 
     Returns
     -------
@@ -99,7 +105,7 @@ def girth_for_mass(sex: str, stature_mm: float, mass_kg: float) -> float:
         raise InvalidValue(f"The body is one of {SEXES}, got {sex!r}.", got=sex)
 
     def too_heavy_by(girth: float) -> float:
-        return _mass_kg(_volume_l(sex, stature_mm, girth), sex, stature_mm) - mass_kg
+        return _mass_kg(_volume_l(sex, stature_mm, girth, proportions), sex, stature_mm) - mass_kg
 
     low, high = GIRTH_RANGE
     lightest, heaviest = (too_heavy_by(girth) + mass_kg for girth in GIRTH_RANGE)
@@ -126,7 +132,7 @@ def _reference_volume_l(sex: str) -> float:
     return _volume_l(sex, _REFERENCES[sex].stature_mm, 1.0)
 
 
-def _volume_l(sex: str, stature_mm: float, girth: float) -> float:
+def _volume_l(sex: str, stature_mm: float, girth: float, proportions: Array | None = None) -> float:
     """Volume of the body that lies straight."""
-    posed = pose_person(shaped_skeleton(sex), sex=sex, stature_mm=stature_mm)
+    posed = pose_person(shaped_skeleton(sex), sex=sex, stature_mm=stature_mm, pose=proportions)
     return Body(posed=posed, sex=sex, girth=girth).volume_mm3 / 1e6

@@ -147,10 +147,10 @@ def _parameters() -> tuple[Parameter, ...]:
 PARAMETERS: tuple[Parameter, ...] = _parameters()
 
 
-def _lifts() -> tuple[Parameter, ...]:
+def _unseen() -> tuple[Parameter, ...]:
     # Towards the camera in front, which two planar views cannot tell from a shortening: no part of a fit.
     index = {segment.name: k for k, segment in enumerate(SEGMENTS)}
-    return tuple(
+    lifts = tuple(
         Parameter(
             name=f"{segment}{side}.lift_rad",
             segment=index[segment + side],
@@ -161,11 +161,13 @@ def _lifts() -> tuple[Parameter, ...]:
         for side in ("_l", "_r")
         for segment, spread in (("arm", 4.0), ("forearm", 8.0), ("hand", 8.0))
     )
+    return (*lifts, Parameter(name="head.depth_log", segment=index["head"], slot=4, sign=1.0, spread=0.03))
 
 
-FREEDOMS: tuple[Parameter, ...] = PARAMETERS + _lifts()
+FREEDOMS: tuple[Parameter, ...] = PARAMETERS + _unseen()
 """Every freedom a pose may have: `PARAMETERS`, which a fit to two views finds, and after them the lifting of arms,
-forearms and hands, which only a posed person has. A pose may stop after `PARAMETERS`; the rest is zero."""
+forearms and hands and the depth of the head, which only a posed person has. A pose may stop after `PARAMETERS`; the
+rest is zero."""
 
 
 def default_pose() -> Array:
@@ -258,6 +260,8 @@ def segment_maps(pose, parents, pivots, pivot_curve, slots, signs):  # type: ign
         The curve's parameters.
     """
     count = pivots.shape[0]
+    if pose.shape[0] > slots.shape[0]:
+        raise ValueError("The pose has more parameters than the tree has slots: make the tree of FREEDOMS.")
     freedom = np.zeros((count, 6))
     curve = np.zeros(3)
     for k in range(pose.shape[0]):

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bonescan.anatomy.body import SEXES, Body
-from bonescan.anatomy.form import draw_form, shaped_skeleton
+from bonescan.anatomy.form import FORM_LIMIT, FORM_PARAMETERS, draw_form, shaped_skeleton
+from bonescan.anatomy.growth import child_form, child_pose, child_stature_mm
+from bonescan.anatomy.mass import girth_for_mass
 from bonescan.anatomy.organs import posed_organs
 from bonescan.anatomy.pose import FREEDOMS, PARAMETERS, PosedSkeleton, pose_person
 from bonescan.anatomy.voxels import body_grid, voxelise
 from bonescan.errors import InvalidValue
 from bonescan.field import Grid
+from bonescan.patient.arms import hands_on_belly, spread_arms
 from bonescan.patient.focus import Focus
 from bonescan.patient.frames import LabelledBody, frames_of_pose
 
@@ -38,7 +42,7 @@ class Person:
     sex : str
         ``"male"`` or ``"female"``.
     age_years : float
-        10 to 110. A child has an adult's proportions here.
+        10 to 110. Below 18 a child's proportions (`bonescan.anatomy.growth`).
     stature_mm : float
         1200 to 2300.
     mass_kg : float
@@ -87,7 +91,7 @@ class Person:
                 f"A pose has {len(PARAMETERS)} or {len(FREEDOMS)} finite numbers, got {len(self.pose)}.",
                 got=len(self.pose),
             )
-        _girth(self.sex, self.stature_mm, self.mass_kg)
+        _girth(self.sex, self.stature_mm, self.mass_kg, self.age_years)
 
     @property
     def bmi(self) -> float:
@@ -97,12 +101,16 @@ class Person:
     @property
     def girth(self) -> float:
         """Of the waist, against the reference person."""
-        return _girth(self.sex, self.stature_mm, self.mass_kg)
+        return _girth(self.sex, self.stature_mm, self.mass_kg, self.age_years)
 
     def posed(self) -> PosedSkeleton:
         """The person's skeleton, in place."""
-        skeleton = shaped_skeleton(self.sex, self.form)
-        return pose_person(skeleton, sex=self.sex, stature_mm=self.stature_mm, pose=self.pose)
+        form, pose = self.form, self.pose
+        if self.age_years < _ADULT_YEARS:
+            limit = FORM_LIMIT * np.array([parameter.spread for parameter in FORM_PARAMETERS])
+            form = np.clip(child_form(self.sex, self.age_years) + (0 if form is None else form), -limit, limit)
+            pose = child_pose(self.sex, self.age_years) + np.pad(pose, (0, len(FREEDOMS) - len(pose)))
+        return pose_person(shaped_skeleton(self.sex, form), sex=self.sex, stature_mm=self.stature_mm, pose=pose)
 
     def body(self) -> Body:
         """The skin around it."""
@@ -151,6 +159,7 @@ def _holding(grid: Grid, ellipsoids: list[tuple[Array, Array]]) -> Grid:
 # Mass (kg) by girth of the reference adults of 1760 and 1630 mm: `bonescan.anatomy.mass.girth_for_mass` at these girths
 # [C]; it grows with the cube of the stature.
 _GIRTHS = (0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5)
+_ADULT_YEARS = 18.0
 _MASS_KG = {
     "male": (1760.0, (55.5, 64.8, 75.5, 87.1, 99.3, 112.0, 125.4, 139.5)),
     "female": (1630.0, (43.9, 51.5, 60.1, 69.5, 79.2, 89.4, 100.1, 111.6)),
@@ -163,7 +172,10 @@ def _masses_kg(sex: str, stature_mm: float) -> Array:
     return np.array(masses) * (stature_mm / reference) ** 3
 
 
-def _girth(sex: str, stature_mm: float, mass_kg: float) -> float:
+@lru_cache(maxsize=64)
+def _girth(sex: str, stature_mm: float, mass_kg: float, age_years: float) -> float:
+    if age_years < _ADULT_YEARS:
+        return girth_for_mass(sex, stature_mm, mass_kg, child_pose(sex, age_years))
     masses = _masses_kg(sex, stature_mm)
     if not masses[0] * (1 - 1e-6) <= mass_kg <= masses[-1] * (1 + 1e-6):
         raise InvalidValue(
@@ -179,9 +191,24 @@ def _girth(sex: str, stature_mm: float, mass_kg: float) -> float:
 _STATURE_MM = {"male": (1756.0, 74.0), "female": (1618.0, 69.0)}
 _AGE_YEARS = (62.0, 14.0)
 _INDEX_MEDIAN, _INDEX_LOG_SPREAD = 27.2, 0.2
+# A child's index: medians of 16.6 at 10 years and 21.4 at 18 (CDC growth charts [M]), log-normal.
+_CHILD_INDEX, _CHILD_LOG_SPREAD = ((10.0, 16.6), (18.0, 21.4)), 0.13
 _LEFT_HANDED, _BELLY = 0.10, 0.15  # shares of people [M], of people on the table [D]
 _POSE_LIMIT = 2.0  # in spreads
 _TILT_DEG = 25.0
+# What a person on a scan table does not do, though each turn alone would allow it [D]: cross the legs, bend the elbow
+# outwards, shrug one shoulder, turn a foot flat on its side.
+_LIMITS_DEG = {
+    "clavicle.raise_rad": (-8.0, 8.0),
+    "arm.spread_rad": (-8.0, 5.0),
+    "arm.lift_rad": (-4.0, 8.0),
+    "forearm.bend_rad": (-14.0, 1.0),
+    "forearm.lift_rad": (-2.0, 16.0),
+    "hand.bend_rad": (-15.0, 15.0),
+    "thigh.spread_rad": (-1.0, 8.0),
+    "foot.spread_rad": (-12.0, 20.0),
+    "foot.point_rad": (-30.0, 30.0),
+}
 
 
 def draw_person(
@@ -205,7 +232,8 @@ def draw_person(
     stature_mm : float, optional
         Normal by sex, within 2.5 spreads.
     bmi : float, optional
-        Log-normal about 27.2 kg/m2, 17 to 45.
+        Log-normal about 27.2 kg/m2, 17 to 45; a child's about the median of its age. What no body here reaches at that
+        stature is replaced by what it just reaches.
     arms : str, optional
         One of `ARMS`; hands on the belly in 15 of 100.
 
@@ -217,14 +245,22 @@ def draw_person(
     if age_years is None:
         age_years = float(np.clip(rng.normal(*_AGE_YEARS), 18, 95))
     mean, spread = _STATURE_MM[sex]
+    grown = child_stature_mm(sex, age_years) / child_stature_mm(sex, _ADULT_YEARS)
     if stature_mm is None:
-        stature_mm = float(mean + spread * np.clip(rng.normal(), -2.5, 2.5))
-    if bmi is None:
-        bmi = float(_INDEX_MEDIAN * math.exp(_INDEX_LOG_SPREAD * rng.normal()))
-    masses = _masses_kg(sex, stature_mm)
-    mass_kg = float(np.clip(np.clip(bmi, *BMI_RANGE) * (stature_mm / 1000) ** 2, masses[0], masses[-1]))
+        stature_mm = float(grown * (mean + spread * np.clip(rng.normal(), -2.5, 2.5)))
+    deviation = rng.normal()
+    if bmi is None and age_years < _ADULT_YEARS:
+        median = np.interp(age_years, *np.transpose(_CHILD_INDEX))
+        bmi = float(np.clip(median * math.exp(_CHILD_LOG_SPREAD * deviation), 0.85 * median, 1.7 * median))
+    elif bmi is None:
+        bmi = float(np.clip(_INDEX_MEDIAN * math.exp(_INDEX_LOG_SPREAD * deviation), *BMI_RANGE))
+    mass_kg = bmi * (stature_mm / 1000) ** 2
+    if age_years >= _ADULT_YEARS:
+        mass_kg = float(np.clip(mass_kg, *_masses_kg(sex, stature_mm)[[0, -1]]))
     arms = arms or ("belly" if rng.random() < _BELLY else "beside")
-    return Person(
+    if arms not in ARMS:
+        raise InvalidValue(f"Arms lie {ARMS}, got {arms!r}.", got=arms)
+    person = Person(
         sex=sex,
         age_years=age_years,
         stature_mm=stature_mm,
@@ -234,11 +270,20 @@ def draw_person(
         handedness="left" if rng.random() < _LEFT_HANDED else "right",
         bladder_ml=float(np.clip(rng.lognormal(math.log(120), 0.6), 20, 600)),
     )
+    pose = spread_arms(person.pose, person.body())
+    if arms == "belly":
+        pose = hands_on_belly(pose, replace(person, pose=pose).body(), rng)
+    return replace(person, pose=pose)
 
 
 def _draw_pose(rng: np.random.Generator) -> Array:
+    """Every freedom normal with its spread, within limits; arms are laid down afterwards."""
     spread = np.array([parameter.spread for parameter in FREEDOMS])
     pose = np.clip(rng.normal(size=len(FREEDOMS)), -_POSE_LIMIT, _POSE_LIMIT) * spread
     place = {parameter.name: k for k, parameter in enumerate(FREEDOMS)}
     pose[place["pelvis.tilt_rad"]] = math.radians(_TILT_DEG) * rng.beta(1.5, 2.5)
+    for name, (low, high) in _LIMITS_DEG.items():
+        for side in ("_l", "_r"):
+            k = place[name.replace(".", f"{side}.")]
+            pose[k] = np.clip(pose[k], math.radians(low), math.radians(high))
     return np.asarray(pose)

@@ -35,7 +35,7 @@ from bonescan.patient.focus import Focus
 from bonescan.patient.frames import BoneFrames, LabelledBody
 from bonescan.patient.painting import PaintedFocus, paint_focus
 from bonescan.patient.spread import ORGANS_OF, fluids
-from bonescan.patient.uptake import bone_places, long_axes, weights_of_bone
+from bonescan.patient.uptake import bone_places, growth_places, long_axes, weights_of_bone
 from bonescan.tracer.biokinetics import kinetics
 
 if TYPE_CHECKING:
@@ -447,11 +447,12 @@ def _normal_weight(
 
 
 def _add_joints(sampled: SampledPatient, frames: BoneFrames, labels: _Labels) -> None:
-    """Joints and the like are part of the normal weight, but not of a bone's mean level."""
+    """Joints and growth plates are part of the normal weight, but not of a bone's mean level."""
     person, uptake = sampled.patient.person, sampled.patient.uptake
     there = ~np.isnan(frames.maps[:, 0, 0])
     names = default_skeleton().bones
-    for place, factor in zip(bone_places(), uptake.places, strict=True):
+    growing = growth_places(person.sex, person.age_years)
+    for place, factor in zip((*bone_places(), *growing), (*uptake.places, *([1.0] * len(growing))), strict=True):
         if not any(there[names.index(bone)] for bone in place.focus.bones):
             continue
         painted = _paint(place.focus, frames, labels)

@@ -1,7 +1,6 @@
 """The tracer: how much is given, where it goes, how long it stays, and what dose it leaves."""
 
 from bonescan.tracer.biokinetics import (
-    BLOOD_REGIONS,
     COMPARTMENTS,
     Kinetics,
     Physiology,
@@ -9,6 +8,7 @@ from bonescan.tracer.biokinetics import (
     kinetics,
     usual_gfr_ml_per_min,
 )
+from bonescan.tracer.circulation import BLOOD_REGIONS
 from bonescan.tracer.dose import (
     BACKGROUND_MSV_PER_YEAR,
     Dose,

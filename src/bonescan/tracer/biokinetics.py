@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonescan.errors import InvalidValue
-from bonescan.tracer.radiopharmaceuticals import Constant, Radiopharmaceutical, circulation_table
+from bonescan.tracer.circulation import ARRIVAL_S, BLOOD_REGIONS, REFERENCE_OUTPUT_L_PER_MIN, blood_shares
+from bonescan.tracer.radiopharmaceuticals import Constant, Radiopharmaceutical
 
 __all__ = [
-    "BLOOD_REGIONS",
     "COMPARTMENTS",
     "Kinetics",
     "Physiology",
@@ -56,16 +56,7 @@ _INDEX = {state: index for index, state in enumerate(_STATES)}
 _BLADDER, _VOIDED = _INDEX["bladder"], _INDEX["voided"]
 _SUMS = np.array([[state in states for state in _STATES] for states in _HOLDS.values()], dtype=float)
 
-_CIRCULATION = circulation_table()
-BLOOD_REGIONS = tuple(row["region"] for row in _CIRCULATION)
-"""Regions of `Kinetics.first_pass`, in the order the blood meets them."""
-
 _REFERENCE_MASS_KG = 73.0  # ICRP 89 reference man [M]
-_REFERENCE_OUTPUT = 6.0  # l/min, of data/circulation.csv [D]
-_VESSEL_S = (
-    0.5  # s; spread of transit times: sd^2 = mean x 0.5 s, 18 % of a mean of 15 s as measured in leg arteries [V]
-)
-_ARRIVAL_S = 11.2  # s from an arm vein to the femoral artery, NaI-131 in normal men [V]
 
 # Uptake in bone against age, relative to a man of 50. Published [V] are the directions only (Tc-99m HDP, 96 people,
 # doi:10.1055/s-0038-1632258): highest below 20 years; men then fall slowly to 60 and rise a little; women are lowest in
@@ -132,7 +123,7 @@ class Physiology:
     mass_kg: float = _REFERENCE_MASS_KG
     gfr_ml_per_min: float = 100.0
     bone_turnover: float = 1.0
-    cardiac_output_l_per_min: float = _REFERENCE_OUTPUT
+    cardiac_output_l_per_min: float = REFERENCE_OUTPUT_L_PER_MIN
     extravasated_fraction: float = 0.0
     free_pertechnetate_fraction: float = 0.0
     colloid_fraction: float = 0.0
@@ -205,7 +196,7 @@ class Kinetics:
         if time_h < 0:
             return dict.fromkeys((*COMPARTMENTS, "decayed"), 0.0)
         left = self.radiopharmaceutical.nuclide.remaining(time_h)
-        held = left * (_SUMS @ self._state(time_h))
+        held = left * np.maximum(_SUMS @ self._state(time_h), 0)  # rounding may leave -1e-18
         return {**dict(zip(COMPARTMENTS, held.tolist(), strict=True)), "decayed": 1 - left}
 
     def retention(self, time_h: float) -> float:
@@ -270,47 +261,14 @@ class Kinetics:
 
         Notes
         -----
-        A bolus passes arm vein, right heart, lungs and left heart in turn, then the body's regions side by side, each
-        with its share of the flow, and is then mixed into all blood. Transit times are gamma distributed with one
-        scale b = 0.5 s for all vessels, so that the arrival after a mean time m is the regularised incomplete
-        gamma function P(m / b, t / b), transits in a row add exactly, and a share can never be negative: ::
-
-            region's share = flow [P(m_in) - P(m_out)] + blood volume x sum over regions of flow x P(m_out)
-
-        All means scale with 6 l/min over the cardiac output. An injection into a person is never this sharp: fold
-        the result with how it was given.
+        `bonescan.tracer.circulation.blood_shares` times the share of the blood. An injection into a person is never as
+        sharp as this one: fold the result with how it was given.
         """
         blood = self.shares(time_s / 3600)["blood"]
         if blood == 0:
             return dict.fromkeys(BLOOD_REGIONS, 0.0)
-        return {region: blood * share for region, share in self._blood_shares(time_s).items()}
-
-    def _blood_shares(self, time_s: float) -> dict[str, float]:
-        """Shares of the blood's tracer by region, summing to 1."""
-        from scipy.special import gammainc
-
-        slower = _REFERENCE_OUTPUT / self.physiology.cardiac_output_l_per_min
-        central, body = _CIRCULATION[:4], _CIRCULATION[4:]
-        heart_to_aorta = sum(float(row["transit_s"]) for row in central)
-
-        def passed(mean_s: float) -> float:
-            return float(gammainc(mean_s / _VESSEL_S, time_s / (_VESSEL_S * slower)))
-
-        shares: dict[str, float] = {}
-        mean, entered = 0.0, 1.0
-        for row in central:
-            mean += float(row["transit_s"])
-            left = passed(mean)
-            shares[row["region"]] = entered - left
-            entered = left
-        mixed = 0.0
-        for row in body:
-            flow, arrival = float(row["flow"]), heart_to_aorta + float(row["delay_s"])
-            arrived, left = passed(arrival), passed(arrival + float(row["transit_s"]))
-            shares[row["region"]] = flow * (arrived - left)
-            shares["left_heart"] += flow * (entered - arrived)
-            mixed += flow * left
-        return {row["region"]: shares[row["region"]] + mixed * float(row["blood"]) for row in _CIRCULATION}
+        regions = blood_shares(time_s, self.physiology.cardiac_output_l_per_min)
+        return {region: blood * share for region, share in regions.items()}
 
     def _state(self, time_h: float) -> NDArray[np.float64]:
         epoch = max(bisect_right(self.starts_h, time_h) - 1, 0)
@@ -355,7 +313,7 @@ def kinetics(radiopharmaceutical: Radiopharmaceutical, physiology: Physiology) -
             got=impure,
         )
     rates = _rates(radiopharmaceutical.constants, physiology)
-    arrival_h = _ARRIVAL_S / 3600 * _REFERENCE_OUTPUT / physiology.cardiac_output_l_per_min
+    arrival_h = ARRIVAL_S / 3600 * REFERENCE_OUTPUT_L_PER_MIN / physiology.cardiac_output_l_per_min
     state = _injected(physiology)
     way = Kinetics(
         radiopharmaceutical=radiopharmaceutical,
@@ -506,7 +464,7 @@ def draw_physiology(
         mass_kg=mass_kg,
         gfr_ml_per_min=usual_gfr_ml_per_min(sex, age_years, mass_kg) * filtration,
         bone_turnover=turnover,
-        cardiac_output_l_per_min=_REFERENCE_OUTPUT * output,
+        cardiac_output_l_per_min=REFERENCE_OUTPUT_L_PER_MIN * output,
         extravasated_fraction=beside,
         free_pertechnetate_fraction=min(free, 0.05),
         colloid_fraction=min(colloid, 0.05),
