@@ -135,8 +135,11 @@ FREQUENCIES: Mapping[str, Frequency] = MappingProxyType(
 _PATIENTS, _METASTATIC, _SUPERSCANS = 150, 81, 10  # the series; 30 typical and 51 settled by tomography had metastases [V]
 _COMMON_EXTENT = 0.6  # rho [D]
 # Further metastases at a site that has one, at the median extent [D]: more where there is more bone.
-_MORE = {"pelvis": 0.9, "vertebra": 1.4, "rib": 1.1, "sternum": 0.2, "femur": 0.5, "scapula": 0.4, "skull": 0.5,
-         "clavicle": 0.1, "humerus": 0.3}  # fmt: skip
+_MORE = {"pelvis": 1.2, "vertebra": 1.9, "rib": 1.5, "sternum": 0.2, "femur": 0.6, "scapula": 0.5, "skull": 0.6,
+         "clavicle": 0.1, "humerus": 0.4}  # fmt: skip
+# A superscan spares these sites here; so that their shares stay as published the others' are raised by about what would have
+# fallen to the ten superscans [C].
+_SPARED = {"skull": 8, "tibia": 2, "forearm": 1, "maxilla": 1}
 _LYTIC = {"male": 0.05, "female": 0.20}  # breast and lung have more of them than prostate [M]
 
 
@@ -246,13 +249,13 @@ def _metastases(rng: np.random.Generator, cohort: Cohort, sex: str) -> list[Find
     if extent > ndtri(1 - _SUPERSCANS / _METASTATIC):
         return [Finding(kind="metastatic_superscan", told={"contrast": float(rng.uniform(3, 6))})]
     latent = math.sqrt(_COMMON_EXTENT) * extent + math.sqrt(1 - _COMMON_EXTENT) * own
-    counts = np.array(list(METASTASIS_SITES.values()), dtype=float)
+    counts = np.array([n + _SPARED.get(site, 0) for site, n in METASTASIS_SITES.items()], dtype=float)
     present = [site for site, z, n in zip(METASTASIS_SITES, latent, counts, strict=True) if z > ndtri(1 - n / _METASTATIC)]
     if not present:
         present = [str(rng.choice(list(METASTASIS_SITES), p=counts / counts.sum()))]
     found = []
     for site in present:
-        count = 1 + int(min(rng.poisson(_MORE.get(site, 0.1) * math.exp(0.7 * extent)), 40))
+        count = 1 + int(min(rng.poisson(_MORE.get(site, 0.1) * math.exp(0.9 * extent)), 40))
         lytic = int(rng.binomial(count, _LYTIC[sex]))
         for kind, number in (("metastasis", count - lytic), ("lytic_metastasis", lytic)):
             if number:

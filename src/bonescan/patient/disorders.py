@@ -501,7 +501,7 @@ _TRAM = ("femur", "tibia", "fibula", "radius", "ulna", "humerus")
 
 
 def hypertrophic_osteoarthropathy(
-    rng: np.random.Generator, *, bones: tuple[str, ...] = ("femur", "tibia", "radius", "ulna"), contrast: float = 3.5
+    rng: np.random.Generator, *, bones: tuple[str, ...] = ("femur", "tibia", "radius", "ulna"), contrast: float = 12.0
 ) -> tuple[Lesion, ...]:
     """Hypertrophic osteoarthropathy: both edges of the shafts active on both sides, the tram lines.
 
@@ -511,16 +511,16 @@ def hypertrophic_osteoarthropathy(
     bones : tuple of str
         Long bones without their side: femur, tibia, fibula, radius, ulna, humerus.
     contrast : float
-        Of the periosteum, 1 to 20.
+        Of the periosteum, 1 to 40.
 
     Returns
     -------
     tuple of Lesion
         One for each bone and side.
     """
-    if not 1 <= contrast <= 20 or not set(bones) <= set(_TRAM):
+    if not 1 <= contrast <= 40 or not set(bones) <= set(_TRAM):
         raise InvalidValue(
-            f"Tram lines run along {', '.join(_TRAM)} with a contrast of 1 to 20, got {bones!r}, {contrast!r}.",
+            f"Tram lines run along {', '.join(_TRAM)} with a contrast of 1 to 40, got {bones!r}, {contrast!r}.",
             bones=bones,
             contrast=contrast,
         )
@@ -530,11 +530,11 @@ def hypertrophic_osteoarthropathy(
         for letter in "lr":
             bone = f"{name}_{letter}"
             foci = []
-            # a chain of short tubes follows the bend of the shaft: rim from 0.7 of its half-width outwards
+            # a chain of short tubes follows the bend of the shaft: rim from 0.87 of its half-width outwards
             line = [place_along(bone, f) for f in np.linspace(0.2, 0.8, 7)]
             step = float(np.linalg.norm(line[1][0] - line[0][0]))
             for place, direction in line:
-                width = 1.05 * _half_width(bone, place, direction)
+                width = 1.3 * _half_width(bone, place, direction)
                 foci.append(
                     focus_in_bone(
                         bone,

@@ -437,10 +437,10 @@ def pacemaker(rng: np.random.Generator, *, skin: Skin, side: str = "left") -> tu
     -------
     tuple of Lesion
     """
-    _, mirror = sided(side)
-    at = skin.on(mirror * 78.0, 1352.0, outwards_mm=-9.0)
-    box = _object("thorax", at, (25.0, 7.0, 22.0), "titanium", "soft")
-    battery = _object("thorax", at, (17.0, 6.0, 15.0), "steel", "body")
+    letter, mirror = sided(side)
+    at = skin.on(mirror * 88.0, 1352.0, outwards_mm=-9.0)
+    box = _object(f"clavicle_{letter}", at, (26.0, 8.0, 23.0), "titanium", "soft")
+    battery = _object(f"clavicle_{letter}", at, (19.0, 7.0, 16.0), "steel", "body")
     return _artefact(LesionKind.PACEMAKER, f"pacemaker, {side}", box, battery)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bonescan.anatomy.bones import bone as bone_named
 from bonescan.errors import InvalidValue
 from bonescan.patient.focus import Focus
-from bonescan.patient.lesions import Lesion, LesionKind, focus_in_bone, focus_over_bone, late_gain, sided
+from bonescan.patient.lesions import Lesion, LesionKind, focus_in_bone, focus_over_bone, in_own_bone, late_gain, sided
 from bonescan.patient.placement import bone_box, course, joint_centre, nearest_place, place_along, vertebral_body
 
 __all__ = [
@@ -41,7 +41,7 @@ __all__ = [
 _LAG_MEDIAN_D, _LAG_SIGMA = 0.16, 1.71
 _FADE_MEDIAN_D, _FADE_SIGMA, _FADE_LEAST_D = 57.0, 0.73, 19.0
 _RISE_D, _PLATEAU_D = 5.0, 70.0
-_PEAK = (5.0, 0.35)  # median and sigma of a fracture's greatest contrast [D]
+_PEAK = (5.0, 0.35)  # median and sigma of a fracture's greatest contrast in a spine [D]
 _HYPERAEMIA, _HYPERAEMIA_HALF_D = 3.0, 14.0  # flow and pool are up for two or three weeks, then fade [V; figures D]
 _BROAD_MM, _LINE_MM, _BROAD_D = 14.0, 6.0, 21.0  # half-widths of the early and of the later band [D]
 
@@ -94,14 +94,16 @@ def draw_healing(rng: np.random.Generator) -> tuple[float, float]:
     return float(min(lag, 10.0)), float(fade)
 
 
-def _active(rng: np.random.Generator, age_days: float, contrast: float | None) -> tuple[float, float, float]:
+def _active(
+    rng: np.random.Generator, bone: str, age_days: float, contrast: float | None
+) -> tuple[float, float, float]:
     """Contrast, hyperaemia and half-width of a fracture's band at an age; what was asked for stays."""
     if not 0 <= age_days <= 20_000:
         raise InvalidValue(f"A fracture's age_days lies between 0 and 20000, got {age_days!r}.", got=age_days)
     if contrast is not None and not 0 <= contrast <= 100:
         raise InvalidValue(f"A fracture's contrast lies between 0 and 100, got {contrast!r}.", got=contrast)
     lag, fade = draw_healing(rng)
-    peak = _PEAK[0] * math.exp(_PEAK[1] * float(np.clip(rng.normal(), -2, 2)))
+    peak = in_own_bone(bone, _PEAK[0] * math.exp(_PEAK[1] * float(np.clip(rng.normal(), -2, 2))))
     level = fracture_uptake(age_days, peak=peak, fade_days=fade, lag_days=lag) if contrast is None else contrast
     blood = 1 + (_HYPERAEMIA - 1) * 2 ** (-age_days / _HYPERAEMIA_HALF_D)
     return level, blood, _LINE_MM + (_BROAD_MM - _LINE_MM) * 2 ** (-age_days / _BROAD_D)
@@ -137,7 +139,7 @@ def fracture(
     -------
     tuple of Lesion
     """
-    level, blood, half = _active(rng, age_days, contrast)
+    level, blood, half = _active(rng, bone, age_days, contrast)
     place, direction = place_along(bone, fraction)
     low, high = bone_box(bone)
     across = float(np.clip(np.sort(high - low)[1], 15, 60))
@@ -201,7 +203,7 @@ def stress_fracture(
     letter, mirror = sided(side)
     name, fraction, offset, half = _STRESS[site]
     bone = f"{name}_{letter}"
-    level, blood, _ = _active(rng, age_days, contrast)
+    level, blood, _ = _active(rng, bone, age_days, contrast)
     along: NDArray[np.float64] | None
     if site == "femoral_neck":  # half way between head and trochanter, at the lower edge
         place = nearest_place(bone, joint_centre(f"thigh_{letter}") + np.array([mirror * 18.0, 2.0, -18.0]))
@@ -271,7 +273,7 @@ def rib_fractures(
     made = []
     for k in range(first, min(first + count, 13)):
         bone = f"rib_{k:02d}_{letter}"
-        level, blood, _ = _active(rng, age_days, contrast)
+        level, blood, _ = _active(rng, bone, age_days, contrast)
         line = course(bone)
         own = np.degrees(np.arctan2(mirror * line[:, 0], -(line[:, 1] - 10)))
         wanted = angle + rng.normal(0, 3)
@@ -324,7 +326,7 @@ def vertebral_fracture(
     chosen = (str(rng.choice(usual, p=weight / weight.sum())),) if bones is None else bones
     made = []
     for bone in chosen:
-        level, blood, _ = _active(rng, age_days, contrast)
+        level, blood, _ = _active(rng, bone, age_days, contrast)
         centre, half = vertebral_body(bone)
         at = centre + np.array([0.0, 0.0, 0.35 * half[2]])
         focus = focus_in_bone(
@@ -397,7 +399,7 @@ def sacral_insufficiency(
     if pattern not in _BARS:
         raise InvalidValue(f"A sacral pattern is one of {', '.join(_BARS)}; got {pattern!r}.", got=pattern)
     pubic = bool(rng.random() < _PUBIC) if pubic is None else pubic
-    level, blood, _ = _active(rng, age_days, contrast)
+    level, blood, _ = _active(rng, "sacrum", age_days, contrast)
     gain = late_gain(rng, malignant=False)
     foci: list[Focus] = []
     for name in _BARS[pattern]:
@@ -432,7 +434,7 @@ def sacral_insufficiency(
 
 
 def avascular_necrosis(
-    rng: np.random.Generator, *, side: str = "left", stage: str = "cold", contrast: float = 3.0
+    rng: np.random.Generator, *, side: str = "left", stage: str = "cold", contrast: float = 6.0
 ) -> tuple[Lesion, ...]:
     """Death of a femoral head: cold at first, then with a hot rim about the cold centre, at last hot.
 
@@ -603,7 +605,7 @@ _LEVELS = {
     "below_elbow": ("radius", 0.5, "forearm", ("hand",)),
     "above_elbow": ("humerus", 0.6, "arm", ("forearm", "hand")),
 }
-_LOST_BONES = {
+_LOST_BONES = {  # the outermost bones of a segment: their box is what is lost
     "thigh": ("femur",),
     "shank": ("tibia", "fibula"),
     "foot": ("tarsal_calcaneus", "metatarsal_1", "metatarsal_5", "phalanx_foot_distal_2"),
@@ -611,7 +613,7 @@ _LOST_BONES = {
     "forearm": ("radius", "ulna"),
     "hand": ("metacarpal_1", "metacarpal_5", "phalanx_hand_distal_1", "phalanx_hand_distal_3"),
 }
-_REACH_MM = {"thigh": 105.0, "shank": 85.0, "foot": 60.0, "arm": 80.0, "forearm": 70.0, "hand": 50.0}  # [D]: skin of big limbs
+_REACH_MM = {"thigh": 105.0, "shank": 85.0, "foot": 100.0, "arm": 80.0, "forearm": 70.0, "hand": 50.0}  # [D]: skin of big limbs
 _STEP_MM = 22.0
 
 
@@ -670,7 +672,7 @@ def amputation(
                 Focus(
                     segment=f"{segment}_{letter}",
                     centre_mm=np.array([middle[0], middle[1], z]),
-                    axes_mm=np.diag([across, max(reach, (high[1] - low[1]) / 2 + 10), half_step]),
+                    axes_mm=np.diag([across, max(reach, 0.9 * (high[1] - low[1])), half_step]),
                     realm="body",
                     uptake_factor=0.0,
                     blood_factor=0.0,

@@ -15,7 +15,7 @@ import numpy as np
 from bonescan.anatomy.bones import bone as bone_named
 from bonescan.errors import InvalidValue
 from bonescan.patient.focus import Focus
-from bonescan.patient.lesions import Lesion, LesionKind, focus_in_bone, focus_over_bone, late_gain
+from bonescan.patient.lesions import Lesion, LesionKind, focus_in_bone, focus_over_bone, in_own_bone, late_gain
 from bonescan.patient.placement import bone_box, place_along, random_place
 
 __all__ = [
@@ -69,12 +69,6 @@ _PART = {"femur": (0.0, 0.45), "humerus": (0.0, 0.4), "tibia": (0.0, 0.5)}
 _CONTRAST_MEDIAN, _CONTRAST_SIGMA = 3.9, 0.72
 CONTRAST_RANGE = (1.3, 20.0)
 """Least and greatest contrast of a metastasis, the published range [V, computed from SUVmax]."""
-
-# Those contrasts were measured in spines. A metastasis is not fainter for lying in a bone that takes up less, so what it adds is
-# given in units of the spine: normal SUVmean was 2.9 to 3.7 in vertebrae, 1.2 in ribs and 0.9 in humeri (60 women, Indian
-# J Nucl Med, Tata [V]); thin bones lose some of theirs to blur, so less than these ratios is used, elsewhere by analogy [D].
-_SPINE_OVER = {"rib_": 2.0, "humerus": 2.5, "femur": 2.5, "tibia": 2.5, "radius": 2.5, "ulna": 2.5, "skull": 1.8,
-               "clavicle": 1.6, "scapula": 1.3, "sternum": 1.3}  # fmt: skip
 
 _DIAMETER_MEDIAN_MM, _DIAMETER_SIGMA, _DIAMETER_MM = 25.0, 0.4, (10.0, 70.0)  # [D]
 _BLASTIC_MINERAL, _LYTIC_MINERAL = 1.5, 0.35  # [D]
@@ -149,12 +143,6 @@ def _contrast(rng: np.random.Generator) -> float:
     return float(np.clip(_CONTRAST_MEDIAN * math.exp(_CONTRAST_SIGMA * rng.normal()), *CONTRAST_RANGE))
 
 
-def _in_own_bone(bone: str, contrast: float) -> float:
-    """Contrast against the bone's own normal uptake of a metastasis that has this contrast in a spine."""
-    ratio = next((over for prefix, over in _SPINE_OVER.items() if bone.startswith(prefix)), 1.0)
-    return 1 + (contrast - 1) * ratio
-
-
 def _diameter(rng: np.random.Generator) -> float:
     return float(np.clip(_DIAMETER_MEDIAN_MM * math.exp(_DIAMETER_SIGMA * rng.normal()), *_DIAMETER_MM))
 
@@ -223,7 +211,7 @@ def metastasis(
         drawn = random_place(own, rng, part=_part(own))
         place = drawn if place_mm is None else np.array(place_mm, dtype=float)
         size = _diameter(rng) if diameter_mm is None else diameter_mm
-        level = _in_own_bone(own, _contrast(rng)) if contrast is None else contrast
+        level = in_own_bone(own, _contrast(rng)) if contrast is None else contrast
         lytic = kind is LesionKind.LYTIC_METASTASIS
         focus = _ellipsoid(
             own,
@@ -271,7 +259,7 @@ def lytic_metastasis(
     for _ in range(count):
         size = 1.6 * _diameter(rng) if diameter_mm is None else diameter_mm
         own = random_site_bone(rng, bone) if bone is None or bone in METASTASIS_SITES else bone
-        level = 1 + 0.5 * (_in_own_bone(own, _contrast(rng)) - 1) if contrast is None else contrast
+        level = 1 + 0.5 * (in_own_bone(own, _contrast(rng)) - 1) if contrast is None else contrast
         made += metastasis(
             rng, bone=own, place_mm=place_mm, diameter_mm=size, contrast=level, kind=LesionKind.LYTIC_METASTASIS
         )
