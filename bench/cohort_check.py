@@ -2,9 +2,10 @@
 
 Run: python bench/cohort_check.py [--seed 1] [--count 1000] [--voxels 40] [--spacing-mm 6] [--jobs 2]
 
-On the default skeleton's solids all patients are checked: a lesion with a place has its centre inside its bone, and every focus
-that acts on bone reaches into the bones it names. In voxels, of as many patients as asked for: every lesion has voxels, each of
-them bone of the lesion's own bones (metal, air and soft tissue apart), and activity is conserved.
+On the default skeleton's solids all patients are checked: a lesion with a place has its centre inside its bone, and
+every focus that acts on bone reaches into the bones it names. In voxels, of as many patients as asked for: every
+lesion has voxels, each of them bone of the lesion's own bones (metal, air and soft tissue apart), and activity is
+conserved.
 """
 
 from __future__ import annotations
@@ -110,7 +111,9 @@ def main() -> None:
         patients = list(pool.map(job, range(arguments.count), chunksize=5))
     wrong = [f"{one['number']}: {text}" for one in patients for text in one["wrong"]]
     invalid = sum(text.partition(": ")[2].startswith("invalid") for text in wrong)
-    print(f"{len(patients)} patients of seed {arguments.seed}: {invalid} invalid, {len(wrong) - invalid} lesions outside bone")
+    print(
+        f"{len(patients)} patients of seed {arguments.seed}: {invalid} invalid, {len(wrong) - invalid} lesions outside bone"
+    )
     print("\n".join(wrong[:40]))
     painted = [one for one in patients if "inside" in one]
     if painted:
@@ -121,7 +124,9 @@ def main() -> None:
         )
     ill = [one for one in patients if one["metastases"]]
     scale = 81 / max(len(ill), 1)
-    print(f"metastases in {len(ill)}; lesions {sum(o['lesions'] for o in patients)}; per 81 of them, drawn against published:")
+    print(
+        f"metastases in {len(ill)}; lesions {sum(o['lesions'] for o in patients)}; per 81 of them, drawn against published:"
+    )
     counts = Counter(site for one in ill for site in one["sites"])
     for site, published in METASTASIS_SITES.items():
         print(f"  {site:10s} {scale * counts[site]:5.1f} {published:4d}")

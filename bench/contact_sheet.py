@@ -4,8 +4,8 @@ Run: python bench/contact_sheet.py OUT.png [--seed 1] [--count 60] [--scenarios]
      [--counts 1.5e6] [--scale 1]
 
 Each patient is shown from in front and behind in inverse grey. The picture is no camera's: activity is summed along
-parallel rays, attenuated by 0.8 of the narrow-beam coefficient (a broad beam), blurred by Gaussians that widen with depth
-as those of a low-energy high-resolution collimator, given a share of wide scatter and Poisson noise. It judges
+parallel rays, attenuated by 0.8 of the narrow-beam coefficient (a broad beam), blurred by Gaussians that widen with
+depth as those of a low-energy high-resolution collimator, given a share of wide scatter and Poisson noise. It judges
 patients, nothing else.
 """
 
@@ -92,8 +92,8 @@ def noisy(pictures: tuple[Array, Array], counts: float, rng: np.random.Generator
 def inverse_grey(pictures: list[Array]) -> Array:
     """Both views beside each other, dark where many counts are, as bytes; one window for both.
 
-    The window ends at twice what 97 % of the body stay below: normal spines are grey, and one large bladder or bag does not
-    bleach the rest.
+    The window ends at twice what 97 % of the body stay below: normal spines are grey, and one large bladder or bag
+    does not bleach the rest.
     """
     joined = np.hstack(pictures)
     smooth = ndimage.gaussian_filter(joined, 0.6)

@@ -1,13 +1,14 @@
-"""A cohort: people as they come to a clinic, drawn from a seed; the k-th is the same whether or not the others were made.
+"""A cohort: people as they come to a clinic, drawn from a seed; the k-th is the same whether or not the others were
+made.
 
-A person of the cohort is a `Scenario` drawn first, with what is published where something is, then made a patient like any
-other. `FREQUENCIES` says how common everything is, with its source. Metastases follow the sites of World J Radiol 2024;16(7):
-265 [V]: with the latent extent e of a person's disease, normal, site s holds metastases if ::
+A person of the cohort is a `Scenario` drawn first, with what is published where something is, then made a patient
+like any other. `FREQUENCIES` says how common everything is, with its source. Metastases follow the sites of World J
+Radiol 2024;16(7): 265 [V]: with the latent extent e of a person's disease, normal, site s holds metastases if ::
 
     sqrt(rho) e + sqrt(1 - rho) z_s > F^-1(1 - n_s / 81)
 
-with n_s patients of 81 with metastases there, so the shares of patients are the published ones while few patients have few
-sites and some have all; rho = 0.6 is ours [D]. The most extended 10 of 81 are superscans.
+with n_s patients of 81 with metastases there, so the shares of patients are the published ones while few patients
+have few sites and some have all; rho = 0.6 is ours [D]. The most extended 10 of 81 are superscans.
 """
 
 from __future__ import annotations
@@ -132,13 +133,17 @@ FREQUENCIES: Mapping[str, Frequency] = MappingProxyType(
 )
 """How common mimics and disturbances are in the default cohort."""
 
-_PATIENTS, _METASTATIC, _SUPERSCANS = 150, 81, 10  # the series; 30 typical and 51 settled by tomography had metastases [V]
+_PATIENTS, _METASTATIC, _SUPERSCANS = (
+    150,
+    81,
+    10,
+)  # the series; 30 typical and 51 settled by tomography had metastases [V]
 _COMMON_EXTENT = 0.6  # rho [D]
 # Further metastases at a site that has one, at the median extent [D]: more where there is more bone.
 _MORE = {"pelvis": 1.2, "vertebra": 1.9, "rib": 1.5, "sternum": 0.2, "femur": 0.6, "scapula": 0.5, "skull": 0.6,
          "clavicle": 0.1, "humerus": 0.4}  # fmt: skip
-# A superscan spares these sites here; so that their shares stay as published the others' are raised by about what would have
-# fallen to the ten superscans [C].
+# A superscan spares these sites here; so that their shares stay as published the others' are raised by about what
+# would have fallen to the ten superscans [C].
 _SPARED = {"skull": 8, "tibia": 2, "forearm": 1, "maxilla": 1}
 _LYTIC = {"male": 0.05, "female": 0.20}  # breast and lung have more of them than prostate [M]
 
@@ -250,7 +255,9 @@ def _metastases(rng: np.random.Generator, cohort: Cohort, sex: str) -> list[Find
         return [Finding(kind="metastatic_superscan", told={"contrast": float(rng.uniform(3, 6))})]
     latent = math.sqrt(_COMMON_EXTENT) * extent + math.sqrt(1 - _COMMON_EXTENT) * own
     counts = np.array([n + _SPARED.get(site, 0) for site, n in METASTASIS_SITES.items()], dtype=float)
-    present = [site for site, z, n in zip(METASTASIS_SITES, latent, counts, strict=True) if z > ndtri(1 - n / _METASTATIC)]
+    present = [
+        site for site, z, n in zip(METASTASIS_SITES, latent, counts, strict=True) if z > ndtri(1 - n / _METASTATIC)
+    ]
     if not present:
         present = [str(rng.choice(list(METASTASIS_SITES), p=counts / counts.sum()))]
     found = []
@@ -356,9 +363,7 @@ def _disturbances(rng: np.random.Generator, cohort: Cohort, sex: str, age: float
         share = float(np.clip(0.01 * math.exp(1.0 * rng.normal()), 0.001, 0.2))
         node = share * 0.04 if rng.random() < 0.4 else 0.0
         found.append(
-            Finding(
-                kind="extravasation", told={"site": site, "side": side, "fraction": share, "node_fraction": node}
-            )
+            Finding(kind="extravasation", told={"site": site, "side": side, "fraction": share, "node_fraction": node})
         )
     elif has("injection_site"):
         found.append(Finding(kind="injection_site", told={"site": site, "side": side}))

@@ -1,7 +1,8 @@
-"""Benign disease: infection, worn and inflamed joints, Paget, fibrous dysplasia, regional pain, tram lines, metabolic bone.
+"""Benign disease: infection, worn and inflamed joints, Paget, fibrous dysplasia, regional pain, tram lines,
+metabolic bone.
 
-Contrast is uptake over that of the same normal bone. Constants carry their source: [V] read in a source, [V2] in a secondary
-one, [C] computed from one, [M] recalled, [D] our decision.
+Contrast is uptake over that of the same normal bone. Constants carry their source: [V] read in a source, [V2] in a
+secondary one, [C] computed from one, [M] recalled, [D] our decision.
 """
 
 from __future__ import annotations
@@ -157,8 +158,8 @@ def cellulitis(
     return (Lesion(id=kind.value, kind=kind, bone="", foci=tuple(foci), label=label, focal=False),)
 
 
-# Joints: bones on either side, place (mm, left side), radius of the ball in which they are active (mm), usual share among
-# people over 60 with a bone scan [D].
+# Joints: bones on either side, place (mm, left side), radius of the ball in which they are active (mm), usual share
+# among people over 60 with a bone scan [D].
 JOINTS: dict[str, tuple[tuple[str, ...], tuple[float, float, float], float, float]] = {
     "shoulder": (("scapula", "humerus"), (150.0, 14.0, 1390.0), 20.0, 0.25),
     "acromioclavicular": (("clavicle", "scapula"), (137.0, 18.0, 1420.0), 12.0, 0.25),
@@ -292,7 +293,8 @@ def degenerative_spine(
     if levels is None:
         weight = np.array(list(_WORN.values()), dtype=float)
         levels = tuple(
-            str(name) for name in rng.choice(list(_WORN), int(rng.integers(1, 3)), replace=False, p=weight / weight.sum())
+            str(name)
+            for name in rng.choice(list(_WORN), int(rng.integers(1, 3)), replace=False, p=weight / weight.sum())
         )
     made = []
     for bone in levels:
@@ -320,7 +322,9 @@ def degenerative_spine(
             foci = [
                 focus_in_bone(bone, nearest_place(bone, plate + [0, 0, 3.0]), flat, **difference),
                 focus_in_bone(below, nearest_place(below, plate - [0, 0, 4.0]), flat, **difference),
-                _osteophyte(foci_segment=focus_in_bone(bone, edge, 1.0).segment, at=edge, mirror=mirror, size=size, level=level),
+                _osteophyte(
+                    foci_segment=focus_in_bone(bone, edge, 1.0).segment, at=edge, mirror=mirror, size=size, level=level
+                ),
             ]
         kind = LesionKind.DEGENERATIVE_SPINE
         what = "facet joint" if facets else "end plates"
@@ -370,7 +374,9 @@ def paget(
         One for each bone.
     """
     if len(part) != 2 or not 0 <= part[0] < part[1] <= 1:
-        raise InvalidValue(f"A part of a bone is two fractions, the first less than the second; got {part!r}.", got=part)
+        raise InvalidValue(
+            f"A part of a bone is two fractions, the first less than the second; got {part!r}.", got=part
+        )
     made = []
     for bone in bones:
         level = _level(rng, contrast, _PAGET)
@@ -434,8 +440,10 @@ def fibrous_dysplasia(
     return tuple(made)
 
 
-# Complex regional pain syndrome by stage: late uptake about joints and in the rest of the limb's bones, and tracer in blood.
-# Early: all three phases up; later only the late one; at last down in flow and pool and near normal late [V2, BJA 2012].
+# Complex regional pain syndrome by stage: late uptake about joints and in the rest of the limb's bones, and tracer
+# in blood.
+# Early: all three phases up; later only the late one; at last down in flow and pool and near normal late [V2, BJA
+# 2012].
 # Ratios of the regions at the joints that best told patients apart were 1.32 and 1.43 [V]; clear cases have more [D].
 _PAIN_STAGES = {"early": (2.6, 1.5, 3.0), "middle": (2.2, 1.4, 1.0), "late": (1.0, 0.8, 0.5)}
 
@@ -484,7 +492,9 @@ def regional_pain(
     for name in near:
         bone = f"{name}_{letter}"
         foci.append(
-            focus_in_bone(bone, place_along(bone, 1.0)[0], 22.0, uptake_factor=joints, blood_factor=blood, late_gain=gain)
+            focus_in_bone(
+                bone, place_along(bone, 1.0)[0], 22.0, uptake_factor=joints, blood_factor=blood, late_gain=gain
+            )
         )
     boxes = np.array([bone_box(bone) for bone in bones])
     low, high = boxes[:, 0].min(axis=0) - 20, boxes[:, 1].max(axis=0) + 20
@@ -568,11 +578,19 @@ def _half_width(bone: str, place: NDArray[np.float64], direction: NDArray[np.flo
     return float(np.clip(np.mean(reach), 4.0, 25.0))
 
 
-_CALVARIUM = ("skull_frontal", "skull_parietal_l", "skull_parietal_r", "skull_occipital", "skull_temporal_l", "skull_temporal_r")
+_CALVARIUM = (
+    "skull_frontal",
+    "skull_parietal_l",
+    "skull_parietal_r",
+    "skull_occipital",
+    "skull_temporal_l",
+    "skull_temporal_r",
+)
 
 
 def metabolic_superscan(rng: np.random.Generator, *, contrast: float = 2.2) -> tuple[Lesion, ...]:
-    """Metabolic bone disease: calvarium, jaw, costochondral beads, the tie of the sternum, ends of long bones; symmetric.
+    """Metabolic bone disease: calvarium, jaw, costochondral beads, the tie of the sternum, ends of long bones;
+    symmetric.
 
     Parameters
     ----------
@@ -586,8 +604,9 @@ def metabolic_superscan(rng: np.random.Generator, *, contrast: float = 2.2) -> t
 
     Notes
     -----
-    It comes with a raised ``bone_turnover`` of the physiology, which the scenario must set: bone keeps 48 % instead of 25 %
-    (Brenner, PubMed 9323270 [V]). What is more active than the rest is as the textbooks say [V]; how much is ours [D].
+    It comes with a raised ``bone_turnover`` of the physiology, which the scenario must set: bone keeps 48 % instead
+    of 25 % (Brenner, PubMed 9323270 [V]). What is more active than the rest is as the textbooks say [V]; how much is
+    ours [D].
     """
     if not 1 <= contrast <= 6:
         raise InvalidValue(f"The contrast of metabolic disease lies between 1 and 6, got {contrast!r}.", got=contrast)

@@ -1,9 +1,10 @@
 """What misleads: tracer where no bone takes it up, metal and other shadows, and tracer from another test.
 
-Each is made of foci like a lesion, of a kind whose nature is ``"artefact"``. What concerns the whole patient or the scan (a full
-bladder, kidney failure, free pertechnetate, imaging too early or late, motion) is not a thing with a place: a scenario sets it in its
-tables of person, physiology and protocol. The list is EANM 2016 (doi:10.1007/s00259-016-3415-4), table 5 [V], with the usual
-metal [V, facts 5]; shares of activity, sizes and places are ours [D] unless told.
+Each is made of foci like a lesion, of a kind whose nature is ``"artefact"``. What concerns the whole patient or the
+scan (a full bladder, kidney failure, free pertechnetate, imaging too early or late, motion) is not a thing with a
+place: a scenario sets it in its tables of person, physiology and protocol. The list is EANM 2016
+(doi:10.1007/s00259-016-3415-4), table 5 [V], with the usual metal [V, facts 5]; shares of activity, sizes and places
+are ours [D] unless told.
 """
 
 from __future__ import annotations
@@ -294,13 +295,13 @@ def urine_on_skin(
     for part in shares:
         at = skin.on(mirror * rng.uniform(25, 75), rng.uniform(770, 870), outwards_mm=1.0)
         size = rng.uniform(5, 14)
-        foci.append(_pool(f"thigh_{letter}", at, (size, 5.0, size * rng.uniform(0.8, 2.2)), float(part), realm="outside"))
+        foci.append(
+            _pool(f"thigh_{letter}", at, (size, 5.0, size * rng.uniform(0.8, 2.2)), float(part), realm="outside")
+        )
     return _artefact(LesionKind.URINE_ON_SKIN, f"urine on the skin, {side} groin and thigh", *foci)
 
 
-def urine_on_clothing(
-    rng: np.random.Generator, *, skin: Skin, fraction: float | None = None
-) -> tuple[Lesion, ...]:
+def urine_on_clothing(rng: np.random.Generator, *, skin: Skin, fraction: float | None = None) -> tuple[Lesion, ...]:
     """A wet patch of clothing in front of the pelvis.
 
     Parameters
@@ -489,7 +490,9 @@ def breast_prosthesis(rng: np.random.Generator, *, skin: Skin, side: str = "left
     _, mirror = sided(side)
     at = skin.on(mirror * 88.0, 1262.0, outwards_mm=12.0)
     return _artefact(
-        LesionKind.BREAST_PROSTHESIS, f"breast prosthesis, {side}", _object("thorax", at, (62.0, 34.0, 58.0), "silicone")
+        LesionKind.BREAST_PROSTHESIS,
+        f"breast prosthesis, {side}",
+        _object("thorax", at, (62.0, 34.0, 58.0), "silicone"),
     )
 
 
@@ -563,7 +566,8 @@ def dental_work(
 
 # --- another test's tracer ---------------------------------------------------------------------------
 
-# What another technetium agent leaves a day or some hours later: share of the bone scan's injected activity, and places.
+# What another technetium agent leaves a day or some hours later: share of the bone scan's injected activity, and
+# places.
 _OTHER = {
     "sestamibi": (
         ("lumbar", (-62.0, -45.0, 1110.0), (20.0, 18.0, 26.0), 0.012),  # gallbladder
@@ -600,6 +604,7 @@ def recent_other_tracer(
             f"Another tracer is {' or '.join(_OTHER)} at a scale of 0 to 5, got {agent!r}, {scale!r}.", agent=agent
         )
     foci = [
-        _pool(segment, np.array(centre), half, share * scale, realm="soft") for segment, centre, half, share in _OTHER[agent]
+        _pool(segment, np.array(centre), half, share * scale, realm="soft")
+        for segment, centre, half, share in _OTHER[agent]
     ]
     return _artefact(LesionKind.RECENT_OTHER_TRACER, f"remains of Tc-99m {agent}", *foci)

@@ -36,8 +36,9 @@ __all__ = [
 # Matin, J Nucl Med 1979;20:1227, 204 patients: 80 % abnormal by 24 h, 95 % by 72 h; normal again after 5 months at the
 # earliest, 90 % by two years; three phases: a broad area in the first weeks, a sharp and intense line at 2 to 3 months,
 # then a slow fade [V]. 60 to 80 % are normal after a year (Mallinckrodt teaching file bs084, from Datz and Laskin) [V].
-# With "abnormal" meaning a quarter above normal and a peak of 5 the lag is lognormal with median 0.16 d and sigma 1.71, and
-# the half-time of the fade lognormal with median 57 d and sigma 0.73, at least 19 d [C]; rise and plateau are ours [D].
+# With "abnormal" meaning a quarter above normal and a peak of 5 the lag is lognormal with median 0.16 d and sigma
+# 1.71, and the half-time of the fade lognormal with median 57 d and sigma 0.73, at least 19 d [C]; rise and plateau
+# are ours [D].
 _LAG_MEDIAN_D, _LAG_SIGMA = 0.16, 1.71
 _FADE_MEDIAN_D, _FADE_SIGMA, _FADE_LEAST_D = 57.0, 0.73, 19.0
 _RISE_D, _PLATEAU_D = 5.0, 70.0
@@ -94,9 +95,7 @@ def draw_healing(rng: np.random.Generator) -> tuple[float, float]:
     return float(min(lag, 10.0)), float(fade)
 
 
-def _active(
-    rng: np.random.Generator, bone: str, age_days: float, contrast: float | None
-) -> tuple[float, float, float]:
+def _active(rng: np.random.Generator, bone: str, age_days: float, contrast: float | None) -> tuple[float, float, float]:
     """Contrast, hyperaemia and half-width of a fracture's band at an age; what was asked for stays."""
     if not 0 <= age_days <= 20_000:
         raise InvalidValue(f"A fracture's age_days lies between 0 and 20000, got {age_days!r}.", got=age_days)
@@ -161,9 +160,9 @@ def fracture(
     return (Lesion(id=kind.value, kind=kind, bone=bone, foci=foci, label=label, age_days=age_days, contrast=level),)
 
 
-# Site: bone without its side, fraction along it, offset of the centre (mm, left side), half-axes (mm; the third along the
-# bone). Fusiform at the tibia's inner back border, a spot on the inner femoral neck, a whole metatarsal's shaft [M for the
-# pattern, D for sizes].
+# Site: bone without its side, fraction along it, offset of the centre (mm, left side), half-axes (mm; the third
+# along the bone). Fusiform at the tibia's inner back border, a spot on the inner femoral neck, a whole metatarsal's
+# shaft [M for the pattern, D for sizes].
 _STRESS = {
     "tibia": ("tibia", 0.62, (-7.0, 6.0, 0.0), (9.0, 9.0, 42.0)),
     "femoral_neck": ("femur", 0.0, (0.0, 0.0, 0.0), (10.0, 12.0, 12.0)),
@@ -346,8 +345,8 @@ def vertebral_fracture(
     return tuple(made)
 
 
-# Honda sign and variants, 24 patients: the full H in 63 %, variants in 33 %, pubic fracture besides in 50 % (2005, abstract
-# read [V]). Which bars a variant has is drawn evenly [D].
+# Honda sign and variants, 24 patients: the full H in 63 %, variants in 33 %, pubic fracture besides in 50 % (2005,
+# abstract read [V]). Which bars a variant has is drawn evenly [D].
 _FULL_H, _PUBIC = 0.65, 0.5
 _BARS = {
     "h": ("left", "right", "across"),
@@ -381,8 +380,8 @@ def sacral_insufficiency(
     ----------
     rng : numpy.random.Generator
     pattern : str, optional
-        ``"h"``, ``"wings"``, ``"left_wing"``, ``"right_wing"``, ``"bar"``, ``"half_h_left"``, ``"half_h_right"``; drawn as
-        published by default.
+        ``"h"``, ``"wings"``, ``"left_wing"``, ``"right_wing"``, ``"bar"``, ``"half_h_left"``, ``"half_h_right"``;
+        drawn as published by default.
     pubic : bool, optional
         Whether a pubic ramus is broken as well; half of the time by default.
     age_days : float
@@ -405,9 +404,7 @@ def sacral_insufficiency(
     for name in _BARS[pattern]:
         centre, half = _BAR_PLACES[name]
         place = nearest_place("sacrum", np.array(centre), 0.5)
-        foci.append(
-            focus_in_bone("sacrum", place, half, uptake_factor=level, blood_factor=blood, late_gain=gain)
-        )
+        foci.append(focus_in_bone("sacrum", place, half, uptake_factor=level, blood_factor=blood, late_gain=gain))
     kind = LesionKind.SACRAL_INSUFFICIENCY
     label = f"insufficiency fracture of the sacrum, {_since(age_days)}"
     made = [
@@ -486,7 +483,8 @@ def prosthesis(
     loosening: str = "none",
     contrast: float = 3.0,
 ) -> tuple[Lesion, ...]:
-    """Metal in a hip or knee: no uptake where it lies, shadow behind it, and what a loose or infected one shows around it.
+    """Metal in a hip or knee: no uptake where it lies, shadow behind it, and what a loose or infected one shows
+    around it.
 
     Parameters
     ----------
@@ -532,7 +530,11 @@ def prosthesis(
 
 
 def _metal(
-    segment: str, centre: NDArray[np.float64], half: tuple[float, float, float], tissue: str, along: NDArray[np.float64] | None = None
+    segment: str,
+    centre: NDArray[np.float64],
+    half: tuple[float, float, float],
+    tissue: str,
+    along: NDArray[np.float64] | None = None,
 ) -> Focus:
     shape = focus_in_bone("femur_l", centre, half, along=along)
     return Focus(
@@ -613,7 +615,14 @@ _LOST_BONES = {  # the outermost bones of a segment: their box is what is lost
     "forearm": ("radius", "ulna"),
     "hand": ("metacarpal_1", "metacarpal_5", "phalanx_hand_distal_1", "phalanx_hand_distal_3"),
 }
-_REACH_MM = {"thigh": 105.0, "shank": 85.0, "foot": 100.0, "arm": 80.0, "forearm": 70.0, "hand": 50.0}  # [D]: skin of big limbs
+_REACH_MM = {
+    "thigh": 105.0,
+    "shank": 85.0,
+    "foot": 100.0,
+    "arm": 80.0,
+    "forearm": 70.0,
+    "hand": 50.0,
+}  # [D]: skin of big limbs
 _STEP_MM = 22.0
 
 
@@ -682,5 +691,7 @@ def amputation(
     kind = LesionKind.AMPUTATION
     words = level.replace("_", " ")
     return (
-        Lesion(id=kind.value, kind=kind, bone=bone, foci=tuple(foci), label=f"amputated {words}, {side}", contrast=contrast),
+        Lesion(
+            id=kind.value, kind=kind, bone=bone, foci=tuple(foci), label=f"amputated {words}, {side}", contrast=contrast
+        ),
     )

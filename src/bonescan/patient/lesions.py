@@ -126,7 +126,8 @@ class Lesion:
     Raises
     ------
     InvalidValue
-        For no focus, an unknown bone, a focal lesion whose centre lies outside its bone, or foci in bones without its own.
+        For no focus, an unknown bone, a focal lesion whose centre lies outside its bone, or foci in bones without
+        its own.
     """
 
     id: str
@@ -233,8 +234,8 @@ def focus_over_bone(bone: str, *, part: tuple[float, float] = (0.0, 1.0), **diff
 
     Notes
     -----
-    The ellipsoid through the corners of a box has half-axes sqrt(3) times the box's half-edges. Of a part, height is kept
-    and the sides are widened instead, so that the cut stays where it was asked for.
+    The ellipsoid through the corners of a box has half-axes sqrt(3) times the box's half-edges. Of a part, height is
+    kept and the sides are widened instead, so that the cut stays where it was asked for.
     """
     low, high = bone_box(bone)
     height = high[2] - low[2]
@@ -244,13 +245,14 @@ def focus_over_bone(bone: str, *, part: tuple[float, float] = (0.0, 1.0), **diff
     return focus_in_bone(bone, (low + high) / 2, (grown[0], grown[1], grown[2]), **difference)
 
 
-# Published contrasts were measured in spines. New bone is not fainter for lying in a bone that takes up less, so what it adds
-# is given in units of the spine: normal SUVmean was 2.9 to 3.7 in vertebrae, 1.2 in ribs and 0.9 in humeri (60 women,
-# Nautiyal, Indian J Nucl Med [V, abstract]); thin bones lose some of theirs to blur, so less than these ratios is used, elsewhere
-# by analogy [D].
-_SPINE_OVER = {"rib_": 2.0, "humerus": 2.5, "femur": 2.5, "tibia": 2.5, "fibula": 2.5, "radius": 2.5, "ulna": 2.5, "metacarpal":
-               2.5, "metatarsal": 2.5, "tarsal": 2.0, "carpal": 2.0, "phalanx": 2.5, "patella": 2.0, "skull": 1.8, "mandible":
-               1.5, "clavicle": 1.6, "scapula": 1.3, "sternum": 1.3}  # fmt: skip
+# Published contrasts were measured in spines. New bone is not fainter for lying in a bone that takes up less, so
+# what it adds is given in units of the spine: normal SUVmean was 2.9 to 3.7 in vertebrae, 1.2 in ribs and 0.9 in
+# humeri (60 women, Nautiyal, Indian J Nucl Med [V, abstract]); thin bones lose some of theirs to blur, so less than
+# these ratios is used, elsewhere by analogy [D].
+_SPINE_OVER = {"rib_": 2.0, "humerus": 2.5, "femur": 2.5, "tibia": 2.5, "fibula": 2.5, "radius": 2.5, "ulna": 2.5,
+"metacarpal":
+               2.5, "metatarsal": 2.5, "tarsal": 2.0, "carpal": 2.0, "phalanx": 2.5, "patella": 2.0, "skull": 1.8,
+               "mandible": 1.5, "clavicle": 1.6, "scapula": 1.3, "sternum": 1.3}  # fmt: skip
 
 
 def in_own_bone(bone: str, contrast: float) -> float:
@@ -276,8 +278,8 @@ def in_own_bone(bone: str, contrast: float) -> float:
     return 1 + (contrast - 1) * (ratio if contrast > 1 else 1)
 
 
-# (uptake at 24 h / uptake at 4 h) of a lesion over that of normal bone, mean and standard deviation: spine, fourth phase
-# of the bone scan [V, abstract as kept in the project's facts 2.6].
+# (uptake at 24 h / uptake at 4 h) of a lesion over that of normal bone, mean and standard deviation: spine, fourth
+# phase of the bone scan [V, abstract as kept in the project's facts 2.6].
 _LATE_MALIGNANT, _LATE_BENIGN = (1.3, 0.15), (1.0, 0.12)
 
 

@@ -43,8 +43,8 @@ METASTASIS_SITES: dict[str, int] = {
     "forearm": 2,
     "maxilla": 1,
 }
-"""Patients of 150 (81 of them with metastases) in whose bone scan each site held metastases; 10 more had a superscan. World
-J Radiol 2024;16(7):265, table 5 [V]."""
+"""Patients of 150 (81 of them with metastases) in whose bone scan each site held metastases; 10 more had a
+superscan. World J Radiol 2024;16(7):265, table 5 [V]."""
 
 _BONES_OF_SITE = {
     "pelvis": ("hip_bone_l", "hip_bone_r", "sacrum"),
@@ -64,8 +64,9 @@ _BONES_OF_SITE = {
 # ends [V]. How far down a long bone they are drawn is ours [D].
 _PART = {"femur": (0.0, 0.45), "humerus": (0.0, 0.4), "tibia": (0.0, 0.5)}
 
-# SUVmax 40.90 +/- 33.46 in metastases against 7.58 to 8.12 in normal vertebrae (Kuji 2017, doi:10.1186/s41824-017-0006-y
-# [V]): five times, with a ratio of spread to mean of 0.82; as a lognormal, median 3.9 and sigma 0.72 [C].
+# SUVmax 40.90 +/- 33.46 in metastases against 7.58 to 8.12 in normal vertebrae (Kuji 2017,
+# doi:10.1186/s41824-017-0006-y [V]): five times, with a ratio of spread to mean of 0.82; as a lognormal, median 3.9
+# and sigma 0.72 [C].
 _CONTRAST_MEDIAN, _CONTRAST_SIGMA = 3.9, 0.72
 CONTRAST_RANGE = (1.3, 20.0)
 """Least and greatest contrast of a metastasis, the published range [V, computed from SUVmax]."""
@@ -74,7 +75,9 @@ _DIAMETER_MEDIAN_MM, _DIAMETER_SIGMA, _DIAMETER_MM = 25.0, 0.4, (10.0, 70.0)  # 
 _BLASTIC_MINERAL, _LYTIC_MINERAL = 1.5, 0.35  # [D]
 _COLD_CORE = 0.15  # uptake in a lytic centre [D]; its rim takes up as a metastasis does
 _HYPERAEMIA = 1.8  # tracer in a metastasis' blood and interstitium over that of normal tissue [D]
-_RIB_STRETCH = 2.2  # in ribs metastases run along the bone, fractures do not: a rule of every textbook; the figure is [D]
+_RIB_STRETCH = (
+    2.2  # in ribs metastases run along the bone, fractures do not: a rule of every textbook; the figure is [D]
+)
 
 
 def site_bones(site: str) -> tuple[str, ...]:
@@ -105,7 +108,9 @@ def site_bones(site: str) -> tuple[str, ...]:
     for prefix in _BONES_OF_SITE[site]:
         sides = ("l", "r") if prefix.endswith("_") and not prefix.startswith(("vertebra", "rib")) else ("",)
         if prefix == "vertebra_":
-            found += [f"vertebra_{part}{k:02d}" for part, last in (("c", 7), ("t", 12), ("l", 5)) for k in range(1, last + 1)]
+            found += [
+                f"vertebra_{part}{k:02d}" for part, last in (("c", 7), ("t", 12), ("l", 5)) for k in range(1, last + 1)
+            ]
         elif prefix == "rib_":
             found += [f"rib_{k:02d}_{side}" for k in range(1, 13) for side in "lr"]
         else:
@@ -266,8 +271,8 @@ def lytic_metastasis(
     return tuple(made)
 
 
-# Bones of a metastatic superscan: how many foci each gets, and how far down it they lie. Axial and proximal, not the face,
-# forearms, hands, shanks or feet: "headless" [V for the pattern, D for the figures].
+# Bones of a metastatic superscan: how many foci each gets, and how far down it they lie. Axial and proximal, not the
+# face, forearms, hands, shanks or feet: "headless" [V for the pattern, D for the figures].
 _SUPERSCAN = (
     *((f"vertebra_{part}{k:02d}", 3, 1.0) for part, last in (("t", 12), ("l", 5)) for k in range(1, last + 1)),
     *((f"vertebra_c{k:02d}", 1, 1.0) for k in range(4, 8)),
@@ -347,10 +352,10 @@ def metastatic_superscan(
     return tuple(made)
 
 
-# A flare: as metastases heal under treatment osteoblasts work harder before they rest. Published: NaF uptake rises in 14 of
-# 23 people at week 6 of a CYP17 inhibitor [V]; scans less than six months apart cannot tell it from progression (EANM 2016
-# [V]). Its course is ours [D]: up to 1.8 times at ten weeks, back after half a year, below the start after that; a third of
-# the metastases too faint to show before appear with it.
+# A flare: as metastases heal under treatment osteoblasts work harder before they rest. Published: NaF uptake rises
+# in 14 of 23 people at week 6 of a CYP17 inhibitor [V]; scans less than six months apart cannot tell it from
+# progression (EANM 2016 [V]). Its course is ours [D]: up to 1.8 times at ten weeks, back after half a year, below
+# the start after that; a third of the metastases too faint to show before appear with it.
 _FLARE_WEEKS, _FLARE_GAIN, _HIDDEN_SHARE, _HIDDEN_EXCESS = 10.0, 0.8, 1 / 3, 0.12
 
 

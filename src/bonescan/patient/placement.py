@@ -1,7 +1,8 @@
 """Places inside bones of the default skeleton: drawn at random, the nearest to a wish, or along the bone's course.
 
 A bone is the union of its solid ellipsoids ``|A^-1 (p - c)| <= 1``. A place keeps a margin m below the surface of an
-ellipsoid with least half-axis a when ``|A^-1 (p - c)| <= max(0.3, 1 - m / a)``; so no lesion has its centre outside bone.
+ellipsoid with least half-axis a when ``|A^-1 (p - c)| <= max(0.3, 1 - m / a)``; so no lesion has its centre outside
+bone.
 """
 
 from __future__ import annotations

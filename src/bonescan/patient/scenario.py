@@ -1,8 +1,8 @@
 """Scenarios: a patient told in a readable TOML file, from the person to what misleads, and how two are put together.
 
-A scenario says only what matters to it; all else is drawn. One seed gives one patient: person, uptake, and every finding
-have their own stream of random numbers, so that adding a disturbance moves nothing else. The format is explained in
-the documentation, page "Scenarios".
+A scenario says only what matters to it; all else is drawn. One seed gives one patient: person, uptake, and every
+finding have their own stream of random numbers, so that adding a disturbance moves nothing else. The format is
+explained in the documentation, page "Scenarios".
 """
 
 from __future__ import annotations
@@ -199,9 +199,7 @@ class Scenario:
         root = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
 
         def stream(*key: int) -> np.random.Generator:
-            return np.random.default_rng(
-                np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, *key))
-            )
+            return np.random.default_rng(np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, *key)))
 
         person = _person(self.person, stream(6), stream(0))
         physiology = _physiology(self.physiology, person, self.imaging().time_h, stream(1))
@@ -210,11 +208,7 @@ class Scenario:
             injected = round(float(stream(2).uniform(*_INJECTED_MBQ)))
         skin = skin_of(person.sex, person.girth)
         made = [
-            [
-                lesion
-                for k, finding in enumerate(findings)
-                for lesion in _build(finding, stream(role, k), skin)
-            ]
+            [lesion for k, finding in enumerate(findings) for lesion in _build(finding, stream(role, k), skin)]
             for role, findings in ((3, self.lesions), (4, self.disturbances))
         ]
         return Patient(
@@ -230,7 +224,10 @@ class Scenario:
 
 # --- from what is told to values ------------------------------------------------------------------
 
-_INJECTED_MBQ = (500.0, 740.0)  # within both the EANM's 300 to 740 and the SNMMI's 740 to 1110 MBq reach of practice [V]
+_INJECTED_MBQ = (
+    500.0,
+    740.0,
+)  # within both the EANM's 300 to 740 and the SNMMI's 740 to 1110 MBq reach of practice [V]
 _DRAWN = ("sex", "age_years", "stature_mm", "bmi", "arms")
 _PERSON_KEYS = {
     "sex": str,
@@ -354,8 +351,8 @@ def read_scenario(text: str, *, name: str = "scenario") -> Scenario:
     Raises
     ------
     InvalidValue
-        For text that is no TOML, an unknown key, or a value that cannot be; the message names file, key, what was expected
-        and what is there.
+        For text that is no TOML, an unknown key, or a value that cannot be; the message names file, key, what was
+        expected and what is there.
 
     Examples
     --------
