@@ -112,20 +112,23 @@ def main() -> None:
     wrong = [f"{one['number']}: {text}" for one in patients for text in one["wrong"]]
     invalid = sum(text.partition(": ")[2].startswith("invalid") for text in wrong)
     print(
-        f"{len(patients)} patients of seed {arguments.seed}: {invalid} invalid, {len(wrong) - invalid} lesions outside bone"
+        f"{len(patients)} patients of seed {arguments.seed}: {invalid} invalid, "
+        f"{len(wrong) - invalid} lesions outside bone"
     )
     print("\n".join(wrong[:40]))
     painted = [one for one in patients if "inside" in one]
     if painted:
         worst = max(one["conserved"] for one in painted)
         print(
-            f"in voxels of {arguments.spacing_mm:g} mm, {len(painted)} patients: {sum(o['inside'] for o in painted)} voxels of "
-            f"lesions in their bones, {sum(o['outside'] for o in painted)} outside; activity off by at most {worst:.1e}"
+            f"in voxels of {arguments.spacing_mm:g} mm, {len(painted)} patients: "
+            f"{sum(o['inside'] for o in painted)} voxels of lesions in their bones, "
+            f"{sum(o['outside'] for o in painted)} outside; activity off by at most {worst:.1e}"
         )
     ill = [one for one in patients if one["metastases"]]
     scale = 81 / max(len(ill), 1)
     print(
-        f"metastases in {len(ill)}; lesions {sum(o['lesions'] for o in patients)}; per 81 of them, drawn against published:"
+        f"metastases in {len(ill)}; lesions {sum(o['lesions'] for o in patients)}; "
+        "patients per 81 with metastases, drawn against published:"
     )
     counts = Counter(site for one in ill for site in one["sites"])
     for site, published in METASTASIS_SITES.items():

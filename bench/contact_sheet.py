@@ -22,12 +22,13 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from bonescan.patient.cohort import draw_patient, draw_scenario
-from bonescan.patient.scenario import Protocol, packaged_scenario, scenario_names
+from bonescan.patient.scenario import Protocol
+from bonescan.patient.scenario_file import packaged_scenario, scenario_names
 from bonescan.patient.volumes import Patient, Volumes
 
 Array = NDArray[np.float64]
 
-X_MM, Z_MM = (-400.0, 400.0), (-60.0, 1960.0)
+X_MM, Z_MM = (-400.0, 400.0), (-150.0, 1960.0)
 BROAD = 0.8  # of the narrow-beam coefficient: 0.12 /cm in use against 0.154 in water
 # full width at half maximum (mm) at the skin and its growth with depth; the camera stands 50 mm away
 BLUR_MM, BLUR_PER_MM, GAP_MM = 4.5, 0.045, 50.0
@@ -92,14 +93,14 @@ def noisy(pictures: tuple[Array, Array], counts: float, rng: np.random.Generator
 def inverse_grey(pictures: list[Array]) -> Array:
     """Both views beside each other, dark where many counts are, as bytes; one window for both.
 
-    The window ends at twice what 97 % of the body stay below: normal spines are grey, and one large bladder or bag
+    The window ends at twice what 97 % of the body stay below: normal spines are dark grey, and one large bladder or bag
     does not bleach the rest.
     """
     joined = np.hstack(pictures)
     smooth = ndimage.gaussian_filter(joined, 0.6)
     body = smooth[smooth > 0.02 * np.percentile(smooth, 99.5)]
-    top = 2.2 * float(np.percentile(body, 97.0))
-    return np.asarray(255 * (1 - np.clip(smooth / top, 0, 1) ** 0.75))
+    top = 2.0 * float(np.percentile(body, 97.0))
+    return np.asarray(255 * (1 - np.clip(smooth / top, 0, 1) ** 0.9))
 
 
 def column(patient: Patient, protocol: Protocol, title: str, arguments: argparse.Namespace, seed: int) -> Image.Image:

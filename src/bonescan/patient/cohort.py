@@ -1,5 +1,4 @@
-"""A cohort: people as they come to a clinic, drawn from a seed; the k-th is the same whether or not the others were
-made.
+"""A cohort: people as they come to a clinic, drawn from a seed, each the same whether or not the others were made.
 
 A person of the cohort is a `Scenario` drawn first, with what is published where something is, then made a patient
 like any other. `FREQUENCIES` says how common everything is, with its source. Metastases follow the sites of World J
@@ -23,7 +22,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from bonescan.errors import InvalidValue
-from bonescan.patient.disorders import JOINTS
+from bonescan.patient.joints import JOINTS
 from bonescan.patient.malignant import METASTASIS_SITES
 from bonescan.patient.scenario import Finding, Scenario
 from bonescan.patient.volumes import Patient

@@ -20,7 +20,17 @@ from bonescan.errors import InvalidValue
 from bonescan.patient.focus import Focus
 from bonescan.patient.placement import bone_box, contains
 
-__all__ = ["Lesion", "LesionKind", "Nature", "focus_in_bone", "focus_over_bone", "in_own_bone", "late_gain", "sided"]
+__all__ = [
+    "Lesion",
+    "LesionKind",
+    "Nature",
+    "drawn_contrast",
+    "focus_in_bone",
+    "focus_over_bone",
+    "in_own_bone",
+    "late_gain",
+    "sided",
+]
 
 Array = NDArray[np.float64]
 
@@ -321,3 +331,31 @@ def sided(side: str) -> tuple[str, float]:
     if side not in ("left", "right"):
         raise InvalidValue(f"A side is 'left' or 'right', got {side!r}.", got=side)
     return side[0], 1.0 if side == "left" else -1.0
+
+
+def drawn_contrast(rng: np.random.Generator, contrast: float | None, usual: tuple[float, float, float, float]) -> float:
+    """The contrast that was told, or one drawn from a lognormal.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    contrast : float or None
+        As told, 0 to 100.
+    usual : (median, sigma, least, greatest)
+        Of the lognormal, and where it is cut.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    InvalidValue
+        For a told contrast outside its range.
+    """
+    if contrast is not None:
+        if not 0 <= contrast <= 100:
+            raise InvalidValue(f"A contrast lies between 0 and 100, got {contrast!r}.", got=contrast)
+        return contrast
+    median, sigma, low, high = usual
+    return float(np.clip(median * math.exp(sigma * rng.normal()), low, high))

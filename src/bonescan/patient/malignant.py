@@ -385,9 +385,8 @@ def flare(rng: np.random.Generator, *, weeks_on_treatment: float = 10.0, count: 
     gain = _flare_gain(weeks_on_treatment)
     shown = 1 - math.exp(-weeks_on_treatment / 4)  # how far hidden ones have come out
     for k, lesion in enumerate(metastasis(rng, count=count)):
-        assert lesion.contrast is not None
-        excess = lesion.contrast - 1
-        if k >= count * (1 - _HIDDEN_SHARE):
+        excess = lesion.foci[0].uptake_factor - 1
+        if k >= count - round(count * _HIDDEN_SHARE):
             excess *= _HIDDEN_EXCESS + (1 - _HIDDEN_EXCESS) * shown
         level = 1 + excess * gain
         made.append(

@@ -215,7 +215,7 @@ def _course(bone: str) -> Array:
     weights = solid.volumes_mm3 * np.exp(-0.5 * ((levels[:, None] - along) / np.maximum(spread, width)) ** 2)
     middle = weights @ centres / weights.sum(axis=1, keepdims=True)
     middle += ((levels - (middle - centres.mean(axis=0)) @ axis)[:, None]) * axis
-    return np.clip(middle, low, high)
+    return np.asarray(np.clip(middle, low, high))
 
 
 def _longest(axes: Array) -> Array:
