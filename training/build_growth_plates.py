@@ -22,24 +22,24 @@ from bonescan.anatomy.skeleton import default_skeleton
 SHAFT = (0.0, 0.0, 1.0)
 # bone, end, a point of the plate and its normal (mm, default frame), greatest half-width, closure in men and women,
 # source: A j-skel.com, lower limb, citing Milgram and Lyne 1975, Scheuer and Black 2004, Love 1990; B Bass 1995, and
-# McKern and Stewart 1957, as listed by the Grand Valley osteology textbook, chapter 35; C Crowder and Austin 2005.
+# McKern and Stewart 1957, as listed by the Grand Valley osteology textbook, chapter 35; C PMID 16225203. All [V].
 PLATES = (
     ("femur", "head", (96, 11, 873), (0.68, 0.05, -0.73), 28, 16.5, 14.0, "A 14-19, 12-16"),
     ("femur", "greater trochanter", (131, 20, 862), (0.5, 0.0, 0.87), 20, 17.0, 15.0, "A 16-18, 14-16"),
     ("femur", "distal", (72, 12, 468), SHAFT, 60, 18.0, 16.0, "A 16-20, 14-18"),
-    ("tibia", "proximal", (75, 14, 425), SHAFT, 60, 18.0, 16.0, "B 14-23; design"),
+    ("tibia", "proximal", (75, 14, 425), SHAFT, 60, 18.0, 16.0, "B 14-23; [D]"),
     ("tibia", "distal", (71, 13, 92), SHAFT, 40, 16.5, 15.0, "A 15-18, 14-16; C by 19, by 16"),
-    ("fibula", "proximal", (107, 26, 410), SHAFT, 20, 18.0, 16.0, "B 14-22; design"),
+    ("fibula", "proximal", (107, 26, 410), SHAFT, 20, 18.0, 16.0, "B 14-22; [D]"),
     ("fibula", "distal", (95, 30, 77), SHAFT, 20, 17.0, 15.0, "B 11-20; C by 19, by 16"),
-    ("humerus", "proximal", (168, 15, 1369), (-0.3, 0.0, 0.95), 40, 19.0, 17.0, "B by 24; design"),
-    ("humerus", "distal", (212, 23, 1120), SHAFT, 45, 17.5, 15.5, "B 17-18; design"),
-    ("radius", "proximal", (231, 19, 1096), SHAFT, 20, 17.0, 15.0, "B 16-18; design"),
-    ("radius", "distal", (263, -25, 891), SHAFT, 25, 17.5, 16.0, "B 16-18; design"),
-    ("ulna", "distal", (239, -24, 890), SHAFT, 15, 18.5, 17.0, "B 17-20; design"),
-    ("hip_bone", "triradiate cartilage", (68, 12, 881), (0.9, 0.4, 0.0), 22, 16.0, 14.0, "B by 17; design"),
-    ("clavicle", "sternal", (20, -45, 1393.5), (0.85, 0.4, 0.3), 16, 24.0, 23.0, "B by 25; design"),
+    ("humerus", "proximal", (168, 15, 1369), (-0.3, 0.0, 0.95), 40, 19.0, 17.0, "B by 24; [D]"),
+    ("humerus", "distal", (212, 23, 1120), SHAFT, 45, 17.5, 15.5, "B 17-18; [D]"),
+    ("radius", "proximal", (231, 19, 1096), SHAFT, 20, 17.0, 15.0, "B 16-18; [D]"),
+    ("radius", "distal", (263, -25, 891), SHAFT, 25, 17.5, 16.0, "B 16-18; [D]"),
+    ("ulna", "distal", (239, -24, 890), SHAFT, 15, 18.5, 17.0, "B 17-20; [D]"),
+    ("hip_bone", "triradiate cartilage", (68, 12, 881), (0.9, 0.4, 0.0), 22, 16.0, 14.0, "B by 17; [D]"),
+    ("clavicle", "sternal", (20, -45, 1393.5), (0.85, 0.4, 0.3), 16, 24.0, 23.0, "B by 25; [D]"),
 )
-HALF_THICKNESS_MM = 4.0  # what is hot on a scan is the plate and the newest bone beside it; design
+HALF_THICKNESS_MM = 4.0  # what is hot on a scan is the plate and the newest bone beside it [D]
 STEP_MM = 0.5
 
 HEADER = """\

@@ -26,7 +26,7 @@ from bonescan.anatomy.mineral import MINERAL_BONE_G_PER_ML
 from skeleton_masses import GROUP_OF, REFERENCE, depths_of, published, reference_person
 
 STEP_MM = 0.5
-DENSEST_SPONGIOSA = 0.8  # g of mineral bone per ml; design: the densest spongiosa of the phantoms has 0.4 to 0.5
+DENSEST_SPONGIOSA = 0.8  # g of mineral bone per ml [D]: the densest spongiosa of the phantoms has some 0.4 [C]
 # The woman's phantom lost the thin cortex of these to its voxels: take the man's fraction.
 LOST_CORTEX = {"sternum"}
 

@@ -52,7 +52,7 @@ class FormParameter:
     female : float
         The reference woman's value; the reference man's is 0 throughout.
     source : str
-        Where both numbers come from; ``design`` marks what is our judgement.
+        Where both numbers come from, and how certain: read, recalled, computed or our design.
     """
 
     name: str
@@ -61,97 +61,89 @@ class FormParameter:
     source: str
 
 
+# Certainty: [V] read in the source, [M] recalled, [C] computed from what is named, [D] our design.
 FORM_PARAMETERS: tuple[FormParameter, ...] = (
     FormParameter(
         name="thorax.depth_log",
         spread=0.08,
         female=0.0,
-        source="design; a woman's rib cage holds 10 % less than a man's of her height (Bellemare 2006), which her "
-        "proportions of width and height give already",
+        source="spread [D]; a woman's rib cage holds 10 % less than a man's of her height (Sexual dimorphism of human "
+        "ribs, abstract [V], Bellemare 2006 [M]), which her proportions of width and height give already [C]",
     ),
     FormParameter(
         name="thorax.slope_rad",
         spread=0.07,
         female=0.05,
-        source="design; a woman's ribs slope more (Bellemare 2006, direction only)",
+        source="[D]; that a woman's ribs slope more: Sexual dimorphism of human ribs, abstract [V]",
     ),
-    FormParameter(name="thorax.flare_log", spread=0.06, female=0.0, source="design"),
-    FormParameter(name="thorax.kyphosis_mm", spread=8.0, female=0.0, source="design"),
+    FormParameter(name="thorax.flare_log", spread=0.06, female=0.0, source="[D]"),
+    FormParameter(name="thorax.kyphosis_mm", spread=8.0, female=0.0, source="[D]"),
     FormParameter(
         name="sternum.length_log",
         spread=0.08,
         female=-0.04,
-        source="133.1 and 154.1 (SD 13.1) mm on CT of 200 adults (PMID 29345718), over the statures and over what the "
-        "thorax's proportion gives",
+        source="133.1 and 154.1 (SD 13.1) mm on CT of 200 adults, PMID 29345718 [V], over the statures and what the "
+        "thorax's proportion gives [C]",
     ),
     FormParameter(
         name="pelvis.flare_log",
         spread=0.05,
         female=0.06,
-        source="distance of the anterior superior iliac spines alike in women and men, hence 7 % wider for the "
-        "stature (225 SD 20 and 227 SD 13 mm, CT of 100 adults); spread design",
+        source="front iliac spines 225 (SD 20) and 227 (SD 13) mm apart in women and men, CT of 100 adults, "
+        "abstract [V], hence 7 % wider for the stature [C]; spread [D]",
     ),
-    FormParameter(name="pelvis.depth_log", spread=0.05, female=0.0, source="design"),
+    FormParameter(name="pelvis.depth_log", spread=0.05, female=0.0, source="[D]"),
     FormParameter(
         name="pelvis.height_log",
         spread=0.03,
         female=-0.02,
-        source="iliac crest to ischium 188.8 and 208 mm, ICRP Publication 110, over the heights; spread design",
+        source="iliac crest to ischium 188.8 and 208 mm, measured on ICRP Publication 110 [V], over the heights [C]; "
+        "spread [D]",
     ),
     FormParameter(
         name="pelvis.arch_rad",
         spread=0.06,
         female=0.17,
-        source="half the angle between the lower pubic rami, some 70 degrees in men and 90 to 100 in women "
-        "(textbooks): direction; amount and spread design",
+        source="half the angle between the lower pubic rami, 70 degrees in men and 90 to 100 in women (textbook [V]): "
+        "direction; amount, two thirds of that, and spread [D]",
     ),
-    FormParameter(name="sacrum.width_log", spread=0.05, female=0.03, source="design"),
-    FormParameter(
-        name="vertebrae.stoutness_log",
-        spread=0.05,
-        female=-0.04,
-        source="design",
-    ),
+    FormParameter(name="sacrum.width_log", spread=0.05, female=0.03, source="[D]"),
+    FormParameter(name="vertebrae.stoutness_log", spread=0.05, female=-0.04, source="[D]"),
     FormParameter(
         name="limbs.stoutness_log",
         spread=0.06,
         female=-0.05,
-        source="femoral head 42.0 (SD 2.4) and 47.6 (SD 2.8) mm (doi:10.14740/jocmr3986), over the statures",
+        source="femoral head 42.0 (SD 2.4) and 47.6 (SD 2.8) mm, doi:10.14740/jocmr3986 [V], over the statures [C]",
     ),
-    FormParameter(
-        name="flat_bones.thickness_log",
-        spread=0.06,
-        female=-0.06,
-        source="design",
-    ),
-    FormParameter(name="ribs.thickness_log", spread=0.08, female=-0.08, source="design"),
-    FormParameter(name="scapula.size_log", spread=0.05, female=-0.05, source="design"),
+    FormParameter(name="flat_bones.thickness_log", spread=0.06, female=-0.06, source="[D]"),
+    FormParameter(name="ribs.thickness_log", spread=0.08, female=-0.08, source="[D]"),
+    FormParameter(name="scapula.size_log", spread=0.05, female=-0.05, source="[D]"),
     FormParameter(
         name="skull.length_log",
         spread=0.04,
         female=0.0,
-        source="half the head's length 100.5 and 107.7 mm, ICRP Publication 110, as the statures; spread from SD 7 to "
-        "8 mm of 180 and 195 mm (British adults)",
+        source="half the head's length 100.5 and 107.7 mm, measured on ICRP Publication 110 [V], as the statures [C]; "
+        "spread from SD 7 to 8 mm of 180 and 195 mm, British adults [V]",
     ),
     FormParameter(
         name="skull.breadth_log",
         spread=0.03,
         female=0.04,
-        source="half the head's breadth 76.2 and 82.9 mm, ICRP Publication 110, as the statures, where her proportions "
-        "make it 4 % narrower; spread design",
+        source="half the head's breadth 76.2 and 82.9 mm, measured on ICRP Publication 110 [V], as the statures, where "
+        "her proportions make it 4 % narrower [C]; spread [D]",
     ),
-    FormParameter(name="face.height_log", spread=0.06, female=0.0, source="design"),
+    FormParameter(name="face.height_log", spread=0.06, female=0.0, source="[D]"),
     FormParameter(
         name="femur.neck_rad",
         spread=0.1,
         female=0.0,
-        source="angle of neck and shaft, SD 6.5 degrees in 50 femora (Khaleel and Shaik); positive is varus",
+        source="neck and shaft, SD 6.5 degrees in 50 femora, Khaleel and Shaik, abstract [V]; positive is varus",
     ),
 )
 
 # Depth (along y) of whole groups against the default skeleton, in both sexes: the default skeleton, modelled to be
 # looked at from in front, has thin forearms, hands, shoulder blades and jaw and a bulky sternum, by volume against
-# ICRP Publication 110; depth alone mends part of that and leaves the frontal silhouette as it is. Design.
+# ICRP Publication 110; depth alone mends part of that and leaves the frontal silhouette as it is [D].
 _DEPTH = {
     "mandible": 1.4,
     "scapula": 1.4,
@@ -160,7 +152,7 @@ _DEPTH = {
     "carpal": 1.4,
     "metacarpal": 1.4,
     "phalanx_hand": 1.4,
-    "sternum": 0.7,
+    "sternum": 0.6,
 }
 
 # Where things are on the default skeleton (mm).

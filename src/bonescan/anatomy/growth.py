@@ -13,9 +13,9 @@ plates of hands, feet, vertebrae and of the crests of pelvis and shoulder blade,
 
 References
 ----------
-Head length and breadth by age: Feingold and Bossert, in Hall JG, Handbook of Normal Physical Measurements (1995), as
-fitted by medicalalgorithms.com. Femur and tibia: orthoradiographs of 67 boys, Anderson, Messner and Green (1964).
-Statures: medians of the CDC growth charts, 2000 (recalled, not looked up).
+Head length and breadth by age: Feingold and Bossert, in Hall 1995, as fitted by medicalalgorithms.com [V]. Femur and
+tibia: orthoradiographs of 67 boys, table 30.3 of a textbook's chapter on limb deficiency [V]; Anderson, Messner and
+Green 1964 [M]. Statures: medians of the CDC growth charts of 2000 [M].
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ _STATURES_MM = {
     "male": (1388, 1437, 1493, 1564, 1641, 1701, 1736, 1753, 1761),
     "female": (1382, 1448, 1515, 1573, 1604, 1619, 1625, 1629, 1631),
 }
-# Share of the adult's measure at ten years. Length and breadth: 186.1 of 188.8 and 139.9 of 143.3 mm; height: design,
-# as the face still has to grow.
+# Share of the adult's measure at ten years. Length and breadth: 186.1 of 188.8 and 139.9 of 143.3 mm [V]; height: less,
+# as the face still has to grow [D].
 _HEAD_AT_TEN = {"head.depth_log": 0.986, "head.width_log": 0.976, "head.height_log": 0.95}
 # Differences in proportion to the stature at ten years. Femur 36.29 of 47.23 and tibia 28.53 of 37.29 cm at a
-# stature of 0.788 are 0.975 and 0.971. Arms as legs: their ratio stays what it is between 2 and 20 years (Brush
-# Foundation study, doi:10.1080/17453674.2016.1265876). Trunk: what is left of the stature. Breadths: design.
+# stature of 0.788 are 0.975 and 0.971 [C]. Arms as legs: their ratio varies little between 2 and 20 years (Brush
+# Foundation study, doi:10.1080/17453674.2016.1265876 [V]). Trunk: what is left of the stature [C]. Breadths: [D].
 _AT_TEN = {
     "thigh.length_log": -0.025,
     "shank.length_log": -0.029,
@@ -179,7 +179,8 @@ class GrowthPlate:
     """One growth plate on the default skeleton: a flat solid ellipsoid across its bone.
 
     On a scan the plates of the knee take up some eight times what the shaft of the femur does when growth is
-    fastest, at 11 years in girls and 13 in boys (quantitative scintigraphy of 334 children and youths).
+    fastest, 8.3 at 11 years in girls and 8.2 at 13 in boys (Evaluation of growth in children using quantitative bone
+    scintigraphy, 334 children and youths, abstract [V]).
 
     Parameters
     ----------

@@ -33,25 +33,25 @@ __all__ = ["body_mass_kg", "girth_for_mass"]
 
 Array = NDArray[np.float64]
 
-_ADIPOSE_KG_PER_L, _LEAN_KG_PER_L = 0.95, 1.05
-# Share of fat in the volume gained: three quarters of the mass that adults gain is fat (recalled, not looked up),
-# at these densities 0.77 of the volume.
+_ADIPOSE_KG_PER_L, _LEAN_KG_PER_L = 0.95, 1.05  # adipose tissue and muscle, ICRP Publication 110 [V]
+# Share of fat in the volume gained: three quarters of the mass that adults gain is fat [M], at these densities 0.77
+# of the volume [C].
 _FAT_GAINED = 0.77
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reference:
     stature_mm: float
-    bone_l: float  # of our skeleton, with marrow: bench/skeleton_masses.py
+    bone_l: float  # of our skeleton, with marrow: bench/skeleton_masses.py [C]
     bone_kg: float
-    lungs_l: float
+    lungs_l: float  # measured on ICRP Publication 110 [V]
     lungs_kg: float
-    adipose_kg: float
+    adipose_kg: float  # ICRP Publication 89 [V]
 
 
 _REFERENCES = {
-    "male": _Reference(stature_mm=1760, bone_l=5.95, bone_kg=9.14, lungs_l=2.89, lungs_kg=1.20, adipose_kg=18.2),
-    "female": _Reference(stature_mm=1630, bone_l=4.23, bone_kg=6.34, lungs_l=2.30, lungs_kg=0.95, adipose_kg=22.5),
+    "male": _Reference(stature_mm=1760, bone_l=5.94, bone_kg=9.13, lungs_l=2.89, lungs_kg=1.20, adipose_kg=18.2),
+    "female": _Reference(stature_mm=1630, bone_l=4.26, bone_kg=6.37, lungs_l=2.30, lungs_kg=0.95, adipose_kg=22.5),
 }
 
 

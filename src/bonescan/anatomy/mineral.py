@@ -38,10 +38,10 @@ __all__ = [
 ]
 
 MINERAL_BONE_G_PER_ML = 1.92
-"""Density of mineral bone, ICRP Publication 110, medium "mineral bone": the densest a bone can be."""
+"""Density of mineral bone, ICRP Publication 110, medium "mineral bone" [V]: the densest a bone can be."""
 
 MARROW_G_PER_ML = 1.0
-"""Density of marrow: between yellow, 0.98 (ICRP 110, medullary cavity), and red, 1.03 (ICRU 46, recalled). Design."""
+"""Density of marrow [D]: between yellow, 0.98 (ICRP 110, medullary cavity [V]), and red, 1.03 (ICRU 46 [M])."""
 
 _SEXES = ("female", "male")
 

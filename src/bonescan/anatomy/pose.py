@@ -399,7 +399,8 @@ def pose_person(
     ----------
     skeleton : Skeleton
     sex : str
-        ``"male"`` or ``"female"``: proportions. Bones keep the default skeleton's shapes, which are a man's.
+        ``"male"`` or ``"female"``: proportions. The shapes of bones are the skeleton's
+        (`bonescan.anatomy.form.shaped_skeleton`).
     stature_mm : float
         Of the standing person with skin, 1200 to 2300 mm.
     pose : (parameter,) ndarray, optional

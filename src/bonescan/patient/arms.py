@@ -63,7 +63,7 @@ class _Trunk:
     def reach(self, side: str, z_mm: Array) -> Array:
         """Greatest distance of the skin from the midline at heights."""
         heights = self.low_mm[1] + _STEP_MM * np.arange(len(self.reach_mm[side]))
-        return np.asarray(np.interp(z_mm, heights, self.reach_mm[side]))
+        return np.asarray(np.interp(z_mm, heights, self.reach_mm[side]), dtype=float)
 
 
 def _trunk(body: Body) -> _Trunk:
@@ -90,7 +90,7 @@ def _arm(posed: PosedSkeleton, pose: Array, side: str) -> Array:
 
 
 def _flesh(body: Body) -> Array:
-    return np.array([flesh for *_, flesh in _POINTS]) * body.posed.size * body.girth**_GROWTH
+    return np.asarray(np.array([flesh for *_, flesh in _POINTS]) * body.posed.size * body.girth**_GROWTH)
 
 
 def spread_arms(pose: Array, body: Body) -> Array:

@@ -24,9 +24,19 @@ from bonescan.anatomy.voxels import VoxelBody
 from bonescan.errors import GeometryMismatch
 from bonescan.patient.focus import Focus
 
-__all__ = ["BoneFrames", "LabelledBody", "default_moments", "frames_of_moments", "frames_of_pose"]
+__all__ = [
+    "BoneFrames",
+    "LabelledBody",
+    "default_moments",
+    "default_points",
+    "frames_of_moments",
+    "frames_of_pose",
+    "join_moments",
+]
 
 Array = NDArray[np.float64]
+
+_BALL_POINTS = 48
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -126,7 +136,7 @@ def frames_of_pose(posed: PosedSkeleton) -> BoneFrames:
             maps[k, :, :3] = fit[:, :3]
             maps[k, :, 3] = fit[:, 3] - fit[:, :3] @ middle
         else:
-            maps[k] = _join(own.mean(axis=0), np.cov(own.T), moved.mean(axis=0), np.cov(moved.T))
+            maps[k] = join_moments(own.mean(axis=0), np.cov(own.T), moved.mean(axis=0), np.cov(moved.T))
     return BoneFrames(maps=maps)
 
 
@@ -137,6 +147,35 @@ def _ends(centres: Array, axes: Array) -> Array:
 
 
 @cache
+def default_points() -> tuple[Array, Array, NDArray[np.int64]]:
+    """Points that fill the bones of the default skeleton, each with the volume it stands for.
+
+    Returns
+    -------
+    points_mm : (point, 3) ndarray
+    volumes_mm3 : (point,) ndarray
+        Where ellipsoids of a bone overlap, points share the volume.
+    bone_index : (point,) ndarray of int
+    """
+    skeleton = default_skeleton()
+    k = np.arange(_BALL_POINTS) + 0.5
+    radius = (k / _BALL_POINTS) ** (1 / 3)
+    height, turn = 1 - 2 * ((k * 0.5698403) % 1), 2 * np.pi * ((k * 0.7548777) % 1)  # plastic number: an even spread
+    flat = np.sqrt(1 - height**2)
+    ball = radius[:, None] * np.column_stack([flat * np.cos(turn), flat * np.sin(turn), height])
+    points = skeleton.centres_mm[:, None] + np.einsum("eij,pj->epi", skeleton.axes_mm, ball)
+    back = np.linalg.inv(skeleton.axes_mm)
+    times = np.empty(points.shape[:2])
+    for bone in range(len(skeleton.bones)):
+        own = np.flatnonzero(skeleton.bone_index == bone)
+        away = points[own].reshape(-1, 1, 3) - skeleton.centres_mm[own]
+        inside = (np.einsum("eij,pej->pei", back[own], away) ** 2).sum(axis=2) <= 1
+        times[own] = np.maximum(inside.sum(axis=1), 1).reshape(len(own), -1)
+    volumes = skeleton.volumes_mm3()[:, None] / _BALL_POINTS / times
+    return points.reshape(-1, 3), volumes.reshape(-1), np.repeat(skeleton.bone_index, _BALL_POINTS)
+
+
+@cache
 def default_moments() -> tuple[Array, Array]:
     """Centre and covariance of each bone of the default skeleton.
 
@@ -144,19 +183,14 @@ def default_moments() -> tuple[Array, Array]:
     -------
     centres_mm : (bone, 3) ndarray
     covariances_mm2 : (bone, 3, 3) ndarray
-        Of the solid: the ellipsoids' own, a fifth of their axes squared, and the scatter of their centres.
     """
-    skeleton = default_skeleton()
-    volume = skeleton.volumes_mm3()
-    count = len(skeleton.bones)
-    total = np.bincount(skeleton.bone_index, volume, count)
-    centres = np.stack(
-        [np.bincount(skeleton.bone_index, volume * skeleton.centres_mm[:, k], count) / total for k in range(3)], axis=1
-    )
-    away = skeleton.centres_mm - centres[skeleton.bone_index]
-    own = np.einsum("eij,ekj->eik", skeleton.axes_mm, skeleton.axes_mm) / 5 + np.einsum("ei,ej->eij", away, away)
+    points, volumes, number = default_points()
+    count = len(default_skeleton().bones)
+    total = np.bincount(number, volumes, count)
+    centres = np.stack([np.bincount(number, volumes * points[:, k], count) / total for k in range(3)], axis=1)
+    away = points - centres[number]
     covariances = np.zeros((count, 3, 3))
-    np.add.at(covariances, skeleton.bone_index, volume[:, None, None] * own)
+    np.add.at(covariances, number, volumes[:, None, None] * np.einsum("pi,pj->pij", away, away))
     return centres, covariances / total[:, None, None]
 
 
@@ -179,12 +213,23 @@ def frames_of_moments(centres_mm: Array, covariances_mm2: Array) -> BoneFrames:
     own_centres, own_covariances = default_moments()
     maps = np.full((len(own_centres), 3, 4), np.nan)
     for k in np.flatnonzero(~np.isnan(centres_mm[:, 0])):
-        maps[k] = _join(own_centres[k], own_covariances[k], centres_mm[k], covariances_mm2[k])
+        maps[k] = join_moments(own_centres[k], own_covariances[k], centres_mm[k], covariances_mm2[k])
     return BoneFrames(maps=maps)
 
 
-def _join(from_centre: Array, from_covariance: Array, to_centre: Array, to_covariance: Array) -> Array:
-    """The symmetric positive map A with A C A = C' (optimal transport between normal distributions), and its shift."""
+def join_moments(from_centre: Array, from_covariance: Array, to_centre: Array, to_covariance: Array) -> Array:
+    """The symmetric positive map A with A C A = C' (optimal transport between normal distributions), and its shift.
+
+    Parameters
+    ----------
+    from_centre, to_centre : (3,) ndarray
+    from_covariance, to_covariance : (3, 3) ndarray
+
+    Returns
+    -------
+    (3, 4) ndarray
+        A and the shift that carries the first centre to the second.
+    """
     root = _root(from_covariance)
     back = np.linalg.inv(root)
     stretch = back @ _root(root @ to_covariance @ root) @ back

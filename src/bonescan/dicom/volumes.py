@@ -1,0 +1,141 @@
+"""Open a volume somebody else made: NIfTI (``.nii``, ``.nii.gz``) or NumPy (``.npz``), as a `Field`.
+
+NIfTI tells places in millimetres with +x right, +y anterior; here +x is left and +y posterior. Axes are put in our
+order, slices towards the head, rows towards the back, columns to the left, by turning the array over; what is left of
+an oblique direction stays in the grid's axes.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonescan.errors import UnreadableInput
+from bonescan.field import Field, Grid
+
+__all__ = ["open_volume"]
+
+_MOST_VOXELS = 2**29
+_TO_MM = {"mm": 1.0, "meter": 1000.0, "micron": 0.001, "unknown": 1.0}
+
+
+def open_volume(path: Path, *, unit: str = "1") -> Field:
+    """A volume from a file.
+
+    Parameters
+    ----------
+    path : Path
+        A NIfTI file, or an NPZ with ``values`` (slice, row, column), ``spacing_mm`` and ``origin_mm``, and ``axes`` if
+        they are not the usual ones (`bonescan.field.Grid`).
+    unit : str
+        Of the values; the file does not say. ``"1"`` for labels, ``"[hnsf'U]"`` for a CT in Hounsfield units.
+
+    Returns
+    -------
+    Field
+
+    Raises
+    ------
+    UnreadableInput
+        For a file that is neither, is damaged, or does not hold one volume of finite numbers.
+    """
+    name = path.name.lower()
+    if name.endswith((".nii", ".nii.gz")):
+        values, affine = _nifti(path)
+    elif name.endswith(".npz"):
+        values, affine = _npz(path)
+    else:
+        raise UnreadableInput(f"A volume is a .nii, .nii.gz or .npz file, got {path.suffix or 'no ending'!r}.")
+    if values.ndim != 3 or not 1 <= values.size <= _MOST_VOXELS:
+        raise UnreadableInput(
+            f"A volume has three axes and at most {_MOST_VOXELS} voxels, this file holds the shape {values.shape}.",
+            got=values.shape,
+        )
+    if not (np.issubdtype(values.dtype, np.number) and np.isrealobj(values)):
+        raise UnreadableInput(f"A volume holds numbers, this file {values.dtype}.", got=str(values.dtype))
+    if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+        raise UnreadableInput("The volume holds values that are not finite numbers.")
+    lengths = np.linalg.norm(affine[:, :3], axis=0)
+    if not (np.isfinite(affine).all() and (lengths > 0).all()):
+        raise UnreadableInput("The volume does not say where its voxels lie: its affine matrix is not invertible.")
+    directions = affine[:, :3] / lengths
+    if not np.allclose(directions.T @ directions, np.eye(3), atol=1e-3):
+        raise UnreadableInput("The volume's axes are sheared; resample it to right angles first.")
+    return _turned(values, directions, lengths, affine[:, 3], unit)
+
+
+def _turned(
+    values: NDArray[Any],
+    directions: NDArray[np.float64],
+    lengths: NDArray[np.float64],
+    origin: NDArray[np.float64],
+    unit: str,
+) -> Field:
+    """The volume with slices most nearly upwards, rows backwards and columns to the left."""
+    order: list[int] = []
+    for axis in (2, 1, 0):  # z, y, x of our slices, rows, columns
+        order.append(max((k for k in range(3) if k not in order), key=lambda k: abs(directions[axis, k])))
+    values = values.transpose(order)
+    directions, lengths, origin = directions[:, order], lengths[order], origin.copy()
+    for k, axis in enumerate((2, 1, 0)):
+        if directions[axis, k] < 0:
+            origin = origin + directions[:, k] * lengths[k] * (values.shape[k] - 1)
+            directions[:, k] *= -1
+            values = np.flip(values, axis=k)
+    exact, _, turn = np.linalg.svd(directions)  # the nearest orthonormal axes: files round
+    axes = exact @ turn
+    return Field(
+        values=np.ascontiguousarray(values),
+        grid=Grid(
+            shape=values.shape,
+            spacing_mm=tuple(lengths.tolist()),
+            origin_mm=tuple(origin.tolist()),
+            axes=tuple(tuple(row) for row in axes.tolist()),
+        ),
+        unit=unit,
+    )
+
+
+def _nifti(path: Path) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    import nibabel
+    from nibabel.filebasedimages import ImageFileError
+    from nibabel.spatialimages import HeaderDataError
+
+    try:
+        image: Any = nibabel.load(path)
+        scaled = image.dataobj.slope != 1 or image.dataobj.inter != 0
+        values = np.asarray(image.dataobj, dtype=np.float32 if scaled else None)
+        unit = image.header.get_xyzt_units()[0]
+        affine = np.array(image.affine, dtype=float)[:3]
+    except (ImageFileError, HeaderDataError, EOFError, OSError, ValueError, AttributeError, zlib.error) as error:
+        raise UnreadableInput(f"{path.name} is not a readable NIfTI volume: {error}") from error
+    if affine.shape != (3, 4):
+        raise UnreadableInput(f"{path.name} does not say where its voxels lie.")
+    while values.ndim > 3 and values.shape[-1] == 1:
+        values = values[..., 0]
+    affine = affine * _TO_MM.get(unit, 1.0)
+    affine[:2] *= -1  # right, anterior, superior to left, posterior, superior
+    return values, affine
+
+
+def _npz(path: Path) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            missing = [key for key in ("values", "spacing_mm", "origin_mm") if key not in file]
+            if missing:
+                raise UnreadableInput(f"{path.name} lacks {' and '.join(missing)}.", missing=missing)
+            values = file["values"]
+            spacing, origin = (np.asarray(file[key], dtype=float) for key in ("spacing_mm", "origin_mm"))
+            axes = np.asarray(file.get("axes", [[0, 0, 1], [0, 1, 0], [1, 0, 0]]), dtype=float)
+    except UnreadableInput:
+        raise
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
+        raise UnreadableInput(f"{path.name} is not a readable NPZ volume: {error}") from error
+    if spacing.shape != (3,) or origin.shape != (3,) or axes.shape != (3, 3):
+        raise UnreadableInput(f"{path.name}: spacing and origin are three numbers each, axes nine.")
+    return values, np.column_stack([axes * spacing, origin])
