@@ -48,12 +48,12 @@ def test_an_amputated_leg_has_neither_foot_nor_tracer(normal):
     here, whole = made.truth.bones, normal.truth.bones
     assert "tarsal_talus_l" not in here
     assert "tarsal_talus_r" in here
-    assert here["tibia_l"].volume_ml < 0.6 * whole["tibia_l"].volume_ml
+    assert here["tibia_l"].volume_ml < 0.65 * whole["tibia_l"].volume_ml  # cut at 40 % of its length, the thicker end
     assert here["tibia_r"].volume_ml == pytest.approx(whole["tibia_r"].volume_ml, rel=0.02)
     assert made.activity.total == pytest.approx(normal.activity.total, rel=0.02)  # the same injection, spread over less
 
 
-@pytest.mark.parametrize(("name", "least_per_cm"), [("belt_buckle", 1.0), ("prosthesis", 0.4)])
+@pytest.mark.parametrize(("name", "least_per_cm"), [("belt_buckle", 1.0), ("prosthesis", 0.6)])
 def test_metal_attenuates(name, least_per_cm, normal):
     made = volumes(name)
     assert made.attenuation.values.max() > least_per_cm > normal.attenuation.values.max()
@@ -69,6 +69,8 @@ def test_a_metastasis_is_as_hot_as_told():
 def test_an_extravasation_stays_where_it_is_told(normal):
     made = volumes("extravasation")
     (site,) = made.truth.disturbances
-    held = made.truth.shares["foci"] * 1000 * packaged_scenario("extravasation").patient(SEED).injected_mbq
-    assert site.activity_kbq == pytest.approx(held, rel=0.1)
+    shares = made.truth.shares
+    assert shares["foci"] == pytest.approx(0.052 * (1 - shares["decayed"]), rel=1e-6)
+    held = shares["foci"] * 1000 * packaged_scenario("extravasation").patient(SEED).injected_mbq
+    assert 0.6 * held < site.activity_kbq < 1.1 * held  # only voxels that it covers by half count as its own
     assert np.isfinite(made.activity.values).all()

@@ -76,7 +76,7 @@ def fracture_uptake(age_days: float, *, peak: float, fade_days: float, lag_days:
     Examples
     --------
     >>> [round(fracture_uptake(t, peak=5, fade_days=60), 1) for t in (0, 1, 7, 70, 365, 730)]
-    [1.0, 1.5, 3.9, 5.0, 1.1, 1.0]
+    [1.0, 1.5, 4.0, 5.0, 1.1, 1.0]
     """
     if age_days <= lag_days:
         return 1.0

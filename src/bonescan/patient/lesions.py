@@ -281,8 +281,8 @@ def in_own_bone(bone: str, contrast: float) -> float:
 
     Examples
     --------
-    >>> in_own_bone("vertebra_l03", 5.0), in_own_bone("rib_06_l", 5.0), in_own_bone("femur_l", 0.2)
-    (5.0, 9.0, 0.2)
+    >>> in_own_bone("vertebra_l03", 5.0), in_own_bone("rib_06_l", 5.0), in_own_bone("femur_l", 1.0)
+    (5.0, 9.0, 1.0)
     """
     ratio = next((over for prefix, over in _SPINE_OVER.items() if bone.startswith(prefix)), 1.0)
     return 1 + (contrast - 1) * (ratio if contrast > 1 else 1)
