@@ -259,7 +259,7 @@ def focus_over_bone(bone: str, *, part: tuple[float, float] = (0.0, 1.0), **diff
 # what it adds is given in units of the spine: normal SUVmean was 2.9 to 3.7 in vertebrae, 1.2 in ribs and 0.9 in
 # humeri (60 women, Nautiyal, Indian J Nucl Med [V, abstract]); thin bones lose some of theirs to blur, so less than
 # these ratios is used, elsewhere by analogy [D].
-_SPINE_OVER = {"rib_": 2.0, "humerus": 2.5, "femur": 2.5, "tibia": 2.5, "fibula": 2.5, "radius": 2.5, "ulna": 2.5,
+_SPINE_OVER = {"rib_": 2.5, "humerus": 2.5, "femur": 2.5, "tibia": 2.5, "fibula": 2.5, "radius": 2.5, "ulna": 2.5,
 "metacarpal":
                2.5, "metatarsal": 2.5, "tarsal": 2.0, "carpal": 2.0, "phalanx": 2.5, "patella": 2.0, "skull": 1.8,
                "mandible": 1.5, "clavicle": 1.6, "scapula": 1.3, "sternum": 1.3}  # fmt: skip
@@ -282,7 +282,7 @@ def in_own_bone(bone: str, contrast: float) -> float:
     Examples
     --------
     >>> in_own_bone("vertebra_l03", 5.0), in_own_bone("rib_06_l", 5.0), in_own_bone("femur_l", 1.0)
-    (5.0, 9.0, 1.0)
+    (5.0, 11.0, 1.0)
     """
     ratio = next((over for prefix, over in _SPINE_OVER.items() if bone.startswith(prefix)), 1.0)
     return 1 + (contrast - 1) * (ratio if contrast > 1 else 1)

@@ -162,9 +162,9 @@ def pocket_metal(rng: np.random.Generator, *, skin: Skin, side: str = "right") -
     """
     letter, mirror = sided(side)
     foci = []
-    for _ in range(3):
-        at = skin.on(mirror * rng.uniform(100, 130), rng.uniform(840, 890), outwards_mm=8.0)
-        foci.append(_object(f"thigh_{letter}", at, (12.0, 6.0, 12.0), "steel"))
+    for half in ((14.0, 7.0, 14.0), (13.0, 7.0, 30.0)):  # a few coins, a bunch of keys
+        at = skin.on(mirror * rng.uniform(95, 130), rng.uniform(835, 890), outwards_mm=8.0)
+        foci.append(_object(f"thigh_{letter}", at, half, "steel"))
     return artefact(LesionKind.POCKET_METAL, f"metal in the {side} pocket", *foci)
 
 
