@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -166,3 +168,17 @@ def test_bad_scenarios_are_refused_in_one_sentence(text, words):
 def test_an_unknown_packaged_scenario_is_refused():
     with pytest.raises(InvalidValue, match="normal"):
         packaged_scenario("unheard")
+
+
+def test_the_documentation_names_every_kind_and_every_packaged_scenario():
+    page = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text(encoding="utf-8")
+    missing = [name for name in (*BUILDERS, *scenario_names()) if f"| `{name}` |" not in page]
+    assert not missing
+
+
+def test_the_scenario_shown_in_the_documentation_is_one():
+    page = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text(encoding="utf-8")
+    text = page.partition("```toml\n")[2].partition("```")[0]
+    patient = read_scenario(text).patient(2)
+    assert patient.person.sex == "female"
+    assert len(patient.disturbances) == 2
