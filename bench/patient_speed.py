@@ -138,8 +138,8 @@ def main() -> None:
                 continue  # it filled the compile cache
             print(
                 f"{spacing_mm:g} mm {tuple(told['shape'])}: {wall:5.2f} s in all (imports {told['import_s']:.2f}, "
-                f"person {told['draw_s']:.2f}, volumes {told['volumes_s']:.2f}), {told['memory_mb']:.0f} MB, activity off by "
-                f"{told['residual']:.0e}"
+                f"person {told['draw_s']:.2f}, volumes {told['volumes_s']:.2f}), {told['memory_mb']:.0f} MB, "
+                f"activity off by {told['residual']:.0e}"
             )
 
 

@@ -30,6 +30,7 @@ from scipy.spatial.transform import Rotation
 
 from bonescan.anatomy import organs as organs_module
 from bonescan.anatomy.body import Body
+from bonescan.anatomy.form import shaped_skeleton
 from bonescan.anatomy.pose import pose_person
 from bonescan.anatomy.skeleton import default_skeleton
 from bonescan.anatomy.voxels import body_grid, voxelise
@@ -39,7 +40,7 @@ Array = NDArray[np.float64]
 
 STATURE_MM = {"male": 1760.0, "female": 1630.0}
 BP3D_SHIFT = (0.65, 90.5, 70.5)
-WALL_MM = 12.0  # muscle between the fat under the skin and the cavities of the trunk
+WALL_MM = 8.0  # muscle between the fat under the skin and the cavities of the trunk
 
 HEADER = """\
 # The bonescan organs: solid ellipsoids, their union per organ, for `bonescan.anatomy.organs`.
@@ -223,7 +224,7 @@ def fitted(points: Array, region: NDArray[np.bool_], count: int, seed: int) -> t
         n = len(near)
         return float((error**2).mean()), np.concatenate([gc.ravel() * 50, gb.ravel() / 50]) / n
 
-    for sharp in (3.0, 8.0):
+    for sharp in (3.0, 8.0, 16.0):
         start = minimize(loss, start, args=(sharp,), jac=True, method="L-BFGS-B", options={"maxiter": 250}).x
     c, b = start[: 3 * count].reshape(count, 3) * 50, start[3 * count :].reshape(count, 3, 3) / 50
     shape = c, np.linalg.inv(b)
@@ -243,7 +244,7 @@ def chest(heart: tuple[Array, Array], vessels: tuple[Array, Array]) -> dict[str,
     spine = (np.abs(x) < 16 + 10 * (y > -10)) & (y < 60)
     free = cage & (z > low) & ~middle & ~spine & (z > 1130)
     shapes = {}
-    for name, side, count in (("lung_l", 1, 9), ("lung_r", -1, 9)):
+    for name, side, count in (("lung_l", 1, 11), ("lung_r", -1, 11)):
         shapes[name] = fitted(points, free & (x * side > 8), count, 3)
     # liver: under the right dome, thinning to the left; its lower edge runs from low on the right up to the left
     edge = 1110 + 0.62 * np.clip(x + 125, 0, None) + 0.35 * np.clip(y + 20, 0, None)
@@ -299,8 +300,11 @@ def drawn(places: Places, sex: str, fitted_shapes: dict[str, tuple[Array, Array]
     if fitted_shapes is None:
         fitted_shapes = chest(heart, joined(arteries, veins))
     bladder = places.ellipsoid("urinary_bladder_contents")
-    half = number(places.organs["urinary_bladder_contents"], "half_extent_x_mm", "half_extent_y_mm", "half_extent_z_mm")
-    bladder = bladder[0] * [0, 1, 1], np.diag(half * places.scale)[None]
+    half = places.scale * number(
+        places.organs["urinary_bladder_contents"], "half_extent_x_mm", "half_extent_y_mm", "half_extent_z_mm"
+    )
+    floor = max(bladder[0][0, 2] - half[2], 868.0)  # of the default pelvis, whose pubic bones end at 877 mm
+    bladder = np.array([[0.0, half[1] - 42.0, floor + half[2]]]), np.diag(half)[None]
     stomach_centre, _ = places.ellipsoid("stomach")
     box = places.scale * number(places.organs["stomach"], "half_extent_x_mm", "half_extent_y_mm", "half_extent_z_mm")
     stomach = upright((0.45, 0.50, 0.50, 0.50, 0.48, 0.52), (0.30, -0.05, -0.05, 0.48, 0.55, 0.62),
@@ -315,11 +319,12 @@ def drawn(places: Places, sex: str, fitted_shapes: dict[str, tuple[Array, Array]
         chain((92, -34, l1 - 140, 16), (62, -42, l1 - 178, 16), (25, -10, l1 - 178, 16), (6, 22, l1 - 190, 16)),
         chain((6, 22, l1 - 190, 16), (0, 42, l1 - 222, 17), (0, 38, l1 - 256, 17), (0, 22, l1 - 290, 12)),
     )  # fmt: skip
+    rng = np.random.default_rng(1)
     loops = [
-        (x, y, l1 + z, 30, 30, 19)
-        for z, ys in ((-52, -52), (-84, -50), (-116, -52), (-148, -46), (-178, -32))
-        for x, y in ((-44, ys), (8, ys - 8), (56, ys))
-    ] + [(-30, -38, l1 - 14, 26, 18, 24), (0, -44, l1 - 30, 30, 12, 11)]
+        (x + rng.normal(0, 7), y + rng.normal(0, 5), l1 + z + rng.normal(0, 7), *rng.permutation([34, 24]), 17)
+        for z, ys in ((-50, -54), (-80, -52), (-110, -54), (-140, -48), (-170, -34))
+        for x, y in ((-48, ys + 4), (-12, ys - 8), (24, ys), (58, ys + 4))
+    ] + [(-34, -34, l1 - 10, 16, 16, 30), (0, -40, l1 - 32, 34, 11, 10)]
     sublingual = upright((0, -50, 1508, 14, 12, 6))
     parotid = upright((57, 6, 1560, 9, 15, 25), (54, 2, 1540, 9, 12, 14), (30, -30, 1504, 9, 15, 10))
     thyroid = upright((19, -18, 1432, 9, 10, 24), (-19, -18, 1432, 9, 10, 24), (0, -27, 1426, 13, 5, 8))
@@ -333,9 +338,13 @@ def drawn(places: Places, sex: str, fitted_shapes: dict[str, tuple[Array, Array]
     out = [shaped("teeth", "tooth", "head", upright(*arc), v("teeth"), margin_mm=0.0)]
     for side, word in (("l", "left"), ("r", "right")):
         out.append(shaped(f"eye_{side}", "eye", "head", eyes[side], v(f"eye_{word}"), margin_mm=-4.0))
+    # what is left of the skull's inside: fluid, meninges, veins
+    around = places.ellipsoid("brain", bp3d=True)
+    around = around[0], around[1] * (1 + 7.0 / np.linalg.norm(around[1], axis=1)[:, None, :])
     brain = joined(places.ellipsoid("brain", bp3d=True), upright((0, 62, 1572, 50, 32, 24), (0, 28, 1566, 15, 15, 28)))
     out += [
         shaped("brain", "brain", "head", brain, v("brain"), margin_mm=0.0),
+        shaped("brain_fluid", "lymph", "head", around, margin_mm=9.0),
         shaped("airway", "air", "trunk", airway, margin_mm=2.0),
         shaped("thyroid", "thyroid", "neck", thyroid, v("thyroid"), margin_mm=0.0),
         shaped("salivary_l", "soft organ", "head", joined(parotid, sublingual), v("salivary_left"), margin_mm=0.0),
@@ -359,8 +368,8 @@ def drawn(places: Places, sex: str, fitted_shapes: dict[str, tuple[Array, Array]
                      (12 * sign, bladder[0][0, 1] + 30, bladder[0][0, 2] - 16, 3.4))  # fmt: skip
         out.append(shaped(f"ureter_{side}", "urine", "trunk", tube, v(f"ureter_{word}"), grow="thick"))
     out += [
-        shaped("bladder", "urine", "pelvis", bladder, margin_mm=4.0),
-        shaped("bladder_wall", "bladder wall", "pelvis", bladder, margin_mm=2.0),
+        shaped("bladder", "urine", "pelvis", bladder, margin_mm=3.0),
+        shaped("bladder_wall", "bladder wall", "pelvis", bladder, margin_mm=0.0),
     ]
     if sex == "female":
         out.append(own("uterus", "soft organ", "pelvis"))
@@ -384,7 +393,7 @@ def drawn(places: Places, sex: str, fitted_shapes: dict[str, tuple[Array, Array]
         shaped("psoas", "muscle", "trunk", joined(psoas, mirrored(psoas))),
         shaped("mediastinum", "adipose", "thorax", upright((0, -25, 1320, 52, 78, 112))),
         shaped("visceral_fat", "adipose", "trunk",
-               upright((0, -150, 1070, 150, 205, 190), (0, -20, 925, 62, 62, 70))),
+               upright((0, -240, 1115, 260, 290, 160), (0, -60, 1000, 108, 85, 62), (0, -10, 925, 66, 66, 70))),
     ]  # fmt: skip
     return out
 
@@ -401,7 +410,7 @@ def scaled(organ: Organ, factor: float) -> Organ:
 
 
 def calibrated(organs: list[Organ], sex: str) -> list[Organ]:
-    posed = pose_person(default_skeleton(), sex=sex, stature_mm=STATURE_MM[sex])
+    posed = pose_person(shaped_skeleton(sex), sex=sex, stature_mm=STATURE_MM[sex])
     body = Body(posed=posed, sex=sex)
     grid = body_grid(body, 3.0)
     for _ in range(7):

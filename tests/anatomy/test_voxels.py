@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from bonescan.anatomy.body import Body
+from bonescan.anatomy.form import shaped_skeleton
 from bonescan.anatomy.organs import posed_organs
 from bonescan.anatomy.pose import pose_person
-from bonescan.anatomy.skeleton import default_skeleton
 from bonescan.anatomy.voxels import VoxelBody, body_grid, voxelise
 
 REFERENCE = {"male": 1760.0, "female": 1630.0}
@@ -16,7 +16,7 @@ REFERENCE = {"male": 1760.0, "female": 1630.0}
 
 @cache
 def adult(sex: str, spacing_mm: float = 4.0, girth: float = 1.0, bladder_ml: float = 192.3) -> tuple[Body, VoxelBody]:
-    posed = pose_person(default_skeleton(), sex=sex, stature_mm=REFERENCE[sex])
+    posed = pose_person(shaped_skeleton(sex), sex=sex, stature_mm=REFERENCE[sex])
     body = Body(posed=posed, sex=sex, girth=girth)
     return body, voxelise(body, posed_organs(posed, sex, bladder_ml=bladder_ml), body_grid(body, spacing_mm))
 

@@ -6,7 +6,9 @@ trunk, with the segments on both sides of the nearest joint, mixed as the skin i
 
     p' = sum_s w_s(z_centre) M_s(p)
 
-so it stays an ellipsoid. Organs overlap: the order of the list decides, and bone comes before all of them. What lies
+so it stays an ellipsoid. Before that, it follows the form of the person's bones: for thorax, pelvis and skull the affine
+map nearest to what changed their ellipsoids from the default skeleton's, for the loins the mean of thorax and pelvis.
+Organs overlap: the order of the list decides, and bone comes before all of them. What lies
 in the trunk between organs is fat (``visceral_fat``, ``mediastinum``), down to a wall of muscle under the skin's fat.
 
 The urinary bladder is made for its filling: its floor and its front wall, behind the pubic bones, stay where they are,
@@ -23,7 +25,7 @@ from numpy.typing import NDArray
 
 from bonescan.anatomy.body import SEXES, trunk_weights
 from bonescan.anatomy.pose import FREEDOMS, PosedSkeleton, curve_basis, segment_maps, tree_arrays
-from bonescan.anatomy.skeleton import SEGMENTS
+from bonescan.anatomy.skeleton import SEGMENTS, Skeleton, default_skeleton
 from bonescan.anatomy.tables import rows
 from bonescan.errors import InvalidValue
 
@@ -41,6 +43,13 @@ _BLADDER_UPWARDS, _BLADDER_SIDEWAYS = 0.44, 0.28
 _BLADDER_LEAST_ML = 5.0  # below, the wall has folded around what is left
 
 _SLOPE_STEP_MM = 1.0
+
+# Bones whose change of form the organs of a segment follow; the neck's stay.
+_LED_BY = {
+    "thorax": ("rib", "sternum", "vertebra_t"),
+    "pelvis": ("hip_bone", "sacrum"),
+    "head": ("skull",),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -133,12 +142,14 @@ def posed_organs(posed: PosedSkeleton, sex: str, *, bladder_ml: float = 150.0) -
     if not low <= bladder_ml <= high:
         raise InvalidValue(f"A bladder holds {low:g} to {high:g} ml, got {bladder_ml}.", got=bladder_ml)
     maps, curve = segment_maps(np.asarray(posed.pose, dtype=float), *tree_arrays(FREEDOMS))
+    formed = _form_maps(posed.skeleton)
     index = {segment.name: k for k, segment in enumerate(SEGMENTS)}
     out = []
     for organ in _reference(sex):
         centres, axes = organ.centres_mm, organ.axes_mm
         if organ.name in ("bladder", "bladder_wall"):
-            scale = posed.size**3 * abs(np.linalg.det(maps[index["pelvis"], :, :3]))
+            pelvis = maps[index["pelvis"], :, :3] @ formed[index["pelvis"], :, :3]
+            scale = posed.size**3 * abs(np.linalg.det(pelvis))
             centres, axes = _filled(centres, axes, organ.name, sex, bladder_ml / scale, scale)
             if not len(centres):
                 continue
@@ -147,6 +158,8 @@ def posed_organs(posed: PosedSkeleton, sex: str, *, bladder_ml: float = 150.0) -
         else:
             weight = np.zeros((len(centres), len(SEGMENTS)))
             weight[:, index[organ.segment]] = 1.0
+        form = np.einsum("es,sij->eij", weight, formed)
+        centres = np.einsum("eij,ej->ei", form[:, :, :3], centres) + form[:, :, 3]
         mixed = np.einsum("es,sij->eij", weight, maps)
         shift = curve_basis(centres[:, 2]) @ curve
         local = np.tile(np.eye(3), (len(centres), 1, 1))
@@ -158,20 +171,41 @@ def posed_organs(posed: PosedSkeleton, sex: str, *, bladder_ml: float = 150.0) -
                 tissue=organ.tissue,
                 margin_mm=organ.margin_mm,
                 centres_mm=posed.size * (np.einsum("eij,ej->ei", mixed[:, :, :3], bent) + mixed[:, :, 3]),
-                axes_mm=posed.size * mixed[:, :, :3] @ local @ axes,
+                axes_mm=posed.size * mixed[:, :, :3] @ local @ form[:, :, :3] @ axes,
             )
         )
     return tuple(out)
+
+
+def _form_maps(skeleton: Skeleton) -> Array:
+    """Affine map of each segment's organs from the default skeleton to another form of it, (segment, 3, 4)."""
+    maps = np.zeros((len(SEGMENTS), 3, 4))
+    maps[:, :, :3] = np.eye(3)
+    default = default_skeleton()
+    if skeleton is default:
+        return maps
+    names = np.array(default.bones)[default.bone_index]
+    weight = np.sqrt(default.volumes_mm3())
+    index = {segment.name: k for k, segment in enumerate(SEGMENTS)}
+    for segment, bones in _LED_BY.items():
+        led = np.array([name.startswith(bones) for name in names])
+        homogeneous = np.column_stack([default.centres_mm[led], np.ones(led.sum())]) * weight[led, None]
+        found, *_ = np.linalg.lstsq(homogeneous, skeleton.centres_mm[led] * weight[led, None], rcond=None)
+        maps[index[segment]] = found.T
+    maps[index["lumbar"]] = (maps[index["thorax"]] + maps[index["pelvis"]]) / 2
+    return maps
 
 
 def _filled(centres: Array, axes: Array, name: str, sex: str, bladder_ml: float, scale: float) -> tuple[Array, Array]:
     """The bladder's contents or its wall for a filling; the table holds the contents at the reference filling."""
     if name == "bladder" and bladder_ml <= 0:
         return centres[:0], axes[:0]
-    ratio = max(bladder_ml, _BLADDER_LEAST_ML if name == "bladder_wall" else 0.0) / _BLADDER_REFERENCE_ML
+    contents_ml = max(bladder_ml, _BLADDER_LEAST_ML if name == "bladder_wall" else 0.0)
     half = np.abs(np.diag(axes[0]))  # along x, y, z: the table's bladder is upright
     floor, front = centres[0, 2] - half[2], centres[0, 1] - half[1]
+    ratio = contents_ml / _BLADDER_REFERENCE_ML
     half = half * np.array([ratio**_BLADDER_SIDEWAYS, ratio**_BLADDER_SIDEWAYS, ratio**_BLADDER_UPWARDS])
+    half *= (1000 * contents_ml / (4 / 3 * np.pi * half.prod())) ** (1 / 3)
     centre = np.array([[centres[0, 0], front + half[1], floor + half[2]]])
     if name == "bladder_wall":
         half = half + _shell_mm(half, 1000 * _BLADDER_WALL_ML[sex] / scale)
