@@ -88,7 +88,7 @@ def arthritis(
     inflamed : bool
         With hyperaemia, as rheumatoid arthritis; otherwise worn.
     contrast : float, optional
-        0 to 100; lognormal about 2 by default.
+        Against the same normal bone, 0 to 100; by default what a lognormal about 2 in a spine is there.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def arthritis(
             level = drawn_contrast(rng, contrast, _DEGENERATIVE)
             if contrast is None:
                 bone = JOINTS[joint][0][0] if joint in JOINTS else "phalanx"
-                level = in_own_bone(bone, 1 + _BLURRED * (level - 1))
+                level = in_own_bone(bone, level)
             difference: dict[str, Any] = {
                 "uptake_factor": level,
                 "blood_factor": 3.0 if inflamed else 1.2,
