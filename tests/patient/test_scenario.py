@@ -182,3 +182,21 @@ def test_the_scenario_shown_in_the_documentation_is_one():
     patient = read_scenario(text).patient(2)
     assert patient.person.sex == "female"
     assert len(patient.disturbances) == 2
+
+
+def test_what_a_surgeon_took_away_has_no_lesion():
+    # a metastasis in the femoral head that a prosthesis replaced, one in the other hip, one in a lost shank
+    told = [
+        Finding(kind="prosthesis", told={"side": "left"}),
+        Finding(kind="amputation", told={"side": "right"}),
+        *(
+            Finding(kind="metastasis", told={"bone": bone, "place_mm": place})
+            for bone, place in (
+                ("femur_l", (88.0, 10.0, 881.0)),
+                ("femur_r", (-88.0, 10.0, 881.0)),
+                ("tibia_r", (-75.0, 9.0, 211.0)),
+            )
+        ),
+    ]
+    patient = Scenario(lesions=tuple(told)).patient(1)
+    assert [lesion.bone for lesion in patient.lesions if lesion.is_metastasis] == ["femur_r"]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from bonescan.anatomy.pose import FREEDOMS
 from bonescan.errors import InvalidValue
 from bonescan.patient import disorders, disturbances, fractures, joints, malignant, shadows, surgery
-from bonescan.patient.lesions import Lesion, LesionKind
+from bonescan.patient.lesions import Lesion, LesionKind, Nature
 from bonescan.patient.person import Person, draw_person
 from bonescan.patient.shadows import Skin, skin_of
 from bonescan.patient.uptake import draw_uptake
@@ -211,7 +211,7 @@ class Scenario:
             tracer=radiopharmaceutical(self.tracer),
             physiology=physiology,
             injected_mbq=injected,
-            lesions=_numbered(made[0], "lesion"),
+            lesions=_numbered(_left_by_surgery(made[0]), "lesion"),
             disturbances=_numbered(made[1], "disturbance"),
             uptake=draw_uptake(stream(5)),
         )
@@ -307,6 +307,24 @@ def build(finding: Finding, rng: np.random.Generator, skin: Skin) -> tuple[Lesio
     builder = BUILDERS[finding.kind]
     given = {"skin": skin} if "skin" in inspect.signature(builder).parameters else {}
     return builder(rng, **given, **finding.told)
+
+
+def _left_by_surgery(lesions: list[Lesion]) -> list[Lesion]:
+    """Lesions without those whose bone a surgeon has taken away: drawn where a prosthesis lies or a limb is missing."""
+    removed = [
+        focus for lesion in lesions if lesion.kind.nature is Nature.SURGERY for focus in lesion.foci if focus.tissue
+    ]
+
+    def gone(lesion: Lesion) -> bool:
+        return lesion.focal and all(
+            any(
+                np.linalg.norm(np.linalg.solve(focus.axes_mm, own.centre_mm - focus.centre_mm)) <= 1
+                for focus in removed
+            )
+            for own in lesion.foci
+        )
+
+    return [lesion for lesion in lesions if lesion.kind.nature is Nature.SURGERY or not gone(lesion)]
 
 
 def _numbered(lesions: list[Lesion], word: str) -> tuple[Lesion, ...]:
