@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bonescan.errors import InvalidValue
+from bonescan.patient.lesions import LesionKind
+from bonescan.patient.scenario import BUILDERS, Finding, Motion, Scenario, compose
+from bonescan.patient.scenario_file import packaged_scenario, read_scenario, scenario_names
+
+MISLEADING = {
+    "full_bladder", "urine_on_skin", "urine_on_clothing", "injection_site", "extravasation", "catheter_bag",
+    "belt_buckle", "pacemaker", "contrast", "motion", "too_early", "too_late", "free_pertechnetate", "kidney_failure",
+    "dental_work", "recent_other_tracer", "breast_prosthesis",
+}  # fmt: skip
+DISEASES = {
+    "metastases", "lytic_metastasis", "acute_fracture", "healing_fracture", "stress_fracture", "sacral_insufficiency",
+    "vertebral_fracture", "rib_fractures", "osteomyelitis", "cellulitis", "arthritis", "degenerative_spine",
+    "scoliosis", "paget", "fibrous_dysplasia", "regional_pain", "avascular_necrosis", "hypertrophic_osteoarthropathy",
+    "metastatic_superscan", "metabolic_superscan", "flare_before", "flare", "prosthesis", "amputation", "normal",
+}  # fmt: skip
+
+
+def same(a, b) -> bool:
+    return (
+        np.array_equal(a.person.pose, b.person.pose)
+        and a.person.mass_kg == b.person.mass_kg
+        and a.injected_mbq == b.injected_mbq
+        and np.array_equal(a.uptake.bones, b.uptake.bones)
+    )
+
+
+def test_there_is_a_scenario_for_everything_the_house_promised():
+    assert set(scenario_names()) >= MISLEADING | DISEASES
+
+
+@pytest.mark.parametrize("name", scenario_names())
+def test_every_packaged_scenario_makes_patients_and_says_what_it_shows(name):
+    scenario = packaged_scenario(name)
+    assert scenario.title
+    assert len(scenario.shows) > 20
+    patient = scenario.patient(4)
+    assert len(patient.lesions) >= len(scenario.lesions)
+    ids = [one.id for one in (*patient.lesions, *patient.disturbances)]
+    assert len(ids) == len(set(ids))
+
+
+def test_every_kind_stands_in_a_packaged_scenario():
+    told = {
+        finding.kind
+        for name in scenario_names()
+        for finding in (*packaged_scenario(name).lesions, *packaged_scenario(name).disturbances)
+    }
+    assert told == set(BUILDERS) == {kind.value for kind in LesionKind}
+
+
+def test_a_seed_gives_one_patient_and_another_another():
+    scenario = packaged_scenario("metastases")
+    one, again, other = scenario.patient(1), scenario.patient(1), scenario.patient(2)
+    assert same(one, again)
+    assert [a.label for a in one.lesions] == [a.label for a in again.lesions]
+    assert not same(one, other)
+
+
+def test_what_is_added_or_told_moves_nothing_else():
+    plain, more = packaged_scenario("metastases"), packaged_scenario("urine_on_skin")
+    both = compose(plain, more).patient(3)
+    assert same(both, plain.patient(3))
+    assert [a.label for a in both.lesions] == [a.label for a in plain.patient(3).lesions]
+    older = compose(plain, Scenario(person={"age_years": 81.0})).patient(3)
+    assert np.array_equal(older.person.pose, plain.patient(3).person.pose)
+    assert older.person.age_years == 81.0
+
+
+def test_scenarios_compose():
+    left = Scenario(title="a", person={"sex": "female", "bmi": 30.0}, lesions=(Finding(kind="metastasis"),))
+    right = Scenario(
+        title="b",
+        person={"mass_kg": 80.0, "pose": {"head.turn_rad": 0.2}},
+        protocol={"motions": ({"at_fraction": 0.5, "pose": {"head.turn_rad": 0.1}},)},
+        lesions=(Finding(kind="paget"),),
+    )
+    whole = compose(left, right)
+    assert whole.title == "a, b"
+    assert [finding.kind for finding in whole.lesions] == ["metastasis", "paget"]
+    assert whole.person == {"sex": "female", "mass_kg": 80.0, "pose": {"head.turn_rad": 0.2}}
+    assert len(compose(right, right).imaging().motions) == 2
+
+
+def test_a_motion_moves_what_it_names():
+    person = packaged_scenario("normal").patient(1).person
+    moved = Motion(at_fraction=0.3, pose={"head.turn_rad": 0.25}).moved(person)
+    difference = moved.pose - person.pose
+    assert np.count_nonzero(difference) == 1
+    assert difference.max() == pytest.approx(0.25)
+
+
+def test_a_flare_is_read_against_the_same_persons_scan_before():
+    before, after = (packaged_scenario(name).patient(6) for name in ("flare_before", "flare"))
+    assert same(before, after)
+    assert all(
+        np.array_equal(a.foci[0].centre_mm, b.foci[0].centre_mm) and a.contrast < b.contrast
+        for a, b in zip(before.lesions, after.lesions, strict=True)
+    )
+
+
+def test_included_scenarios_lie_under_the_own_words():
+    scenario = read_scenario(
+        "include = ['full_bladder', 'kidney_failure']\n[person]\nbladder_ml = 300\n[[lesions]]\nkind = 'metastasis'\n"
+        "bone = 'draw'\ncontrast = 4\n"
+    )
+    patient = scenario.patient(1)
+    assert patient.person.bladder_ml == 300
+    assert patient.physiology.gfr_ml_per_min == 5
+    assert patient.physiology.voids_h == ()
+    assert patient.lesions[0].contrast == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a = [", ["scan.toml", "no valid TOML"]),
+        ("colour = 'red'", ["scan.toml", "colour", "expected", "person"]),
+        ("[person]\nweight = 80", ["scan.toml", "person.weight", "mass_kg"]),
+        ("[person]\nage_years = 'old'", ["scan.toml", "person.age_years", "a number", "'old'"]),
+        ("[person]\nage_years = 300", ["scan.toml", "person", "age_years", "300"]),
+        ("[person]\nsex = 'robot'", ["scan.toml", "robot"]),
+        ("[person]\nbmi = 25\nmass_kg = 70", ["scan.toml", "bmi or mass_kg"]),
+        ("[person]\narms = 'up'", ["scan.toml", "person.arms", "'up'"]),
+        ("[person]\npose = {'tail.wag_rad' = 1}", ["scan.toml", "person.pose", "tail.wag_rad"]),
+        ("[physiology]\ngfr_ml_per_min = -1", ["scan.toml", "physiology", "gfr_ml_per_min", "-1"]),
+        ("[physiology]\nmass_kg = 70", ["scan.toml", "physiology.mass_kg is no key"]),
+        ("[physiology]\nvoids_h = 'often'", ["scan.toml", "physiology.voids_h", "a list", "'often'"]),
+        ("[protocol]\ntime_h = 0", ["scan.toml", "protocol", "time_h"]),
+        ("[[protocol.motions]]\nat_fraction = 2\npose = {}", ["scan.toml", "protocol", "0 to 1"]),
+        ("[[protocol.motions]]\npose = {}", ["scan.toml", "protocol", "at_fraction"]),
+        ("tracer = 'Tc-99m water'", ["scan.toml", "tracer", "Tc-99m MDP", "Tc-99m water"]),
+        ("injected_mbq = -5", ["scan.toml", "injected_mbq", "-5"]),
+        ("include = ['nothing']", ["scan.toml", "include", "full_bladder", "'nothing'"]),
+        ("include = 'normal'", ["scan.toml", "include", "a list", "'normal'"]),
+        ("[[lesions]]\nkind = 'hiccup'", ["scan.toml", "lesions[0].kind", "metastasis", "'hiccup'"]),
+        ("[[lesions]]\nbone = 'femur_l'", ["scan.toml", "lesions[0].kind", "None"]),
+        ("[[lesions]]\nkind = 'belt_buckle'", ["scan.toml", "lesions[0].kind"]),
+        ("[[disturbances]]\nkind = 'metastasis'", ["scan.toml", "disturbances[0].kind"]),
+        ("[[lesions]]\nkind = 'metastasis'\nsize = 3", ["scan.toml", "lesions[0].size", "diameter_mm"]),
+        ("[[lesions]]\nkind = 'metastasis'\ncount = 1.5", ["scan.toml", "lesions[0].count", "a whole number", "1.5"]),
+        ("[[lesions]]\nkind = 'metastasis'\nplace_mm = [1, 2]", ["scan.toml", "lesions[0].place_mm", "3 items"]),
+        ("[[lesions]]\nkind = 'metastasis'\nbone = 'wing'", ["scan.toml", "lesions[0]", "wing"]),
+        (
+            "[[lesions]]\nkind = 'metastasis'\nbone = 'femur_l'\nplace_mm = [0, 0, 1000]",
+            ["scan.toml", "lesions[0]", "outside femur_l"],
+        ),
+        ("[[lesions]]\nkind = 'paget'\nbones = [3]", ["scan.toml", "lesions[0].bones[0]", "a word", "3"]),
+        ("[[lesions]]\nkind = 'arthritis'\ninflamed = 1", ["scan.toml", "lesions[0].inflamed", "true or false"]),
+    ],
+)
+def test_bad_scenarios_are_refused_in_one_sentence(text, words):
+    with pytest.raises(InvalidValue) as refused:
+        read_scenario(text, name="scan.toml")
+    message = str(refused.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_an_unknown_packaged_scenario_is_refused():
+    with pytest.raises(InvalidValue, match="normal"):
+        packaged_scenario("unheard")
+
+
+def test_the_documentation_names_every_kind_and_every_packaged_scenario():
+    page = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text(encoding="utf-8")
+    missing = [name for name in (*BUILDERS, *scenario_names()) if f"| `{name}` |" not in page]
+    assert not missing
+
+
+def test_the_scenario_shown_in_the_documentation_is_one():
+    page = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text(encoding="utf-8")
+    text = page.partition("```toml\n")[2].partition("```")[0]
+    patient = read_scenario(text).patient(2)
+    assert patient.person.sex == "female"
+    assert len(patient.disturbances) == 2
+
+
+def test_what_a_surgeon_took_away_has_no_lesion():
+    # a metastasis in the femoral head that a prosthesis replaced, one in the other hip, one in a lost shank
+    told = [
+        Finding(kind="prosthesis", told={"side": "left"}),
+        Finding(kind="amputation", told={"side": "right"}),
+        *(
+            Finding(kind="metastasis", told={"bone": bone, "place_mm": place})
+            for bone, place in (
+                ("femur_l", (88.0, 10.0, 881.0)),
+                ("femur_r", (-88.0, 10.0, 881.0)),
+                ("tibia_r", (-75.0, 9.0, 211.0)),
+            )
+        ),
+    ]
+    patient = Scenario(lesions=tuple(told)).patient(1)
+    assert [lesion.bone for lesion in patient.lesions if lesion.is_metastasis] == ["femur_r"]
