@@ -21,9 +21,9 @@ import numpy as np
 from bonescan.anatomy.skeleton import default_skeleton
 from bonescan.patient.cohort import draw_patient, draw_scenario
 from bonescan.patient.focus import Focus
-from bonescan.patient.lesions import Lesion
-from bonescan.patient.malignant import METASTASIS_SITES, site_bones
-from bonescan.patient.placement import contains, nearest_place
+from bonescan.patient.lesions.lesion import Lesion
+from bonescan.patient.lesions.malignant import METASTASIS_SITES, site_bones
+from bonescan.patient.lesions.placement import contains, nearest_place
 
 SITE_OF = {bone: site for site in METASTASIS_SITES for bone in site_bones(site)}
 

@@ -7,7 +7,7 @@ import pytest
 
 from bonescan.errors import InvalidValue
 from bonescan.patient.cohort import FREQUENCIES, Cohort, Frequency, draw_patient, draw_scenario
-from bonescan.patient.malignant import METASTASIS_SITES
+from bonescan.patient.lesions.malignant import METASTASIS_SITES
 from bonescan.patient.scenario import BUILDERS
 
 MANY = 3000

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bonescan.errors import InvalidValue
-from bonescan.patient.lesions import LesionKind
+from bonescan.patient.lesions.lesion import LesionKind
 from bonescan.patient.scenario import BUILDERS, Finding, Motion, Scenario, compose
 from bonescan.patient.scenario_file import packaged_scenario, read_scenario, scenario_names
 

@@ -22,8 +22,8 @@ import numpy as np
 from scipy.special import ndtri
 
 from bonescan.errors import InvalidValue
-from bonescan.patient.joints import JOINTS
-from bonescan.patient.malignant import METASTASIS_SITES
+from bonescan.patient.lesions.joints import JOINTS
+from bonescan.patient.lesions.malignant import METASTASIS_SITES
 from bonescan.patient.scenario import Finding, Scenario
 from bonescan.patient.volumes import Patient
 

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from bonescan.anatomy.pose import FREEDOMS
 from bonescan.errors import InvalidValue
-from bonescan.patient import disorders, disturbances, fractures, joints, malignant, shadows, surgery
-from bonescan.patient.lesions import Lesion, LesionKind, Nature
+from bonescan.patient.lesions import disorders, disturbances, fractures, joints, malignant, shadows, surgery
+from bonescan.patient.lesions.lesion import Lesion, LesionKind, Nature
+from bonescan.patient.lesions.shadows import Skin, skin_of
 from bonescan.patient.person import Person, draw_person
-from bonescan.patient.shadows import Skin, skin_of
 from bonescan.patient.uptake import draw_uptake
 from bonescan.patient.volumes import Patient
 from bonescan.tracer.biokinetics import Physiology, draw_physiology

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from bonescan.errors import InvalidValue
-from bonescan.patient.lesions import LesionKind, Nature
+from bonescan.patient.lesions.lesion import LesionKind, Nature
+from bonescan.patient.lesions.shadows import skin_of
 from bonescan.patient.person import Person
 from bonescan.patient.scenario import BUILDERS, Finding, Scenario, build, check_pose, compose, physiology_of
-from bonescan.patient.shadows import skin_of
 from bonescan.tracer.biokinetics import Physiology
 from bonescan.tracer.radiopharmaceuticals import RADIOPHARMACEUTICALS
 

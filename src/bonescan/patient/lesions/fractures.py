@@ -18,8 +18,15 @@ from numpy.typing import NDArray
 from bonescan.anatomy.bones import bone as bone_named
 from bonescan.errors import InvalidValue
 from bonescan.patient.focus import Focus
-from bonescan.patient.lesions import Lesion, LesionKind, focus_in_bone, in_own_bone, late_gain, sided
-from bonescan.patient.placement import bone_box, course, joint_centre, nearest_place, place_along, vertebral_body
+from bonescan.patient.lesions.lesion import Lesion, LesionKind, focus_in_bone, in_own_bone, late_gain, sided
+from bonescan.patient.lesions.placement import (
+    bone_box,
+    course,
+    joint_centre,
+    nearest_place,
+    place_along,
+    vertebral_body,
+)
 
 __all__ = [
     "draw_healing",

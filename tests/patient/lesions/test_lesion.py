@@ -8,9 +8,9 @@ import pytest
 
 from bonescan.anatomy.skeleton import default_skeleton
 from bonescan.errors import InvalidValue
-from bonescan.patient.disturbances import catheter_bag, extravasation, recent_other_tracer, urine_on_skin
-from bonescan.patient.joints import degenerative_spine
-from bonescan.patient.lesions import (
+from bonescan.patient.lesions.disturbances import catheter_bag, extravasation, recent_other_tracer, urine_on_skin
+from bonescan.patient.lesions.joints import degenerative_spine
+from bonescan.patient.lesions.lesion import (
     Lesion,
     LesionKind,
     Nature,
@@ -19,10 +19,10 @@ from bonescan.patient.lesions import (
     in_own_bone,
     late_gain,
 )
-from bonescan.patient.placement import contains, place_along, vertebral_body
+from bonescan.patient.lesions.placement import contains, place_along, vertebral_body
+from bonescan.patient.lesions.shadows import belt_buckle, skin_of
+from bonescan.patient.lesions.surgery import amputation, prosthesis
 from bonescan.patient.scenario import BUILDERS
-from bonescan.patient.shadows import belt_buckle, skin_of
-from bonescan.patient.surgery import amputation, prosthesis
 
 SKIN = skin_of("male", 1.0)
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from bonescan.errors import InvalidValue
 from bonescan.patient.focus import Focus
-from bonescan.patient.lesions import Lesion, LesionKind, focus_in_bone, focus_over_bone, late_gain, sided
-from bonescan.patient.placement import bone_box, joint_centre, nearest_place, place_along
+from bonescan.patient.lesions.lesion import Lesion, LesionKind, focus_in_bone, focus_over_bone, late_gain, sided
+from bonescan.patient.lesions.placement import bone_box, joint_centre, nearest_place, place_along
 
 __all__ = [
     "amputation",

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bonescan.patient.fractures import (
+from bonescan.patient.lesions.fractures import (
     draw_healing,
     fracture,
     fracture_uptake,
@@ -11,7 +11,7 @@ from bonescan.patient.fractures import (
     sacral_insufficiency,
     vertebral_fracture,
 )
-from bonescan.patient.placement import vertebral_body
+from bonescan.patient.lesions.placement import vertebral_body
 
 ABNORMAL = 1.25  # a quarter above normal is what a reader can see; a design figure the constants were fitted with
 

@@ -17,7 +17,7 @@ from bonescan.anatomy.bones import bone as bone_named
 from bonescan.anatomy.skeleton import default_skeleton
 from bonescan.errors import InvalidValue
 from bonescan.patient.focus import Focus
-from bonescan.patient.lesions import (
+from bonescan.patient.lesions.lesion import (
     Lesion,
     LesionKind,
     drawn_contrast,
@@ -26,7 +26,7 @@ from bonescan.patient.lesions import (
     late_gain,
     sided,
 )
-from bonescan.patient.placement import bone_box, contains, course, joint_centre, nearest_place, place_along
+from bonescan.patient.lesions.placement import bone_box, contains, course, joint_centre, nearest_place, place_along
 
 __all__ = [
     "avascular_necrosis",

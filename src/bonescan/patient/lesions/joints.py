@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bonescan.anatomy.bones import bone as bone_named
 from bonescan.errors import InvalidValue
 from bonescan.patient.focus import Focus
-from bonescan.patient.lesions import (
+from bonescan.patient.lesions.lesion import (
     Lesion,
     LesionKind,
     drawn_contrast,
@@ -24,7 +24,7 @@ from bonescan.patient.lesions import (
     late_gain,
     sided,
 )
-from bonescan.patient.placement import bone_box, nearest_place, place_along, vertebral_body
+from bonescan.patient.lesions.placement import bone_box, nearest_place, place_along, vertebral_body
 
 __all__ = [
     "JOINTS",

@@ -7,7 +7,7 @@ import pytest
 
 from bonescan.anatomy.skeleton import default_skeleton
 from bonescan.errors import InvalidValue
-from bonescan.patient.malignant import (
+from bonescan.patient.lesions.malignant import (
     METASTASIS_SITES,
     flare,
     lytic_metastasis,
@@ -16,7 +16,7 @@ from bonescan.patient.malignant import (
     random_site_bone,
     site_bones,
 )
-from bonescan.patient.placement import bone_box, contains
+from bonescan.patient.lesions.placement import bone_box, contains
 
 
 @pytest.fixture(scope="module")

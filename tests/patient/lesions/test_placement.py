@@ -5,7 +5,7 @@ import pytest
 
 from bonescan.anatomy.skeleton import default_skeleton
 from bonescan.errors import InvalidValue
-from bonescan.patient.placement import (
+from bonescan.patient.lesions.placement import (
     bone_box,
     contains,
     course,

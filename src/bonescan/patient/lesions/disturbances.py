@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from bonescan.anatomy.skeleton import default_skeleton
 from bonescan.errors import InvalidValue
 from bonescan.patient.focus import Focus
-from bonescan.patient.lesions import Lesion, LesionKind, focus_over_bone, sided
-from bonescan.patient.shadows import Skin, artefact
+from bonescan.patient.lesions.lesion import Lesion, LesionKind, focus_over_bone, sided
+from bonescan.patient.lesions.shadows import Skin, artefact
 
 __all__ = [
     "arterial_injection",

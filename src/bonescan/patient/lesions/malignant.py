@@ -15,8 +15,8 @@ import numpy as np
 from bonescan.anatomy.bones import bone as bone_named
 from bonescan.errors import InvalidValue
 from bonescan.patient.focus import Focus
-from bonescan.patient.lesions import Lesion, LesionKind, focus_in_bone, focus_over_bone, in_own_bone, late_gain
-from bonescan.patient.placement import bone_box, place_along, random_place
+from bonescan.patient.lesions.lesion import Lesion, LesionKind, focus_in_bone, focus_over_bone, in_own_bone, late_gain
+from bonescan.patient.lesions.placement import bone_box, place_along, random_place
 
 __all__ = [
     "CONTRAST_RANGE",

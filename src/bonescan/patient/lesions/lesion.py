@@ -18,7 +18,7 @@ from bonescan.anatomy.bones import bone as bone_named
 from bonescan.anatomy.skeleton import segment_of
 from bonescan.errors import InvalidValue
 from bonescan.patient.focus import Focus
-from bonescan.patient.placement import bone_box, contains
+from bonescan.patient.lesions.placement import bone_box, contains
 
 __all__ = [
     "Lesion",

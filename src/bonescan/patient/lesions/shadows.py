@@ -17,8 +17,8 @@ from bonescan.anatomy.pose import default_pose, pose_skeleton
 from bonescan.anatomy.skeleton import default_skeleton, segment_of
 from bonescan.errors import InvalidValue
 from bonescan.patient.focus import Focus
-from bonescan.patient.lesions import Lesion, LesionKind, focus_in_bone, sided
-from bonescan.patient.placement import nearest_place
+from bonescan.patient.lesions.lesion import Lesion, LesionKind, focus_in_bone, sided
+from bonescan.patient.lesions.placement import nearest_place
 
 __all__ = [
     "Skin",
