@@ -66,6 +66,7 @@ _RECORDED_PACKAGES = (
     "numpy",
     "scipy",
     "numba",
+    "nibabel",
     "pydicom",
     "python-gdcm",
     "pylibjpeg",
