@@ -24,11 +24,11 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import contact_sheet
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+import contact_sheet
 from bonescan.anatomy import REGION_NAMES
 from bonescan.dicom import open_scan
 from bonescan.patient.cohort import draw_patient, draw_scenario
