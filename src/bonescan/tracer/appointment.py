@@ -51,7 +51,7 @@ class _Schedule:
 
 
 # Certainty, Tc-99m: feeding, drinking, dialysis, dose rate read [V], exempt activity recalled [M], the rest ours [D].
-# F-18: feeding read [V], drinking, exempt activity and dose rate recalled [M], the rest ours [D].
+# F-18: feeding and drinking read [V], exempt activity and dose rate recalled [M], the rest ours [D].
 _SCHEDULES = {
     "Tc-99m": _Schedule(
         image_at_h=3,
@@ -77,7 +77,7 @@ _SCHEDULES = {
         exempt_mbq=1,
         usv_per_h_mbq_at_1_m=0.092,
         sources=(
-            "Breast-feeding: ACMUI. Drinking: FDA label of sodium fluoride F 18, recalled.",
+            "Breast-feeding: ACMUI. Drinking: FDA label of sodium fluoride F 18.",
             "Imaging at 1 h, 45 min for it, close contact 6 h: this project's choice.",
             "Dose rate: AAPM task group 108, recalled.",
             "Exempt activity: IAEA safety standards, recalled.",
