@@ -247,6 +247,7 @@ def _plain(values: Any) -> Any:
 def _cards(plan: Plan) -> list[dict[str, str]]:
     w = words()["department"]["cards"]
     times, given, syringe = plan.appointment, plan.prescription, plan.syringe
+    clock = words()["department"]["clock"]
     drawn = [w["no_vial"], w["no_vial_note"]]
     if syringe is not None:
         drawn = [
@@ -271,8 +272,12 @@ def _cards(plan: Plan) -> list[dict[str, str]]:
         ),
         (
             w["image"],
-            _clock(times.image_at, times),
-            w["image_note"].format(start=_clock(times.image_from, times), end=_clock(times.image_until, times)),
+            times.image_at.strftime(clock),
+            w["image_note"].format(
+                day=_clock(times.image_at, times).removesuffix(times.image_at.strftime(clock)),
+                start=times.image_from.strftime(clock),
+                end=times.image_until.strftime(clock),
+            ),
         ),
     ]
     return [{"label": label, "value": value, "note": note} for label, value, note in rows]
