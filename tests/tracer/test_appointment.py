@@ -119,6 +119,7 @@ def test_dialysis_has_its_window_and_no_litre_to_drink():
     assert times.drink_ml is None
     assert codes(plan) == ["plan.dialysis"]
     well = plan_study(Referral(mass_kg=64, age_years=60), inject_at=NINE).appointment
+    assert times.contact_until == times.tenth_at > well.contact_until
     assert times.left_mbq["at_leaving"] > 1.2 * well.left_mbq["at_leaving"]  # without kidneys more stays
 
 

@@ -322,6 +322,7 @@ def make_appointment(
     leave_at = image_at + timedelta(hours=schedule.stay_h)
     image_from_h, image_until_h, source = _window(tracer)
     body_mbq = _body_activity(referral, tracer, activity_mbq, hours_between(inject_at, image_at))
+    tenth_h = _first_below(body_mbq, activity_mbq / 10)
     left = {
         "at_imaging": body_mbq(hours_between(inject_at, image_at)),
         "at_leaving": body_mbq(hours_between(inject_at, leave_at)),
@@ -336,11 +337,11 @@ def make_appointment(
         image_until=after(image_until_h),
         leave_at=leave_at,
         drink_ml=None if referral.dialysis or referral.is_child else schedule.drink_ml,
-        contact_until=_next_hour(after(schedule.contact_h)),
+        contact_until=_next_hour(after(max(schedule.contact_h, tenth_h) if referral.dialysis else schedule.contact_h)),
         feed_from=after(schedule.feed_h) if referral.breastfeeding else None,
         dialysis_from=after(_DIALYSIS_H[0]) if referral.dialysis else None,
         dialysis_until=after(_DIALYSIS_H[1]) if referral.dialysis else None,
-        tenth_at=_next_hour(after(_first_below(body_mbq, activity_mbq / 10))),
+        tenth_at=_next_hour(after(tenth_h)),
         exempt_at=_next_hour(after(_first_below(body_mbq, schedule.exempt_mbq))),
         exempt_mbq=schedule.exempt_mbq,
         left_mbq=left,
