@@ -174,6 +174,26 @@ def test_the_advice_fits_the_person():
     assert "Do not have the injection yet" in text("everything")
     assert "set by your child's weight" in text("child")
     assert "litre" not in text("child")
+    assert "Drink at least half a litre" in text("fluoride")
+    assert "about 3 glasses" in text("fluoride")
+    assert "it is less than 1 of 100" in text("fluoride")
+    assert "medicine to sleep" in text("child")
+    assert "medicine to sleep" not in text("man")
+    assert "You may hold your baby to feed it" in text("mother")
+    assert "dialysis takes some of it out" in text("everything")
+
+
+def test_a_card_of_the_next_day_has_its_date_beside_the_clock_time():
+    plan = plan_study(Referral(mass_kg=70), inject_at=datetime(2026, 3, 4, 22, 0))
+    card = department_content(plan)["cards"][3]
+    assert (card["value"], card["note"]) == ("01:00", "2026-03-05 allowed 00:00 to 03:00")
+
+
+def test_who_says_when_to_feed_again_is_the_one_who_does():
+    mother = Referral(mass_kg=64, age_years=31, sex="female", breastfeeding=True)
+    for tracer, by in (("Tc-99m MDP", "(EANM; not essential: ICRP)"), ("F-18 fluoride", "(ACMUI)")):
+        text = sheet_text(department_content(plan_study(mother, inject_at=INJECT_AT, tracer=tracer)))
+        assert by in " ".join(text.split())
 
 
 def test_the_record_holds_every_figure_under_a_name_with_its_unit(plan):

@@ -100,6 +100,17 @@ def test_breast_feeding_goes_on_after_four_hours():
     assert plan_study(WOMAN, inject_at=NINE).appointment.feed_from is None
 
 
+def test_where_american_rules_are_planned_by_the_longer_pause_is_named():
+    mother = Referral(mass_kg=64, age_years=31, sex="female", breastfeeding=True)
+    for guideline, tracer, expected in (
+        ("SNMMI", "Tc-99m MDP", ["plan.feeding.differs"]),
+        ("label", "Tc-99m HDP", ["plan.feeding.differs"]),
+        ("EANM", "Tc-99m MDP", []),
+        ("SNMMI", "F-18 fluoride", []),
+    ):
+        assert codes(plan_study(mother, inject_at=NINE, guideline=guideline, tracer=tracer)) == expected
+
+
 # Witness: EANM 2016: haemodialysis 15 min to 5 h after injection, planned with the nephrologist.
 def test_dialysis_has_its_window_and_no_litre_to_drink():
     plan = plan_study(Referral(mass_kg=64, age_years=60, dialysis=True), inject_at=NINE)
@@ -108,6 +119,7 @@ def test_dialysis_has_its_window_and_no_litre_to_drink():
     assert times.drink_ml is None
     assert codes(plan) == ["plan.dialysis"]
     well = plan_study(Referral(mass_kg=64, age_years=60), inject_at=NINE).appointment
+    assert times.contact_until == times.tenth_at > well.contact_until
     assert times.left_mbq["at_leaving"] > 1.2 * well.left_mbq["at_leaving"]  # without kidneys more stays
 
 

@@ -67,6 +67,20 @@ def test_a_vial_calibrated_in_advance_is_stronger_before_its_time():
     early = draw(vial(), activity_mbq=500, inject_at=NINE - timedelta(hours=6))
     assert early.volume_ml == pytest.approx(0.25)
     assert codes(early.remarks) == {"plan.vial.later"}
+    assert early.remarks[0].severity is Severity.NOTE
+
+
+def test_a_vial_of_another_day_and_a_weak_vial_are_warned_about():
+    far = draw(vial(), activity_mbq=2000, inject_at=NINE - timedelta(hours=11)).remarks
+    assert [(remark.code, remark.severity) for remark in far] == [("plan.vial.later", Severity.WARNING)]
+    assert "check the day" in far[0].text
+    fluoride = vial(activity_mbq=20000, half_life_h=1.8295, shelf_life_h=None)
+    past = draw(fluoride, activity_mbq=180, inject_at=NINE + timedelta(hours=10)).remarks
+    assert [(remark.code, remark.severity) for remark in past] == [("plan.vial.earlier", Severity.WARNING)]
+    weak = draw(vial(activity_mbq=510), activity_mbq=500, inject_at=NINE).remarks
+    assert codes(weak) == set()  # 4.9 of 5 ml
+    weak = draw(vial(activity_mbq=720, volume_ml=10.0), activity_mbq=500, inject_at=NINE).remarks
+    assert [(remark.code, remark.severity) for remark in weak] == [("plan.syringe.large", Severity.WARNING)]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ Both are made of one `Plan` and one wording file, so a time on one is the time o
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -18,6 +19,7 @@ from bonescan.report.content import words
 from bonescan.report.pages import set_pages
 from bonescan.scan import Severity
 from bonescan.tracer.plan import Plan
+from bonescan.tracer.radiopharmaceuticals import radiopharmaceutical
 from bonescan.tracer.syringe import SYRINGE_RESIDUAL_PERCENT
 
 __all__ = ["SHEET_NAMES", "department_content", "patient_content", "plan_record", "plan_sheets", "sheet_text"]
@@ -28,7 +30,7 @@ SHEET_NAMES = ("plan_department.pdf", "plan_department.txt", "plan_patient.pdf",
 _WIDTH = 92
 _LABEL = 24
 _READINGS_MIN = (30, 15, 0, -15, -30)
-_GLASS_ML = 200
+_GLASS_ML, _LITRE_ML = 200, 1000
 _DAYS_OF_A_MONTH = 30.44
 _DAYS_OF_SOME_MONTHS = 60
 
@@ -129,7 +131,8 @@ def patient_content(plan: Plan) -> dict[str, Any]:
         [w["times"]["about"].format(time=_plain_time(times.leave_at, start)), w["times"]["leave"]],
     ]
     tell = [w["before"]["pregnant_maybe"], w["before"]["feeding"]] if referral.may_be_pregnant else []
-    sections.append({**_section(w["before"], w["before"]["usual"]), "list": [*tell, *w["before"]["other"]]})
+    asleep = [w["before"]["asleep"]] if referral.is_child else []
+    sections.append({**_section(w["before"], w["before"]["usual"], *asleep), "list": [*tell, *w["before"]["other"]]})
     sections.append(_section(w["drink"], *_drinking(plan)))
     feeding = []
     if times.feed_from is not None:
@@ -171,7 +174,7 @@ def sheet_text(content: Mapping[str, Any]) -> str:
     if warnings["text"]:
         lines += [warnings["heading"].upper(), *(line for text in warnings["text"] for line in _bullet(text, "!")), ""]
     for card in content.get("cards", ()):
-        lines.append(f"{card['label']:<11}{card['value']:<12}{card['note']}")
+        lines.append(f"{card['label']:<11}{card['value']:<11} {card['note']}")
     times = [content["times"]] if "times" in content else []
     groups = (content.get(name, ()) for name in ("left", "right", "lead"))
     for section in (*chain(*groups), *times, *content.get("sections", ())):
@@ -244,6 +247,7 @@ def _plain(values: Any) -> Any:
 def _cards(plan: Plan) -> list[dict[str, str]]:
     w = words()["department"]["cards"]
     times, given, syringe = plan.appointment, plan.prescription, plan.syringe
+    clock = words()["department"]["clock"]
     drawn = [w["no_vial"], w["no_vial_note"]]
     if syringe is not None:
         drawn = [
@@ -268,8 +272,12 @@ def _cards(plan: Plan) -> list[dict[str, str]]:
         ),
         (
             w["image"],
-            _clock(times.image_at, times),
-            w["image_note"].format(start=_clock(times.image_from, times), end=_clock(times.image_until, times)),
+            times.image_at.strftime(clock),
+            w["image_note"].format(
+                day=_clock(times.image_at, times).removesuffix(times.image_at.strftime(clock)),
+                start=times.image_from.strftime(clock),
+                end=times.image_until.strftime(clock),
+            ),
         ),
     ]
     return [{"label": label, "value": value, "note": note} for label, value, note in rows]
@@ -385,7 +393,8 @@ def _times(plan: Plan) -> dict[str, Any]:
         start, end = (_clock(time, times) for time in (times.dialysis_from, times.dialysis_until))
         rows.insert(3, [w["dialysis"], w["dialysis_value"].format(start=start, end=end)])
     if times.feed_from is not None:
-        rows.append([w["feed"], w["feed_value"].format(time=_clock(times.feed_from, times))])
+        by = w["feed_by"][radiopharmaceutical(plan.radiopharmaceutical).nuclide.name]
+        rows.append([w["feed"], w["feed_value"].format(time=_clock(times.feed_from, times), by=by)])
     rows.append([w["contact"], w["contact_value"].format(time=at["contact_until"])])
     rows.append(
         [
@@ -434,8 +443,9 @@ def _drinking(plan: Plan) -> list[str]:
         return [w["dialysis"]]
     if plan.appointment.drink_ml is None:
         return [w["child"], w["limit"]]
-    glasses = round(plan.appointment.drink_ml / _GLASS_ML)
-    return [w["amount"].format(litres=w["litre"], glasses=glasses), w["limit"]]
+    glasses = math.ceil(plan.appointment.drink_ml / _GLASS_ML)
+    litres = w["litre"] if plan.appointment.drink_ml >= _LITRE_ML else w["half"]
+    return [w["amount"].format(litres=litres, glasses=glasses), w["limit"]]
 
 
 def _dose_in_words(plan: Plan) -> list[str]:
@@ -444,7 +454,7 @@ def _dose_in_words(plan: Plan) -> list[str]:
 
     def of_hundred(mbq: float) -> str:
         percent = 100 * mbq / given
-        return w["less"] if percent < 1 else f"{percent:.0f}"
+        return str(w["less"] if percent < 1 else w["about"].format(parts=f"{percent:.0f}"))
 
     days = plan.background_days.value
     told = [w["unknown"]] if days is None else [w["days"].format(days=_two_digits(plan.background_days))]
@@ -452,7 +462,7 @@ def _dose_in_words(plan: Plan) -> list[str]:
         told.append(w["months"].format(months=round(days / _DAYS_OF_A_MONTH)))
     return [
         " ".join((w["text"], *told, w["reason"])),
-        w["stay"].format(
+        w["stay_dialysis" if plan.referral.dialysis else "stay"].format(
             leaving=of_hundred(times.left_mbq["at_leaving"]),
             exempt_at=_plain_time(times.exempt_at, times.inject_at),
             exempt=of_hundred(times.exempt_mbq),

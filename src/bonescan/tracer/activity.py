@@ -163,10 +163,12 @@ def prescribe(
         require_range("Activity", activity_mbq, 1, 2000, "MBq")
         if not low <= activity_mbq <= high:
             allowed = f"{low:.0f} MBq" if low == high else f"{low:.0f} to {high:.0f} MBq"
+            excess = f": {activity_mbq / high:.1f} times as much" if activity_mbq > high else ""
             remarks.append(
                 Remark(
                     code="plan.activity.outside",
-                    text=f"{activity_mbq:g} MBq is not what {_whose(guideline)} says for this person ({allowed}).",
+                    text=f"{activity_mbq:g} MBq is not what {_whose(guideline)} says for this person "
+                    f"({allowed}){excess}.",
                     severity=Severity.WARNING,
                 )
             )

@@ -44,19 +44,21 @@ class _Schedule:
     stay_h: float
     contact_h: float
     feed_h: float
+    drink_ml: int
     exempt_mbq: float
     usv_per_h_mbq_at_1_m: float
     sources: tuple[str, ...]
 
 
 # Certainty, Tc-99m: feeding, drinking, dialysis, dose rate read [V], exempt activity recalled [M], the rest ours [D].
-# F-18: feeding read [V], exempt activity and dose rate recalled [M], the rest ours [D].
+# F-18: feeding and drinking read [V], exempt activity and dose rate recalled [M], the rest ours [D].
 _SCHEDULES = {
     "Tc-99m": _Schedule(
         image_at_h=3,
         stay_h=0.75,
         contact_h=12,
         feed_h=4,
+        drink_ml=1000,
         exempt_mbq=10,
         usv_per_h_mbq_at_1_m=10 / 740,
         sources=(
@@ -71,10 +73,11 @@ _SCHEDULES = {
         stay_h=0.75,
         contact_h=6,
         feed_h=4,
+        drink_ml=500,
         exempt_mbq=1,
         usv_per_h_mbq_at_1_m=0.092,
         sources=(
-            "Breast-feeding: ACMUI. Drinking as for Tc-99m.",
+            "Breast-feeding: ACMUI. Drinking: FDA label of sodium fluoride F 18.",
             "Imaging at 1 h, 45 min for it, close contact 6 h: this project's choice.",
             "Dose rate: AAPM task group 108, recalled.",
             "Exempt activity: IAEA safety standards, recalled.",
@@ -82,7 +85,6 @@ _SCHEDULES = {
     ),
 }
 
-_DRINK_ML = 1000
 _DIALYSIS_H = (0.25, 5.0)
 _DIALYSIS_GFR_ML_PER_MIN = 5.0
 _VOIDS_H = (1.0, 2.0)
@@ -320,6 +322,7 @@ def make_appointment(
     leave_at = image_at + timedelta(hours=schedule.stay_h)
     image_from_h, image_until_h, source = _window(tracer)
     body_mbq = _body_activity(referral, tracer, activity_mbq, hours_between(inject_at, image_at))
+    tenth_h = _first_below(body_mbq, activity_mbq / 10)
     left = {
         "at_imaging": body_mbq(hours_between(inject_at, image_at)),
         "at_leaving": body_mbq(hours_between(inject_at, leave_at)),
@@ -333,12 +336,12 @@ def make_appointment(
         image_at=image_at,
         image_until=after(image_until_h),
         leave_at=leave_at,
-        drink_ml=None if referral.dialysis or referral.is_child else _DRINK_ML,
-        contact_until=_next_hour(after(schedule.contact_h)),
+        drink_ml=None if referral.dialysis or referral.is_child else schedule.drink_ml,
+        contact_until=_next_hour(after(max(schedule.contact_h, tenth_h) if referral.dialysis else schedule.contact_h)),
         feed_from=after(schedule.feed_h) if referral.breastfeeding else None,
         dialysis_from=after(_DIALYSIS_H[0]) if referral.dialysis else None,
         dialysis_until=after(_DIALYSIS_H[1]) if referral.dialysis else None,
-        tenth_at=_next_hour(after(_first_below(body_mbq, activity_mbq / 10))),
+        tenth_at=_next_hour(after(tenth_h)),
         exempt_at=_next_hour(after(_first_below(body_mbq, schedule.exempt_mbq))),
         exempt_mbq=schedule.exempt_mbq,
         left_mbq=left,
@@ -396,11 +399,13 @@ def weigh_previous(previous: PreviousStudy, nuclide: str, appointment: Appointme
         while share_percent(wait_h) > _PREVIOUS_PERCENT:
             wait_h += 1
         earliest = _next_hour(appointment.inject_at + timedelta(hours=wait_h - elapsed))
+        bound = "" if previous.tracer in RADIOPHARMACEUTICALS else "Up to "
         remarks.append(
             Remark(
                 code="plan.previous.left",
-                text=f"{percent:.0f} % of what the camera sees would come from the earlier study ({previous.tracer}): "
-                f"inject at {earliest:%Y-%m-%d %H:%M} or later, when it is below {_PREVIOUS_PERCENT:g} %.",
+                text=f"{bound}{percent:.0f} % of what the camera sees would come from the earlier study "
+                f"({previous.tracer}): inject at {earliest:%Y-%m-%d %H:%M} or later, when it is below "
+                f"{_PREVIOUS_PERCENT:g} %.",
                 severity=Severity.WARNING,
             )
         )

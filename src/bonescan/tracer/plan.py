@@ -152,6 +152,7 @@ def plan_study(
         previous_percent=previous_percent,
         remarks=(
             *_of_person(referral, uterus),
+            *_of_feeding(referral, agent.nuclide.name, guideline),
             *prescription.remarks,
             *(syringe.remarks if syringe else ()),
             *times.remarks,
@@ -183,6 +184,20 @@ def _background_days(effective_msv: Measurement) -> Measurement:
     return days_of_background(effective_msv.value)
 
 
+def _of_feeding(referral: Referral, nuclide: str, guideline: str) -> list[Remark]:
+    """Name the longer pause that the United States ask for, where their rules are planned by."""
+    if not referral.breastfeeding or nuclide != "Tc-99m" or guideline not in ("SNMMI", "label"):
+        return []
+    return [
+        Remark(
+            code="plan.feeding.differs",
+            text="Breast-feeding: in the United States ACMUI asks for a pause of 24 h after Tc-99m; the times on both "
+            "sheets are EANM's. Decide before the patient's sheet is handed out.",
+            severity=Severity.WARNING,
+        )
+    ]
+
+
 def _of_person(referral: Referral, uterus_mgy: Measurement | None) -> list[Remark]:
     remarks = []
     if referral.pregnant:
@@ -202,7 +217,8 @@ def _of_person(referral: Referral, uterus_mgy: Measurement | None) -> list[Remar
             Remark(
                 code="plan.dialysis",
                 text="Dialysis: agree the time with the nephrologist; a haemodialysis between 15 min and 5 h after the "
-                "injection brings blood and soft tissue to nearly normal. Drinking as the kidney unit allows.",
+                "injection brings blood and soft tissue to nearly normal; take the pictures after it. Drinking as the "
+                "kidney unit allows. The doses given are those of normal kidneys.",
                 severity=Severity.WARNING,
             )
         )

@@ -21,7 +21,8 @@ SYRINGE_RESIDUAL_PERCENT = (2.7, 8.3, 14.4)
 """Least, median and most that stayed in 48 syringes of Tc-99m HDP after injection [V]: Charles University, 2020,
 "Residual activity in the syringe after radiopharmaceutical injection"."""
 
-_LEAST_VOLUME_ML = 0.2
+_LEAST_VOLUME_ML, _MOST_VOLUME_ML = 0.2, 5.0  # our decision [D]
+_DOUBTFUL_H = 6.0  # calibrated so long before or after, the day may be mistaken [D]
 _FARTHEST_H = 48.0
 
 
@@ -90,7 +91,7 @@ class Syringe:
     half_life_h : float
         Of the nuclide.
     remarks : tuple of Remark
-        Shelf life, small volumes.
+        Shelf life, small and large volumes.
     """
 
     volume_ml: float
@@ -166,7 +167,8 @@ def draw(vial: Vial, *, activity_mbq: float, inject_at: datetime, residual_perce
             Remark(
                 code="plan.vial.later",
                 text=f"The vial is calibrated for a time {-elapsed:.1f} h after the injection: its age is not known "
-                "here, read the expiry on its label.",
+                f"here, read the expiry on its label{' and check the day' if elapsed < -_DOUBTFUL_H else ''}.",
+                severity=Severity.WARNING if elapsed < -_DOUBTFUL_H else Severity.NOTE,
             )
         )
     elif vial.shelf_life_h is not None and elapsed > vial.shelf_life_h:
@@ -178,11 +180,28 @@ def draw(vial: Vial, *, activity_mbq: float, inject_at: datetime, residual_perce
                 severity=Severity.WARNING,
             )
         )
+    elif vial.shelf_life_h is None and elapsed > _DOUBTFUL_H:
+        remarks.append(
+            Remark(
+                code="plan.vial.earlier",
+                text=f"The vial is calibrated for a time {elapsed:.1f} h before the injection: check the day, and the "
+                "expiry on its label.",
+                severity=Severity.WARNING,
+            )
+        )
     if volume < _LEAST_VOLUME_ML:
         remarks.append(
             Remark(
                 code="plan.syringe.small",
                 text=f"{volume:.2f} ml is little to draw exactly: dilute with saline as the label allows.",
+                severity=Severity.WARNING,
+            )
+        )
+    if volume > _MOST_VOLUME_ML:
+        remarks.append(
+            Remark(
+                code="plan.syringe.large",
+                text=f"{volume:.1f} ml is much for one syringe: the vial is weak; check its activity, volume and time.",
                 severity=Severity.WARNING,
             )
         )
