@@ -172,6 +172,7 @@ def test_the_advice_fits_the_person():
     assert "Drink only what your kidney team allows" in text("everything")
     assert "litre" not in text("everything")
     assert "Do not have the injection yet" in text("everything")
+    assert "YOUR TIMES, IF YOU AND THE DOCTOR CHOOSE THE SCAN" in text("everything")
     assert "set by your child's weight" in text("child")
     assert "litre" not in text("child")
     assert "Drink at least half a litre" in text("fluoride")

@@ -187,7 +187,7 @@ def _girth(sex: str, stature_mm: float, mass_kg: float, age_years: float) -> flo
 
 
 # Stature (mean, spread in mm) and the age of people who come for a bone scan [D]; body mass index log-normal with the
-# skew and mean of adults (28.0 kg/m2, NHANES 1999-2000, Flegal et al. Diabetes Care: mean [V], spread [M]).
+# skew and mean of adults (28.0 kg/m2 at 20 to 74 years: NHANES 1999-2000, a table in Diabetes Care [V]; spread [M]).
 _STATURE_MM = {"male": (1756.0, 74.0), "female": (1618.0, 69.0)}
 _AGE_YEARS = (62.0, 14.0)
 _INDEX_MEDIAN, _INDEX_LOG_SPREAD = 27.2, 0.2

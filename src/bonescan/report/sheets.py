@@ -149,7 +149,7 @@ def patient_content(plan: Plan) -> dict[str, Any]:
         "subtitle": _plain_date(start, w["date"]),
         "label": w["label"],
         "lead": lead,
-        "times": {"heading": w["times"]["heading"], "rows": schedule},
+        "times": {"heading": w["pregnant" if referral.pregnant else "times"]["times"], "rows": schedule},
         "sections": sections,
         "questions": w["questions"],
         "banner": w["disclaimer"],

@@ -146,7 +146,13 @@ def prescribe(
             raise InvalidValue(
                 f"{mass_kg:g} kg may be a child or a light adult: give the age too.", mass_kg=mass_kg, expected="age"
             )
-        remarks.append(Remark(code="plan.age.assumed", text="The age was not given: planned as an adult."))
+        remarks.append(
+            Remark(
+                code="plan.age.assumed",
+                text="The age was not given: planned as an adult. Below 18 years the activity differs: give --age.",
+                severity=Severity.WARNING,
+            )
+        )
     else:
         remarks += _unusual_body(mass_kg, age_years)
     child = age_years is not None and age_years < ADULT_FROM_YEARS
