@@ -12,12 +12,10 @@ bone.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +24,7 @@ from scipy.spatial import cKDTree
 
 from bonescan.anatomy.body import SEXES
 from bonescan.anatomy.skeleton import default_skeleton
+from bonescan.anatomy.tables import rows
 from bonescan.anatomy.tissues import TISSUES, tissue
 from bonescan.anatomy.voxels import VoxelBody
 from bonescan.errors import GeometryMismatch, InvalidValue
@@ -69,9 +68,8 @@ class Label:
 
 @cache
 def _words() -> tuple[tuple[tuple[str, ...], str, str, str], ...]:
-    text = files("bonescan.patient").joinpath("data/labels.csv").read_text(encoding="utf-8")
-    rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
-    return tuple((tuple(row["words"].split()), row["kind"], row["name"], row["tissue"]) for row in rows)
+    table = rows("labels", "patient")
+    return tuple((tuple(row["words"].split()), row["kind"], row["name"], row["tissue"]) for row in table)
 
 
 def read_label_table(text: str) -> dict[int, Label]:
