@@ -22,7 +22,7 @@ from bonescan.errors import InvalidValue
 from bonescan.patient.lesions import disorders, disturbances, fractures, joints, malignant, shadows, surgery
 from bonescan.patient.lesions.lesion import Lesion, LesionKind, Nature
 from bonescan.patient.lesions.shadows import Skin, skin_of
-from bonescan.patient.person import Person, draw_person
+from bonescan.patient.person import Person, draw_build, draw_person
 from bonescan.patient.uptake import draw_uptake
 from bonescan.patient.volumes import Patient
 from bonescan.tracer.activity import ADULT_FROM_YEARS, prescribe
@@ -240,9 +240,10 @@ def _person(told: Mapping[str, Any], first_rng: np.random.Generator, rng: np.ran
     # drawn in two steps, so that telling an age or a build changes nothing else about the person of a seed; a child's
     # age is told at once, as stature and build come with it
     age = told.get("age_years", math.inf)
-    first = draw_person(first_rng, sex=told.get("sex"), age_years=age if age < ADULT_FROM_YEARS else None)
-    usual = {"sex": first.sex, "age_years": first.age_years, "stature_mm": first.stature_mm, "bmi": first.bmi}
-    person = draw_person(rng, **{**usual, **{key: told[key] for key in _DRAWN if key in told}})
+    first = draw_build(first_rng, sex=told.get("sex"), age_years=age if age < ADULT_FROM_YEARS else None)
+    first["bmi"] = first["mass_kg"] / (first["stature_mm"] / 1000) ** 2
+    del first["mass_kg"]
+    person = draw_person(rng, **{**first, **{key: told[key] for key in _DRAWN if key in told}})
     changes: dict[str, Any] = {key: told[key] for key in ("mass_kg", "handedness", "bladder_ml") if key in told}
     if "pose" in told:
         changes["pose"] = _with_pose(person.pose, told["pose"], absolute=True)
