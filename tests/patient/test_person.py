@@ -25,6 +25,7 @@ PLACE = {parameter.name: k for k, parameter in enumerate(FREEDOMS)}
         {"mass_kg": 300},
         {"mass_kg": 40},
         {"bladder_ml": -1},
+        {"bladder_ml": 801},  # no body holds it: anatomy.organs
         {"pose": np.zeros(3)},
         {"pose": np.full(len(FREEDOMS), np.nan)},
     ],

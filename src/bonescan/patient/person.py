@@ -14,7 +14,7 @@ from bonescan.anatomy.body import SEXES, Body
 from bonescan.anatomy.form import FORM_LIMIT, FORM_PARAMETERS, draw_form, shaped_skeleton
 from bonescan.anatomy.growth import child_form, child_pose, child_stature_mm
 from bonescan.anatomy.mass import girth_for_mass
-from bonescan.anatomy.organs import posed_organs
+from bonescan.anatomy.organs import BLADDER_RANGE_ML, posed_organs
 from bonescan.anatomy.pose import FREEDOMS, PARAMETERS, PosedSkeleton, pose_person
 from bonescan.anatomy.voxels import body_grid, voxelise
 from bonescan.errors import InvalidValue
@@ -56,7 +56,7 @@ class Person:
     handedness : str
         ``"right"`` or ``"left"``: the shoulder that takes up more, the arm that is not injected.
     bladder_ml : float
-        Urine in the bladder at the scan, 0 to 1000.
+        Urine in the bladder at the scan, 0 to 800.
 
     Raises
     ------
@@ -82,7 +82,7 @@ class Person:
             ("age_years", 10, 110),
             ("stature_mm", 1200, 2300),
             ("mass_kg", 20, 300),
-            ("bladder_ml", 0, 1000),
+            ("bladder_ml", *BLADDER_RANGE_ML),
         ):
             value = getattr(self, name)
             if not low <= value <= high:

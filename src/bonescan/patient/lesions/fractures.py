@@ -211,6 +211,11 @@ def stress_fracture(
     Returns
     -------
     tuple of Lesion
+
+    Raises
+    ------
+    InvalidValue
+        For a word that is not listed, or a number outside its range.
     """
     if site not in _STRESS:
         raise InvalidValue(f"A stress fracture's site is one of {', '.join(_STRESS)}; got {site!r}.", got=site)
@@ -271,6 +276,11 @@ def rib_fractures(
     -------
     tuple of Lesion
         One for each rib.
+
+    Raises
+    ------
+    InvalidValue
+        For a word that is not listed, or a number outside its range.
     """
     side = str(rng.choice(["left", "right"])) if side is None else side
     letter, mirror = sided(side)
@@ -411,6 +421,11 @@ def sacral_insufficiency(
     Returns
     -------
     tuple of Lesion
+
+    Raises
+    ------
+    InvalidValue
+        For a word that is not listed, or a number outside its range.
     """
     if pattern is None:
         pattern = "h" if rng.random() < _FULL_H else str(rng.choice([name for name in _BARS if name != "h"]))
