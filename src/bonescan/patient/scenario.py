@@ -49,8 +49,6 @@ BUILDERS: Mapping[str, Callable[..., tuple[Lesion, ...]]] = types.MappingProxyTy
         if hasattr(room, kind.value)
     }
 )
-
-
 """What makes each kind of lesion or disturbance, by its name in a scenario."""
 
 

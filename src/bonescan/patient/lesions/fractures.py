@@ -45,20 +45,10 @@ __all__ = [
 # 1.71, and the half-time of the fade lognormal with median 57 d and sigma 0.73, at least 19 d [C]; rise and plateau
 # are ours [D].
 _LAG_MEDIAN_D, _LAG_SIGMA = 0.16, 1.71
-
-
 _FADE_MEDIAN_D, _FADE_SIGMA, _FADE_LEAST_D = 57.0, 0.73, 19.0
-
-
 _RISE_D, _PLATEAU_D = 5.0, 70.0
-
-
 _PEAK = (5.0, 0.35)  # median and sigma of a fracture's greatest contrast in a spine [D]
-
-
 _HYPERAEMIA, _HYPERAEMIA_HALF_D = 3.0, 14.0  # flow and pool are up for two or three weeks, then fade [V; figures D]
-
-
 _BROAD_MM, _LINE_MM, _BROAD_D = 14.0, 6.0, 21.0  # half-widths of the early and of the later band [D]
 
 
