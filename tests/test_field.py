@@ -49,3 +49,16 @@ def test_a_field_keeps_its_array_from_change_but_not_the_givers():
 def test_a_field_of_another_shape_than_its_grid_is_refused():
     with pytest.raises(GeometryMismatch):
         Field(values=np.ones((2, 3, 5)), grid=GRID, unit="1")
+
+
+def test_many_positions_are_those_of_the_voxels_one_by_one():
+    turned = Grid(
+        shape=(2, 3, 4),
+        spacing_mm=(5, 4, 3),
+        origin_mm=(1, 2, 3),
+        axes=((0.0, 0.6, 0.8), (0.0, -0.8, 0.6), (1.0, 0.0, 0.0)),
+    )
+    places = turned.positions_mm(np.arange(24))
+    for flat, index in enumerate(np.ndindex(turned.shape)):
+        assert places[flat] == pytest.approx(turned.position_mm(index))
+    assert turned.position_mm((0, 0, 2)) == pytest.approx([1 + 2 * 3 * 0.8, 2 + 2 * 3 * 0.6, 3])

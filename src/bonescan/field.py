@@ -74,11 +74,21 @@ class Grid:
         """Volume of one voxel in ml."""
         return math.prod(self.spacing_mm) / 1000
 
+    @property
+    def step_mm(self) -> NDArray[np.float64]:
+        """From a voxel to the next along slice, row and column: the columns of a (3, 3) ndarray."""
+        step: NDArray[np.float64] = np.asarray(self.axes, dtype=float) * np.asarray(self.spacing_mm, dtype=float)
+        return step
+
     def position_mm(self, index: tuple[float, float, float]) -> NDArray[np.float64]:
         """LPS coordinates of the voxel at ``(slice, row, column)``, whole numbers or between them, (3,) ndarray."""
-        step = np.asarray(self.axes, dtype=float) * np.asarray(self.spacing_mm, dtype=float)
-        place: NDArray[np.float64] = np.asarray(self.origin_mm, dtype=float) + step @ np.asarray(index, dtype=float)
+        place: NDArray[np.float64] = np.asarray(self.origin_mm, dtype=float) + self.step_mm @ np.asarray(index, float)
         return place
+
+    def positions_mm(self, flat_index: NDArray[np.integer]) -> NDArray[np.float64]:
+        """LPS coordinates of voxels by their places in the flattened array, (voxel, 3) ndarray."""
+        index = np.stack(np.unravel_index(flat_index, self.shape), axis=1)
+        return np.asarray(index @ self.step_mm.T + np.asarray(self.origin_mm))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from tests.patient.bodies import lying
 
 from bonescan.anatomy.skeleton import default_skeleton
-from bonescan.patient.scenario import Scenario, compose
+from bonescan.patient import Patient, Volumes
+from bonescan.patient.scenario import compose
 from bonescan.patient.scenario_file import packaged_scenario
 
 SEED, SPACING_MM = 3, 8.0
 
 
-def volumes(name: str, *more: Scenario):
-    scenario = compose(packaged_scenario(name), *more)
-    return scenario.patient(SEED).volumes(scenario.imaging().time_h, SPACING_MM)
+PERSON = lying(packaged_scenario("normal").patient(SEED).person)
+
+
+def patient_with(*names: str) -> Patient:
+    """The same person with other findings."""
+    patient = compose(*map(packaged_scenario, names)).patient(SEED)
+    assert np.array_equal(patient.person.pose, PERSON.pose)
+    assert patient.person.mass_kg == PERSON.mass_kg
+    return replace(patient, person=PERSON)
+
+
+def volumes(*names: str) -> Volumes:
+    return patient_with(*names).volumes(3.0, SPACING_MM)
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +36,14 @@ def normal():
     return volumes("normal")
 
 
+@pytest.fixture(scope="module")
+def several():
+    """Findings far from each other, in one patient."""
+    return volumes("single_metastasis", "extravasation", "belt_buckle")
+
+
 def test_metastases_are_bone_of_the_bone_they_are_told_in():
-    scenario = packaged_scenario("metastases")
-    patient = scenario.patient(SEED)
+    patient = patient_with("metastases")
     made = patient.volumes(3.0, SPACING_MM)
     names = default_skeleton().bones
     for k, (lesion, truth) in enumerate(zip(patient.lesions, made.truth.lesions, strict=True)):
@@ -53,24 +72,21 @@ def test_an_amputated_leg_has_neither_foot_nor_tracer(normal):
     assert made.activity.total == pytest.approx(normal.activity.total, rel=0.02)  # the same injection, spread over less
 
 
-@pytest.mark.parametrize(("name", "least_per_cm"), [("belt_buckle", 1.0), ("prosthesis", 0.6)])
-def test_metal_attenuates(name, least_per_cm, normal):
-    made = volumes(name)
-    assert made.attenuation.values.max() > least_per_cm > normal.attenuation.values.max()
+def test_metal_attenuates(normal, several):
+    for made, least_per_cm in ((several, 1.0), (volumes("prosthesis"), 0.6)):  # a buckle of steel; titanium
+        assert made.attenuation.values.max() > least_per_cm > normal.attenuation.values.max()
 
 
-def test_a_metastasis_is_as_hot_as_told():
-    made = volumes("single_metastasis")
-    (lesion,) = made.truth.lesions
+def test_a_metastasis_is_as_hot_as_told(several):
+    (lesion,) = several.truth.lesions
     # the patient measures it over whole voxels of 8 mm, half of whose volume may be normal
     assert 3 < lesion.contrast < 7
 
 
-def test_an_extravasation_stays_where_it_is_told(normal):
-    made = volumes("extravasation")
-    (site,) = made.truth.disturbances
-    shares = made.truth.shares
+def test_an_extravasation_stays_where_it_is_told(several):
+    site, _ = several.truth.disturbances
+    shares = several.truth.shares
     assert shares["foci"] == pytest.approx(0.052 * (1 - shares["decayed"]), rel=1e-6)
     held = shares["foci"] * 1000 * packaged_scenario("extravasation").patient(SEED).injected_mbq
     assert 0.6 * held < site.activity_kbq < 1.1 * held  # only voxels that it covers by half count as its own
-    assert np.isfinite(made.activity.values).all()
+    assert np.isfinite(several.activity.values).all()

@@ -5,19 +5,20 @@ from dataclasses import dataclass
 import nibabel
 import numpy as np
 import pytest
+from tests.patient.bodies import Lying
 
 from bonescan.anatomy.skeleton import default_skeleton
 from bonescan.anatomy.tissues import tissue
 from bonescan.dicom.volumes import open_volume
 from bonescan.errors import GeometryMismatch, InvalidValue
 from bonescan.field import Field
-from bonescan.patient import Focus, Patient, Person
+from bonescan.patient import Focus, Patient
 from bonescan.patient.outside import Label, OutsideBody, read_label_table
 from bonescan.tracer.biokinetics import Physiology
 from bonescan.tracer.radiopharmaceuticals import radiopharmaceutical
 
 BONES = default_skeleton().bones
-PERSON = Person(sex="female", stature_mm=1630, mass_kg=60, bladder_ml=200)
+PERSON = Lying(sex="female", stature_mm=1630, mass_kg=60, bladder_ml=200)
 
 
 @dataclass(frozen=True)

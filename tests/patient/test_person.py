@@ -25,6 +25,7 @@ PLACE = {parameter.name: k for k, parameter in enumerate(FREEDOMS)}
         {"mass_kg": 300},
         {"mass_kg": 40},
         {"bladder_ml": -1},
+        {"bladder_ml": 801},  # no body holds it: anatomy.organs
         {"pose": np.zeros(3)},
         {"pose": np.full(len(FREEDOMS), np.nan)},
     ],
@@ -52,7 +53,7 @@ def test_the_voxels_weigh_what_the_person_weighs(person):
 
 
 def test_people_are_drawn_within_the_builds_asked_for_and_again_the_same():
-    people = [draw_person(np.random.default_rng(seed)) for seed in range(24)]
+    people = [draw_person(np.random.default_rng(seed)) for seed in range(10)]
     assert {person.sex for person in people} == {"female", "male"}
     for person in people:
         assert 16 < person.bmi <= 45.0001
@@ -92,10 +93,11 @@ def test_the_grid_grows_to_hold_what_lies_beside_the_body():
         segment="shank_l", centre_mm=np.array([400.0, 0, 300]), axes_mm=np.diag([60.0, 40, 100]), realm="outside"
     )
     person = Person()
-    plain, with_bag = person.labelled(8.0).voxels, person.labelled(8.0, (bag,)).voxels
+    alone = person.labelled(8.0)
+    plain, with_bag = alone.voxels, person.labelled(8.0, (bag,)).voxels
     assert with_bag.grid.shape[2] > plain.grid.shape[2]
     right = with_bag.grid.position_mm((0, 0, with_bag.grid.shape[2] - 1))[0]
-    assert right >= person.labelled(8.0).frames.place(bag)[0][0] + 60
+    assert right >= alone.frames.place(bag)[0][0] + 60
     assert (with_bag.bone > 0).sum() == (plain.bone > 0).sum()
 
 

@@ -165,6 +165,23 @@ def test_bad_scenarios_are_refused_in_one_sentence(text, words):
         assert word in message
 
 
+def test_a_child_and_fluoride_get_what_the_rules_give():
+    # witness: EANM dosage card, 5.71 to 10.71 times 35 MBq at 24 to 50 kg; fluoride 1.5 to 3.7 MBq/kg, at most 370
+    child = Scenario(person={"age_years": 11.0, "sex": "male"}).patient(1)
+    assert 24 < child.person.mass_kg < 50  # not the stature and build of an adult of that seed
+    assert 1250 < child.person.stature_mm < 1650
+    assert 35 * 5.7 <= child.injected_mbq <= 35 * 10.75
+    for seed in range(3):
+        adult = Scenario(tracer="F-18 fluoride").patient(seed)
+        assert 1.5 * adult.person.mass_kg - 1 <= adult.injected_mbq <= min(370, 3.7 * adult.person.mass_kg) + 1
+
+
+def test_what_is_told_of_the_physiology_holds():
+    patient = read_scenario("[physiology]\nextravasated_fraction = 0.1\nbone_turnover = 2").patient(1)
+    assert patient.physiology.extravasated_fraction == 0.1
+    assert patient.physiology.bone_turnover == 2
+
+
 def test_an_unknown_packaged_scenario_is_refused():
     with pytest.raises(InvalidValue, match="normal"):
         packaged_scenario("unheard")

@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from tests.patient.bodies import Lying
 
 from bonescan.anatomy.skeleton import default_skeleton
 from bonescan.anatomy.tissues import attenuation_per_cm
@@ -46,10 +47,13 @@ def everywhere(**what) -> Finding:
     return Finding(id="all", foci=(focus,))
 
 
+MAN = Lying()
+
+
 @cache
 def sampled(*lesions: Finding, spacing_mm: float = 8.0, **physiology):
     patient = Patient(
-        person=Person(),
+        person=MAN,
         tracer=MDP,
         physiology=Physiology(**physiology),
         injected_mbq=600,
@@ -77,11 +81,13 @@ URINE = Finding(
 )
 
 
+HOT = spot("vertebra_l03", "lumbar", uptake_factor=5)
+
+
 @pytest.mark.parametrize("time_h", [0.0, 5 / 3600, 20 / 3600, 0.1, 1.0, 3.0, 24.0, 48.0])
 def test_activity_is_conserved_at_every_time(time_h):
     # the issue asks for 1e-9; the field is float32, and what rounding loses is put into one voxel
-    body = sampled(spot("vertebra_l03", "lumbar", uptake_factor=5), URINE)
-    volumes = volumes_at(body, time_h)
+    volumes = volumes_at(sampled(HOT, URINE), time_h)
     assert volumes.activity.values.dtype == np.float32
     assert volumes.activity.total == pytest.approx(held(volumes), rel=1e-9)
     assert sum(volumes.truth.shares.values()) == pytest.approx(1, abs=1e-12)
@@ -137,12 +143,10 @@ def test_a_metastasis_has_its_contrast_and_stays_in_its_bone():
 def test_a_lesions_activity_hardly_depends_on_the_grid():
     # a ball of 24 mm in a vertebra, 4 against 3 mm: bones' voxels differ by some per cent
     ball = spot("vertebra_l02", "lumbar", 12, uptake_factor=8)
-    coarse, fine = (volumes_at(sampled(ball, spacing_mm=mm), 3.0).truth.lesions[0] for mm in (4.0, 3.0))
+    bodies = [sampled(ball, spacing_mm=mm) for mm in (4.0, 3.0)]
+    coarse, fine = (volumes_at(body, 3.0).truth.lesions[0] for body in bodies)
     assert coarse.contrast == pytest.approx(fine.contrast, rel=0.05)
-    added = []
-    for mm in (4.0, 3.0):
-        body = sampled(ball, spacing_mm=mm)
-        added.append(float((body.weights(3.0) - body.weight).sum()) * body.grid.voxel_ml)
+    added = [float((body.weights(3.0) - body.weight).sum()) * body.grid.voxel_ml for body in bodies]
     assert added[0] == pytest.approx(added[1], rel=0.05)
 
 
@@ -167,14 +171,12 @@ def test_late_gain_is_the_ratio_of_24_to_4_hours():
 
 
 def test_a_superscan_fades_kidneys_and_soft_tissue_by_itself():
-    normal, superscan = (
-        volumes_at(body, 3.0).truth.shares for body in (sampled(), sampled(everywhere(uptake_factor=6)))
-    )
+    body = sampled(everywhere(uptake_factor=6))
+    normal, superscan = (volumes_at(one, 3.0).truth.shares for one in (sampled(), body))
     assert superscan["bone"] > 1.8 * normal["bone"]
     for name in ("kidneys", "soft_tissue", "blood"):
         assert superscan[name] < 0.6 * normal[name]
     # the clearance to bone rises as the weights do, joints apart: the same as asking the kinetics for that turnover
-    body = sampled(everywhere(uptake_factor=6))
     turnover = body.weights(3.0).sum() / body.weight.sum()
     assert 5 < turnover < 6.01
     assert superscan["kidneys"] == pytest.approx(

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
+from bonescan.anatomy.tables import rows
 from bonescan.errors import InvalidValue
 from bonescan.tracer.radiopharmaceuticals import (
     CERTAINTIES,
     RADIOPHARMACEUTICALS,
     Constant,
     Limit,
-    circulation_table,
     radiopharmaceutical,
 )
 
@@ -50,7 +50,7 @@ def test_what_was_not_found_is_absent_not_zero():
 
 
 def test_blood_volumes_and_flows_are_shares_of_the_whole():
-    table = circulation_table()
+    table = tuple(rows("circulation", "tracer"))
     assert sum(float(row["blood"]) for row in table) == pytest.approx(1)
     assert sum(float(row["flow"]) for row in table[4:]) == pytest.approx(1)
 

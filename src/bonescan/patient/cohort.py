@@ -13,7 +13,7 @@ have few sites and some have all; rho = 0.6 is ours [D]. The most extended 10 of
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -132,11 +132,8 @@ FREQUENCIES: Mapping[str, Frequency] = MappingProxyType(
 )
 """How common mimics and disturbances are in the default cohort."""
 
-_PATIENTS, _METASTATIC, _SUPERSCANS = (
-    150,
-    81,
-    10,
-)  # the series; 30 typical and 51 settled by tomography had metastases [V]
+# The series: 30 typical scans and 51 settled by tomography had metastases [V].
+_PATIENTS, _METASTATIC, _SUPERSCANS = 150, 81, 10
 _COMMON_EXTENT = 0.6  # rho [D]
 # Further metastases at a site that has one, at the median extent [D]: more where there is more bone.
 _MORE = {"pelvis": 1.2, "vertebra": 1.9, "rib": 1.5, "sternum": 0.2, "femur": 0.6, "scapula": 0.5, "skull": 0.6,
@@ -269,12 +266,20 @@ def _metastases(rng: np.random.Generator, cohort: Cohort, sex: str) -> list[Find
     return found
 
 
-def _mimics(
-    rng: np.random.Generator, cohort: Cohort, sex: str, age: float, physiology: dict[str, Any]
-) -> list[Finding]:
+def _chances(rng: np.random.Generator, cohort: Cohort, sex: str, age: float) -> Callable[[str], bool]:
+    """Draws whether a person of that sex and age has what is named."""
+
     def has(name: str) -> bool:
         frequency = cohort.frequencies.get(name, FREQUENCIES[name])
         return bool(rng.random() < frequency.at(sex, age))
+
+    return has
+
+
+def _mimics(
+    rng: np.random.Generator, cohort: Cohort, sex: str, age: float, physiology: dict[str, Any]
+) -> list[Finding]:
+    has = _chances(rng, cohort, sex, age)
 
     def side() -> str:
         return str(rng.choice(["left", "right"]))
@@ -351,10 +356,7 @@ def _mimics(
 
 
 def _disturbances(rng: np.random.Generator, cohort: Cohort, sex: str, age: float) -> list[Finding]:
-    def has(name: str) -> bool:
-        frequency = cohort.frequencies.get(name, FREQUENCIES[name])
-        return bool(rng.random() < frequency.at(sex, age))
-
+    has = _chances(rng, cohort, sex, age)
     side = str(rng.choice(["left", "right"], p=[0.55, 0.45]))
     site = str(rng.choice(["elbow", "hand", "forearm"], p=[0.65, 0.25, 0.10]))
     found = []
@@ -390,11 +392,7 @@ def _settings(
     lesions: list[Finding],
 ) -> None:
     """What concerns the whole patient or the scan."""
-
-    def has(name: str) -> bool:
-        frequency = cohort.frequencies.get(name, FREQUENCIES[name])
-        return bool(rng.random() < frequency.at(sex, age))
-
+    has = _chances(rng, cohort, sex, age)
     if has("full_bladder"):
         person["bladder_ml"] = float(rng.uniform(300, 600))
         physiology["voids_h"] = ()

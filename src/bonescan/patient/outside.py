@@ -12,12 +12,10 @@ bone.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +24,7 @@ from scipy.spatial import cKDTree
 
 from bonescan.anatomy.body import SEXES
 from bonescan.anatomy.skeleton import default_skeleton
+from bonescan.anatomy.tables import rows
 from bonescan.anatomy.tissues import TISSUES, tissue
 from bonescan.anatomy.voxels import VoxelBody
 from bonescan.errors import GeometryMismatch, InvalidValue
@@ -69,9 +68,8 @@ class Label:
 
 @cache
 def _words() -> tuple[tuple[tuple[str, ...], str, str, str], ...]:
-    text = files("bonescan.patient").joinpath("data/labels.csv").read_text(encoding="utf-8")
-    rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
-    return tuple((tuple(row["words"].split()), row["kind"], row["name"], row["tissue"]) for row in rows)
+    table = rows("labels", "patient")
+    return tuple((tuple(row["words"].split()), row["kind"], row["name"], row["tissue"]) for row in table)
 
 
 def read_label_table(text: str) -> dict[int, Label]:
@@ -137,9 +135,9 @@ def _label(name: str) -> Label | None:
     for words, kind, what, of in _words():
         if all(word in lower for word in words):
             if kind == "bone":
-                side = "_r" if "left" in lower else "_l" if "right" in lower else ""
+                other_side = "_r" if "left" in lower else "_l" if "right" in lower else ""
                 chosen = (bone for bone in bones if bone.startswith(tuple(what.split())))
-                return Label(bones=tuple(bone for bone in chosen if not side or not bone.endswith(side)))
+                return Label(bones=tuple(bone for bone in chosen if not other_side or not bone.endswith(other_side)))
             return Label(organ=what, tissue=of)
     return None
 
@@ -252,8 +250,7 @@ def _labelled(values: NDArray[np.integer], table: Mapping[int, Label], labels: F
     for names, numbers in groups.items():
         own = np.flatnonzero(np.isin(values, numbers))
         if len(own):
-            place = _places(own, labels)
-            bone.reshape(-1)[own] = _part(place, names) + 1
+            bone.reshape(-1)[own] = _part(grid.positions_mm(own), names) + 1
     centres, covariances = _moments(bone, labels)
     return LabelledBody(
         voxels=VoxelBody(
@@ -269,12 +266,6 @@ def _labelled(values: NDArray[np.integer], table: Mapping[int, Label], labels: F
         frames=frames_of_moments(centres, covariances),
         density=density,
     )
-
-
-def _places(index: Index, labels: Field) -> Array:
-    grid = labels.grid
-    step = np.asarray(grid.axes, dtype=float) * np.asarray(grid.spacing_mm, dtype=float)
-    return np.asarray(np.stack(np.unravel_index(index, grid.shape), axis=1) @ step.T + np.asarray(grid.origin_mm))
 
 
 def _part(place_mm: Array, names: tuple[str, ...]) -> Index:
@@ -309,7 +300,7 @@ def _moments(bone: NDArray[np.int16], labels: Field) -> tuple[Array, Array]:
     centres, covariances = np.full((count, 3), np.nan), np.zeros((count, 3, 3))
     index = np.flatnonzero(bone)
     number = bone.reshape(-1)[index].astype(np.int64) - 1
-    place = _places(index, labels)
+    place = labels.grid.positions_mm(index)
     many = np.bincount(number, minlength=count)
     known = many >= _LEAST_VOXELS
     mean = np.stack([np.bincount(number, place[:, k], count) for k in range(3)], axis=1)[known] / many[known][:, None]

@@ -80,7 +80,7 @@ def paint_focus(
         Without voxels if the grid holds none of its realm and bones at or near its place. A focus that is too small
         for the grid gets the nearest such voxel, covered by as much as the focus has volume.
     """
-    step = np.asarray(grid.axes, dtype=float) * np.asarray(grid.spacing_mm, dtype=float)
+    step = grid.step_mm
     to_index = np.linalg.inv(step)
     middle = to_index @ (centre_mm - np.asarray(grid.origin_mm))
     reach = np.linalg.norm(to_index @ axes_mm, axis=1)

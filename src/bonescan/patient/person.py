@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from bonescan.anatomy.body import SEXES, Body
 from bonescan.anatomy.form import FORM_LIMIT, FORM_PARAMETERS, draw_form, shaped_skeleton
 from bonescan.anatomy.growth import child_form, child_pose, child_stature_mm
 from bonescan.anatomy.mass import girth_for_mass
-from bonescan.anatomy.organs import posed_organs
+from bonescan.anatomy.organs import BLADDER_RANGE_ML, posed_organs
 from bonescan.anatomy.pose import FREEDOMS, PARAMETERS, PosedSkeleton, pose_person
 from bonescan.anatomy.voxels import body_grid, voxelise
 from bonescan.errors import InvalidValue
@@ -22,7 +23,7 @@ from bonescan.patient.arms import hands_on_belly, spread_arms
 from bonescan.patient.focus import Focus
 from bonescan.patient.frames import LabelledBody, frames_of_pose
 
-__all__ = ["ARMS", "BMI_RANGE", "Person", "draw_person"]
+__all__ = ["ARMS", "BMI_RANGE", "Person", "draw_build", "draw_person"]
 
 Array = NDArray[np.float64]
 
@@ -55,7 +56,7 @@ class Person:
     handedness : str
         ``"right"`` or ``"left"``: the shoulder that takes up more, the arm that is not injected.
     bladder_ml : float
-        Urine in the bladder at the scan, 0 to 1000.
+        Urine in the bladder at the scan, 0 to 800.
 
     Raises
     ------
@@ -81,7 +82,7 @@ class Person:
             ("age_years", 10, 110),
             ("stature_mm", 1200, 2300),
             ("mass_kg", 20, 300),
-            ("bladder_ml", 0, 1000),
+            ("bladder_ml", *BLADDER_RANGE_ML),
         ):
             value = getattr(self, name)
             if not low <= value <= high:
@@ -240,6 +241,49 @@ def draw_person(
     Returns
     -------
     Person
+
+    Raises
+    ------
+    InvalidValue
+        For another word for the arms, or a given value that no person has.
+    """
+    build = draw_build(rng, sex=sex, age_years=age_years, stature_mm=stature_mm, bmi=bmi)
+    arms = arms or ("belly" if rng.random() < _BELLY else "beside")
+    if arms not in ARMS:
+        raise InvalidValue(f"Arms lie {ARMS}, got {arms!r}.", got=arms)
+    person = Person(
+        **build,
+        pose=_draw_pose(rng),
+        form=draw_form(rng, build["sex"]),
+        handedness="left" if rng.random() < _LEFT_HANDED else "right",
+        bladder_ml=float(np.clip(rng.lognormal(math.log(120), 0.6), 20, 600)),
+    )
+    pose = spread_arms(person.pose, person.body())
+    if arms == "belly":
+        pose = hands_on_belly(pose, replace(person, pose=pose).body(), rng)
+    return replace(person, pose=pose)
+
+
+def draw_build(
+    rng: np.random.Generator,
+    *,
+    sex: str | None = None,
+    age_years: float | None = None,
+    stature_mm: float | None = None,
+    bmi: float | None = None,
+) -> dict[str, Any]:
+    """A random person's sex, age, stature and mass, as `draw_person` begins with.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    sex, age_years, stature_mm, bmi : optional
+        As in `draw_person`.
+
+    Returns
+    -------
+    dict of str to object
+        ``"sex"``, ``"age_years"``, ``"stature_mm"`` and ``"mass_kg"`` of a `Person`.
     """
     sex = sex or str(rng.choice(SEXES))
     if age_years is None:
@@ -260,23 +304,7 @@ def draw_person(
     except InvalidValue as refused:
         least, most = np.asarray(refused.facts["expected"], dtype=float)
         mass_kg = float(np.clip(mass_kg, least * 1.001, most * 0.999))
-    arms = arms or ("belly" if rng.random() < _BELLY else "beside")
-    if arms not in ARMS:
-        raise InvalidValue(f"Arms lie {ARMS}, got {arms!r}.", got=arms)
-    person = Person(
-        sex=sex,
-        age_years=age_years,
-        stature_mm=stature_mm,
-        mass_kg=mass_kg,
-        pose=_draw_pose(rng),
-        form=draw_form(rng, sex),
-        handedness="left" if rng.random() < _LEFT_HANDED else "right",
-        bladder_ml=float(np.clip(rng.lognormal(math.log(120), 0.6), 20, 600)),
-    )
-    pose = spread_arms(person.pose, person.body())
-    if arms == "belly":
-        pose = hands_on_belly(pose, replace(person, pose=pose).body(), rng)
-    return replace(person, pose=pose)
+    return {"sex": sex, "age_years": age_years, "stature_mm": stature_mm, "mass_kg": mass_kg}
 
 
 def _draw_pose(rng: np.random.Generator) -> Array:

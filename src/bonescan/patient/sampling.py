@@ -411,7 +411,7 @@ def _onto_skin(centre: Array, axes: Array, focus: Focus, frames: BoneFrames, lab
     forwards = focus.centre_mm[1] < skeleton.centres_mm[own, 1].mean()
     grid = labels.grid
     step = np.array([0.0, -1.0 if forwards else 1.0, 0.0]) * min(grid.spacing_mm) / 2
-    to_index = np.linalg.inv(np.asarray(grid.axes, dtype=float) * np.asarray(grid.spacing_mm, dtype=float))
+    to_index = np.linalg.inv(grid.step_mm)
     place = centre.copy()
     for _ in range(2000):
         voxel = tuple(np.round(to_index @ (place - np.asarray(grid.origin_mm))).astype(int))
@@ -462,7 +462,6 @@ def _normal_weight(
     """Weight of every voxel of bone, joints apart."""
     person, uptake = patient.person, patient.uptake
     bones = default_skeleton().bones
-    step = np.asarray(grid.axes, dtype=float) * np.asarray(grid.spacing_mm, dtype=float)
     place = np.stack(np.unravel_index(index, grid.shape), axis=1)
     weight = np.empty(len(index))
     order = np.argsort(number, kind="stable")
@@ -474,7 +473,11 @@ def _normal_weight(
             continue
         back = np.linalg.inv(frames.maps[k, :, :3])
         slope = axes[k, :3] @ back
-        along = place[own] @ (slope @ step) + slope @ (np.asarray(grid.origin_mm) - frames.maps[k, :, 3]) + axes[k, 3]
+        along = (
+            place[own] @ (slope @ grid.step_mm)
+            + slope @ (np.asarray(grid.origin_mm) - frames.maps[k, :, 3])
+            + axes[k, 3]
+        )
         inside = bone_mineral(name, person.sex).spongiosa_g_per_ml
         shell = np.clip((mineral[own] - inside) / (MINERAL_BONE_G_PER_ML - inside), 0, 1)
         weight[own] = uptake.bones[k] * weights_of_bone(k, shell, along, sex=person.sex, age_years=person.age_years)

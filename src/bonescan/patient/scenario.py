@@ -22,9 +22,10 @@ from bonescan.errors import InvalidValue
 from bonescan.patient.lesions import disorders, disturbances, fractures, joints, malignant, shadows, surgery
 from bonescan.patient.lesions.lesion import Lesion, LesionKind, Nature
 from bonescan.patient.lesions.shadows import Skin, skin_of
-from bonescan.patient.person import Person, draw_person
+from bonescan.patient.person import Person, draw_build, draw_person
 from bonescan.patient.uptake import draw_uptake
 from bonescan.patient.volumes import Patient
+from bonescan.tracer.activity import ADULT_FROM_YEARS, prescribe
 from bonescan.tracer.biokinetics import Physiology, draw_physiology
 from bonescan.tracer.radiopharmaceuticals import radiopharmaceutical
 
@@ -48,8 +49,6 @@ BUILDERS: Mapping[str, Callable[..., tuple[Lesion, ...]]] = types.MappingProxyTy
         if hasattr(room, kind.value)
     }
 )
-
-
 """What makes each kind of lesion or disturbance, by its name in a scenario."""
 
 
@@ -146,7 +145,8 @@ class Scenario:
     tracer : str
         One of `bonescan.tracer.radiopharmaceuticals.RADIOPHARMACEUTICALS`.
     injected_mbq : float, optional
-        Drawn between 500 and 740 MBq where it is not told.
+        Where it is not told, drawn between 500 and 740 MBq for an adult; for a child, or of fluoride, as the EANM's
+        rules say.
     person, physiology, protocol : mapping
         What is told of each.
     lesions, disturbances : tuple of Finding
@@ -200,7 +200,7 @@ class Scenario:
         physiology = physiology_of(self.physiology, person, self.imaging().time_h, stream(1))
         injected = self.injected_mbq
         if injected is None:
-            injected = round(float(stream(2).uniform(*_INJECTED_MBQ)))
+            injected = _injected_mbq(self.tracer, person, stream(2))
         skin = skin_of(person.sex, person.girth)
         made = [
             [lesion for k, finding in enumerate(findings) for lesion in build(finding, stream(role, k), skin)]
@@ -217,20 +217,31 @@ class Scenario:
         )
 
 
-_INJECTED_MBQ = (
-    500.0,
-    740.0,
-)  # within both the EANM's 300 to 740 and the SNMMI's 740 to 1110 MBq reach of practice [V]
+# Of technetium to an adult: within the EANM's 300 to 740 MBq, up to where the SNMMI's 740 to 1110 begin [V]; 500 as in
+# European labels.
+_INJECTED_MBQ = (500.0, 740.0)
+
+
+def _injected_mbq(tracer: str, person: Person, rng: np.random.Generator) -> float:
+    """An activity as it is usual for an adult, or as the EANM's rules say for a child or for fluoride."""
+    low, high = _INJECTED_MBQ
+    if person.age_years < ADULT_FROM_YEARS or radiopharmaceutical(tracer).nuclide.name != "Tc-99m":
+        rule = prescribe(mass_kg=person.mass_kg, age_years=person.age_years, tracer=tracer)
+        low, high = rule.low_mbq, rule.high_mbq
+    return round(float(rng.uniform(low, high)))
 
 
 _DRAWN = ("sex", "age_years", "stature_mm", "bmi", "arms")
 
 
 def _person(told: Mapping[str, Any], first_rng: np.random.Generator, rng: np.random.Generator) -> Person:
-    # drawn in two steps, so that telling an age or a build changes nothing else about the person of a seed
-    first = draw_person(first_rng, sex=told.get("sex"))
-    usual = {"sex": first.sex, "age_years": first.age_years, "stature_mm": first.stature_mm, "bmi": first.bmi}
-    person = draw_person(rng, **{**usual, **{key: told[key] for key in _DRAWN if key in told}})
+    # drawn in two steps, so that telling an age or a build changes nothing else about the person of a seed; a child's
+    # age is told at once, as stature and build come with it
+    age = told.get("age_years", math.inf)
+    first = draw_build(first_rng, sex=told.get("sex"), age_years=age if age < ADULT_FROM_YEARS else None)
+    first["bmi"] = first["mass_kg"] / (first["stature_mm"] / 1000) ** 2
+    del first["mass_kg"]
+    person = draw_person(rng, **{**first, **{key: told[key] for key in _DRAWN if key in told}})
     changes: dict[str, Any] = {key: told[key] for key in ("mass_kg", "handedness", "bladder_ml") if key in told}
     if "pose" in told:
         changes["pose"] = _with_pose(person.pose, told["pose"], absolute=True)
@@ -286,8 +297,8 @@ def physiology_of(told: Mapping[str, Any], person: Person, time_h: float, rng: n
     drawn = draw_physiology(
         rng, sex=person.sex, age_years=person.age_years, mass_kg=person.mass_kg, imaging_h=max(time_h, 1.0)
     )
-    # what went beside the vein is a disturbance with a place, and told
-    return replace(drawn, extravasated_fraction=0.0, **told)
+    # what goes beside the vein is a disturbance with a place: none is drawn here
+    return replace(drawn, **{"extravasated_fraction": 0.0, **told})
 
 
 def build(finding: Finding, rng: np.random.Generator, skin: Skin) -> tuple[Lesion, ...]:

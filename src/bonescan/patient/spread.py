@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from functools import cache
-from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bonescan.anatomy.tables import rows
 
 __all__ = ["ORGANS_OF", "fluids"]
 
@@ -29,9 +29,10 @@ ORGANS_OF: dict[str, dict[str, float]] = {
 
 @cache
 def _table() -> dict[tuple[str, str], tuple[float, float]]:
-    text = files("bonescan.patient").joinpath("data/spread.csv").read_text(encoding="utf-8")
-    rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
-    return {(row["what"], row["name"]): (float(row["blood_ml"]), float(row["fluid_ml"])) for row in rows}
+    return {
+        (row["what"], row["name"]): (float(row["blood_ml"]), float(row["fluid_ml"]))
+        for row in rows("spread", "patient")
+    }
 
 
 def fluids(organs: tuple[str, ...], tissues: tuple[str, ...]) -> tuple[Array, Array]:

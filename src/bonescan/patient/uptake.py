@@ -17,11 +17,9 @@ Spongy bone falls with age by 0.73 % a year in women (slope of the correlation -
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +27,7 @@ from numpy.typing import NDArray
 from bonescan.anatomy.bones import bone as bone_named
 from bonescan.anatomy.growth import GrowthPlate, growth_plates
 from bonescan.anatomy.skeleton import default_skeleton
+from bonescan.anatomy.tables import rows
 from bonescan.errors import InvalidValue
 from bonescan.patient.focus import Focus
 
@@ -158,11 +157,6 @@ def draw_uptake(rng: np.random.Generator) -> NormalUptake:
     )
 
 
-def _rows(table: str) -> Iterator[dict[str, str]]:
-    text = files("bonescan.patient").joinpath(f"data/{table}.csv").read_text(encoding="utf-8")
-    return csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
-
-
 @cache
 def bone_places() -> tuple[Place, ...]:
     """Joints and the like of the default skeleton, and both ends of the ribs.
@@ -173,7 +167,7 @@ def bone_places() -> tuple[Place, ...]:
     """
     names = default_skeleton().bones
     places = []
-    for row in _rows("places"):
+    for row in rows("places", "patient"):
         for side, sign in (("_l", 1.0), ("_r", -1.0)) if row["symmetry"] == "paired" else (("", 1.0),):
             segment = row["segment"]
             if side and segment not in ("thorax", "lumbar", "pelvis"):
@@ -265,7 +259,7 @@ class _Level:
 
 @cache
 def _levels() -> tuple[_Level, ...]:
-    table = {row["bone"]: row for row in _rows("uptake")}
+    table = {row["bone"]: row for row in rows("uptake", "patient")}
 
     def level(name: str) -> _Level:
         row = table[max((prefix for prefix in table if name.startswith(prefix)), key=len)]

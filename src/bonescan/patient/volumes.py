@@ -305,13 +305,6 @@ def _suv_per_kbq_ml(sampled: SampledPatient, shares: Mapping[str, float]) -> flo
     return sampled.patient.person.mass_kg / sampled.patient.injected_mbq / (1 - shares["decayed"])
 
 
-def _places(sampled: SampledPatient, index: NDArray[np.int64]) -> Array:
-    """Positions of voxels, (voxel, 3) ndarray in mm."""
-    grid = sampled.grid
-    step = np.asarray(grid.axes, dtype=float) * np.asarray(grid.spacing_mm, dtype=float)
-    return np.asarray(np.stack(np.unravel_index(index, grid.shape), axis=1) @ step.T + np.asarray(grid.origin_mm))
-
-
 def _bone_truths(sampled: SampledPatient, activity: Field, shares: Mapping[str, float]) -> dict[str, BoneTruth]:
     names, number, ml = default_skeleton().bones, sampled.number, sampled.grid.voxel_ml
     held = activity.values.reshape(-1)[sampled.index].astype(float)
@@ -321,7 +314,7 @@ def _bone_truths(sampled: SampledPatient, activity: Field, shares: Mapping[str, 
     mineral = np.bincount(number, sampled.mineral, len(names)) * ml
     most = np.zeros(len(names))
     np.maximum.at(most, number, held)
-    place = _places(sampled, sampled.index)
+    place = sampled.grid.positions_mm(sampled.index)
     centre = np.stack([np.bincount(number, place[:, k], len(names)) for k in range(3)], axis=1)
     return {
         name: BoneTruth(
@@ -353,7 +346,7 @@ def _lesion_truth(
     here, _ = sampled._in_bone(index)
     normal = float(sampled.weight[here].sum())
     many = np.bincount(sampled.number[here], minlength=len(names))
-    centre = _places(sampled, index).mean(axis=0) if len(index) else sampled.painted[k][0].centre_mm
+    centre = sampled.grid.positions_mm(index).mean(axis=0) if len(index) else sampled.painted[k][0].centre_mm
     return LesionTruth(
         id=lesion.id,
         kind=str(lesion.kind),

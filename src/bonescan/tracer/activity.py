@@ -5,14 +5,12 @@ Every rule is a row of ``data/administered_activity.csv`` with its source and ho
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from itertools import pairwise
 
+from bonescan.anatomy.tables import rows
 from bonescan.errors import InvalidValue
 from bonescan.scan import Remark, Severity
 from bonescan.tracer.radiopharmaceuticals import RADIOPHARMACEUTICALS, radiopharmaceutical
@@ -316,11 +314,11 @@ def _with_girth(
 
 def _rule(guideline: str, tracer: str, group: str) -> dict[str, str]:
     names = (tracer, radiopharmaceutical(tracer).nuclide.name)
-    rows = [row for row in _rules() if row["tracer"] in names and row["group"] == group]
-    for row in rows:
+    known = [row for row in _rules() if row["tracer"] in names and row["group"] == group]
+    for row in known:
         if row["guideline"] == guideline:
             return row
-    others = " or ".join(dict.fromkeys(row["guideline"] for row in rows))
+    others = " or ".join(dict.fromkeys(row["guideline"] for row in known))
     raise InvalidValue(
         f"No rule of {_whose(guideline)} for {tracer} in {'a child' if group == 'child' else 'an adult'} is known "
         f"here: choose {others}.",
@@ -332,14 +330,9 @@ def _rule(guideline: str, tracer: str, group: str) -> dict[str, str]:
 
 @cache
 def _rules() -> tuple[dict[str, str], ...]:
-    return tuple(_read("administered_activity.csv"))
+    return tuple(rows("administered_activity", "tracer"))
 
 
 @cache
 def _card() -> tuple[tuple[float, float], ...]:
-    return tuple((float(row["mass_kg"]), float(row["factor"])) for row in _read("dosage_card.csv"))
-
-
-def _read(name: str) -> Iterator[dict[str, str]]:
-    text = resources.files("bonescan.tracer").joinpath("data", name).read_text(encoding="utf-8")
-    return csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
+    return tuple((float(row["mass_kg"]), float(row["factor"])) for row in rows("dosage_card", "tracer"))

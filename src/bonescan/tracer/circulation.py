@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bonescan.tracer.radiopharmaceuticals import circulation_table
+from bonescan.anatomy.tables import rows
 
 __all__ = ["ARRIVAL_S", "BLOOD_REGIONS", "REFERENCE_OUTPUT_L_PER_MIN", "blood_shares"]
 
@@ -12,7 +12,7 @@ REFERENCE_OUTPUT_L_PER_MIN = 6.0
 ARRIVAL_S = 11.2
 """Seconds from an arm vein to the femoral artery at that output: NaI-131 in normal men, read in an abstract."""
 
-_REGIONS = circulation_table()
+_REGIONS = tuple(rows("circulation", "tracer"))
 _CENTRAL, _BODY = _REGIONS[:4], _REGIONS[4:]
 BLOOD_REGIONS = tuple(row["region"] for row in _REGIONS)
 """Regions in the order the blood meets them."""

@@ -77,7 +77,7 @@ class Dose:
     organ_mgy : mapping of str to Measurement
         Absorbed dose by organ, in mGy; absent, with a reason, where the table has no number for the age.
     effective_msv : Measurement
-        With the weights of ICRP 60.
+        With the weights of ICRP 60; fluoride's with the older ones of its table.
     """
 
     radiopharmaceutical: str
@@ -271,7 +271,8 @@ def label_bladder_wall_mgy(activity_mbq: float, voiding_interval_h: float) -> Me
     Notes
     -----
     The label gives 26 and 62 mGy per 740 MBq for voiding every 2 and 4.8 h. One S value s is fitted to both with the
-    kinetics' integrated activity A(T) of the bladder (least squares of the ratios); the dose is s A(T) times activity.
+    kinetics' integrated activity A(T) of the bladder (the mean of both in the logarithm); the dose is s A(T) times
+    activity.
     A single s cannot change the ratio of two intervals: that is the kinetics' own. The label's doses are about a
     quarter above those of ICRP, which `absorbed_dose` uses.
     """

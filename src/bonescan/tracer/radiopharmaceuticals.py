@@ -5,14 +5,13 @@ Tables only: reading them needs nothing but the standard library.
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 
+from bonescan.anatomy.tables import rows
 from bonescan.errors import InvalidValue
 
 __all__ = [
@@ -22,7 +21,6 @@ __all__ = [
     "Limit",
     "Nuclide",
     "Radiopharmaceutical",
-    "circulation_table",
     "radiopharmaceutical",
 ]
 
@@ -186,19 +184,14 @@ class Radiopharmaceutical:
         )
 
 
-def _rows(table: str) -> Iterator[dict[str, str]]:
-    text = files("bonescan.tracer").joinpath(f"data/{table}.csv").read_text(encoding="utf-8")
-    return csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
-
-
 def _nuclide(name: str) -> Nuclide:
-    rows = [row for row in _rows("nuclides") if row["nuclide"] == name]
-    photons = sorted(((float(row["energy_kev"]), float(row["yield"])) for row in rows), key=lambda photon: -photon[1])
+    own = [row for row in rows("nuclides", "tracer") if row["nuclide"] == name]
+    photons = sorted(((float(row["energy_kev"]), float(row["yield"])) for row in own), key=lambda photon: -photon[1])
     return Nuclide(
         name=name,
-        half_life_h=float(rows[0]["half_life_h"]),
+        half_life_h=float(own[0]["half_life_h"]),
         photons=tuple(photons),
-        source="; ".join(f"{row['source']} [{row['certainty']}]" for row in rows),
+        source="; ".join(f"{row['source']} [{row['certainty']}]" for row in own),
     )
 
 
@@ -213,7 +206,7 @@ def _limits(name: str) -> tuple[Limit, ...]:
             source=row["source"],
             certainty=row["certainty"],
         )
-        for row in _rows("limits")
+        for row in rows("limits", "tracer")
         if row["radiopharmaceutical"] == name
     )
 
@@ -222,7 +215,7 @@ def _doses(table: str) -> Mapping[str, Mapping[float, Constant]]:
     columns = {"1": 1.0, "5": 5.0, "10": 10.0, "15": 15.0, "adult": ADULT}
     units = {"effective": "mSv/MBq", "void_interval_h": "h"}
     found = {}
-    for row in _rows("doses"):
+    for row in rows("doses", "tracer"):
         if row["dose_table"] == table:
             cells = {age: row[column].split() for column, age in columns.items() if row[column]}
             unit = units.get(row["organ"], "mGy/MBq")
@@ -241,13 +234,13 @@ def _constants(name: str) -> Mapping[str, Constant]:
             row["constant"]: Constant(
                 value=float(row["value"]), unit=row["unit"], source=row["source"], certainty=row["certainty"]
             )
-            for row in _rows("kinetics")
+            for row in rows("kinetics", "tracer")
             if row["radiopharmaceutical"] == name
         }
     )
 
 
-RADIOPHARMACEUTICALS = tuple(row["name"] for row in _rows("radiopharmaceuticals"))
+RADIOPHARMACEUTICALS = tuple(row["name"] for row in rows("radiopharmaceuticals", "tracer"))
 """Names of the radiopharmaceuticals, the usual one first."""
 
 
@@ -275,7 +268,7 @@ def radiopharmaceutical(name: str) -> Radiopharmaceutical:
     >>> mdp.nuclide.half_life_h, mdp.kit_shelf_life_h, mdp.doses["effective"][5.0].value
     (6.0067, 6.0, 0.014)
     """
-    for row in _rows("radiopharmaceuticals"):
+    for row in rows("radiopharmaceuticals", "tracer"):
         if row["name"] == name:
             return Radiopharmaceutical(
                 name=name,
@@ -286,14 +279,3 @@ def radiopharmaceutical(name: str) -> Radiopharmaceutical:
                 constants=_constants(name),
             )
     raise InvalidValue(f"There is a radiopharmaceutical {RADIOPHARMACEUTICALS}, got {name!r}.", got=name)
-
-
-def circulation_table() -> tuple[dict[str, str], ...]:
-    """Regions of the circulation with transit times, flows and blood volumes.
-
-    Returns
-    -------
-    tuple of dict of str to str
-        Rows of ``data/circulation.csv`` in the order the blood meets them.
-    """
-    return tuple(_rows("circulation"))

@@ -92,6 +92,13 @@ def test_a_place_is_kept_and_one_outside_bone_is_refused():
         metastasis(np.random.default_rng(1), bone="vertebra_l03", place_mm=(60.0, -5.0, 1060.0))
 
 
+@pytest.mark.parametrize("make", [metastasis, lytic_metastasis])
+@pytest.mark.parametrize("wrong", [{"count": 0}, {"count": 201}, {"diameter_mm": 2.0}, {"contrast": -1.0}])
+def test_metastases_that_cannot_be_are_refused(make, wrong):
+    with pytest.raises(InvalidValue):
+        make(np.random.default_rng(1), **wrong)
+
+
 def test_a_superscan_is_patchy_axial_and_headless():
     lesions = metastatic_superscan(np.random.default_rng(4))
     bones = {lesion.bone for lesion in lesions}

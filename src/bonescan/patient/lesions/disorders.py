@@ -75,6 +75,11 @@ def osteomyelitis(
     Returns
     -------
     tuple of Lesion
+
+    Raises
+    ------
+    InvalidValue
+        For a word that is not listed, or a number outside its range.
     """
     if not 5 <= diameter_mm <= 200 or not 1 <= contrast <= 20:
         raise InvalidValue(
@@ -124,6 +129,11 @@ def cellulitis(
     Returns
     -------
     tuple of Lesion
+
+    Raises
+    ------
+    InvalidValue
+        For a word that is not listed, or a number outside its range.
     """
     letter, mirror = sided(side)
     if limb not in _CELLULITIS_AT or not 1 <= hyperaemia <= 20:
@@ -170,6 +180,11 @@ def paget(
     -------
     tuple of Lesion
         One for each bone.
+
+    Raises
+    ------
+    InvalidValue
+        For a word that is not listed, or a number outside its range.
     """
     if len(part) != 2 or not 0 <= part[0] < part[1] <= 1:
         raise InvalidValue(
@@ -265,6 +280,11 @@ def regional_pain(
     -------
     tuple of Lesion
         One, with a focus at every joint.
+
+    Raises
+    ------
+    InvalidValue
+        For a word that is not listed, or a number outside its range.
     """
     letter, _ = sided(side)
     if limb not in ("hand", "foot") or stage not in _PAIN_STAGES:
@@ -325,6 +345,11 @@ def hypertrophic_osteoarthropathy(
     -------
     tuple of Lesion
         One for each bone and side.
+
+    Raises
+    ------
+    InvalidValue
+        For a word that is not listed, or a number outside its range.
     """
     if not 1 <= contrast <= 40 or not set(bones) <= set(_TRAM):
         raise InvalidValue(
@@ -398,6 +423,11 @@ def metabolic_superscan(rng: np.random.Generator, *, contrast: float = 2.2) -> t
     Returns
     -------
     tuple of Lesion
+
+    Raises
+    ------
+    InvalidValue
+        For a word that is not listed, or a number outside its range.
 
     Notes
     -----
@@ -483,6 +513,11 @@ def avascular_necrosis(
     Returns
     -------
     tuple of Lesion
+
+    Raises
+    ------
+    InvalidValue
+        For a word that is not listed, or a number outside its range.
     """
     letter, _ = sided(side)
     if stage not in ("cold", "rim", "hot") or not 1 <= contrast <= 20:

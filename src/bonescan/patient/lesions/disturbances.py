@@ -141,6 +141,11 @@ def arterial_injection(rng: np.random.Generator, *, side: str = "left", contrast
     Returns
     -------
     tuple of Lesion
+
+    Raises
+    ------
+    InvalidValue
+        For a word that is not listed, or a number outside its range.
     """
     letter, mirror = sided(side)
     if not 1 <= contrast <= 30:
@@ -244,6 +249,11 @@ def catheter_bag(
     Returns
     -------
     tuple of Lesion
+
+    Raises
+    ------
+    InvalidValue
+        For a word that is not listed, or a number outside its range.
     """
     letter, mirror = sided(side)
     _share("What a catheter bag holds", fraction)
@@ -298,6 +308,11 @@ def recent_other_tracer(
     Returns
     -------
     tuple of Lesion
+
+    Raises
+    ------
+    InvalidValue
+        For a word that is not listed, or a number outside its range.
     """
     if agent not in _OTHER or not 0 <= scale <= 5:
         raise InvalidValue(

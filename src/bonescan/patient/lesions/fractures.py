@@ -45,20 +45,10 @@ __all__ = [
 # 1.71, and the half-time of the fade lognormal with median 57 d and sigma 0.73, at least 19 d [C]; rise and plateau
 # are ours [D].
 _LAG_MEDIAN_D, _LAG_SIGMA = 0.16, 1.71
-
-
 _FADE_MEDIAN_D, _FADE_SIGMA, _FADE_LEAST_D = 57.0, 0.73, 19.0
-
-
 _RISE_D, _PLATEAU_D = 5.0, 70.0
-
-
 _PEAK = (5.0, 0.35)  # median and sigma of a fracture's greatest contrast in a spine [D]
-
-
 _HYPERAEMIA, _HYPERAEMIA_HALF_D = 3.0, 14.0  # flow and pool are up for two or three weeks, then fade [V; figures D]
-
-
 _BROAD_MM, _LINE_MM, _BROAD_D = 14.0, 6.0, 21.0  # half-widths of the early and of the later band [D]
 
 
@@ -211,6 +201,11 @@ def stress_fracture(
     Returns
     -------
     tuple of Lesion
+
+    Raises
+    ------
+    InvalidValue
+        For a word that is not listed, or a number outside its range.
     """
     if site not in _STRESS:
         raise InvalidValue(f"A stress fracture's site is one of {', '.join(_STRESS)}; got {site!r}.", got=site)
@@ -271,6 +266,11 @@ def rib_fractures(
     -------
     tuple of Lesion
         One for each rib.
+
+    Raises
+    ------
+    InvalidValue
+        For a word that is not listed, or a number outside its range.
     """
     side = str(rng.choice(["left", "right"])) if side is None else side
     letter, mirror = sided(side)
@@ -411,6 +411,11 @@ def sacral_insufficiency(
     Returns
     -------
     tuple of Lesion
+
+    Raises
+    ------
+    InvalidValue
+        For a word that is not listed, or a number outside its range.
     """
     if pattern is None:
         pattern = "h" if rng.random() < _FULL_H else str(rng.choice([name for name in _BARS if name != "h"]))

@@ -94,6 +94,11 @@ def arthritis(
     -------
     tuple of Lesion
         One for each joint and side.
+
+    Raises
+    ------
+    InvalidValue
+        For a word that is not listed, or a number outside its range.
     """
     made = []
     for joint in joints:
@@ -185,6 +190,11 @@ def degenerative_spine(
     -------
     tuple of Lesion
         One for each segment.
+
+    Raises
+    ------
+    InvalidValue
+        For a word that is not listed, or a number outside its range.
     """
     if levels is None:
         weight = np.array(list(_WORN.values()), dtype=float)

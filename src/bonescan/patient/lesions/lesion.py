@@ -1,7 +1,6 @@
 """A lesion: something on, in or beside a patient that is not normal, made of foci, with the truth a reader is held to.
 
-Builders in `malignant`, `injuries`, `disorders` and `disturbances` make them; here stand what they are made of and the
-words for them.
+The builders of the other modules make them; here stand what they are made of and the words for them.
 """
 
 from __future__ import annotations
@@ -259,10 +258,16 @@ def focus_over_bone(bone: str, *, part: tuple[float, float] = (0.0, 1.0), **diff
 # what it adds is given in units of the spine: normal SUVmean was 2.9 to 3.7 in vertebrae, 1.2 in ribs and 0.9 in
 # humeri (60 women, Nautiyal, Indian J Nucl Med [V, abstract]); thin bones lose some of theirs to blur, so less than
 # these ratios is used, elsewhere by analogy [D].
-_SPINE_OVER = {"rib_": 2.5, "humerus": 2.5, "femur": 2.5, "tibia": 2.5, "fibula": 2.5, "radius": 2.5, "ulna": 2.5,
-"metacarpal":
-               2.5, "metatarsal": 2.5, "tarsal": 2.0, "carpal": 2.0, "phalanx": 2.5, "patella": 2.0, "skull": 1.8,
-               "mandible": 1.5, "clavicle": 1.6, "scapula": 1.3, "sternum": 1.3}  # fmt: skip
+_SPINE_OVER = {
+    **dict.fromkeys(("rib_", "humerus", "femur", "tibia", "fibula", "radius", "ulna"), 2.5),
+    **dict.fromkeys(("metacarpal", "metatarsal", "phalanx"), 2.5),
+    **dict.fromkeys(("tarsal", "carpal", "patella"), 2.0),
+    "skull": 1.8,
+    "mandible": 1.5,
+    "clavicle": 1.6,
+    "scapula": 1.3,
+    "sternum": 1.3,
+}
 
 
 def in_own_bone(bone: str, contrast: float) -> float:
@@ -289,7 +294,7 @@ def in_own_bone(bone: str, contrast: float) -> float:
 
 
 # (uptake at 24 h / uptake at 4 h) of a lesion over that of normal bone, mean and standard deviation: spine, fourth
-# phase of the bone scan [V, abstract as kept in the project's facts 2.6].
+# phase of the bone scan [V, abstract].
 _LATE_MALIGNANT, _LATE_BENIGN = (1.3, 0.15), (1.0, 0.12)
 
 

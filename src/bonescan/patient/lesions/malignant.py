@@ -75,9 +75,8 @@ _DIAMETER_MEDIAN_MM, _DIAMETER_SIGMA, _DIAMETER_MM = 25.0, 0.4, (10.0, 70.0)  # 
 _BLASTIC_MINERAL, _LYTIC_MINERAL = 1.5, 0.35  # [D]
 _COLD_CORE = 0.15  # uptake in a lytic centre [D]; its rim takes up as a metastasis does
 _HYPERAEMIA = 1.8  # tracer in a metastasis' blood and interstitium over that of normal tissue [D]
-_RIB_STRETCH = (
-    2.2  # in ribs metastases run along the bone, fractures do not: a rule of every textbook; the figure is [D]
-)
+# In ribs metastases run along the bone, fractures do not: a rule of every textbook; the figure is [D].
+_RIB_STRETCH = 2.2
 
 
 def site_bones(site: str) -> tuple[str, ...]:
@@ -259,7 +258,13 @@ def lytic_metastasis(
     Returns
     -------
     tuple of Lesion
+
+    Raises
+    ------
+    InvalidValue
+        As for `metastasis`.
     """
+    _checked("The number of metastases", count, 1, 200)
     made: list[Lesion] = []
     for _ in range(count):
         size = 1.6 * _diameter(rng) if diameter_mm is None else diameter_mm
@@ -307,8 +312,8 @@ def metastatic_superscan(
 
     Notes
     -----
-    What makes it a superscan is that bone takes so much that little is left for kidneys and soft tissue: the scenario
-    must raise ``bone_turnover`` of the physiology with it.
+    What makes it a superscan is that bone takes so much that little is left for kidneys and soft tissue. Its foci do
+    that by themselves: a patient's clearance to bone rises with them (`bonescan.patient.sampling`).
     """
     _checked("A superscan's contrast", contrast, 1.5, 15)
     _checked("A superscan's patchiness", patchiness, 0, 1)

@@ -226,6 +226,11 @@ def contrast(rng: np.random.Generator, *, agent: str = "barium") -> tuple[Lesion
     Returns
     -------
     tuple of Lesion
+
+    Raises
+    ------
+    InvalidValue
+        For a word that is not listed, or a number outside its range.
     """
     if agent not in ("barium", "iodine contrast"):
         raise InvalidValue(f"A contrast agent is 'barium' or 'iodine contrast', got {agent!r}.", got=agent)
@@ -298,6 +303,11 @@ def dental_work(
     Returns
     -------
     tuple of Lesion
+
+    Raises
+    ------
+    InvalidValue
+        For a word that is not listed, or a number outside its range.
     """
     side = str(rng.choice(["left", "right"])) if side is None else side
     jaw = str(rng.choice(["upper", "lower"])) if jaw is None else jaw

@@ -48,6 +48,11 @@ def prosthesis(
     Returns
     -------
     tuple of Lesion
+
+    Raises
+    ------
+    InvalidValue
+        For a word that is not listed, or a number outside its range.
     """
     letter, mirror = sided(side)
     if joint not in ("hip", "knee") or loosening not in ("none", "aseptic", "infected") or not 1 <= contrast <= 20:
@@ -196,6 +201,11 @@ def amputation(
     Returns
     -------
     tuple of Lesion
+
+    Raises
+    ------
+    InvalidValue
+        For a word that is not listed, or a number outside its range.
 
     Notes
     -----
