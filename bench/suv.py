@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -173,7 +174,7 @@ def main() -> None:
                 f"{row.name:32}{row.statistic:16}{row.in_body:6.2f}{row.in_picture:9.2f}"
                 f"{row.published:8.2f} +/-{row.sd:4.2f}{row.deviations:+6.1f}  {row.source}"
             )
-        groups = sorted({name.rstrip("0123456789lr_").removesuffix("_") for name in bones})
+        groups = sorted({re.sub(r"(_\d+)?(_[lr])?$|\d+$", "", name) for name in bones})
         print("\nin the body at 3 h: mean, max")
         for group in groups:
             own = [value for name, value in bones.items() if name.startswith(group)]

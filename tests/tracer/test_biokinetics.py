@@ -146,3 +146,8 @@ def test_a_body_that_cannot_be_is_refused(wrong):
 def test_fluoride_has_no_technetium_to_come_loose():
     with pytest.raises(InvalidValue, match="no technetium"):
         kinetics(radiopharmaceutical("F-18 fluoride"), Physiology(free_pertechnetate_fraction=0.01))
+
+
+def test_filtration_of_an_unknown_sex_is_refused():
+    with pytest.raises(InvalidValue, match="Sex is"):
+        usual_gfr_ml_per_min("other", 50, 70)

@@ -41,7 +41,7 @@ from bonescan.tracer.biokinetics import kinetics
 from bonescan.tracer.circulation import blood_shares
 
 if TYPE_CHECKING:
-    from bonescan.patient.volumes import Lesion, Patient
+    from bonescan.patient.volumes import HasFoci, Patient
 
 __all__ = ["SampledPatient", "sample_patient"]
 
@@ -312,7 +312,7 @@ def sample_patient(patient: Patient, spacing_mm: float) -> SampledPatient:
     -------
     SampledPatient
     """
-    groups: tuple[Lesion, ...] = (*patient.lesions, *patient.disturbances)
+    groups: tuple[HasFoci, ...] = (*patient.lesions, *patient.disturbances)
     foci = [focus for lesion in groups for focus in lesion.foci]
     body = patient.person.labelled(spacing_mm, tuple(foci))
     labels = _replace_tissues(body, foci)

@@ -20,7 +20,7 @@ from bonescan.patient.uptake import NormalUptake, average_uptake
 from bonescan.tracer.biokinetics import Physiology
 from bonescan.tracer.radiopharmaceuticals import Radiopharmaceutical
 
-__all__ = ["BoneTruth", "Lesion", "LesionTruth", "Patient", "Subject", "Truth", "Volumes", "volumes_at"]
+__all__ = ["BoneTruth", "HasFoci", "LesionTruth", "Patient", "Subject", "Truth", "Volumes", "volumes_at"]
 
 Array = NDArray[np.float64]
 
@@ -48,7 +48,7 @@ class Subject(Protocol):
         """The body in voxels, on a grid that holds the foci too."""
 
 
-class Lesion(Protocol):
+class HasFoci(Protocol):
     """What a patient needs of a lesion or disturbance: a name, a kind, the bone it is told under, and its foci."""
 
     @property
@@ -181,7 +181,7 @@ class Patient:
         Without lesions: what they do to the clearance to bone is added.
     injected_mbq : float
         Positive.
-    lesions, disturbances : tuple of Lesion
+    lesions, disturbances : tuple of HasFoci
         With ids of their own. Later ones lie over earlier ones in the field of lesions.
     uptake : NormalUptake
         How this person's normal bone differs from the average. Default not at all.
@@ -197,8 +197,8 @@ class Patient:
     tracer: Radiopharmaceutical
     physiology: Physiology
     injected_mbq: float
-    lesions: tuple[Lesion, ...] = ()
-    disturbances: tuple[Lesion, ...] = ()
+    lesions: tuple[HasFoci, ...] = ()
+    disturbances: tuple[HasFoci, ...] = ()
     uptake: NormalUptake = field(default_factory=average_uptake)
 
     def __post_init__(self) -> None:
@@ -334,7 +334,7 @@ def _bone_truths(sampled: SampledPatient, activity: Field, shares: Mapping[str, 
 def _lesion_truth(
     sampled: SampledPatient,
     k: int,
-    lesion: Lesion,
+    lesion: HasFoci,
     index: NDArray[np.int64],
     activity: Field,
     shares: Mapping[str, float],

@@ -407,6 +407,11 @@ def usual_gfr_ml_per_min(sex: str, age_years: float, mass_kg: float) -> float:
     float
         In ml/min, not normalised.
 
+    Raises
+    ------
+    InvalidValue
+        For another sex.
+
     Notes
     -----
     100 ml/min per 1.73 m2 of body surface until 35 years, then 6.6 less per decade in men and 7.7 in women, measured
@@ -416,6 +421,8 @@ def usual_gfr_ml_per_min(sex: str, age_years: float, mass_kg: float) -> float:
     ----------
     Fenton et al., BMC Nephrology 2018, doi:10.1186/s12882-018-1126-8.
     """
+    if sex not in _AGES:
+        raise InvalidValue(f"Sex is 'male' or 'female', got {sex!r}.", got=sex)
     per_decade = {"male": 6.6, "female": 7.7}[sex]
     normalised = 100 - per_decade * max(0.0, age_years - 35) / 10
     return max(normalised, 20.0) * _body_surface_m2(mass_kg) / 1.73
