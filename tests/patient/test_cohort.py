@@ -122,3 +122,9 @@ def test_drawn_patients_are_valid():
     for number in range(25):
         patient = draw_patient(13, number)
         assert patient.injected_mbq > 0
+
+
+@pytest.mark.parametrize("age_years", [(float("nan"), 1.0), (50.0, -1.0), (5.0, 1.0), (50.0, float("inf"))])
+def test_an_age_that_no_cohort_has_is_refused(age_years):
+    with pytest.raises(InvalidValue, match="mean age"):
+        Cohort(age_years=age_years)
