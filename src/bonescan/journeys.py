@@ -71,6 +71,7 @@ _RECORDED_PACKAGES = (
     "pylibjpeg",
     "pylibjpeg-openjpeg",
     "pyjpegls",
+    "nibabel",
     "pillow",
     "jinja2",
     "typst",
