@@ -281,8 +281,9 @@ def plan(
         residual_percent=residual_percent,
     )
     if out is not None:
-        for name, content in plan_sheets(planned).items():
-            write_file(out / name, content)
+        sheets = plan_sheets(planned)
+        with _staged(out, replaced=()) as place:
+            place(sheets)
     return planned
 
 
@@ -394,8 +395,8 @@ _STAGE_PREFIX = ".bonescan-unfinished-"
 
 
 @contextmanager
-def _staged(out: Path) -> Iterator[Callable[[Mapping[str, bytes]], None]]:
-    """Make sure `out` can be written, then give the function that puts a whole reading into it.
+def _staged(out: Path, replaced: Sequence[str] = OUTPUT_NAMES) -> Iterator[Callable[[Mapping[str, bytes]], None]]:
+    """Make sure `out` can be written, then give the function that puts a whole reading, or a plan's sheets, into it.
 
     The work folder lies inside `out`: always the same disk, and writable
     whenever `out` is, even where `out` is a mounted volume.
@@ -412,7 +413,7 @@ def _staged(out: Path) -> Iterator[Callable[[Mapping[str, bytes]], None]]:
             earlier.mkdir()
             for name, content in files.items():
                 _write(new / name, content)
-            _swap(out, new, earlier)
+            _swap(out, new, earlier, replaced)
 
     try:
         yield place
@@ -423,19 +424,19 @@ def _staged(out: Path) -> Iterator[Callable[[Mapping[str, bytes]], None]]:
                 out.rmdir()
 
 
-def _swap(out: Path, new: Path, earlier: Path) -> None:
+def _swap(out: Path, new: Path, earlier: Path, replaced: Sequence[str]) -> None:
     """Move the earlier reading out of `out` and the new one in, or leave all as it was.
 
-    What the earlier reading had and the new one lacks goes too: a posterior
+    Of the names in `replaced`, what the earlier reading had and the new one lacks goes too: a posterior
     picture must not stay beside the report of another scan.
     """
     with _alone_in(out):
-        _move(out, new, earlier)
+        _move(out, new, earlier, replaced)
 
 
-def _move(out: Path, new: Path, earlier: Path) -> None:
+def _move(out: Path, new: Path, earlier: Path, replaced: Sequence[str]) -> None:
     arriving = sorted(path.name for path in new.iterdir())
-    leaving = [name for name in sorted({*OUTPUT_NAMES, *arriving}) if os.path.lexists(out / name)]
+    leaving = [name for name in sorted({*replaced, *arriving}) if os.path.lexists(out / name)]
     for name in leaving:
         if (out / name).is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)

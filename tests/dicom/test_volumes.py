@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import contextlib
+import gzip
+import struct
+
 import nibabel
 import numpy as np
 import pytest
@@ -66,3 +70,46 @@ def test_damaged_and_strange_files_are_refused(tmp_path):
             open_volume(tmp_path / name)
     with pytest.raises(UnreadableInput):
         open_volume(tmp_path / "missing.nii")
+
+
+def patched(whole: bytes, at: int, form: str, *values: float) -> bytes:
+    out = bytearray(whole)
+    struct.pack_into(form, out, at, *values)
+    return bytes(out)
+
+
+@pytest.mark.parametrize(
+    ("at", "form", "values"),
+    [
+        (40, "<8h", (3, 32767, 32767, 32767, 1, 1, 1, 1)),  # 70 terabytes: refused, not tried
+        (40, "<8h", (3, -2, 3, 4, 1, 1, 1, 1)),
+        (108, "<f", (float("inf"),)),  # where the voxels begin
+        (108, "<f", (1e9,)),
+        (112, "<ff", (1e38, 1e38)),  # slope and intercept
+        (123, "<B", (255,)),  # the unit
+        (123, "<B", (1,)),  # metres: voxels of 4 m
+    ],
+)
+def test_headers_that_lie_are_refused_in_one_line(tmp_path, at, form, values):
+    whole = saved(tmp_path, name="volume.nii").read_bytes()
+    for name in ("lies.nii", "lies.nii.gz"):
+        content = patched(whole, at, form, *values)
+        (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+        with pytest.raises(UnreadableInput) as refused:
+            open_volume(tmp_path / name)
+        assert "\n" not in str(refused.value)
+        assert str(tmp_path) not in str(refused.value)
+
+
+def test_damaged_bytes_never_end_in_another_error(tmp_path):
+    nifti = saved(tmp_path, name="whole.nii").read_bytes()
+    np.savez(tmp_path / "whole.npz", values=VALUES, spacing_mm=[1.0, 2, 3], origin_mm=[0.0, 0, 0])
+    numpy = (tmp_path / "whole.npz").read_bytes()
+    rng = np.random.default_rng(3)
+    for k in range(300):
+        whole, name = ((nifti, "a.nii"), (gzip.compress(nifti), "b.nii.gz"), (numpy, "c.npz"))[k % 3]
+        content = np.frombuffer(whole, dtype=np.uint8).copy()
+        content[rng.integers(len(content), size=4)] = rng.integers(256, size=4)
+        (tmp_path / name).write_bytes(content[: rng.integers(1, 2 * len(content))].tobytes())
+        with contextlib.suppress(UnreadableInput):
+            open_volume(tmp_path / name)

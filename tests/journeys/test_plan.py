@@ -151,3 +151,60 @@ def test_help_teaches_with_examples(run):
     status, out, _ = run("--help")
     assert status == 0
     assert "Examples:\n    bonescan plan" in out
+
+
+def test_sheets_come_together_or_not_at_all(run):
+    assert run("--weight-kg", "70", "--inject-at", "09:00", "-o", "plan")[0] == 0
+    before = {path.name: path.read_bytes() for path in Path("plan").iterdir()}
+    Path("plan/plan_patient.txt").unlink()
+    Path("plan/plan_patient.txt").mkdir()  # the last sheet's place is taken
+    Path("plan/report.pdf").write_text("a reading's, not ours")
+    status, out, err = run("--weight-kg", "90", "--inject-at", "10:00", "-o", "plan")
+    assert (status, out) == (1, "")
+    assert "nothing that was there has changed" in err
+    assert sorted(path.name for path in Path("plan").iterdir()) == sorted([*before, "report.pdf"])
+    for name in set(before) - {"plan_patient.txt"}:
+        assert Path("plan", name).read_bytes() == before[name]
+    Path("plan/plan_patient.txt").rmdir()
+    assert run("--weight-kg", "90", "--inject-at", "10:00", "-o", "plan")[0] == 0
+    assert Path("plan/report.pdf").read_text() == "a reading's, not ours"
+
+
+def test_a_full_disk_leaves_no_empty_folder(run, monkeypatch):
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(journeys, "_write", full)
+    status, _, err = run("--weight-kg", "70", "-o", "plan")
+    assert status == 1
+    assert "the disk is full" in err
+    assert not Path("plan").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--weight-kg", "inf"],
+        ["--weight-kg", "1e400"],
+        ["--weight-kg", "70", "--age", "-0.1"],
+        ["--weight-kg", "70", "--height-cm", "nan"],
+        ["--weight-kg", "70", "--activity-mbq", "nan"],
+        ["--weight-kg", "70", "--inject-at", ""],
+        ["--weight-kg", "70", "--inject-at", "24:00"],
+        ["--weight-kg", "70", "--inject-at", "9:5"],
+        ["--weight-kg", "70", "--inject-at", "2026-02-30 09:00"],
+        ["--weight-kg", "70", "--inject-at", "0000-01-01 00:00"],
+        ["--weight-kg", "70", "--inject-at", "\udcff"],
+        ["--weight-kg", "70", "--inject-at", "2026-03-01 09:00", "--image-at", "09:00"],
+        ["--weight-kg", "70", "--inject-at", "2026-03-01 09:00", "--image-at", "2199-12-31 23:59"],
+        ["--weight-kg", "70", "--vial-mbq", "nan", "--vial-ml", "5", "--vial-at", "09:00"],
+        ["--weight-kg", "70", "--previous-mbq", "nan", "--previous-at", "2026-01-01 09:00"],
+        ["--weight-kg", "70", "--age", "9", "--breastfeeding"],
+    ],
+)
+def test_nonsense_leaves_one_line_nothing_on_stdout_and_nothing_on_disk(run, words):
+    status, out, err = run(*words, "--json", "-o", "plan")
+    assert (status, out) == (1, "")
+    assert err.count("\n") == 1
+    assert "should have foreseen" not in err
+    assert not Path("plan").exists()

@@ -126,3 +126,9 @@ def test_drawn_patients_are_valid_and_have_what_was_drawn():
         assert patient.person.age_years == scenario.person["age_years"]
         made = {lesion.kind.value for lesion in (*patient.lesions, *patient.disturbances)}
         assert made == kinds(scenario)  # surgery could take one away, and does not in these
+
+
+@pytest.mark.parametrize("age_years", [(float("nan"), 1.0), (50.0, -1.0), (5.0, 1.0), (50.0, float("inf"))])
+def test_an_age_that_no_cohort_has_is_refused(age_years):
+    with pytest.raises(InvalidValue, match="mean age"):
+        Cohort(age_years=age_years)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import nibabel
 import numpy as np
@@ -209,3 +209,44 @@ def test_a_body_that_cannot_be_is_refused(own, wrong):
         wrong = {"labels": Field(values=labels.values + 0.5, grid=labels.grid, unit="1")}
     with pytest.raises(InvalidValue):
         OutsideBody(**{"labels": labels, "table": table, "sex": "female", **wrong})
+
+
+def test_a_bone_of_a_few_voxels_takes_no_tracer_from_the_others(own):
+    # of three voxels a bone's axis cannot be told: its uptake once became no number, and all bone lost its tracer
+    labels, table = own
+    values = labels.values.copy()
+    femur = np.flatnonzero(values == BONES.index("femur_l") + 1)
+    values.reshape(-1)[femur[3:]] = 0
+    body = OutsideBody(labels=Field(values=values, grid=labels.grid, unit="1"), table=table, sex="female", mass_kg=60)
+    volumes = patient_of(body).volumes(3.0)
+    held = 600e3 * (1 - volumes.truth.shares["decayed"] - volumes.truth.shares["voided"])
+    assert volumes.activity.total == pytest.approx(held, rel=1e-9)
+    assert volumes.truth.bones["femur_l"].activity_kbq > 0
+    assert volumes.truth.bones["femur_r"].suv_mean > 1
+
+
+@pytest.mark.parametrize("wrong", ["no bone", "label", "ct", "mass", "metres"])
+def test_bodies_that_nothing_can_be_measured_in_are_refused(own, wrong):
+    labels, table = own
+    given = {"labels": labels, "table": table, "sex": "female"}
+    grid, values = labels.grid, labels.values
+    if wrong == "no bone":
+        given["labels"] = Field(values=np.where(values < 300, 0, values), grid=grid, unit="1")
+    elif wrong == "label":  # a table by label would take a terabyte
+        given["labels"] = Field(values=np.where(values == values.max(), 2**40, values.astype(np.int64)), grid=grid,
+                                unit="1")  # fmt: skip
+        given["table"] = table | {2**40: Label(tissue="muscle")}
+    elif wrong == "ct":
+        given["ct"] = Field(values=np.full(values.shape, np.nan, np.float32), grid=grid, unit="[hnsf'U]")
+    elif wrong == "mass":
+        given["mass_kg"] = float("nan")
+    else:
+        wide = replace(grid, spacing_mm=tuple(1000 * length for length in grid.spacing_mm))
+        given["labels"] = Field(values=values, grid=wide, unit="1")
+    with pytest.raises(InvalidValue):
+        OutsideBody(**given)
+
+
+def test_a_rib_that_nobody_has_is_not_all_ribs():
+    with pytest.raises(InvalidValue, match="rib_left_77"):
+        read_label_table("1 rib_left_77")

@@ -10,7 +10,7 @@ from bonescan.anatomy.pose import FREEDOMS, PARAMETERS
 from bonescan.errors import InvalidValue
 from bonescan.patient.arms import _arm, _trunk
 from bonescan.patient.focus import Focus
-from bonescan.patient.person import Person, draw_person
+from bonescan.patient.person import Person, draw_person, pose_limits
 
 PLACE = {parameter.name: k for k, parameter in enumerate(FREEDOMS)}
 
@@ -110,3 +110,21 @@ def test_a_child_has_a_childs_proportions():
     }
     # a head of ten years is some 95 to 98 % of an adult's height on a body of 79 %: anatomy.growth's sources
     assert 1.1 < head[10] / head[20] < 1.3
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"sex": "other"}, {"age_years": float("nan")}, {"stature_mm": 1e308}, {"bmi": -1}, {"arms": "up"}]
+)
+def test_nobody_is_drawn_whom_no_body_fits(wrong):
+    with pytest.raises(InvalidValue):
+        draw_person(np.random.default_rng(0), **wrong)
+
+
+def test_a_pose_beyond_its_limits_is_refused_before_a_grid_is_made_for_it():
+    limits = pose_limits()
+    Person(pose=np.where(np.arange(len(limits)) == 5, limits, 0))
+    for k, value in ((0, 10.0), (3, 5.0), (len(limits) - 1, -1000.0), (1, 1e300)):
+        pose = np.zeros(len(limits))
+        pose[k] = value
+        with pytest.raises(InvalidValue, match="freedom"):
+            Person(pose=pose)

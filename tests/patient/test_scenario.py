@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -217,3 +219,81 @@ def test_what_a_surgeon_took_away_has_no_lesion():
     ]
     patient = Scenario(lesions=tuple(told)).patient(1)
     assert [lesion.bone for lesion in patient.lesions if lesion.is_metastasis] == ["femur_r"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "injected_mbq = 1" + "0" * 400,
+        "injected_mbq = 1" + "0" * 5000,
+        "[person]\npose = {'head.turn_rad' = 1" + "0" * 400 + "}",
+        "[person]\npose = {'thigh_l.length_log' = 5}",  # a leg of 70 m
+        "[person]\npose = {'spine.curve_1_mm' = 1e300}",
+        "[person]\nstature_mm = 1e308",
+        "[person]\nmass_kg = 0",
+        "[person]\nbladder_ml = 900",
+        "include = " + "[" * 5000 + "]" * 5000,
+        "person = " + "{pose=" * 3000 + "1" + "}" * 3000,
+        "[[lesions]]\nkind = 'metastasis'\n" * 2000,
+        "include = [" + "'metastases', " * 2000 + "]",
+        "[physiology]\nvoids_h = [" + ", ".join(str(0.01 * (k + 1)) for k in range(2000)) + "]",
+        "[physiology]\nvoids_h = [1e308]",
+        "[[protocol.motions]]\nat_fraction = 0.5",
+        "injected_mbq = '" + "x" * 1_000_000 + "'",
+        '"a\\nb" = 1',
+        "x" * 100_000 + " = 1",
+    ],
+    ids=lambda text: text[:40],
+)
+def test_monstrous_scenarios_are_refused_at_once_in_one_short_line(text):
+    with pytest.raises(InvalidValue) as refused:
+        read_scenario(text, name="scan.toml")
+    message = str(refused.value)
+    assert message.startswith("scan.toml")
+    assert "\n" not in message
+    assert "__init__" not in message
+    assert len(message) < 1500
+
+
+def test_mutated_scenarios_are_read_or_refused_and_nothing_else():
+    rng = np.random.default_rng(8)
+    values = ["-1", "0", "1e300", "nan", "inf", "''", "[]", "[1]", "{}", "true", "'draw'", "['femur_l']", "999999",
+              "2020-01-01", "'left'", "[0.0, 0.0, 0.0]", "'femur_l'"]  # fmt: skip
+    folder = files("bonescan.patient").joinpath("scenarios")
+    texts = [folder.joinpath(f"{name}.toml").read_text(encoding="utf-8") for name in scenario_names()]
+    read = 0
+    for _ in range(400):
+        lines = str(rng.choice(texts)).splitlines()
+        told = [k for k, line in enumerate(lines) if "=" in line and not line.startswith(("title", "shows"))]
+        for k in rng.choice(told, 2) if told else ():
+            lines[k] = f"{lines[k].partition('=')[0]}= {rng.choice(values)}"
+        if rng.random() < 0.3:
+            del lines[rng.integers(len(lines))]
+        with contextlib.suppress(InvalidValue):
+            read_scenario("\n".join(lines))
+            read += 1
+    assert 0 < read < 400
+
+
+def test_fluoride_has_no_technetium_to_lose():
+    patient = read_scenario("tracer = 'F-18 fluoride'").patient(1)
+    assert patient.physiology.free_pertechnetate_fraction == patient.physiology.colloid_fraction == 0
+    volumes = patient.volumes(1.0, 20.0)
+    held = 1000 * patient.injected_mbq * (1 - volumes.truth.shares["decayed"] - volumes.truth.shares["voided"])
+    assert volumes.activity.total == pytest.approx(held, rel=1e-9)
+    wrong = read_scenario("tracer = 'F-18 fluoride'\ninclude = ['free_pertechnetate']")
+    with pytest.raises(InvalidValue, match="technetium"):
+        wrong.patient(1)
+
+
+def test_a_negative_seed_is_refused():
+    with pytest.raises(InvalidValue, match="seed"):
+        packaged_scenario("normal").patient(-1)
+
+
+@pytest.mark.parametrize("bmi", [12, 59])
+def test_a_build_that_is_told_and_no_body_has_is_refused_not_replaced(bmi):
+    scenario = read_scenario(f'[person]\nsex = "female"\nage_years = 60\nstature_mm = 1700\nbmi = {bmi}')
+    with pytest.raises(InvalidValue, match="the nearest is"):
+        scenario.patient(1)
+    assert read_scenario("[person]\nbmi = 31").patient(1).person.bmi == pytest.approx(31, abs=0.05)

@@ -161,3 +161,8 @@ def test_the_heaviest_adult_receives_the_top_of_the_range_and_no_more(guideline,
     if (guideline, tracer, "adult") not in UNRULED:
         heaviest = prescribe(mass_kg=350, age_years=40, height_cm=200, tracer=tracer, guideline=guideline)
         assert heaviest.activity_mbq == heaviest.high_mbq
+
+
+def test_a_value_just_outside_is_not_said_to_be_the_limit():
+    with pytest.raises(InvalidValue, match=r"1 to 350 kg, got 350\.0001\."):
+        prescribe(mass_kg=350.0001)

@@ -136,6 +136,8 @@ def test_shares_name_every_compartment():
         {"voids_h": (2.0, 2.0)},
         {"voids_h": (0.0,)},
         {"voids_h": (float("nan"),)},
+        {"voids_h": (1e308,)},
+        {"voids_h": tuple(0.01 * (k + 1) for k in range(501))},
     ],
 )
 def test_a_body_that_cannot_be_is_refused(wrong):
@@ -151,3 +153,14 @@ def test_fluoride_has_no_technetium_to_come_loose():
 def test_filtration_of_an_unknown_sex_is_refused():
     with pytest.raises(InvalidValue, match="Sex is"):
         usual_gfr_ml_per_min("other", 50, 70)
+
+
+@pytest.mark.parametrize("time_h", [float("nan"), float("inf"), 1e300])
+def test_a_time_that_cannot_be_is_refused_and_no_share_is_no_number(time_h):
+    way = kinetics(MDP, NORMAL)
+    for ask in (way.shares, way.retention, way.residence_h):
+        with pytest.raises(InvalidValue):
+            ask(time_h)
+    assert sum(way.shares(1e6).values()) == pytest.approx(1)  # an earlier study of a century ago
+    with pytest.raises(InvalidValue):
+        way.residence_h(-1)

@@ -7,6 +7,8 @@ an oblique direction stays in the grid's axes.
 
 from __future__ import annotations
 
+import math
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -21,6 +23,10 @@ from bonescan.field import Field, Grid
 __all__ = ["open_volume"]
 
 _MOST_VOXELS = 2**29
+_SPACING_MM = (0.01, 100.0)
+# What libraries raise over damaged bytes; MemoryError for a header that promises more than any volume.
+_DAMAGE = (EOFError, OSError, ValueError, AttributeError, LookupError, ArithmeticError, MemoryError, RuntimeError,
+           TypeError, SyntaxError, struct.error, zipfile.BadZipFile, zlib.error)  # fmt: skip
 _TO_MM = {"mm": 1.0, "meter": 1000.0, "micron": 0.001, "unknown": 1.0}
 
 
@@ -51,11 +57,9 @@ def open_volume(path: Path, *, unit: str = "1") -> Field:
         values, affine = _npz(path)
     else:
         raise UnreadableInput(f"A volume is a .nii, .nii.gz or .npz file, got {path.suffix or 'no ending'!r}.")
-    if values.ndim != 3 or not 1 <= values.size <= _MOST_VOXELS:
-        raise UnreadableInput(
-            f"A volume has three axes and at most {_MOST_VOXELS} voxels, this file holds the shape {values.shape}.",
-            got=values.shape,
-        )
+    if values.ndim != 3 or values.size < 1:
+        raise UnreadableInput(f"A volume has three axes, this file holds the shape {values.shape}.", got=values.shape)
+    _refuse_many(values.shape)
     if not (np.issubdtype(values.dtype, np.number) and np.isrealobj(values)):
         raise UnreadableInput(f"A volume holds numbers, this file {values.dtype}.", got=str(values.dtype))
     if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
@@ -63,10 +67,26 @@ def open_volume(path: Path, *, unit: str = "1") -> Field:
     lengths = np.linalg.norm(affine[:, :3], axis=0)
     if not (np.isfinite(affine).all() and (lengths > 0).all()):
         raise UnreadableInput("The volume does not say where its voxels lie: its affine matrix is not invertible.")
+    if not (lengths.min() >= _SPACING_MM[0] and lengths.max() <= _SPACING_MM[1]):
+        raise UnreadableInput(
+            f"A volume's voxels measure {_SPACING_MM[0]:g} to {_SPACING_MM[1]:g} mm, this file says "
+            f"{' x '.join(f'{length:.3g}' for length in lengths)} mm: check the unit in its header.",
+            got=lengths.tolist(),
+        )
     directions = affine[:, :3] / lengths
     if not np.allclose(directions.T @ directions, np.eye(3), atol=1e-3):
         raise UnreadableInput("The volume's axes are sheared; resample it to right angles first.")
     return _turned(values, directions, lengths, affine[:, 3], unit)
+
+
+def _refuse_many(shape: tuple[int, ...]) -> None:
+    if math.prod(int(length) for length in shape) > _MOST_VOXELS:
+        raise UnreadableInput(f"A volume has at most {_MOST_VOXELS} voxels, this file's shape is {shape}.", got=shape)
+
+
+def _said(error: BaseException, path: Path) -> str:
+    """What a library said, in one line and without the folder."""
+    return " ".join(str(error).split()).replace(str(path), path.name) or type(error).__name__
 
 
 def _turned(
@@ -108,12 +128,16 @@ def _nifti(path: Path) -> tuple[NDArray[Any], NDArray[np.float64]]:
 
     try:
         image: Any = nibabel.load(path)
+        _refuse_many(image.shape)
         scaled = image.dataobj.slope != 1 or image.dataobj.inter != 0
-        values = np.asarray(image.dataobj, dtype=np.float32 if scaled else None)
+        with np.errstate(over="ignore"):  # infinite values are refused later
+            values = np.asarray(image.dataobj, dtype=np.float32 if scaled else None)
         unit = image.header.get_xyzt_units()[0]
         affine = np.array(image.affine, dtype=float)[:3]
-    except (ImageFileError, HeaderDataError, EOFError, OSError, ValueError, AttributeError, zlib.error) as error:
-        raise UnreadableInput(f"{path.name} is not a readable NIfTI volume: {error}") from error
+    except UnreadableInput:
+        raise
+    except (ImageFileError, HeaderDataError, *_DAMAGE) as error:
+        raise UnreadableInput(f"{path.name} is not a readable NIfTI volume: {_said(error, path)}") from error
     if affine.shape != (3, 4):
         raise UnreadableInput(f"{path.name} does not say where its voxels lie.")
     while values.ndim > 3 and values.shape[-1] == 1:
@@ -129,13 +153,15 @@ def _npz(path: Path) -> tuple[NDArray[Any], NDArray[np.float64]]:
             missing = [key for key in ("values", "spacing_mm", "origin_mm") if key not in file]
             if missing:
                 raise UnreadableInput(f"{path.name} lacks {' and '.join(missing)}.", missing=missing)
+            if "values.npy" in file.zip.namelist():  # an array that packs small may be endless
+                _refuse_many((file.zip.getinfo("values.npy").file_size // 8,))
             values = file["values"]
             spacing, origin = (np.asarray(file[key], dtype=float) for key in ("spacing_mm", "origin_mm"))
             axes = np.asarray(file.get("axes", [[0, 0, 1], [0, 1, 0], [1, 0, 0]]), dtype=float)
     except UnreadableInput:
         raise
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
-        raise UnreadableInput(f"{path.name} is not a readable NPZ volume: {error}") from error
+    except _DAMAGE as error:
+        raise UnreadableInput(f"{path.name} is not a readable NPZ volume: {_said(error, path)}") from error
     if spacing.shape != (3,) or origin.shape != (3,) or axes.shape != (3, 3):
         raise UnreadableInput(f"{path.name}: spacing and origin are three numbers each, axes nine.")
     return values, np.column_stack([axes * spacing, origin])

@@ -162,7 +162,7 @@ class Cohort:
     Raises
     ------
     InvalidValue
-        For a share outside 0 to 1 or an unknown name.
+        For a share outside 0 to 1, an age outside its range or an unknown name.
     """
 
     women: float = 0.4
@@ -173,6 +173,11 @@ class Cohort:
     def __post_init__(self) -> None:
         if not (0 <= self.women <= 1 and 0 <= self.metastatic <= 1):
             raise InvalidValue(f"A cohort's shares lie between 0 and 1, got {self.women}, {self.metastatic}.")
+        mean, spread = self.age_years
+        if not (20 <= mean <= 95 and 0 <= spread < math.inf):
+            raise InvalidValue(
+                f"A cohort's mean age lies between 20 and 95, its spread at 0 or more; got {mean}, {spread}."
+            )
         if unknown := set(self.frequencies) - set(FREQUENCIES):
             raise InvalidValue(f"A cohort knows no frequency of {sorted(unknown)}; it knows {', '.join(FREQUENCIES)}.")
 

@@ -13,6 +13,7 @@ bone.
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -39,6 +40,8 @@ Index = NDArray[np.int64]
 
 _AIR, _LUNG, _FAT = -500.0, -250.0, -30.0  # HU below which a voxel without a label is air or lung, and fat [D]
 _LEAST_VOXELS = 4  # of a bone that places may be told by
+_MASS_KG = (5.0, 400.0)  # of bodies whose kinetics are known
+_MOST_LABEL = 1_000_000  # a table by label is made of it [D]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +113,8 @@ def read_label_table(text: str) -> dict[int, Label]:
             out[int(found[1])] = label
     if unknown:
         raise InvalidValue(
-            f"These labels mean nothing here: {'; '.join(unknown[:8])}. Use ids of bones, organs or tissues.",
+            f"These labels mean nothing here: {'; '.join(map(reprlib.repr, unknown[:8]))}. Use ids of bones, organs or "
+            "tissues.",
             unknown=unknown,
         )
     if not out:
@@ -129,6 +133,7 @@ def _label(name: str) -> Label | None:
         name = f"vertebra_{found[1]}{int(found[2]):02d}"
     if found := re.fullmatch(r"rib (left|right) (\d+)", lower):
         name = f"rib_{int(found[2]):02d}_{found[1][0]}"
+        return Label(bones=(name,)) if name in bones else None
     own = tuple(bone for bone in bones if bone.startswith(name))
     if own and len(name) > 2:
         return Label(bones=own)
@@ -165,7 +170,7 @@ class OutsideBody:
     Raises
     ------
     InvalidValue
-        For labels that the table does not name, or a value out of range.
+        For labels that the table does not name, a value out of range, or a body without bone.
     GeometryMismatch
         For a CT on another grid.
     """
@@ -187,7 +192,13 @@ class OutsideBody:
             )
         if self.ct is not None and self.ct.grid != self.labels.grid:
             raise GeometryMismatch("Labels and CT lie on different grids: resample one to the other first.")
+        if self.ct is not None and not np.isfinite(self.ct.values).all():
+            raise InvalidValue("The CT holds values that are not finite numbers.")
+        if not 0 <= self.mass_kg < np.inf:
+            raise InvalidValue(f"A body's mass is 0, to take what the voxels weigh, or more; got {self.mass_kg} kg.")
         values = np.asarray(self.labels.values)
+        if not (values.size and values.min() >= -_MOST_LABEL and values.max() <= _MOST_LABEL):
+            raise InvalidValue(f"Labels are whole numbers up to {_MOST_LABEL}; this volume holds others.")
         if not np.issubdtype(values.dtype, np.integer):
             if not (values == np.round(values)).all():
                 raise InvalidValue("Labels are whole numbers; this volume holds others.")
@@ -197,12 +208,20 @@ class OutsideBody:
             raise InvalidValue(f"The table does not name the labels {strange[:12]}.", labels=strange)
         body = _labelled(values, self.table, self.labels, self.ct)
         object.__setattr__(self, "_body", body)
-        if self.mass_kg <= 0:
+        if np.isnan(body.frames.maps).all():
+            raise InvalidValue(f"No bone of this body has {_LEAST_VOXELS} voxels, so nothing can be placed by one.")
+        if self.mass_kg == 0:
             voxel_ml = self.labels.grid.voxel_ml
             density = body.density
             mass = body.voxels.mass_kg if density is None else float(
                 density[body.voxels.tissue > 0].sum(dtype=np.float64) * voxel_ml / 1000
             )  # fmt: skip
+            if not _MASS_KG[0] <= mass <= _MASS_KG[1]:
+                raise InvalidValue(
+                    f"The voxels weigh {mass:.3g} kg: check that their spacing is in mm, or give the mass of the whole "
+                    "body.",
+                    got=mass,
+                )
             object.__setattr__(self, "mass_kg", mass)
 
     def labelled(self, spacing_mm: float, foci: tuple[Focus, ...] = ()) -> LabelledBody:

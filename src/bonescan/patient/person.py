@@ -23,7 +23,7 @@ from bonescan.patient.arms import hands_on_belly, spread_arms
 from bonescan.patient.focus import Focus
 from bonescan.patient.frames import LabelledBody, frames_of_pose
 
-__all__ = ["ARMS", "BMI_RANGE", "Person", "draw_build", "draw_person"]
+__all__ = ["ARMS", "BMI_RANGE", "Person", "draw_build", "draw_person", "pose_limits", "refuse_outside"]
 
 Array = NDArray[np.float64]
 
@@ -50,7 +50,7 @@ class Person:
         It sets the girth of the body; a mass that no girth reaches is refused.
     pose : (parameter,) ndarray, optional
         In the order of `bonescan.anatomy.pose.FREEDOMS`, or its first part `PARAMETERS`: deviations from a person of
-        that sex lying straight. Default none.
+        that sex lying straight, within `pose_limits`. Default none.
     form : (parameter,) ndarray, optional
         Shape of the skeleton. Default the reference of that sex.
     handedness : str
@@ -78,19 +78,19 @@ class Person:
             raise InvalidValue(f"Sex is one of {SEXES}, got {self.sex!r}.", got=self.sex)
         if self.handedness not in ("right", "left"):
             raise InvalidValue(f"Handedness is 'right' or 'left', got {self.handedness!r}.", got=self.handedness)
-        for name, low, high in (
-            ("age_years", 10, 110),
-            ("stature_mm", 1200, 2300),
-            ("mass_kg", 20, 300),
-            ("bladder_ml", *BLADDER_RANGE_ML),
-        ):
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise InvalidValue(f"A person's {name} lies between {low} and {high}, got {value}.", got=value)
+        for name in ("age_years", "stature_mm", "mass_kg", "bladder_ml"):
+            refuse_outside(name, getattr(self, name))
         if len(self.pose) not in (len(PARAMETERS), len(FREEDOMS)) or not np.isfinite(self.pose).all():
             raise InvalidValue(
                 f"A pose has {len(PARAMETERS)} or {len(FREEDOMS)} finite numbers, got {len(self.pose)}.",
                 got=len(self.pose),
+            )
+        limit = pose_limits()[: len(self.pose)]
+        if (np.abs(self.pose) > limit).any():
+            k = int(np.argmax(np.abs(self.pose) / limit))
+            raise InvalidValue(
+                f"The freedom {FREEDOMS[k].name!r} of a pose lies within +/- {limit[k]:.4g}, got {self.pose[k]:.4g}.",
+                got=float(self.pose[k]),
             )
         _girth(self.sex, self.stature_mm, self.mass_kg, self.age_years)
 
@@ -137,6 +137,47 @@ class Person:
         grid = _holding(body_grid(body, spacing_mm), beside)
         organs = posed_organs(body.posed, self.sex, bladder_ml=self.bladder_ml)
         return LabelledBody(voxels=voxelise(body, organs, grid), frames=frames)
+
+
+_RANGES = {
+    "age_years": (10, 110),
+    "stature_mm": (1200, 2300),
+    "mass_kg": (20, 300),
+    "bmi": (10, 60),
+    "bladder_ml": BLADDER_RANGE_ML,
+}
+
+
+def refuse_outside(name: str, value: float) -> None:
+    """Refuse a number that no person here has.
+
+    Parameters
+    ----------
+    name : str
+        ``"age_years"``, ``"stature_mm"``, ``"mass_kg"``, ``"bmi"`` or ``"bladder_ml"``.
+    value : float
+
+    Raises
+    ------
+    InvalidValue
+        For a value outside its range, or none.
+    """
+    low, high = _RANGES[name]
+    if not low <= value <= high:
+        raise InvalidValue(f"A person's {name} lies between {low} and {high}, got {value}.", got=value)
+
+
+def pose_limits() -> Array:
+    """How far a freedom of the pose may lie from a person lying straight.
+
+    Returns
+    -------
+    (parameter,) ndarray
+        In the order of `bonescan.anatomy.pose.FREEDOMS`: half a turn, a stretch to twice or half the length, 150 mm
+        of a spine's curve [D]. Beyond, no body is meant, and its grid would have no end.
+    """
+    most = {"rad": math.pi, "log": math.log(2), "mm": 150.0}
+    return np.array([most[freedom.name.rpartition("_")[2]] for freedom in FREEDOMS])
 
 
 def _holding(grid: Grid, ellipsoids: list[tuple[Array, Array]]) -> Grid:
@@ -247,10 +288,10 @@ def draw_person(
     InvalidValue
         For another word for the arms, or a given value that no person has.
     """
+    if arms not in (None, *ARMS):
+        raise InvalidValue(f"Arms lie {ARMS}, got {arms!r}.", got=arms)
     build = draw_build(rng, sex=sex, age_years=age_years, stature_mm=stature_mm, bmi=bmi)
     arms = arms or ("belly" if rng.random() < _BELLY else "beside")
-    if arms not in ARMS:
-        raise InvalidValue(f"Arms lie {ARMS}, got {arms!r}.", got=arms)
     person = Person(
         **build,
         pose=_draw_pose(rng),
@@ -285,6 +326,11 @@ def draw_build(
     dict of str to object
         ``"sex"``, ``"age_years"``, ``"stature_mm"`` and ``"mass_kg"`` of a `Person`.
     """
+    for name, told in (("age_years", age_years), ("stature_mm", stature_mm), ("bmi", bmi)):
+        if told is not None:
+            refuse_outside(name, told)
+    if sex not in (None, *SEXES):
+        raise InvalidValue(f"Sex is one of {SEXES}, got {sex!r}.", got=sex)
     sex = sex or str(rng.choice(SEXES))
     if age_years is None:
         age_years = float(np.clip(rng.normal(*_AGE_YEARS), 18, 95))

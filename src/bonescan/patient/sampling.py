@@ -185,6 +185,8 @@ class SampledPatient:
                 table += (rows * (held[name] / room))[:, None]
             else:
                 held["soft_tissue"] += held[name]
+        if (total := float(weights.sum())) <= 0:
+            held["soft_tissue"] += held["bone"]
         out = np.empty(self.grid.shape, dtype=np.float32)
         flat, ml = out.reshape(-1), self.grid.voxel_ml
         first_pass = 3600 * time_h < _MIXED_S
@@ -201,7 +203,7 @@ class SampledPatient:
             shares_ml = {name: held["blood"] * share / ml for name, share in bolus.items()}
             add_first_pass(out, shares_ml, blood, self.bone, self.organ, self.organs, self.tissue, extra, factor)
             self._add(flat, self.vein, held["blood"] * in_vein)
-        if (total := float(weights.sum())) > 0:
+        if total > 0:
             flat[self.index] += (weights * (held["bone"] / total / ml)).astype(np.float32)
         self._add(flat, self.site, held["injection_site"])
         for painted in self._foci():
@@ -471,13 +473,11 @@ def _normal_weight(
         own = order[edges[k] : edges[k + 1]]
         if not len(own):
             continue
-        back = np.linalg.inv(frames.maps[k, :, :3])
-        slope = axes[k, :3] @ back
-        along = (
-            place[own] @ (slope @ grid.step_mm)
-            + slope @ (np.asarray(grid.origin_mm) - frames.maps[k, :, 3])
-            + axes[k, 3]
-        )
+        along = np.full(len(own), 0.5)  # of so few voxels that no place along it can be told
+        if not np.isnan(frames.maps[k]).any():
+            slope = axes[k, :3] @ np.linalg.inv(frames.maps[k, :, :3])
+            origin = np.asarray(grid.origin_mm) - frames.maps[k, :, 3]
+            along = place[own] @ (slope @ grid.step_mm) + slope @ origin + axes[k, 3]
         inside = bone_mineral(name, person.sex).spongiosa_g_per_ml
         shell = np.clip((mineral[own] - inside) / (MINERAL_BONE_G_PER_ML - inside), 0, 1)
         weight[own] = uptake.bones[k] * weights_of_bone(k, shell, along, sex=person.sex, age_years=person.age_years)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import reprlib
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,11 +23,11 @@ from bonescan.errors import InvalidValue
 from bonescan.patient.lesions import disorders, disturbances, fractures, joints, malignant, shadows, surgery
 from bonescan.patient.lesions.lesion import Lesion, LesionKind, Nature
 from bonescan.patient.lesions.shadows import Skin, skin_of
-from bonescan.patient.person import Person, draw_build, draw_person
+from bonescan.patient.person import Person, draw_build, draw_person, pose_limits
 from bonescan.patient.uptake import draw_uptake
 from bonescan.patient.volumes import Patient
 from bonescan.tracer.activity import ADULT_FROM_YEARS, prescribe
-from bonescan.tracer.biokinetics import Physiology, draw_physiology
+from bonescan.tracer.biokinetics import Physiology, draw_physiology, kinetics
 from bonescan.tracer.radiopharmaceuticals import radiopharmaceutical
 
 __all__ = [
@@ -180,6 +181,7 @@ class Scenario:
         Parameters
         ----------
         seed : int or numpy.random.SeedSequence
+            At least 0.
 
         Returns
         -------
@@ -191,6 +193,8 @@ class Scenario:
         InvalidValue
             Where what is told contradicts itself or what is drawn, e.g. a mass no such body can have.
         """
+        if isinstance(seed, int) and seed < 0:
+            raise InvalidValue(f"A seed is at least 0, got {seed}.", got=seed)
         root = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
 
         def stream(*key: int) -> np.random.Generator:
@@ -198,6 +202,11 @@ class Scenario:
 
         person = _person(self.person, stream(6), stream(0))
         physiology = physiology_of(self.physiology, person, self.imaging().time_h, stream(1))
+        tracer = radiopharmaceutical(self.tracer)
+        if not tracer.nuclide.name.startswith("Tc"):  # what is drawn of labelling concerns technetium alone
+            impure = ("free_pertechnetate_fraction", "colloid_fraction")
+            physiology = replace(physiology, **{name: self.physiology.get(name, 0.0) for name in impure})
+        kinetics(tracer, physiology)  # refuses what is told and cannot be
         injected = self.injected_mbq
         if injected is None:
             injected = _injected_mbq(self.tracer, person, stream(2))
@@ -208,7 +217,7 @@ class Scenario:
         ]
         return Patient(
             person=person,
-            tracer=radiopharmaceutical(self.tracer),
+            tracer=tracer,
             physiology=physiology,
             injected_mbq=injected,
             lesions=_numbered(_left_by_surgery(made[0]), "lesion"),
@@ -242,6 +251,13 @@ def _person(told: Mapping[str, Any], first_rng: np.random.Generator, rng: np.ran
     first["bmi"] = first["mass_kg"] / (first["stature_mm"] / 1000) ** 2
     del first["mass_kg"]
     person = draw_person(rng, **{**first, **{key: told[key] for key in _DRAWN if key in told}})
+    if "bmi" in told and abs(person.bmi - told["bmi"]) > 0.05:
+        raise InvalidValue(
+            f"No body here has a body mass index of {told['bmi']:g}: at this sex, age and stature the nearest is "
+            f"{person.bmi:.1f}.",
+            got=told["bmi"],
+            expected=person.bmi,
+        )
     changes: dict[str, Any] = {key: told[key] for key in ("mass_kg", "handedness", "bladder_ml") if key in told}
     if "pose" in told:
         changes["pose"] = _with_pose(person.pose, told["pose"], absolute=True)
@@ -258,7 +274,7 @@ def _with_pose(pose: NDArray[np.float64], told: Mapping[str, float], absolute: b
 
 
 def check_pose(told: Mapping[str, Any]) -> None:
-    """Refuse a pose with an unknown freedom or a value that is no number.
+    """Refuse a pose with an unknown freedom, or a value that is no number or beyond its limit.
 
     Parameters
     ----------
@@ -270,12 +286,16 @@ def check_pose(told: Mapping[str, Any]) -> None:
     InvalidValue
         Naming what is wrong.
     """
-    names = {freedom.name for freedom in FREEDOMS}
+    limits = dict(zip((freedom.name for freedom in FREEDOMS), pose_limits().tolist(), strict=True))
     for name, value in told.items():
-        if name not in names:
-            raise InvalidValue(f"A pose has no freedom {name!r}; there are e.g. 'head.turn_rad', 'spine.curve_1_mm'.")
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
-            raise InvalidValue(f"The freedom {name!r} of a pose is a number, got {value!r}.")
+        if name not in limits:
+            raise InvalidValue(
+                f"A pose has no freedom {reprlib.repr(name)}; there are e.g. 'head.turn_rad', 'spine.curve_1_mm'."
+            )
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not abs(value) <= limits[name]:
+            raise InvalidValue(
+                f"The freedom {name!r} of a pose is a number within +/- {limits[name]:.4g}, got {reprlib.repr(value)}."
+            )
 
 
 def physiology_of(told: Mapping[str, Any], person: Person, time_h: float, rng: np.random.Generator) -> Physiology:

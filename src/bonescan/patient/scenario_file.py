@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 import math
+import reprlib
+import sys
 import tomllib
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import replace
 from functools import cache, partial
 from importlib.resources import files
@@ -18,7 +20,7 @@ import numpy as np
 from bonescan.errors import InvalidValue
 from bonescan.patient.lesions.lesion import LesionKind, Nature
 from bonescan.patient.lesions.shadows import skin_of
-from bonescan.patient.person import Person
+from bonescan.patient.person import Person, refuse_outside
 from bonescan.patient.scenario import BUILDERS, Finding, Scenario, build, check_pose, compose, physiology_of
 from bonescan.tracer.biokinetics import Physiology
 from bonescan.tracer.radiopharmaceuticals import RADIOPHARMACEUTICALS
@@ -30,6 +32,7 @@ __all__ = [
 ]
 
 _GIVEN = ("rng", "skin", "kind")  # a builder's arguments that no file sets
+_MOST_ENTRIES = 100  # of a list of findings, motions or inclusions, and of findings with what is included [D]
 
 
 _PERSON_KEYS = {
@@ -115,17 +118,27 @@ def read_scenario(text: str, *, name: str = "scenario") -> Scenario:
     """
     try:
         told = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as problem:
+        repr(told)  # what cannot be shown in a message is refused here
+    except (ValueError, RecursionError) as problem:  # no TOML, numbers of thousands of digits, endless brackets
         raise InvalidValue(f"{name} is no valid TOML: {problem}.", file=name) from problem
     own = _read(told, name)
-    included = [_included(item, name) for item in _typed(told.get("include", []), list[str], f"{name}: include")]
-    return compose(*included, own) if included else own
+    included = [_included(item, name) for item in told.get("include", [])]
+    whole = compose(*included, own) if included else own
+    for table, findings in (("lesions", whole.lesions), ("disturbances", whole.disturbances)):
+        _few(findings, f"{name}: {table} with what is included")
+    return whole
+
+
+def _few(entries: Sized, place: str) -> None:
+    if len(entries) > _MOST_ENTRIES:
+        raise InvalidValue(f"{place}: expected at most {_MOST_ENTRIES} entries, got {len(entries)}.", key=place)
 
 
 def _included(item: str, name: str) -> Scenario:
     if item not in scenario_names():
         raise InvalidValue(
-            f"{name}: include: expected names of packaged scenarios ({', '.join(scenario_names())}), got {item!r}.",
+            f"{name}: include: expected names of packaged scenarios ({', '.join(scenario_names())}), got "
+            f"{reprlib.repr(item)}.",
             file=name,
             key="include",
             got=item,
@@ -133,6 +146,7 @@ def _included(item: str, name: str) -> Scenario:
     return packaged_scenario(item)
 
 
+_MOTION_KEYS = {"at_fraction": float, "pose": dict[str, Any]}
 _TABLES = {
     "title": str,
     "shows": str,
@@ -149,17 +163,20 @@ _TABLES = {
 
 def _read(told: dict[str, Any], name: str) -> Scenario:
     values = _checked(told, _TABLES, name, "")
+    for table in ("include", "lesions", "disturbances"):
+        _few(values.get(table, ()), f"{name}: {table}")
     values.pop("include", None)
     person = _checked(values.pop("person", {}), _PERSON_KEYS, name, "person.")
     physiology_keys = typing.get_type_hints(Physiology)
-    for own in ("sex", "age_years", "mass_kg"):  # the person's
+    for own in ("sex", "age_years", "mass_kg"):  # these are the person's
         physiology_keys.pop(own)
     physiology = _checked(values.pop("physiology", {}), physiology_keys, name, "physiology.")
     protocol = _checked(
         values.pop("protocol", {}), {"time_h": float, "motions": list[dict[str, Any]]}, name, "protocol."
     )
+    _few(protocol.get("motions", ()), f"{name}: protocol.motions")
     motions = tuple(
-        _checked(motion, {"at_fraction": float, "pose": dict[str, Any]}, name, f"protocol.motions[{k}].")
+        _checked(motion, _MOTION_KEYS, name, f"protocol.motions[{k}].", all_needed=True)
         for k, motion in enumerate(protocol.pop("motions", ()))
     )
     if motions:
@@ -186,7 +203,7 @@ def _tried(scenario: Scenario, name: str) -> None:
 
     if scenario.tracer not in RADIOPHARMACEUTICALS:
         raise InvalidValue(
-            f"{name}: tracer: expected one of {', '.join(RADIOPHARMACEUTICALS)}, got {scenario.tracer!r}.",
+            f"{name}: tracer: expected one of {', '.join(RADIOPHARMACEUTICALS)}, got {reprlib.repr(scenario.tracer)}.",
             file=name,
             key="tracer",
         )
@@ -200,15 +217,17 @@ def _tried(scenario: Scenario, name: str) -> None:
         raise InvalidValue(f"{name}: person: expected bmi or mass_kg, got both.", file=name, key="person")
     if "arms" in scenario.person and scenario.person["arms"] not in ("beside", "belly"):
         raise InvalidValue(
-            f"{name}: person.arms: expected 'beside' or 'belly', got {scenario.person['arms']!r}.", file=name
+            f"{name}: person.arms: expected 'beside' or 'belly', got {reprlib.repr(scenario.person['arms'])}.",
+            file=name,
         )
     attempt("person.pose", lambda: check_pose(scenario.person.get("pose", {})))
     attempt("protocol", scenario.imaging)
     rng = np.random.default_rng(0)
     plain = {key: value for key, value in scenario.person.items() if key in _AT_ONCE}
     attempt("person", lambda: replace(Person(), **plain))
-    if "bmi" in scenario.person and not 10 <= scenario.person["bmi"] <= 60:
-        raise InvalidValue(f"{name}: person.bmi: expected 10 to 60, got {scenario.person['bmi']!r}.", file=name)
+    for key in ("stature_mm", "mass_kg", "bmi"):
+        if key in scenario.person:
+            attempt(f"person.{key}", partial(refuse_outside, key, scenario.person[key]))
     attempt("physiology", lambda: physiology_of(scenario.physiology, Person(), scenario.imaging().time_h, rng))
     for table, findings in (("lesions", scenario.lesions), ("disturbances", scenario.disturbances)):
         for k, finding in enumerate(findings):
@@ -224,7 +243,7 @@ def _finding(item: dict[str, Any], name: str, place: str, table: str) -> Finding
     fits += ["dental_work"] if table == "disturbances" else []
     if kind not in fits:
         raise InvalidValue(
-            f"{name}: {place}.kind: expected one of {', '.join(fits)}, got {kind!r}.",
+            f"{name}: {place}.kind: expected one of {', '.join(fits)}, got {reprlib.repr(kind)}.",
             file=name,
             key=f"{place}.kind",
             got=kind,
@@ -235,16 +254,20 @@ def _finding(item: dict[str, Any], name: str, place: str, table: str) -> Finding
     return Finding(kind=kind, told=_checked(told, keys, name, f"{place}."))
 
 
-def _checked(told: Mapping[str, Any], keys: Mapping[str, Any], name: str, prefix: str) -> dict[str, Any]:
+def _checked(
+    told: Mapping[str, Any], keys: Mapping[str, Any], name: str, prefix: str, all_needed: bool = False
+) -> dict[str, Any]:
     """The told values, each of its key's type; an unknown key or another type is refused."""
     for key in told:
         if key not in keys:
             raise InvalidValue(
-                f"{name}: {prefix}{key} is no key; expected {', '.join(keys) or 'none'}.",
+                f"{name}: {prefix}{reprlib.repr(key)[1:-1]} is no key; expected {', '.join(keys) or 'none'}.",
                 file=name,
                 key=prefix + key,
                 expected=tuple(keys),
             )
+    if all_needed and (missing := [key for key in keys if key not in told]):
+        raise InvalidValue(f"{name}: {prefix}{missing[0]} is missing.", file=name, key=prefix + missing[0])
     return {key: _typed(value, keys[key], f"{name}: {prefix}{key}") for key, value in told.items()}
 
 
@@ -254,7 +277,7 @@ def _typed(value: Any, wanted: Any, place: str) -> Any:
     for choice in choices:
         origin, inner = typing.get_origin(choice) or choice, typing.get_args(choice)
         if origin is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-            if math.isfinite(value):
+            if abs(value) < math.inf and abs(value) <= sys.float_info.max:  # a whole number may have any length
                 return float(value)
         elif (origin in (int, str, bool) and type(value) is origin) or (origin is dict and isinstance(value, dict)):
             return value
@@ -264,7 +287,7 @@ def _typed(value: Any, wanted: Any, place: str) -> Any:
                 kinds = [inner[0]] * len(value) if variadic else list(inner)
                 items = [_typed(v, kind, f"{place}[{k}]") for k, (v, kind) in enumerate(zip(value, kinds, strict=True))]
                 return items if origin is list else tuple(items)
-    raise InvalidValue(f"{place}: expected {_words(choices)}, got {value!r}.", key=place, got=value)
+    raise InvalidValue(f"{place}: expected {_words(choices)}, got {reprlib.repr(value)}.", key=place, got=value)
 
 
 def _words(choices: tuple[Any, ...]) -> str:

@@ -24,6 +24,8 @@ __all__ = ["BoneTruth", "HasFoci", "LesionTruth", "Patient", "Subject", "Truth",
 
 Array = NDArray[np.float64]
 
+_LONGEST_H = 48.0  # later a short-lived tracer is gone, and with it every ratio to what is left
+
 
 class Subject(Protocol):
     """Whose body it is: a `bonescan.patient.person.Person`, or a body from outside."""
@@ -205,6 +207,8 @@ class Patient:
         if not 0 < self.injected_mbq < float("inf"):
             raise InvalidValue(f"The injected activity is positive, got {self.injected_mbq} MBq.")
         groups = (*self.lesions, *self.disturbances)
+        if len(self.lesions) > np.iinfo(np.uint16).max:  # their numbers in the field of lesions
+            raise InvalidValue(f"A patient has at most 65535 lesions, got {len(self.lesions)}.", got=len(self.lesions))
         if len({lesion.id for lesion in groups}) < len(groups):
             raise InvalidValue(
                 "Two of a patient's lesions or disturbances have one id.", ids=[one.id for one in groups]
@@ -237,7 +241,7 @@ class Patient:
         Parameters
         ----------
         time_h : float
-            Hours, at least 0.
+            Hours, 0 to 48.
         spacing_mm : float
             Edge of a voxel, 1 to 20; a body from outside keeps its own.
         energy_kev : float
@@ -258,7 +262,7 @@ def volumes_at(sampled: SampledPatient, time_h: float = 3.0, energy_kev: float =
     sampled : SampledPatient
         From `Patient.sampled`.
     time_h : float
-        Hours after injection, at least 0.
+        Hours after injection, 0 to 48.
     energy_kev : float
         Of the attenuation.
 
@@ -269,10 +273,10 @@ def volumes_at(sampled: SampledPatient, time_h: float = 3.0, energy_kev: float =
     Raises
     ------
     InvalidValue
-        For a time before the injection.
+        For a time before the injection, or when next to nothing is left.
     """
-    if not 0 <= time_h < float("inf"):
-        raise InvalidValue(f"The time lies at or after the injection, got {time_h} h.", got=time_h)
+    if not 0 <= time_h <= _LONGEST_H:
+        raise InvalidValue(f"The time lies 0 to {_LONGEST_H:g} h after the injection, got {time_h} h.", got=time_h)
     shares, weights = sampled.shares(time_h), sampled.weights(time_h)
     activity = sampled.activity(time_h, shares, weights)
     lesions = np.zeros(sampled.grid.shape, dtype=np.uint16)

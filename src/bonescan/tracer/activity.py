@@ -231,7 +231,7 @@ def require_range(what: str, value: float, low: float, high: float, unit: str) -
         With one sentence that says all of these.
     """
     if not (math.isfinite(value) and low <= value <= high):
-        raise InvalidValue(f"{what} is {low:g} to {high:g} {unit}, got {value:g}.", got=value, expected=(low, high))
+        raise InvalidValue(f"{what} is {low:g} to {high:g} {unit}, got {value:.10g}.", got=value, expected=(low, high))
 
 
 def _check_body(mass_kg: float, height_cm: float) -> None:

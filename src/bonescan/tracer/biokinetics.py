@@ -13,6 +13,7 @@ proportional to the injected activity, and need no time step.
 from __future__ import annotations
 
 import math
+import reprlib
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -81,6 +82,7 @@ _PERTECHNETATE = (
 _PERTECHNETATE_RENAL = 0.6  # per hour of the blood's content at a normal filtration; design [D]
 # Colloid: gone from blood with a half-time of 5 min, 85 % of it to the liver, the rest to spleen and marrow [M].
 _COLLOID = (("colloid", "liver", 0.85 * 8.3), ("colloid", "spleen_and_marrow", 0.15 * 8.3))
+_LAST_VOID_H, _MOST_VOIDS, _LONGEST_H = 1000.0, 500, 1e7  # far beyond any study [D]
 _EXTRAVASATED_HALF_TIME_H = 2.0  # of tracer beside the vein on its way into blood; design [D]
 
 
@@ -108,7 +110,8 @@ class Physiology:
     free_pertechnetate_fraction, colloid_fraction : float
         Shares of the injection that were not bound, or became colloid.
     voids_h : tuple of float
-        Hours after injection at which the bladder is emptied, rising; before the scan at 3 h by default.
+        Hours after injection at which the bladder is emptied, rising, at most 500 within 1000 h; before the scan at 3 h
+        by default.
     residual_fraction : float
         Share of the bladder's content that stays at each void, 0 to 1.
 
@@ -152,8 +155,13 @@ class Physiology:
         if self.free_pertechnetate_fraction + self.colloid_fraction > 1:
             raise InvalidValue("The shares of free pertechnetate and colloid add up to more than the injection.")
         voids = self.voids_h
-        if list(voids) != sorted(set(voids)) or not all(0 < void < math.inf for void in voids):
-            raise InvalidValue(f"Voids are hours after injection in rising order, got {voids}.", voids_h=voids)
+        if list(voids) != sorted(set(voids)) or not all(0 < void <= _LAST_VOID_H for void in voids):
+            raise InvalidValue(
+                f"Voids are hours after injection in rising order, up to {_LAST_VOID_H:g}, got {reprlib.repr(voids)}.",
+                voids_h=voids,
+            )
+        if len(voids) > _MOST_VOIDS:
+            raise InvalidValue(f"There are at most {_MOST_VOIDS} voids, got {len(voids)}.", got=len(voids))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -184,7 +192,7 @@ class Kinetics:
         Parameters
         ----------
         time_h : float
-            Hours after injection. Before 0 nothing is anywhere; at a void's time it has just happened.
+            Hours after injection, at most 1e7. Before 0 nothing is anywhere; at a void's time it has just happened.
 
         Returns
         -------
@@ -221,7 +229,7 @@ class Kinetics:
         Parameters
         ----------
         until_h : float
-            From the injection to this hour, positive.
+            From the injection to this hour, positive, at most 1e7.
 
         Returns
         -------
@@ -234,6 +242,8 @@ class Kinetics:
 
             (A - L I)^-1 [exp(-L t_1) x(t_1) - exp(-L t_0) x(t_0)]
         """
+        if not 0 < until_h <= _LONGEST_H:
+            raise InvalidValue(f"until_h lies between 0 and {_LONGEST_H:g}, got {until_h}.", got=until_h)
         decay = self.radiopharmaceutical.nuclide.decay_per_h
         first = self.starts_h[0]
         total = self.states[0] * -math.expm1(-decay * min(first, until_h)) / decay
@@ -271,6 +281,8 @@ class Kinetics:
         return {region: blood * share for region, share in regions.items()}
 
     def _state(self, time_h: float) -> NDArray[np.float64]:
+        if not time_h <= _LONGEST_H:  # the matrix exponential would overflow
+            raise InvalidValue(f"Times are at most {_LONGEST_H:g} h after injection, got {time_h}.", got=time_h)
         epoch = max(bisect_right(self.starts_h, time_h) - 1, 0)
         state: NDArray[np.float64] = self.states[epoch]
         hours = time_h - self.starts_h[epoch]
