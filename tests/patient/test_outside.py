@@ -250,3 +250,11 @@ def test_bodies_that_nothing_can_be_measured_in_are_refused(own, wrong):
 def test_a_rib_that_nobody_has_is_not_all_ribs():
     with pytest.raises(InvalidValue, match="rib_left_77"):
         read_label_table("1 rib_left_77")
+
+
+@pytest.mark.parametrize(("axis", "said"), [(0, "head and feet"), (2, "left and right")])
+def test_a_body_turned_against_its_grid_is_refused(own, axis, said):
+    labels, table = own
+    turned = Field(values=np.flip(labels.values, axis).copy(), grid=labels.grid, unit="1")
+    with pytest.raises(InvalidValue, match=said):
+        OutsideBody(labels=turned, table=table, sex="female")

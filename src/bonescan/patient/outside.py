@@ -40,6 +40,7 @@ Index = NDArray[np.int64]
 
 _AIR, _LUNG, _FAT = -500.0, -250.0, -30.0  # HU below which a voxel without a label is air or lung, and fat [D]
 _LEAST_VOXELS = 4  # of a bone that places may be told by
+_TELLING_MM = 100.0  # bones no farther apart than this do not tell how the body lies
 _MASS_KG = (5.0, 400.0)  # of bodies whose kinetics are known
 _MOST_LABEL = 1_000_000  # a table by label is made of it [D]
 
@@ -170,7 +171,8 @@ class OutsideBody:
     Raises
     ------
     InvalidValue
-        For labels that the table does not name, a value out of range, or a body without bone.
+        For labels that the table does not name, a value out of range, a body without bone, or one whose left and
+        right or head and feet are exchanged.
     GeometryMismatch
         For a CT on another grid.
     """
@@ -271,6 +273,7 @@ def _labelled(values: NDArray[np.integer], table: Mapping[int, Label], labels: F
         if len(own):
             bone.reshape(-1)[own] = _part(grid.positions_mm(own), names) + 1
     centres, covariances = _moments(bone, labels)
+    _refuse_turned(centres)
     return LabelledBody(
         voxels=VoxelBody(
             grid=grid,
@@ -285,6 +288,20 @@ def _labelled(values: NDArray[np.integer], table: Mapping[int, Label], labels: F
         frames=frames_of_moments(centres, covariances),
         density=density,
     )
+
+
+def _refuse_turned(centres_mm: Array) -> None:
+    """Refuse a body that does not lie as its grid says: places follow bones only in one that does."""
+    there = ~np.isnan(centres_mm[:, 0])
+    ours, theirs = default_moments()[0][there], centres_mm[there]
+    for axis, exchanged in ((0, "left and right"), (2, "head and feet")):
+        along = np.ptp(ours[:, axis]) if there.any() else 0.0
+        if along > _TELLING_MM and np.corrcoef(ours[:, axis], theirs[:, axis])[0, 1] < 0:
+            raise InvalidValue(
+                f"In this body {exchanged} are exchanged: its bones lie the other way round than its grid says. Check "
+                "the orientation in the file, or the names in the table.",
+                axis=axis,
+            )
 
 
 def _part(place_mm: Array, names: tuple[str, ...]) -> Index:
