@@ -34,6 +34,7 @@ from bonescan.anatomy.body import PARTS, Body
 from bonescan.anatomy.organs import PosedOrgan
 from bonescan.anatomy.pose import move_points
 from bonescan.anatomy.skeleton import SEGMENTS
+from bonescan.anatomy.tables import rows
 from bonescan.anatomy.tissues import tissue
 from bonescan.errors import InvalidValue
 from bonescan.field import Grid
@@ -52,56 +53,6 @@ _DEEPEST_MM = 127.0
 _BASE_TISSUES = ("air", "skin", "adipose", "muscle", "bone")
 _AIR, _SKIN, _FAT, _MUSCLE, _BONE = range(5)
 
-# Fat under the skin of the reference adults at heights of the default skeleton: (mm in front, mm behind), our design,
-# made so that adipose tissue weighs what ICRP Publication 89 gives, 18.2 and 22.5 kg [D].
-_FAT_MM = {
-    ("male", "trunk"): (
-        (823.0, 12.0, 20.0),
-        (900.0, 17.0, 27.0),
-        (985.0, 18.0, 24.0),
-        (1060.0, 19.0, 21.0),
-        (1126.0, 18.0, 20.0),
-        (1250.0, 15.0, 15.0),
-        (1388.0, 10.0, 12.0),
-        (1437.0, 4.0, 6.0),
-        (1500.0, 3.0, 4.0),
-        (1600.0, 2.5, 2.5),
-    ),
-    ("female", "trunk"): (
-        (823.0, 18.0, 50.0),
-        (900.0, 22.0, 68.0),
-        (985.0, 20.0, 52.0),
-        (1060.0, 17.0, 30.0),
-        (1126.0, 15.0, 24.0),
-        (1250.0, 18.0, 18.0),
-        (1388.0, 15.0, 18.0),
-        (1437.0, 6.0, 10.0),
-        (1500.0, 3.0, 5.0),
-        (1600.0, 2.5, 2.5),
-    ),
-    ("male", "arm"): tuple(
-        (z, fat, fat) for z, fat in ((720.0, 1.0), (880.0, 3.0), (1105.0, 5.0), (1300.0, 8.0), (1437.0, 9.0))
-    ),
-    ("female", "arm"): tuple(
-        (z, fat, fat) for z, fat in ((720.0, 1.5), (880.0, 5.0), (1105.0, 10.0), (1300.0, 18.0), (1437.0, 17.0))
-    ),
-    ("male", "leg"): (
-        (0.0, 2.0, 2.0),
-        (67.0, 3.0, 3.0),
-        (300.0, 6.0, 6.0),
-        (440.0, 6.0, 6.0),
-        (650.0, 10.0, 10.0),
-        (880.0, 14.0, 18.0),
-    ),
-    ("female", "leg"): (
-        (0.0, 2.5, 2.5),
-        (67.0, 4.0, 4.0),
-        (300.0, 13.0, 13.0),
-        (440.0, 14.0, 14.0),
-        (650.0, 28.0, 30.0),
-        (880.0, 34.0, 50.0),
-    ),
-}
 # Below girth 1 it thins: thickness x (1 + rate (girth - 1)); above, the lean body takes `_LEAN_SHARE` of the growth
 # and the fat on it thickens besides. Rates make the share of fat that of Deurenberg et al. (Br J Nutr 1991;65:105-114)
 # at the age of 40 [D].
@@ -266,7 +217,8 @@ def subcutaneous_fat_mm(part: str, z_mm: Array, *, sex: str, girth: float) -> Ar
     (2, height) ndarray
         In mm.
     """
-    z, front, behind = np.transpose(_FAT_MM[sex, part.split("_")[0]])
+    own = (row for row in rows("fat") if (row["sex"], row["part"]) == (sex, part.split("_")[0]))
+    z, front, behind = np.transpose([[float(row[key]) for key in ("z_mm", "front_mm", "behind_mm")] for row in own])
     rate = _THINNING[sex] if girth < 1 else _THICKENING[sex]
     reference = np.array([np.interp(z_mm, z, front), np.interp(z_mm, z, behind)])
     return np.asarray(reference * max(0.1, 1 + rate * (girth - 1)))

@@ -22,7 +22,7 @@ from bonescan.anatomy.pose import FREEDOMS
 from bonescan.errors import InvalidValue
 from bonescan.patient.lesions import disorders, disturbances, fractures, joints, malignant, shadows, surgery
 from bonescan.patient.lesions.lesion import Lesion, LesionKind, Nature
-from bonescan.patient.lesions.shadows import Skin, skin_of
+from bonescan.patient.lesions.shadows import Skin
 from bonescan.patient.person import Person, draw_build, draw_person, pose_limits
 from bonescan.patient.uptake import draw_uptake
 from bonescan.patient.volumes import Patient
@@ -210,7 +210,7 @@ class Scenario:
         injected = self.injected_mbq
         if injected is None:
             injected = _injected_mbq(self.tracer, person, stream(2))
-        skin = skin_of(person.sex, person.girth)
+        skin = Skin(sex=person.sex, girth=person.girth)
         made = [
             [lesion for k, finding in enumerate(findings) for lesion in build(finding, stream(role, k), skin)]
             for role, findings in ((3, self.lesions), (4, self.disturbances))

@@ -19,7 +19,7 @@ import numpy as np
 
 from bonescan.errors import InvalidValue
 from bonescan.patient.lesions.lesion import LesionKind, Nature
-from bonescan.patient.lesions.shadows import skin_of
+from bonescan.patient.lesions.shadows import Skin
 from bonescan.patient.person import Person, refuse_outside
 from bonescan.patient.scenario import BUILDERS, Finding, Scenario, build, check_pose, compose, physiology_of
 from bonescan.tracer.biokinetics import Physiology
@@ -231,7 +231,7 @@ def _tried(scenario: Scenario, name: str) -> None:
     attempt("physiology", lambda: physiology_of(scenario.physiology, Person(), scenario.imaging().time_h, rng))
     for table, findings in (("lesions", scenario.lesions), ("disturbances", scenario.disturbances)):
         for k, finding in enumerate(findings):
-            attempt(f"{table}[{k}]", partial(build, finding, rng, skin_of("male", 1.0)))
+            attempt(f"{table}[{k}]", partial(build, finding, rng, Skin(sex="male", girth=1.0)))
 
 
 _AT_ONCE = ("sex", "age_years", "handedness", "bladder_ml")  # refused or not whatever else is drawn

@@ -20,11 +20,11 @@ from bonescan.patient.lesions.lesion import (
     late_gain,
 )
 from bonescan.patient.lesions.placement import contains, place_along, vertebral_body
-from bonescan.patient.lesions.shadows import belt_buckle, skin_of
+from bonescan.patient.lesions.shadows import Skin, belt_buckle
 from bonescan.patient.lesions.surgery import amputation, prosthesis
 from bonescan.patient.scenario import BUILDERS
 
-SKIN = skin_of("male", 1.0)
+SKIN = Skin(sex="male", girth=1.0)
 
 
 def made(kind: str, seed: int = 5, **told: object) -> tuple[Lesion, ...]:
@@ -183,7 +183,7 @@ def test_spilt_tracer_adds_up_to_what_is_told(builder, told, total):
 
 def test_a_buckle_lies_in_front_of_thin_and_of_stout_people():
     for girth in (0.85, 1.0, 1.4):
-        skin = skin_of("female", girth)
+        skin = Skin(sex="female", girth=girth)
         (lesion,) = belt_buckle(np.random.default_rng(0), skin=skin)
         centre = lesion.foci[0].centre_mm
         assert centre[1] < skin.on(centre[0], centre[2])[1]

@@ -31,7 +31,6 @@ __all__ = [
     "necklace",
     "pacemaker",
     "pocket_metal",
-    "skin_of",
 ]
 
 Array = NDArray[np.float64]
@@ -83,21 +82,6 @@ class Skin:
 @lru_cache(maxsize=8)
 def _body(sex: str, girth: float) -> Body:
     return Body(posed=pose_skeleton(default_skeleton(), default_pose()), sex=sex, girth=girth)
-
-
-def skin_of(sex: str, girth: float) -> Skin:
-    """The skin of a body in the default pose.
-
-    Parameters
-    ----------
-    sex : str
-    girth : float
-
-    Returns
-    -------
-    Skin
-    """
-    return Skin(sex=sex, girth=girth)
 
 
 def _object(
