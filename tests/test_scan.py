@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bonescan.errors import GeometryMismatch, InvalidValue
-from bonescan.scan import Injection, Remark, Scan, Severity, View, ViewName
+from bonescan.scan import DynamicScan, Injection, Remark, Scan, Severity, TomographicScan, View, ViewName
 
 
 def view(name: ViewName = ViewName.ANTERIOR, **changes) -> View:
@@ -93,3 +93,62 @@ def test_what_the_file_does_not_say_is_unknown():
     facts = (scan.patient, scan.injection, scan.device)
     assert all(getattr(fact, name) is None for fact in facts for name in type(fact).__slots__)
     assert scan.whole_body
+
+
+def dynamic(**changes) -> DynamicScan:
+    facts = {
+        "view_names": (ViewName.ANTERIOR, ViewName.POSTERIOR),
+        "counts": np.ones((2, 3, 4, 5)),
+        "starts_s": (0, 3, 6),
+        "durations_s": (3, 3, 3),
+        "row_spacing_mm": 4.8,
+        "column_spacing_mm": 4.8,
+    }
+    return DynamicScan(**{**facts, **changes})
+
+
+def tomographic(**changes) -> TomographicScan:
+    facts = {
+        "counts": np.ones((1, 2, 4, 6)),
+        "energy_windows_kev": ((126.0, 154.0),),
+        "angles_deg": (180.0, 0.0),
+        "radii_mm": (200.0, 210.0),
+        "durations_s": (20.0, 20.0),
+        "row_spacing_mm": 4.8,
+        "column_spacing_mm": 4.8,
+    }
+    return TomographicScan(**{**facts, **changes})
+
+
+def test_the_axis_of_rotation_lies_in_the_middle_unless_told():
+    assert tomographic().axis_column == 2.5
+    assert tomographic(axis_column=2.0).axis_column == 2.0
+
+
+@pytest.mark.parametrize("make", [dynamic, tomographic])
+def test_pictures_of_a_series_keep_their_counts_for_themselves(make):
+    series = make()
+    with pytest.raises(ValueError, match="read-only"):
+        series.counts[0, 0, 0, 0] = 5
+    assert series.delay_h is None
+
+
+@pytest.mark.parametrize(
+    ("make", "changes"),
+    [
+        (dynamic, {"counts": np.ones((2, 2, 4, 5))}),
+        (dynamic, {"view_names": (ViewName.ANTERIOR,) * 2}),
+        (dynamic, {"starts_s": (0, 3, 3)}),
+        (dynamic, {"durations_s": (3, 0, 3)}),
+        (dynamic, {"counts": -np.ones((2, 3, 4, 5))}),
+        (tomographic, {"counts": np.ones((1, 3, 4, 6))}),
+        (tomographic, {"radii_mm": (200.0,)}),
+        (tomographic, {"radii_mm": (200.0, 0.0)}),
+        (tomographic, {"energy_windows_kev": ((154.0, 126.0),)}),
+        (tomographic, {"row_spacing_mm": 0.0}),
+        (tomographic, {"counts": np.full((1, 2, 4, 6), np.nan)}),
+    ],
+)
+def test_a_series_that_contradicts_itself_is_refused(make, changes):
+    with pytest.raises((InvalidValue, GeometryMismatch)):
+        make(**changes)

@@ -1,8 +1,9 @@
 """One scan: the counts a gamma camera saw, and the facts that came with them.
 
 A `Scan` is ONE type, whether a camera was simulated or a file was opened:
-nothing after it can tell. Missing facts are ``None``; what had to be assumed
-or tolerated is a `Remark`.
+nothing after it can tell. So is a `DynamicScan`, planar pictures of one place
+in time, and a `TomographicScan`, views from all around. Missing facts are
+``None``; what had to be assumed or tolerated is a `Remark`.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from bonescan.errors import GeometryMismatch, InvalidValue
 
 __all__ = [
     "Device",
+    "DynamicScan",
     "Injection",
     "PatientFacts",
     "Remark",
     "Scan",
     "Severity",
     "Source",
+    "TomographicScan",
     "View",
     "ViewName",
 ]
@@ -161,9 +164,7 @@ class View:
             )
         if not np.isfinite(counts).all() or counts.min() < 0:
             raise InvalidValue(f"Counts of the {self.name} view must be finite and not negative.", view=self.name)
-        for what, mm in (("row", self.row_spacing_mm), ("column", self.column_spacing_mm)):
-            if not 0 < mm < 1000:
-                raise InvalidValue(f"The {what} spacing must lie between 0 and 1000 mm, got {mm}.", got=mm)
+        _check_spacing(self.row_spacing_mm, self.column_spacing_mm)
         counts.flags.writeable = False
         object.__setattr__(self, "counts", counts)
 
@@ -214,6 +215,161 @@ class Scan:
     @property
     def delay_h(self) -> float | None:
         """Hours from injection to acquisition, or ``None`` where either is unknown."""
-        if self.acquired_at is None or self.injection.injected_at is None:
-            return None
-        return (self.acquired_at - self.injection.injected_at).total_seconds() / 3600
+        return _delay_h(self.injection, self.acquired_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DynamicScan:
+    """Planar pictures of one place in time: blood flow, blood pool.
+
+    Parameters
+    ----------
+    view_names : tuple of ViewName
+        Each name once.
+    counts : (view, time, row, column) ndarray of float32
+        Counts per pixel, finite and not negative; stored read-only. Views as in `View`.
+    starts_s, durations_s : tuple of float
+        By time: when a frame begins after ``acquired_at``, ascending, and how long it lasts, positive.
+    row_spacing_mm, column_spacing_mm : float
+    energy_window_kev : (lower, upper) or None
+    acquired_at : datetime or None
+    study_uid, study_description, series_description : str or None
+
+    Raises
+    ------
+    GeometryMismatch
+        For counts of another shape than views and times say.
+    InvalidValue
+        For counts that are negative or not finite, a name twice, a spacing that is not between 0 and 1000 mm, or times
+        that do not ascend.
+    """
+
+    view_names: tuple[ViewName, ...]
+    counts: NDArray[np.float32]
+    starts_s: tuple[float, ...]
+    durations_s: tuple[float, ...]
+    row_spacing_mm: float
+    column_spacing_mm: float
+    energy_window_kev: tuple[float, float] | None = None
+    patient: PatientFacts = PatientFacts()
+    injection: Injection = Injection()
+    device: Device = Device()
+    acquired_at: datetime | None = None
+    study_uid: str | None = None
+    study_description: str | None = None
+    series_description: str | None = None
+    sources: tuple[Source, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.view_names or len(set(self.view_names)) != len(self.view_names):
+            raise InvalidValue(f"A dynamic scan holds each view once, got {self.view_names}.", got=self.view_names)
+        starts, durations = np.asarray(self.starts_s, dtype=float), np.asarray(self.durations_s, dtype=float)
+        if starts.shape != durations.shape or not (np.diff(starts) > 0).all() or not (durations > 0).all():
+            raise InvalidValue("The frames of a dynamic scan begin one after another and last longer than nothing.")
+        _check_spacing(self.row_spacing_mm, self.column_spacing_mm)
+        object.__setattr__(self, "counts", _own_counts(self.counts, (len(self.view_names), len(starts))))
+
+    @property
+    def delay_h(self) -> float | None:
+        """Hours from injection to acquisition, or ``None`` where either is unknown."""
+        return _delay_h(self.injection, self.acquired_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TomographicScan:
+    """Views from all around one place (SPECT).
+
+    Parameters
+    ----------
+    counts : (window, angle, row, column) ndarray of float32
+        Counts per pixel, finite and not negative; stored read-only. Row 0 is at the head; columns as a head at that
+        angle sees them from outside, so that the view at 180 degrees is an anterior `View`.
+    energy_windows_kev : tuple of (lower, upper)
+        By window; the photopeak first.
+    angles_deg : tuple of float
+        As in DICOM: 0 at the patient's back, growing towards the left side, so that 180 is in front.
+    radii_mm : tuple of float
+        By angle: from the axis of rotation to the collimator's face, positive.
+    durations_s : tuple of float
+        By angle, positive.
+    axis_column : float
+        Where the axis of rotation falls on a row, in columns; the middle where it is not told.
+    row_spacing_mm, column_spacing_mm : float
+    acquired_at : datetime or None
+    study_uid, study_description, series_description : str or None
+
+    Raises
+    ------
+    GeometryMismatch
+        For counts of another shape than windows and angles say.
+    InvalidValue
+        For counts that are negative or not finite, a spacing that is not between 0 and 1000 mm, or radii, durations and
+        windows that make no sense.
+    """
+
+    counts: NDArray[np.float32]
+    energy_windows_kev: tuple[tuple[float, float], ...]
+    angles_deg: tuple[float, ...]
+    radii_mm: tuple[float, ...]
+    durations_s: tuple[float, ...]
+    row_spacing_mm: float
+    column_spacing_mm: float
+    axis_column: float | None = None
+    patient: PatientFacts = PatientFacts()
+    injection: Injection = Injection()
+    device: Device = Device()
+    acquired_at: datetime | None = None
+    study_uid: str | None = None
+    study_description: str | None = None
+    series_description: str | None = None
+    sources: tuple[Source, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+
+    def __post_init__(self) -> None:
+        count = len(self.angles_deg)
+        if not count or len(self.radii_mm) != count or len(self.durations_s) != count:
+            raise GeometryMismatch(
+                f"Every angle has a radius and a duration, got {count}, {len(self.radii_mm)}, {len(self.durations_s)}.",
+                expected=count,
+            )
+        if not (np.isfinite(self.angles_deg).all() and min(self.radii_mm) > 0 and min(self.durations_s) > 0):
+            raise InvalidValue("Angles are finite, radii and durations positive.")
+        if not all(0 < low < high for low, high in self.energy_windows_kev):
+            raise InvalidValue(f"An energy window is (lower, upper), got {self.energy_windows_kev}.")
+        _check_spacing(self.row_spacing_mm, self.column_spacing_mm)
+        counts = _own_counts(self.counts, (len(self.energy_windows_kev), count))
+        object.__setattr__(self, "counts", counts)
+        if self.axis_column is None:
+            object.__setattr__(self, "axis_column", (counts.shape[-1] - 1) / 2)
+
+    @property
+    def delay_h(self) -> float | None:
+        """Hours from injection to acquisition, or ``None`` where either is unknown."""
+        return _delay_h(self.injection, self.acquired_at)
+
+
+def _check_spacing(row_mm: float, column_mm: float) -> None:
+    for what, mm in (("row", row_mm), ("column", column_mm)):
+        if not 0 < mm < 1000:
+            raise InvalidValue(f"The {what} spacing must lie between 0 and 1000 mm, got {mm}.", got=mm)
+
+
+def _own_counts(given: NDArray[np.floating], leading: tuple[int, int]) -> NDArray[np.float32]:
+    counts = np.array(given, dtype=np.float32)
+    if counts.ndim != 4 or counts.shape[:2] != leading or min(counts.shape[2:]) < 2:
+        raise GeometryMismatch(
+            f"Expected {leading[0]} x {leading[1]} pictures of at least 2 x 2 pixels, got shape {counts.shape}.",
+            expected=leading,
+            shape=counts.shape,
+        )
+    if not np.isfinite(counts).all() or counts.min() < 0:
+        raise InvalidValue("Counts must be finite and not negative.")
+    counts.flags.writeable = False
+    return counts
+
+
+def _delay_h(injection: Injection, acquired_at: datetime | None) -> float | None:
+    if acquired_at is None or injection.injected_at is None:
+        return None
+    return (acquired_at - injection.injected_at).total_seconds() / 3600

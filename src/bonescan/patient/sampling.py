@@ -26,6 +26,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from bonescan.anatomy.medium import Medium
 from bonescan.anatomy.mineral import MARROW_G_PER_ML, MINERAL_BONE_G_PER_ML, bone_mineral, mineral_by_depth
 from bonescan.anatomy.skeleton import default_skeleton
 from bonescan.anatomy.tissues import attenuation_per_cm, mass_coefficients, tissue
@@ -53,6 +54,8 @@ _SEEN = 0.5  # of a voxel's volume makes it a focus's own
 _MIXED_S = 180.0  # after that a bolus is mixed into all blood: three circulations
 _FIRST_H = 1 / 60  # the gathering of a lesion is not told earlier
 _MINERAL, _MARROW = "mineral bone", "red marrow"
+_MINERAL_STEPS = 64  # of materials of bone
+_MOST_MATERIALS = 256 - _MINERAL_STEPS - 1  # besides them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -239,6 +242,28 @@ class SampledPatient:
         space = 1 - self.mineral / MINERAL_BONE_G_PER_ML
         out.reshape(-1)[self.index] = solid * self.mineral + marrow * space * MARROW_G_PER_ML
         return Field(values=out, grid=self.grid, unit="/cm")
+
+    def medium(self) -> Medium:
+        """What photons pass through.
+
+        Returns
+        -------
+        Medium
+            Bone in steps of 0.03 g/ml of mineral, tissues of a body with a CT in steps of 0.05 g/ml (coarser ones where
+            there are more than fit); else each tissue with its own density.
+        """
+        material = self.tissue
+        materials: list[Mapping[str, float]] = [{name: tissue(name).density_g_per_ml} for name in self.tissues]
+        if self.density is not None:
+            material, materials = _by_density(self.tissue, self.density, self.tissues)
+        step = MINERAL_BONE_G_PER_ML / _MINERAL_STEPS
+        level = np.rint(self.mineral / step)
+        material = material.copy()
+        material.reshape(-1)[self.index] = (len(materials) + level).astype(np.uint8)
+        for k in range(_MINERAL_STEPS + 1):
+            space = 1 - k / _MINERAL_STEPS
+            materials.append({_MINERAL: k * step, _MARROW: space * MARROW_G_PER_ML})
+        return Medium(grid=self.grid, material=material, materials=tuple(materials))
 
     def voxels_of(self, lesion: int) -> Index:
         """Voxels of a lesion, or of a disturbance counted after the lesions.
@@ -504,6 +529,21 @@ def _change_mineral(sampled: SampledPatient) -> None:
             here, own = sampled._in_bone(painted.index)
             change = 1 + (painted.focus.mineral_factor - 1) * (painted.main + painted.core)[own]
             sampled.mineral[here] = np.minimum(MINERAL_BONE_G_PER_ML, sampled.mineral[here] * change)
+
+
+def _by_density(
+    tissue_of: NDArray[np.uint8], density: NDArray[np.float32], tissues: tuple[str, ...]
+) -> tuple[NDArray[np.uint8], list[Mapping[str, float]]]:
+    """Materials of tissues with measured densities, in the finest steps that give few enough of them."""
+    step = 0.05
+    while True:
+        key = tissue_of.astype(np.int32) * 4096 + np.minimum(np.rint(density / step), 4095).astype(np.int32)
+        kinds, number = np.unique(key, return_inverse=True)
+        if len(kinds) <= _MOST_MATERIALS:
+            break
+        step *= 2
+    materials = [{tissues[kind // 4096]: float(kind % 4096 * step)} for kind in kinds.tolist()]
+    return number.reshape(tissue_of.shape).astype(np.uint8), list(materials)
 
 
 def _mineral_of_density(density: NDArray[np.float32]) -> Array:

@@ -1,0 +1,181 @@
+"""Expected count rates of views, on a lattice in the camera's frame, and onto any other lattice without losing a count.
+
+A view has an angle as in DICOM: 0 is at the patient's back, and it grows from the back towards the left side, so that
+180 is in front. A head at angle a stands in the direction n, and its columns ascend along u::
+
+    n = (sin a, cos a, 0)      u = (-cos a, sin a, 0)      (x, y, z), LPS
+
+so that an anterior view has the patient's right on its left, and a posterior view the patient's left. Rows descend from
+the head to the feet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonescan.errors import InvalidValue
+
+__all__ = ["Lattice", "Projections", "column_direction", "head_direction", "overlaps"]
+
+Array = NDArray[np.float64]
+
+
+def head_direction(angle_deg: float) -> Array:
+    """Direction from the axis of rotation to a head.
+
+    Parameters
+    ----------
+    angle_deg : float
+
+    Returns
+    -------
+    (x, y, z) ndarray
+    """
+    a = np.deg2rad(angle_deg)
+    return np.array([np.sin(a), np.cos(a), 0.0])
+
+
+def column_direction(angle_deg: float) -> Array:
+    """Direction in which the columns of a head's pictures ascend.
+
+    Parameters
+    ----------
+    angle_deg : float
+
+    Returns
+    -------
+    (x, y, z) ndarray
+
+    Examples
+    --------
+    >>> column_direction(180).round(9).tolist()  # in front: towards the patient's left
+    [1.0, 0.0, 0.0]
+    """
+    a = np.deg2rad(angle_deg)
+    return np.array([-np.cos(a), np.sin(a), 0.0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lattice:
+    """Where the pixels of a head's pictures lie.
+
+    Parameters
+    ----------
+    shape : (row, column)
+    spacing_mm : (row, column)
+    top_mm : float
+        z of the centre of row 0; further rows lie lower.
+    left_mm : float
+        Centre of column 0 along u, from the axis of rotation.
+
+    Raises
+    ------
+    InvalidValue
+        For a shape or spacing that is not positive, or a place that is not finite.
+    """
+
+    shape: tuple[int, int]
+    spacing_mm: tuple[float, float]
+    top_mm: float
+    left_mm: float
+
+    def __post_init__(self) -> None:
+        if min(self.shape) < 1 or not all(0 < step < np.inf for step in self.spacing_mm):
+            raise InvalidValue(f"A lattice has positive shape and spacing, got {self.shape} and {self.spacing_mm}.")
+        if not np.isfinite([self.top_mm, self.left_mm]).all():
+            raise InvalidValue(f"A lattice's place is finite, got {self.top_mm} and {self.left_mm}.")
+
+    @property
+    def z_mm(self) -> Array:
+        """Heights of the rows' centres, descending."""
+        return self.top_mm - self.spacing_mm[0] * np.arange(self.shape[0], dtype=float)
+
+    @property
+    def u_mm(self) -> Array:
+        """Places of the columns' centres along u, ascending."""
+        return self.left_mm + self.spacing_mm[1] * np.arange(self.shape[1], dtype=float)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Projections:
+    """Expected counts per second and pixel, by view; the array is read-only.
+
+    Parameters
+    ----------
+    values : (view, row, column) ndarray
+        Or (window, view, row, column).
+    lattice : Lattice
+        Of every view.
+    angles_deg : tuple of float
+        Of the views.
+
+    Raises
+    ------
+    InvalidValue
+        For an array that does not fit the lattice and the angles.
+    """
+
+    values: NDArray[np.floating]
+    lattice: Lattice
+    angles_deg: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        expected = (len(self.angles_deg), *self.lattice.shape)
+        if self.values.shape[-3:] != expected or self.values.ndim not in (3, 4):
+            raise InvalidValue(f"Projections have the shape {expected} by view, got {self.values.shape}.")
+        own = self.values.view()
+        own.flags.writeable = False
+        object.__setattr__(self, "values", own)
+
+    def onto(self, lattice: Lattice) -> Projections:
+        """The same rates on other pixels.
+
+        Between the centres of pixels the rate per area is taken as linear, and integrated over each new pixel; what
+        lies within the new lattice keeps its sum.
+
+        Parameters
+        ----------
+        lattice : Lattice
+
+        Returns
+        -------
+        Projections
+        """
+        own = self.lattice
+        if lattice == own:
+            return self
+        rows = overlaps(-own.z_mm, own.spacing_mm[0], -lattice.z_mm, lattice.spacing_mm[0])
+        columns = overlaps(own.u_mm, own.spacing_mm[1], lattice.u_mm, lattice.spacing_mm[1])
+        values = np.matmul(np.matmul(rows, self.values), columns.T)
+        return Projections(values=values.astype(self.values.dtype), lattice=lattice, angles_deg=self.angles_deg)
+
+
+def overlaps(own_mm: Array, own_step_mm: float, new_mm: Array, new_step_mm: float) -> NDArray[np.float32]:
+    """How much of each pixel of one row of pixels falls into each of another.
+
+    Parameters
+    ----------
+    own_mm, new_mm : (pixel,) ndarray
+        Centres, ascending and evenly spaced.
+    own_step_mm, new_step_mm : float
+        Their distances.
+
+    Returns
+    -------
+    (new, own) ndarray of float32
+        Each column sums to 1 where the new pixels cover the old one and its neighbours.
+
+    Notes
+    -----
+    A pixel's counts are spread as a triangle from one neighbour's centre to the other's; the integral of the triangle
+    up to x, from its centre, is with t = x / step between -1 and 1 ::
+
+        T(t) = (1 + t)^2 / 2  for t <= 0,      1 - (1 - t)^2 / 2  for t >= 0
+    """
+    edges = np.append(new_mm - new_step_mm / 2, new_mm[-1] + new_step_mm / 2)
+    t = np.clip((edges[:, None] - own_mm[None, :]) / own_step_mm, -1, 1)
+    integral = np.where(t <= 0, (1 + t) ** 2 / 2, 1 - (1 - t) ** 2 / 2)
+    return np.diff(integral, axis=0).astype(np.float32)
