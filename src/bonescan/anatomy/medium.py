@@ -44,7 +44,7 @@ class Medium:
     --------
     >>> grid = Grid(shape=(1, 1, 2), spacing_mm=(4, 4, 4), origin_mm=(0, 0, 0))
     >>> water = Medium(grid=grid, material=np.array([[[0, 1]]], dtype=np.uint8), materials=({}, {"water": 1.0}))
-    >>> water.attenuation(140.5).values.round(3).tolist()
+    >>> water.attenuation(140.5).values.astype(float).round(3).tolist()
     [[[0.0, 0.154]]]
     """
 
