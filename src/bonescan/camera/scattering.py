@@ -6,13 +6,13 @@ and k = E' / E = 1 / (1 + (E / 511 keV) (1 - c)), in proportion to ::
     incoherent:  K(E, c) s(x)      K = k^2 (k + 1/k - 1 + c^2)       (Klein and Nishina)
     coherent:    (1 + c^2) F^2(x)
 
-where x = sin(theta / 2) E / hc is the momentum transfer, s(x) = sum n_e S_e(x) / sum n_e Z_e over the elements e and F^2
-the sum of n_e F_e^2, n_e atoms each: atoms scatter independently of their neighbours.
+where x = sin(theta / 2) E / hc is the momentum transfer, s(x) = sum n_e S_e(x) / sum n_e Z_e over the elements e, and
+F^2 the sum of n_e F_e^2, with n_e atoms of each: atoms scatter independently of their neighbours.
 
 Electrons are either ``"bound"``, with the bound cross-section and s(x), or ``"free"``, with the Klein-Nishina
-cross-section and s = 1. The two are never mixed: bound totals with free angles misjudge absorption by 1 %. That electrons
-move within the atom (Doppler broadening) is left out: at 140 keV it is below 1 keV in tissue [M], and a camera's
-energy resolution 13 keV.
+cross-section and s = 1. The two are never mixed: bound totals with free angles misjudge absorption by 1 %. That
+electrons move within the atom (Doppler broadening) is left out: at 140 keV it is below 2 keV in tissue [M], and a
+camera's energy resolution 9 to 13 keV.
 
 References
 ----------
@@ -111,7 +111,8 @@ def scatter_tables(
         )
     if electrons not in ("bound", "free"):
         raise InvalidValue(f"Electrons are 'bound' or 'free', got {electrons!r}.", got=electrons)
-    energies = highest_kev - step_kev * np.arange(math.floor((highest_kev - lowest_kev) / step_kev) + 1)
+    steps = np.arange(math.floor((highest_kev - lowest_kev) / step_kev) + 1, dtype=float)
+    energies = highest_kev - step_kev * steps
     absorbed, incoherent, coherent = medium.coefficients_per_cm(energies.tolist())
     angular = np.array([_angular(dict(mixture)) for mixture in medium.materials])
     if electrons == "free":

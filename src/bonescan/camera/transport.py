@@ -1,7 +1,7 @@
 """Photons on their way through a medium, one at a time: flight, absorption, Compton and Rayleigh scattering.
 
-Flight is by delta tracking (Woodcock): within a block of voxels photons fly as in its most attenuating material M, and a
-collision is real with the chance mu / mu_M. Blocks keep a piece of metal from slowing the whole body down. Beyond the
+Flight is by delta tracking (Woodcock): within a block of voxels photons fly as in its most attenuating material M, and
+a collision is real with the chance mu / mu_M. Blocks keep a piece of metal from slowing the whole body down. Beyond the
 grid is nothing.
 
 Emission follows the activity: history i of N starts in the voxel in which the cumulative activity passes (i + r) / N of
@@ -9,8 +9,8 @@ the whole, r uniform, anywhere in that voxel and in any direction. So every regi
 chance, and neighbours in number are neighbours in space.
 
 Random numbers are a function of the seed and the number of the history alone (SplitMix64, started by a hash of both),
-and histories are dealt to a fixed number of lanes, each with tallies of its own that are added in order. So a seed gives
-the same bits whatever the number of threads.
+and histories are dealt to a fixed number of lanes, each with tallies of its own that are added in order. So a seed
+gives the same bits whatever the number of threads.
 
 References
 ----------
@@ -45,6 +45,7 @@ __all__ = [
     "photon_source",
     "rayleigh",
     "start",
+    "three",
     "turn",
     "uniform",
 ]
@@ -58,9 +59,11 @@ _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _S27, _S30, _S31, _S11 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(11)
-_S32 = np.uint64(32)
+_S32, _S21, _S42 = np.uint64(32), np.uint64(21), np.uint64(42)
+_21_BITS = np.uint64((1 << 21) - 1)
 _UNIT_53 = 2.0**-53
 _UNIT_32 = 2.0**-32
+_UNIT_21 = 2.0**-21
 _ROOT_STEPS = 64.0  # tables by the square root of the momentum transfer: 256 steps up to 4
 _LAST_ROOT = 255
 _PER_KEV_ANGSTROM = 1 / 12.398420
@@ -90,7 +93,7 @@ class Body(NamedTuple):
 class Source(NamedTuple):
     """An activity as the kernels take it; made by `photon_source`."""
 
-    voxel: NDArray[np.int64]
+    voxel: NDArray[np.uint32]
     cumulative: Array
 
 
@@ -171,7 +174,7 @@ def photon_source(activity: Field, grid: Grid) -> Source:
     cumulative = np.cumsum(flat[voxel], dtype=np.float64)
     if not len(voxel) or not np.isfinite(cumulative[-1]) or flat[voxel].min() < 0:
         raise InvalidValue("An activity that emits photons is finite, nowhere negative and somewhere positive.")
-    return Source(voxel=voxel, cumulative=cumulative)
+    return Source(voxel=voxel.astype(np.uint32), cumulative=cumulative)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -242,7 +245,7 @@ def fates(
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _note_materials(material: Any, across: Any, blocks: Any, present: Any) -> None:
     """Note which materials each block of voxels holds."""
     for s in range(material.shape[0]):
@@ -252,14 +255,14 @@ def _note_materials(material: Any, across: Any, blocks: Any, present: Any) -> No
                 present[first + c // across[2], material[s, r, c]] = True
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _mixed(z: Any) -> Any:
     z = (z ^ (z >> _S30)) * _MIX_1
     z = (z ^ (z >> _S27)) * _MIX_2
     return z ^ (z >> _S31)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def start(seed: Any, history: Any) -> Any:
     """Begin the random numbers of a history.
 
@@ -275,7 +278,7 @@ def start(seed: Any, history: Any) -> Any:
     return _mixed(_mixed(seed + _GAMMA) + np.uint64(history) * _GAMMA)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def uniform(state: Any) -> Any:
     """Draw a random number.
 
@@ -293,7 +296,7 @@ def uniform(state: Any) -> Any:
     return state, (np.float64(_mixed(state) >> _S11) + 0.5) * _UNIT_53
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _pair(state: Any) -> Any:
     """Draw two random numbers of 32 bits at once, between 0 and 1."""
     state = state + _GAMMA
@@ -305,7 +308,31 @@ def _pair(state: Any) -> Any:
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+def three(state: Any) -> Any:
+    """Draw three coarse random numbers at once.
+
+    Parameters
+    ----------
+    state : uint64
+
+    Returns
+    -------
+    state : uint64
+    first, second, third : float
+        Multiples of 2^-21 from 0 to below 1.
+    """
+    state = state + _GAMMA
+    bits = _mixed(state)
+    return (
+        state,
+        np.float64(bits & _21_BITS) * _UNIT_21,
+        np.float64((bits >> _S21) & _21_BITS) * _UNIT_21,
+        np.float64((bits >> _S42) & _21_BITS) * _UNIT_21,
+    )
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _azimuth(state: Any) -> Any:
     """Cosine and sine of a uniform angle: a random point of the unit disc."""
     while True:
@@ -317,7 +344,7 @@ def _azimuth(state: Any) -> Any:
             return state, (a * a - b * b) / squared, 2 * a * b / squared
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def emit(body: Body, source: Source, state: Any, history: Any, histories: Any, place: Any) -> Any:
     """Start a photon.
 
@@ -346,11 +373,12 @@ def emit(body: Body, source: Source, state: Any, history: Any, histories: Any, p
     while place < last and source.cumulative[place] < wanted:
         place += 1
     flat = source.voxel[place]
-    columns, rows = body.material.shape[2], body.material.shape[1]
+    columns = np.uint32(body.material.shape[2])
+    line, rows = np.uint32(flat // columns), np.uint32(body.material.shape[1])
     state, a, b = _pair(state)
     state, e, u = _pair(state)
-    z = body.low_cm[0] + (flat // (rows * columns) + a) * body.voxel_cm[0]
-    y = body.low_cm[1] + (flat // columns % rows + b) * body.voxel_cm[1]
+    z = body.low_cm[0] + (line // rows + a) * body.voxel_cm[0]
+    y = body.low_cm[1] + (line % rows + b) * body.voxel_cm[1]
     x = body.low_cm[2] + (flat % columns + e) * body.voxel_cm[2]
     dz = 2 * u - 1
     across = math.sqrt(1 - dz * dz)
@@ -358,7 +386,7 @@ def emit(body: Body, source: Source, state: Any, history: Any, histories: Any, p
     return state, place, z, y, x, dz, across * cosine, across * sine
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def fly(body: Body, energy: Any, state: Any, z: Any, y: Any, x: Any, dz: Any, dy: Any, dx: Any) -> Any:
     """Fly to the next collision, or out of the grid.
 
@@ -390,7 +418,7 @@ def fly(body: Body, energy: Any, state: Any, z: Any, y: Any, x: Any, dz: Any, dy
     per_x = 1 / dx if abs(dx) > 1e-12 else 1e12
     majorants = body.majorant[energy]
     while True:
-        kz, ky, kx = int(math.floor(az / bz)), int(math.floor(ay / by)), int(math.floor(ax / bx))
+        kz, ky, kx = math.floor(az / bz), math.floor(ay / by), math.floor(ax / bx)
         if not (0 <= kz < body.blocks[0] and 0 <= ky < body.blocks[1] and 0 <= kx < body.blocks[2]):
             return state, GONE, az + body.low_cm[0], ay + body.low_cm[1], ax + body.low_cm[2], 0, 0.0
         to_z = ((kz + 1) * bz - az if dz > 0 else kz * bz - az) * per_z
@@ -420,7 +448,7 @@ def fly(body: Body, energy: Any, state: Any, z: Any, y: Any, x: Any, dz: Any, dy
         az, ay, ax = az + border * dz, ay + border * dy, ax + border * dx
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def compton(body: Body, material: Any, energy_kev: Any, state: Any) -> Any:
     """Draw an incoherent scattering angle: uniform in c, kept with the chance K s / 2.
 
@@ -455,7 +483,7 @@ def compton(body: Body, material: Any, energy_kev: Any, state: Any) -> Any:
                 return state, c, k * energy_kev
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def rayleigh(body: Body, material: Any, energy_kev: Any, state: Any) -> Any:
     """Draw a coherent scattering angle: x^2 by F^2, kept with the chance (1 + c^2) / 2.
 
@@ -490,7 +518,7 @@ def rayleigh(body: Body, material: Any, energy_kev: Any, state: Any) -> Any:
             return state, c
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def turn(state: Any, c: Any, dz: Any, dy: Any, dx: Any) -> Any:
     """Turn a direction by an angle, and around itself by any.
 
@@ -521,7 +549,7 @@ def turn(state: Any, c: Any, dz: Any, dy: Any, dx: Any) -> Any:
     return state, nz * norm, ny * norm, nx * norm
 
 
-@numba.njit(cache=True, nogil=True, parallel=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy", parallel=True)
 def _follow(body: Body, source: Source, histories: Any, seed: Any, edges: Any, tally: Any) -> None:
     """Tally by lane: energy absorbed, photons unscattered, and scattered by energy."""
     lanes = tally.shape[0]
@@ -538,7 +566,10 @@ def _follow(body: Body, source: Source, histories: Any, seed: Any, edges: Any, t
                     if collisions == 0:
                         tally[lane, 1] += 1
                     else:
-                        tally[lane, 1 + max(np.searchsorted(edges, kev, side="right"), 1)] += 1
+                        e = 1
+                        while e < len(edges) - 1 and kev >= edges[e]:
+                            e += 1
+                        tally[lane, 1 + e] += 1
                     break
                 collisions += 1
                 if u < body.per_cm[energy, material, 1]:
