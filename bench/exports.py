@@ -1,4 +1,4 @@
-"""Eight-bit exports of whole-body scans: what was done to their counts, undone for real scans and done to simulated ones.
+"""Eight-bit exports of whole-body scans: what was done to their counts, undone for real, done to simulated scans.
 
 Run: python bench/exports.py FOLDER
 
@@ -14,8 +14,8 @@ the emptied ones. With the mean L of the counts at a place, what is left of them
 
     E[n; n > t] = L P(N >= t),   N ~ Poisson(L)
 
-which grows with L and can be inverted (`mean_counts`); a place with less than a tenth of a count is lost. Differences of
-a value by one (a lossy picture format on the way) are rounded away. No factor between pixels and mm is in the files;
+which grows with L and can be inverted (`mean_counts`); a place with less than a tenth of a count is lost. Differences
+of a value by one (a lossy picture format on the way) are rounded away. No factor between pixels and mm is in the files;
 2.4 mm, the spacing they give, makes people 1.5 to 1.9 m tall.
 """
 

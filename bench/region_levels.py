@@ -4,9 +4,9 @@ Run: python bench/region_levels.py FOLDER [--patients 22] [--seed 7] [--spacing-
 
 Real scans are taken back to counts by `bench/exports.py`. Simulated people (`bench/simulated_scans.py`) get as many
 counts as the real scans have, one for one, and lose the same low counts. Both are then labelled by
-`bonescan.reading.labels`, and all is measured on the mean counts that what is left stands for, smoothed a little. Levels
-are over the median of the lumbar spine in the posterior view. Regions are the reading's; bones and places are where its
-fitted skeleton puts them, so a bad fit blurs both kinds alike. Lesions are in both: medians over scans stand.
+`bonescan.reading.labels`, and all is measured on the mean counts that what is left stands for, smoothed a little.
+Levels are over the median of the lumbar spine in the posterior view. Regions are the reading's; bones and places are
+where its fitted skeleton puts them, so a bad fit blurs both kinds alike. Lesions are in both: medians over scans stand.
 
 Printed for every measure: quartiles over the real and over the simulated scans, the ratio of the medians and the
 spreads between people (half the width from the 16th to the 84th percentile of the logarithm, of ratios).
@@ -112,7 +112,8 @@ class _View:
         }
         for name, region, share in (("skull, brightest tenth", 1, 95), ("pelvis, brightest tenth", PELVIS, 95),
                                     ("sacrum and joints, brightest tenth", SACRUM, 95),
-                                    ("sternum and joints, brightest tenth", 5, 95), ("shoulder, brightest tenth", 7, 95),
+                                    ("sternum and joints, brightest tenth", 5, 95),
+                                    ("shoulder, brightest tenth", 7, 95),
                                     ("knee, brightest tenth", 15, 95)):  # fmt: skip
             out[name] = self.median(self.labelled.regions == region, share=share)
         spine = [self.mask(f"vertebra_t{n:02d}") for n in range(5, 12)]
@@ -203,10 +204,10 @@ class _View:
         rows = np.flatnonzero(shaft.any(axis=1))
         if len(rows) < 12:
             return float("nan")
-        reach = int(round(40 / self.mm[1]))
+        reach = round(40 / self.mm[1])
         profiles = []
         for row in rows:
-            middle = int(round(np.flatnonzero(shaft[row]).mean()))
+            middle = round(float(np.flatnonzero(shaft[row]).mean()))
             if reach <= middle < self.fine.shape[1] - reach:
                 profiles.append(self.counts[row, middle - reach : middle + reach + 1])
         if len(profiles) < 12:

@@ -237,6 +237,7 @@ _INDEX_MEDIAN, _INDEX_LOG_SPREAD = 27.2, 0.2
 _CHILD_INDEX, _CHILD_LOG_SPREAD = ((10.0, 16.6), (18.0, 21.4)), 0.13
 _LEFT_HANDED, _BELLY = 0.10, 0.15  # shares of people [M], of people on the table [D]
 _POSE_LIMIT = 2.0  # in spreads
+_SIDES_LOG = 0.006  # by which the bones of both sides differ in length: 5 mm of a leg [D]
 _TILT_DEG = 25.0
 # How people lie on a scan table, where it is not as freely as a fit of the skeleton to two views must allow: mean and
 # spread (degrees, mm). From that fit to 22 scans of the BS-80K collection, medians and half the width from the 16th to
@@ -384,6 +385,9 @@ def _draw_pose(rng: np.random.Generator) -> Array:
     pose = mean + np.clip(rng.normal(size=len(FREEDOMS)), -_POSE_LIMIT, _POSE_LIMIT) * spread
     place = {parameter.name: k for k, parameter in enumerate(FREEDOMS)}
     pose[place["pelvis.tilt_rad"]] = math.radians(_TILT_DEG) * rng.beta(1.5, 2.5)
+    for name, k in place.items():  # both sides are as long
+        if name.endswith("_log") and "_r." in name:
+            pose[k] = pose[place[name.replace("_r.", "_l.")]] + np.clip(rng.normal(), -2, 2) * _SIDES_LOG
     for name, (low, high) in _LIMITS_DEG.items():
         for side in ("_l", "_r"):
             k = place[name.replace(".", f"{side}.")]
