@@ -400,7 +400,6 @@ def _settings(
     has = _chances(rng, cohort, sex, age)
     if has("full_bladder"):
         person["bladder_ml"] = float(rng.uniform(300, 600))
-        physiology["voids_h"] = ()
     if has("kidney_failure"):
         physiology["gfr_ml_per_min"] = float(rng.uniform(3, 25))
     if has("free_pertechnetate"):
@@ -411,6 +410,8 @@ def _settings(
         protocol["time_h"] = float(rng.uniform(0.75, 1.75))
     elif has("too_late"):
         protocol["time_h"] = float(rng.uniform(5.5, 9))
+    if "bladder_ml" in person:  # voided once, half-way: who never did would hold a third of the tracer
+        physiology["voids_h"] = (0.5 * protocol["time_h"],)
     if has("scoliosis"):
         bend = float(rng.choice([-1, 1]) * rng.uniform(14, 28))
         person["pose"] = {"spine.curve_1_mm": bend, "spine.curve_2_mm": -0.5 * bend}

@@ -255,7 +255,7 @@ _LYING = {
     "clavicle.raise_rad": (7.0, 4.0),
     "scapula.turn_rad": (-4.0, 5.0),
     "forearm.bend_rad": (-9.0, 7.0),
-    "forearm.turn_rad": (-7.0, 14.0),
+    "forearm.turn_rad": (-40.0, 20.0),  # palms towards the thighs, as hands look in those scans; the fit hardly sees it
     "hand.bend_rad": (-3.0, 7.0),
     "thigh.spread_rad": (2.5, 2.0),
     "shank.bend_rad": (-4.0, 2.0),

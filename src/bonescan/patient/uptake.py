@@ -238,13 +238,13 @@ def _closes(plate: GrowthPlate, sex: str) -> float:
 
 
 def _rib_ends() -> Iterator[Place]:
-    """Costochondral junctions of ribs 1 to 10 and costovertebral joints of all: faint, but on most scans [D]."""
+    """Costochondral junctions of ribs 1 to 10, faint, and costovertebral joints of all, which widen the spine [D]."""
     skeleton = default_skeleton()
     for k, name in enumerate(skeleton.bones):
         if not name.startswith("rib"):
             continue
         centres = skeleton.centres_mm[skeleton.bone_index == k]
-        ends = [("costovertebral", centres[np.argmin(np.abs(centres[:, 0]) - 0.5 * centres[:, 1])], 1.5)]
+        ends = [("costovertebral", centres[np.argmin(np.abs(centres[:, 0]) - 0.5 * centres[:, 1])], 3.5)]
         if int(name[4:6]) <= 10:
             ends.append(("costochondral", centres[np.argmin(centres[:, 1])], 0.8))
         for what, centre, level in ends:
