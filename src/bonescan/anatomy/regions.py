@@ -21,7 +21,7 @@ from bonescan.anatomy.pose import move_points
 from bonescan.anatomy.projection import BoneShadow
 from bonescan.anatomy.skeleton import SEGMENTS
 
-__all__ = ["Outline", "outlines", "paint_limbs", "paint_regions"]
+__all__ = ["Outline", "outlines", "paint_limbs", "paint_outlines", "paint_regions"]
 
 Array = NDArray[np.float64]
 ToPixels = Callable[[Array, Array], tuple[Array, Array]]
@@ -98,15 +98,37 @@ def paint_regions(pose: Array, view: str, to_pixels: ToPixels, shape: tuple[int,
     (row, column) ndarray of uint8
         Region ids; 0 where there is none.
     """
+
+    def moved(outline: Outline) -> Array:
+        return move_points(outline.points_mm, np.full(len(outline.points_mm), outline.segment), pose)
+
+    return paint_outlines(moved, view, to_pixels, shape)
+
+
+def paint_outlines(
+    moved: Callable[[Outline], Array | None], view: str, to_pixels: ToPixels, shape: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """Paint regions 1 to 12 of any body that outlines can be moved into.
+
+    Parameters
+    ----------
+    moved : callable
+        An outline's points in the body, (point, 3) ndarray; ``None`` where the body has no such part.
+    view, to_pixels, shape
+        As in `paint_regions`.
+
+    Returns
+    -------
+    (row, column) ndarray of uint8
+    """
     from PIL import Image, ImageDraw
 
     canvas = Image.new("L", (shape[1], shape[0]), 0)
     pen = ImageDraw.Draw(canvas)
     for outline in outlines():
-        if outline.view != view:
+        if outline.view != view or (points := moved(outline)) is None:
             continue
-        moved = move_points(outline.points_mm, np.full(len(outline.points_mm), outline.segment), pose)
-        row, column = to_pixels(moved[:, 0], moved[:, 2])
+        row, column = to_pixels(points[:, 0], points[:, 2])
         pen.polygon(list(zip(column.tolist(), row.tolist(), strict=True)), fill=0 if outline.hole else outline.region)
     return np.array(canvas, dtype=np.uint8)
 
