@@ -8,8 +8,9 @@ an outline moved by the nearest of the region's bones. Forearms to feet follow t
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from bonescan.patient.sampling import SampledPatient
 from bonescan.reading.model import BoneMap
 from bonescan.scan import ViewName
 
-__all__ = ["PlanarPlace", "bone_maps", "region_map"]
+__all__ = ["PlanarPlace", "bone_maps", "bones_in_pose_of_row", "in_pose_of_row", "region_map"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -164,6 +165,62 @@ def region_map(sampled: SampledPatient, place: PlanarPlace, bones: tuple[BoneMap
     )
     paint_limbs(regions, shadows, _silhouette(sampled, place), lattice.spacing_mm)
     return regions
+
+
+def in_pose_of_row(maps: Sequence[NDArray[Any]], pose_of_row: Index) -> NDArray[Any]:
+    """One map of a view whose rows were counted in different poses.
+
+    Parameters
+    ----------
+    maps : sequence of (row, column) ndarray
+        The whole view in each pose.
+    pose_of_row : (row,) ndarray of int
+
+    Returns
+    -------
+    (row, column) ndarray
+    """
+    return np.asarray(np.stack(maps)[pose_of_row, np.arange(len(pose_of_row))])
+
+
+def bones_in_pose_of_row(bones: Sequence[tuple[BoneMap, ...]], pose_of_row: Index) -> tuple[BoneMap, ...]:
+    """The bones of one view whose rows were counted in different poses.
+
+    Parameters
+    ----------
+    bones : sequence of tuple of BoneMap
+        Of the whole view in each pose.
+    pose_of_row : (row,) ndarray of int
+
+    Returns
+    -------
+    tuple of BoneMap
+        In the skeleton's order. A bone's depth is that of the first pose it was seen in.
+    """
+    if len(bones) == 1:
+        return bones[0]
+    found = []
+    for name in default_skeleton().bones:
+        parts = []
+        for pose, own in enumerate(bones):
+            for one in own:
+                if one.bone == name:
+                    shown = one.thickness_mm * (pose_of_row[one.box[0]] == pose)[:, None]
+                    parts += [replace(one, thickness_mm=shown)] if shown.any() else []
+        if parts:
+            found.append(_joined(parts))
+    return tuple(found)
+
+
+def _joined(parts: Sequence[BoneMap]) -> BoneMap:
+    """Crops of one bone in one crop."""
+    top, left = min(one.row for one in parts), min(one.column for one in parts)
+    bottom, right = max(one.box[0].stop for one in parts), max(one.box[1].stop for one in parts)
+    thickness = np.zeros((bottom - top, right - left), dtype=np.float32)
+    for one in parts:
+        rows, columns = one.box
+        thickness[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] += one.thickness_mm
+    return replace(parts[0], row=top, column=left, thickness_mm=thickness)
 
 
 def _moved_by(frames: BoneFrames) -> Callable[[Outline], Array | None]:
