@@ -87,7 +87,7 @@ def _siemens(dataset: Dataset) -> None:
 
 
 def _research(dataset: Dataset) -> None:
-    """What is left after an export for research: values up to 255, views by local codes, no energies and no facts."""
+    """What is left after an export for research: values up to 255, views by local codes, no energies, no tracer."""
     local = {"ANT": "AN", "POST": "PO"}
     for item in dataset.DetectorInformationSequence:
         name = _short_name(item)
@@ -95,7 +95,8 @@ def _research(dataset: Dataset) -> None:
             item.ViewCodeSequence = [code(local[name], local[name], "99LOCAL")]
             _drop(item, "StartAngle", "ImageOrientationPatient", "ImagePositionPatient")
     dataset.ImageOrientationPatient = ["1", "0", "0", "0", "1", "0"]
-    dataset.EnergyWindowInformationSequence = []
+    if dataset.NumberOfEnergyWindows == 1:
+        dataset.EnergyWindowInformationSequence = []
     dataset.RadiopharmaceuticalInformationSequence = []
     dataset.PatientBirthDate, dataset.PatientAge = "00000101", "000Y"
     _drop(dataset, "CountsAccumulated", "ScanVelocity", "ScanLength", "Manufacturer", "ManufacturerModelName")

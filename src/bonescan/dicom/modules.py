@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 __all__ = [
+    "AXIS_OF_ROTATION",
     "Filing",
     "Recorded",
     "code",
@@ -39,6 +40,9 @@ __all__ = [
 ]
 
 Recorded = Scan | DynamicScan | TomographicScan
+
+AXIS_OF_ROTATION = "AXIS OF ROTATION"
+"""Position reference indicator of a frame of reference whose origin lies on the axis of rotation."""
 
 NM_STORAGE = "1.2.840.10008.5.1.4.1.1.20"
 _UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")

@@ -1,13 +1,12 @@
 """Write a scan as a nuclear medicine image object, as a camera would (DICOM PS3.3 A.5): planar, dynamic, tomographic.
 
-Explicit VR little endian, 16 bits unsigned. Every UID follows from the content, and no clock is read: the same scan gives
-the same bytes.
+Explicit VR little endian, 16 bits unsigned. Every UID follows from the content, and no clock is read: the same scan
+gives the same bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import struct
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -67,9 +66,9 @@ def write_scan(
     kind = "WHOLE BODY" if scan.whole_body else "STATIC"
     name = kind.lower().replace(" ", "_")
     if apart or len({_acquisition(view) for view in scan.views}) > 1:
-        groups = {f"{name}_{view.name}.dcm": (view,) for view in scan.views}
+        groups = {f"{name}_{view.name}.dcm": [view] for view in scan.views}
     else:
-        groups = {f"{name}.dcm": scan.views}
+        groups = {f"{name}.dcm": list(scan.views)}
     digest = _digest(scan, *(view.counts for view in scan.views))
     written = {}
     for number, (file_name, views) in enumerate(groups.items(), start=1):
@@ -78,7 +77,9 @@ def write_scan(
         first = views[0]
         lasts_s = max((view.duration_s or 0.0 for view in scan.views), default=0.0)
         modules.isotope(dataset, scan.injection, [first.energy_window_kev], scan.acquired_at, lasts_s)
-        dataset.DetectorInformationSequence = [_planar_detector(scan, view.name, view.start_angle_deg) for view in views]
+        dataset.DetectorInformationSequence = [
+            _planar_detector(scan, view.name, view.start_angle_deg) for view in views
+        ]
         dataset.NumberOfDetectors = len(views)
         if len(views) == 1:
             dataset.PatientOrientation = ["L" if first.name is ViewName.ANTERIOR else "R", "F"]
@@ -89,7 +90,9 @@ def write_scan(
         dataset.ActualFrameDuration = milliseconds(first.duration_s)
         if scan.whole_body:
             _whole_body(dataset, first)
-        modules.pixels(dataset, np.stack([view.counts for view in views]), (first.row_spacing_mm, first.column_spacing_mm))
+        modules.pixels(
+            dataset, np.stack([view.counts for view in views]), (first.row_spacing_mm, first.column_spacing_mm)
+        )
         written[file_name] = _encoded(dataset, Dialect(dialect))
     return written
 
@@ -178,9 +181,9 @@ def write_tomographic(
 
     Notes
     -----
-    Positions are in a frame of reference of the object's own: its origin is on the axis of rotation at the pictures'
-    mid-height. CenterOfRotationOffset is how far right of a picture's middle the axis falls, in mm; the standard leaves
-    its sign open.
+    Positions are in a frame of reference of the object's own, whose origin is on the axis of rotation at the pictures'
+    mid-height; the position reference indicator says so. CenterOfRotationOffset is how far right of a picture's middle
+    the axis falls, in mm.
     """
     from pydicom.dataset import Dataset
 
@@ -197,6 +200,7 @@ def write_tomographic(
         dataset, scan.injection, list(scan.energy_windows_kev), scan.acquired_at, sum(scan.durations_s) / heads
     )
     assert scan.axis_column is not None  # the scan sets it
+    dataset.PositionReferenceIndicator = modules.AXIS_OF_ROTATION
     detectors = []
     for head in range(heads):
         radii = scan.radii_mm[head * each : (head + 1) * each]
@@ -316,33 +320,31 @@ def _even_step(angles_deg: NDArray[np.float64]) -> float:
 
 def _encoded(dataset: Dataset, dialect: Dialect) -> bytes:
     """The bytes of the file; the object's own UID follows from all else that it holds."""
-    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.filebase import DicomBytesIO
     from pydicom.filewriter import write_file_meta_info
+    from pydicom.uid import UID
 
     speak(dataset, dialect)
-    content = b"".join(_groups(dataset, dialect.writes_group_lengths))
-    dataset.SOPInstanceUID = modules.uid("instance", hashlib.sha256(content).hexdigest())
+    own = modules.uid("instance", hashlib.sha256(_content(dataset, dialect)).hexdigest())
+    dataset.SOPInstanceUID = own
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = dataset.SOPClassUID, dataset.SOPInstanceUID
-    meta.TransferSyntaxUID = _EXPLICIT_LITTLE
-    meta.ImplementationClassUID, meta.ImplementationVersionName = modules.uid("implementation"), "BONESCAN"
-    file = io.BytesIO()
-    file.write(bytes(128) + b"DICM")
-    write_file_meta_info(file, meta, enforce_standard=True)
-    assert isinstance(dataset, Dataset)
-    for group in _groups(dataset, dialect.writes_group_lengths):
-        file.write(group)
-    return file.getvalue()
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = UID(modules.NM_STORAGE), UID(own)
+    meta.TransferSyntaxUID = UID(_EXPLICIT_LITTLE)
+    meta.ImplementationClassUID, meta.ImplementationVersionName = UID(modules.uid("implementation")), "BONESCAN"
+    begun = DicomBytesIO()
+    write_file_meta_info(begun, meta, enforce_standard=True)
+    return bytes(128) + b"DICM" + begun.getvalue() + _content(dataset, dialect)
 
 
-def _groups(dataset: Dataset, with_lengths: bool) -> list[bytes]:
-    """Each group of elements encoded, behind its length where old habits want it."""
+def _content(dataset: Dataset, dialect: Dialect) -> bytes:
+    """All elements encoded, each group behind its length where old habits want it."""
     from pydicom.dataset import Dataset
     from pydicom.filebase import DicomBytesIO
     from pydicom.filewriter import write_dataset
 
     written = []
-    for number, tags in groupby(sorted(dataset.keys()), key=lambda tag: tag.group):
+    for group, tags in groupby(sorted(dataset.keys()), key=lambda tag: tag.group):
         part = Dataset()
         for tag in tags:
             part[tag] = dataset[tag]
@@ -350,7 +352,7 @@ def _groups(dataset: Dataset, with_lengths: bool) -> list[bytes]:
         buffer.is_little_endian, buffer.is_implicit_VR = True, False
         write_dataset(buffer, part, parent_encoding="utf-8")
         encoded = buffer.getvalue()
-        if with_lengths:
-            encoded = struct.pack("<HH2sHI", number, 0, b"UL", 4, len(encoded)) + encoded
+        if dialect.writes_group_lengths:
+            encoded = struct.pack("<HH2sHI", group, 0, b"UL", 4, len(encoded)) + encoded
         written.append(encoded)
-    return written
+    return b"".join(written)
