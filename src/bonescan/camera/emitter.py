@@ -24,7 +24,17 @@ from bonescan.camera.protocols import Table
 from bonescan.errors import GeometryMismatch, InvalidValue
 from bonescan.field import Field, Grid
 
-__all__ = ["Emitter", "Outline", "cropped", "orbit_mm", "outline", "passing_face_mm", "table_level_mm", "through_table"]
+__all__ = [
+    "Emitter",
+    "Outline",
+    "cropped",
+    "orbit_mm",
+    "outline",
+    "passing_face_mm",
+    "standing_face_mm",
+    "table_level_mm",
+    "through_table",
+]
 
 Array = NDArray[np.float64]
 
@@ -183,11 +193,39 @@ def passing_face_mm(
     return np.asarray(np.interp(z_mm, around, seen)) - clearance_mm
 
 
+def standing_face_mm(body: Outline, centre_z_mm: float, face_mm: float, clearance_mm: float) -> float:
+    """Where the upper head's collimator is as it stands over a part of the body.
+
+    Parameters
+    ----------
+    body : Outline
+    centre_z_mm : float
+        Of the field.
+    face_mm : float
+        Length of its face along the body.
+    clearance_mm : float
+
+    Returns
+    -------
+    float
+        y of the collimator's face.
+
+    Raises
+    ------
+    InvalidValue
+        Where no part of the body is in reach.
+    """
+    front = body.front_mm[np.abs(body.z_mm - centre_z_mm) <= face_mm / 2]
+    if not np.isfinite(front).any():
+        raise InvalidValue(f"No part of the body lies under heads centred at z = {centre_z_mm:g} mm.", got=centre_z_mm)
+    return float(np.nanmin(front)) - clearance_mm
+
+
 def orbit_mm(
     body: Outline,
     table: Table,
     angles_deg: Sequence[float],
-    centre_z_mm: float,
+    centre_mm: tuple[float, float],
     face_mm: float,
     clearance_mm: float,
     orbit: str,
@@ -200,8 +238,8 @@ def orbit_mm(
     table : Table
         It counts as in the way, not only the body.
     angles_deg : sequence of float
-    centre_z_mm : float
-        Of the field.
+    centre_mm : (x, z)
+        Of the field; axis and table lie at x.
     face_mm : float
         Length of the head's face along the body; all that lies in its reach is in the way.
     clearance_mm : float
@@ -214,30 +252,27 @@ def orbit_mm(
     radii : (view,) ndarray
         From the axis to the collimator's face.
     axis : (x, y)
-        Midway between the sides of the body there, and between its front and the table's underside.
+        At the field's centre, midway between the front of the body there and the table's underside.
 
     Raises
     ------
     InvalidValue
         Where no part of the body is in reach.
     """
-    here = np.abs(body.z_mm - centre_z_mm) <= face_mm / 2
+    here = np.abs(body.z_mm - centre_mm[1]) <= face_mm / 2
     under = body.silhouette[here].any(axis=0)
     if not under.any():
-        raise InvalidValue(f"No part of the body lies under heads centred at z = {centre_z_mm:g} mm.", got=centre_z_mm)
+        raise InvalidValue(f"No part of the body lies under heads centred at z = {centre_mm[1]:g} mm.", got=centre_mm)
     row, column = np.nonzero(under & ~ndimage.binary_erosion(under))
     grid = body.grid
     half_y, half_x = grid.spacing_mm[1] / 2, grid.spacing_mm[2] / 2
     x = grid.origin_mm[0] + grid.spacing_mm[2] * column
     y = grid.origin_mm[1] + grid.spacing_mm[1] * row
-    level = table_level_mm([body])
-    middle = (x.min() + x.max()) / 2
-    below = level + table.thickness_mm
-    axis = (float(middle), float((y.min() + below) / 2))
+    below = table_level_mm([body]) + table.thickness_mm
+    axis = (centre_mm[0], float((y.min() + below) / 2))
     side = table.width_mm / 2
-    points = np.stack([np.append(x, [middle - side, middle + side]), np.append(y, [below, below])]) - np.array(
-        axis
-    ).reshape(2, 1)
+    points = np.stack([np.append(x, [axis[0] - side, axis[0] + side]), np.append(y, [below, below])])
+    points = points - np.array(axis).reshape(2, 1)
     directions = np.array([head_direction(angle)[:2] for angle in angles_deg])
     reach = (directions @ points).max(axis=1) + np.abs(directions) @ [half_x, half_y] + clearance_mm
     if orbit == "contour":
@@ -249,9 +284,7 @@ def orbit_mm(
     return own * (reach / own).max(), axis
 
 
-def through_table(
-    table: Table, table_mm: float, angle_deg: float, u_mm: Array, axis_mm: tuple[float, float], centre_x_mm: float
-) -> Array:
+def through_table(table: Table, table_mm: float, angle_deg: float, u_mm: Array, axis_mm: tuple[float, float]) -> Array:
     """Share of photons on their way to a head that the table lets through.
 
     Parameters
@@ -264,9 +297,7 @@ def through_table(
     u_mm : (column,) ndarray
         Where on the head, from the axis.
     axis_mm : (x, y)
-        Of rotation.
-    centre_x_mm : float
-        Of the table.
+        Of rotation, and the table's middle.
 
     Returns
     -------
@@ -278,9 +309,9 @@ def through_table(
     if n[1] <= 1e-6:  # the head stands above the table or beside it
         return np.ones(len(u_mm))
     way = (table_mm - axis_mm[1] - u_mm * along[1]) / n[1]
-    x = axis_mm[0] + u_mm * along[0] + way * n[0]
+    x = u_mm * along[0] + way * n[0]
     weakened = np.exp(-_ALUMINIUM_PER_CM * table.aluminium_mm / 10 / n[1])
-    return np.where(np.abs(x - centre_x_mm) <= table.width_mm / 2, weakened, 1.0)
+    return np.where(np.abs(x) <= table.width_mm / 2, weakened, 1.0)
 
 
 def cropped(grid: Grid, low_mm: float, high_mm: float) -> tuple[Grid, slice]:

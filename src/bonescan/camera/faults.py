@@ -80,7 +80,8 @@ class Flood:
         p = self.percent / 100
         k = 2 * p / ((high - low) - p * (high + low - 2 * mean))
         places = [np.clip(at, -length / 2, length / 2) for at, length in zip((w_mm, u_mm), field_mm, strict=True)]
-        return np.asarray(1 + k * (surface(np.atleast_1d(places[0]), np.atleast_1d(places[1])) - mean))
+        w, u = np.atleast_1d(places[0])[:, None], np.atleast_1d(places[1])[None, :]
+        return np.asarray(1 + k * (surface(w, u, grid=False) - mean))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

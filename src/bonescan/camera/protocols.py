@@ -44,6 +44,24 @@ __all__ = [
 ]
 
 
+def _not_negative(whose: str, **values: float) -> None:
+    for what, value in values.items():
+        if not 0 <= value < math.inf:
+            raise InvalidValue(f"{whose} {what} is finite and not negative, got {value}.", got=value)
+
+
+def _check_picture(shape: tuple[int, int], window_percent: float) -> None:
+    if len(shape) != 2 or min(shape) < 2:
+        raise InvalidValue(f"A picture has at least 2 x 2 pixels, got {shape}.", got=shape)
+    if not 1 <= window_percent <= 40:
+        raise InvalidValue(f"An energy window is 1 to 40 % wide, got {window_percent} %.", got=window_percent)
+
+
+def _check_centre(centre_mm: tuple[float, float]) -> None:
+    if len(centre_mm) != 2 or not all(map(math.isfinite, centre_mm)):
+        raise InvalidValue(f"A field's centre is (x, z) in mm, got {centre_mm}.", got=centre_mm)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """The pallet and mattress the patient lies on.
@@ -398,21 +416,3 @@ def protocol(name: str) -> AcquisitionProtocol:
     if name not in PROTOCOLS:
         raise InvalidValue(f"There is no protocol {name!r}; there are {', '.join(PROTOCOLS)}.", got=name)
     return PROTOCOLS[name]
-
-
-def _not_negative(whose: str, **values: float) -> None:
-    for what, value in values.items():
-        if not 0 <= value < math.inf:
-            raise InvalidValue(f"{whose} {what} is finite and not negative, got {value}.", got=value)
-
-
-def _check_picture(shape: tuple[int, int], window_percent: float) -> None:
-    if len(shape) != 2 or min(shape) < 2:
-        raise InvalidValue(f"A picture has at least 2 x 2 pixels, got {shape}.", got=shape)
-    if not 1 <= window_percent <= 40:
-        raise InvalidValue(f"An energy window is 1 to 40 % wide, got {window_percent} %.", got=window_percent)
-
-
-def _check_centre(centre_mm: tuple[float, float]) -> None:
-    if len(centre_mm) != 2 or not all(map(math.isfinite, centre_mm)):
-        raise InvalidValue(f"A field's centre is (x, z) in mm, got {centre_mm}.", got=centre_mm)
