@@ -131,8 +131,8 @@ def _move(out: Path, new: Path, earlier: Path, replaced: Sequence[str], folders:
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Wait until no other run moves files into a folder: two readings must not end up mixed.
+def alone_in(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Keep other runs from moving files into a folder: two results must not end up mixed.
 
     The folder itself is locked, so no lock file is left behind. Windows and some
     network disks have no such lock; there the moves follow each other unguarded.
@@ -140,18 +140,31 @@ def alone_in(folder: Path) -> Iterator[None]:
     Parameters
     ----------
     folder : Path
+    wait : bool
+        Until the other run has ended; else it is an error.
 
     Yields
     ------
     None
+
+    Raises
+    ------
+    OutputFailed
+        Without waiting, while another run is at work.
     """
     with ExitStack() as held:
+        busy = False
         with suppress(ImportError, OSError):
             import fcntl
 
             handle = os.open(folder, os.O_RDONLY)
             held.callback(os.close, handle)  # which also unlocks it
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                busy = True
+        if busy:
+            raise OutputFailed("Another run is at work in this folder; wait for it, or choose another folder.")
         yield
 
 

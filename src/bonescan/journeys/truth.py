@@ -54,7 +54,7 @@ class PlanarPicture:
     pose_of_row : (row,) ndarray of int
         Which of them a row was counted in.
     time_h : float
-        From injection to the middle of counting.
+        From injection to the begin of counting, the time of the activity that `primary` counts.
     expected : (view, row, column) ndarray
         Counts, without noise.
     counts : (view, row, column) ndarray
@@ -92,6 +92,7 @@ def truth_files(
     volumes: Volumes,
     pictures: Sequence[PlanarPicture],
     *,
+    expected: Mapping[str, NDArray[np.floating]] | None = None,
     with_volumes: bool = False,
 ) -> dict[str, bytes]:
     """Everything that is true of a simulated study.
@@ -99,12 +100,15 @@ def truth_files(
     Parameters
     ----------
     facts : mapping
-        What only the journey knows: ``scenario``, ``seed``, ``camera``, ``protocol``, ``objects``, ``versions``.
+        What only the journey knows: ``scenario``, ``seed``, ``member``, ``camera``, ``protocol``, ``fast``,
+        ``motions``, ``versions``.
     sampled : SampledPatient
         In the first pose.
     volumes : Volumes
         Of it, at the time of the study's last picture.
     pictures : sequence of PlanarPicture
+    expected : mapping of str to ndarray, optional
+        Expected counts of what is no planar picture, by the object's name.
     with_volumes : bool
         Activity, bones and lesions in 3-D as well, some tens of MB.
 
@@ -113,7 +117,10 @@ def truth_files(
     dict of str to bytes
         By file name: ``truth.json`` and, by view, ``regions``, ``bones``, ``lesions`` and ``expected``.
     """
-    files: dict[str, bytes] = {}
+    files = {
+        f"expected_{name}.npz": _npz(expected_counts=counts.astype(np.float32))
+        for name, counts in (expected or {}).items()
+    }
     seen: dict[str, tuple[SeenLesion | None, ...]] = {}
     for picture in pictures:
         by_lesion = seen_lesions(
