@@ -15,7 +15,7 @@ import signal
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from bonescan import __version__
@@ -105,6 +105,7 @@ def simulate_cohort(
         As `simulate` does, or for a count out of range.
     """
     settings = Settings() if settings is None else settings
+    settings = replace(settings, volumes=bool(settings.volumes))
     if not 1 <= count <= 1_000_000 or (processes is not None and processes < 1):
         raise InvalidValue(f"A cohort has 1 to 1,000,000 studies and a process at least, got {count}, {processes}.")
     with told_plainly(out):

@@ -1,7 +1,7 @@
 """A simulated patient under a camera: every object a protocol sends, what was expected of it, and how it looks.
 
 A scenario's motions happen during a whole-body pass; other pictures show the first pose. Bones are looked at through a
-protocol's own field, centred where `places_to_look` says.
+protocol's own field, centred where `places_to_look` says: by default at the first lesion.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from bonescan.field import Field
 from bonescan.journeys.shadows import PlanarPlace
 from bonescan.journeys.truth import PlanarPicture
 from bonescan.patient.sampling import SampledPatient
-from bonescan.patient.volumes import BoneTruth
+from bonescan.patient.volumes import Truth
 from bonescan.report.preview import Tile
 from bonescan.scan import DynamicScan, Injection, PatientFacts, Scan, TomographicScan
 
@@ -43,6 +43,9 @@ PARTS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "hands": (("carpal", "metacarpal"), "HAND"),
 }
 """Parts of the body to look at: their bones, and what DICOM calls them (PS3.16 annex L)."""
+
+# Photons to follow, over those of a whole-body pass: a field holds less of the body; one photon adds to every angle.
+_STANDING_SHARE, _TURNING_SHARE = 0.4, 0.1
 
 _BODY_PARTS = {
     1: "SKULL", 2: "CSPINE", 3: "TSPINE", 4: "CHEST", 5: "CHEST", 6: "CLAVICLE", 7: "SHOULDER", 8: "ARM", 9: "LSPINE",
@@ -60,8 +63,8 @@ class Session:
         The patient in the pose at the start, and after each motion.
     begins : tuple of float
         By pose: the fraction of a whole-body pass at which it is taken, ascending from 0.
-    bones : mapping of str to BoneTruth
-        Where they lie.
+    truth : Truth
+        Where bones and lesions lie in the first pose.
     camera : Camera
     protocol : AcquisitionProtocol
     time_h : float
@@ -72,7 +75,7 @@ class Session:
         Parts of the body or bones to look at; empty for where the first lesion is.
     scatter : ScatterModel
     histories : int
-        Of every object's scatter.
+        Of a whole-body pass's scatter.
     dialect : str
     patient : PatientFacts
     injected_at : datetime
@@ -84,7 +87,7 @@ class Session:
 
     poses: tuple[SampledPatient, ...]
     begins: tuple[float, ...]
-    bones: Mapping[str, BoneTruth]
+    truth: Truth
     camera: Camera
     protocol: AcquisitionProtocol
     time_h: float
@@ -227,19 +230,19 @@ def places_to_look(session: Session) -> dict[str, tuple[tuple[float, float], str
     InvalidValue
         For a place that is neither part nor bone, or that this body does not show.
     """
-    wanted = session.over or (_first_lesion(session),)
-    return {place: _centre(session, place) for place in wanted}
-
-
-def _first_lesion(session: Session) -> str:
-    patient = session.poses[0].patient
-    return next((one.bone for one in patient.lesions if one.bone in session.bones), "pelvis")
+    if session.over:
+        return {place: _centre(session, place) for place in session.over}
+    for lesion in session.truth.lesions:
+        if lesion.volume_ml and lesion.bone:
+            x, _, z = lesion.centre_mm
+            return {lesion.bone: ((x, z), _BODY_PARTS.get(bone_named(lesion.bone).region, "CHEST"))}
+    return {"pelvis": _centre(session, "pelvis")}
 
 
 def _centre(session: Session, place: str) -> tuple[tuple[float, float], str]:
     prefixes, part = PARTS.get(place, ((place,), ""))
-    own = [bone for name, bone in session.bones.items() if name.startswith(prefixes)]
-    if place not in PARTS and place not in session.bones:
+    own = [bone for name, bone in session.truth.bones.items() if name.startswith(prefixes)]
+    if place not in PARTS and place not in session.truth.bones:
         own = []
     if not own:
         raise InvalidValue(
@@ -290,7 +293,7 @@ def _spot(session: Session, protocol: Spot, name: str, series: int, part: str, t
         session.camera,
         protocol,
         session.scatter,
-        histories=session.histories,
+        histories=round(_STANDING_SHARE * session.histories),
         seed=_integer(session.stream(1, series)),
     )
     scan = model.acquire(session.stream(2, series), session.facts(time_h))
@@ -322,7 +325,7 @@ def _flow(session: Session, protocol: Flow, part: str, progress: Callable[[str],
         session.camera,
         protocol,
         session.scatter,
-        histories=session.histories,
+        histories=round(_STANDING_SHARE * session.histories),
         seed=_integer(session.stream(1, 0)),
     )
     scan = model.acquire(session.stream(2, 0), session.facts(protocol.start_s / 3600))
@@ -347,7 +350,7 @@ def _tomography(session: Session, protocol: Tomography, part: str) -> Taken:
         session.camera,
         protocol,
         session.scatter,
-        histories=session.histories,
+        histories=round(_TURNING_SHARE * session.histories),
         seed=_integer(session.stream(1, 0)),
     )
     scan = model.acquire(session.stream(2, 0), session.facts(session.time_h))

@@ -10,6 +10,7 @@ A folder gets a whole study or keeps the one it had.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -62,7 +63,7 @@ class Settings:
     camera : str
         One of `bonescan.camera.cameras.CAMERAS`.
     protocol : str
-        One of `bonescan.camera.protocols.PROTOCOLS`, with dashes or underscores.
+        One of `bonescan.camera.protocols.PROTOCOLS`, with dashes or underscores; ``"spect"`` for tomography.
     counts : float, optional
         Mean of the two views' expected counts; the protocol's speed or duration by default.
     over : tuple of str
@@ -74,9 +75,10 @@ class Settings:
     spacing_mm : float, optional
         Edge of a voxel, 2 to 12; 3, or 6 where fast.
     histories : int
-        Photons followed for the scatter of each object; of no meaning where fast.
+        Photons followed for the scatter of a whole-body pass; fewer for objects that see less of the body or from
+        more sides. Of no meaning where fast.
     volumes : bool, optional
-        Whether the truth holds the volumes too; by default that of a tomography alone.
+        Whether the truth holds the volumes too; by default that of one study, not those of a cohort.
 
     Raises
     ------
@@ -245,7 +247,7 @@ def simulate(
         session = Session(
             poses=poses,
             begins=(0.0, *(motion.at_fraction for motion in motions)),
-            bones=volumes.truth.bones,
+            truth=volumes.truth,
             camera=chosen_camera,
             protocol=chosen_protocol,
             time_h=time_h,
@@ -272,14 +274,13 @@ def simulate(
             "motions": [{"at_fraction": motion.at_fraction, "pose": dict(motion.pose)} for motion in motions],
             "versions": versions(),
         }
-        with_volumes = settings.volumes if settings.volumes is not None else any(one.picture is None for one in taken)
         truth = truth_files(
             facts,
             poses[0],
             volumes,
             [one.picture for one in taken if one.picture is not None],
             expected={one.name: one.expected for one in taken if one.expected is not None},
-            with_volumes=with_volumes,
+            with_volumes=settings.volumes is not False,
         )
         files = {f"dicom/{name}": content for one in taken for name, content in one.files.items()}
         files |= {f"truth/{name}": content for name, content in truth.items()}
@@ -415,7 +416,7 @@ def _refuse_strange_folders(out: Path) -> None:
 
 
 def _protocol_name(name: str) -> str:
-    return {"spect": "tomography"}.get(name, name.replace("-", "_"))
+    return name.replace("-", "_").replace("spect", "tomography")
 
 
 def _patient(
@@ -424,21 +425,36 @@ def _patient(
     """What is told, the patient, and the root of all other random numbers of the study."""
     import numpy as np
 
-    from bonescan.patient import draw_scenario, packaged_scenario, read_scenario
+    from bonescan.patient import draw_scenario
 
     if scenario == COHORT:  # as `bonescan.patient.draw_patient` does
         told, root = draw_scenario(seed, number), np.random.SeedSequence(seed, spawn_key=(number, 1))
     else:
-        path = Path(scenario)
-        told = (
-            read_scenario(_text("scenario", path), name=path.name)
-            if _is_file(scenario)
-            else packaged_scenario(scenario)
-        )
+        told = _read_scenario(Path(scenario)) if _is_file(scenario) else _packaged_scenario(scenario)
         root = np.random.SeedSequence(seed + number)
     patient = told.patient(root, body=None if phantom is None else _body(phantom, told))
     streams = np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, 100))
     return told, patient, streams
+
+
+def _read_scenario(path: Path) -> Scenario:
+    from bonescan.patient import read_scenario
+
+    return read_scenario(_text("scenario", path), name=path.name)
+
+
+def _packaged_scenario(name: str) -> Scenario:
+    from bonescan.patient import packaged_scenario, scenario_names
+
+    if name not in scenario_names():
+        near = difflib.get_close_matches(name, scenario_names(), n=3)
+        meant = f" (did you mean {' or '.join(near)}?)" if near else ""
+        raise InvalidValue(
+            f"There is no scenario {name!r}{meant}; bonescan simulate --list says which there are, and a file's name "
+            "ends in .toml.",
+            got=name,
+        )
+    return packaged_scenario(name)
 
 
 def _body(phantom: Phantom, told: Scenario) -> OutsideBody:
@@ -497,4 +513,4 @@ def _preview(title: str, session: Session, seed: int, number: int, taken: Sequen
         f"seed {seed}{f', person {number}' if number else ''} · {session.camera.manufacturer} {session.camera.model} · "
         f"{session.time_h:.1f} h after {patient.injected_mbq:.0f} MBq {patient.tracer.name}"
     )
-    return draw_preview([tile for one in taken for tile in one.tiles], title, note, "SIMULATED")
+    return draw_preview([one.tiles for one in taken], title, note, "SIMULATED")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -110,7 +111,7 @@ def truth_files(
     expected : mapping of str to ndarray, optional
         Expected counts of what is no planar picture, by the object's name.
     with_volumes : bool
-        Activity, bones and lesions in 3-D as well, some tens of MB.
+        Activity, bones and lesions in 3-D as well, one or two MB.
 
     Returns
     -------
@@ -362,6 +363,12 @@ def _bone_names() -> tuple[str, ...]:
 
 
 def _npz(**arrays: NDArray[Any]) -> bytes:
+    """A compressed NumPy archive; quickly, as most of a volume is air."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, values in arrays.items():
+            plain = io.BytesIO()
+            np.lib.format.write_array(plain, np.ascontiguousarray(values), allow_pickle=False)
+            own = zipfile.ZipInfo(f"{name}.npy")  # of a fixed date, so that the same study gives the same bytes
+            archive.writestr(own, plain.getbuffer(), zipfile.ZIP_DEFLATED, compresslevel=1)
     return buffer.getvalue()

@@ -1,13 +1,15 @@
-"""The quick look: pictures of counts side by side in inverse grey, as a workstation first shows a study.
+"""The quick look: pictures of counts in inverse grey, as a workstation first shows a study.
 
-Counts of all pictures share one window. Its upper end follows the bone, not the brightest pixel, so that neither
-bladder nor injection site turns the skeleton white: 2.2 times the level that a tenth of the body's area exceeds [D].
+Pictures of one object stand in one row and share one window. Its upper end follows the bone, not the brightest pixel,
+so that neither bladder nor injection site turns the skeleton white: 2.2 times the level that a tenth of the body's area
+exceeds [D].
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +17,21 @@ from scipy import ndimage
 
 from bonescan.report.brush import bundled_font, png
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from PIL.ImageDraw import ImageDraw
+    from PIL.ImageFont import FreeTypeFont, ImageFont
+
+    Font: TypeAlias = FreeTypeFont | ImageFont
+
 __all__ = ["Tile", "draw_preview"]
 
-_HEIGHT = 1024
+_TALL_PX, _LOW_PX = 1024, 320  # of whole bodies, of pictures about as high as wide
 _BONE_AREA = 0.9  # of the body shows less than what is taken for the level of bone
 _ABOVE_BONE = 2.2
 _BODY = 0.06  # of the brightest tenth of a percent: what is more is body
-_MARGIN, _TITLE, _FOOT = 14, 58, 34
-_INK, _FAINT = (20, 24, 32), (96, 102, 112)
+_MARGIN, _TITLE, _LABEL, _LEAST_WIDTH = 14, 58, 26, 420
+_INK, _FAINT, _FRAME = (20, 24, 32), (96, 102, 112), (200, 204, 210)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,13 +52,13 @@ class Tile:
     column_spacing_mm: float
 
 
-def draw_preview(tiles: Sequence[Tile], title: str, note: str, burned_in: str) -> bytes:
-    """Draw pictures side by side, with a title above, a note beside it and words burned into each.
+def draw_preview(rows: Sequence[Sequence[Tile]], title: str, note: str, burned_in: str) -> bytes:
+    """Draw a study's pictures, with a title and a note above, and words burned into each.
 
     Parameters
     ----------
-    tiles : sequence of Tile
-        At least one.
+    rows : sequence of sequence of Tile
+        By object; at least one tile in each.
     title, note : str
     burned_in : str
         Stands in every picture itself, so that none can be cut out without it.
@@ -61,25 +70,35 @@ def draw_preview(tiles: Sequence[Tile], title: str, note: str, burned_in: str) -
     """
     from PIL import Image, ImageDraw
 
-    upper = _upper([tile.counts for tile in tiles])
-    tall = max(tile.counts.shape[0] * tile.row_spacing_mm for tile in tiles)
-    pictures = [_grey(tile, upper, _HEIGHT / tall) for tile in tiles]
-    width = sum(picture.width for picture in pictures) + _MARGIN * (len(pictures) + 1)
-    height = max(picture.height for picture in pictures)
-    sheet = Image.new("RGB", (max(width, 420), _TITLE + height + _FOOT), (255, 255, 255))
+    drawn = [_drawn(tiles) for tiles in rows]
+    widths = [sum(picture.width + _MARGIN for picture in row) + _MARGIN for row in drawn]
+    heights = [max(picture.height for picture in row) + _LABEL for row in drawn]
+    sheet = Image.new("RGB", (max(*widths, _LEAST_WIDTH), _TITLE + sum(heights) + _MARGIN), (255, 255, 255))
     draw = ImageDraw.Draw(sheet)
     heading, small = bundled_font(20), bundled_font(14)
-    draw.text((_MARGIN, 8), _fitting(draw, title, heading, sheet.width - 2 * _MARGIN), fill=_INK, font=heading)
-    draw.text((_MARGIN, 34), _fitting(draw, note, small, sheet.width - 2 * _MARGIN), fill=_FAINT, font=small)
-    left = _MARGIN
-    for tile, picture in zip(tiles, pictures, strict=True):
-        ImageDraw.Draw(picture).text((6, 4), burned_in, fill=90, font=small)
-        sheet.paste(picture.convert("RGB"), (left, _TITLE))
-        draw.rectangle((left - 1, _TITLE - 1, left + picture.width, _TITLE + picture.height), outline=(200, 204, 210))
-        words = _fitting(draw, tile.label, small, picture.width)
-        draw.text((left, _TITLE + picture.height + 6), words, fill=_INK, font=small)
-        left += picture.width + _MARGIN
+    room = sheet.width - 2 * _MARGIN
+    draw.text((_MARGIN, 8), _fitting(draw, title, heading, room), fill=_INK, font=heading)
+    draw.text((_MARGIN, 34), _fitting(draw, note, small, room), fill=_FAINT, font=small)
+    top = _TITLE
+    for tiles, row, height in zip(rows, drawn, heights, strict=True):
+        left = _MARGIN
+        for tile, picture in zip(tiles, row, strict=True):
+            ImageDraw.Draw(picture).text((6, 4), burned_in, fill=90, font=small)
+            sheet.paste(picture.convert("RGB"), (left, top))
+            draw.rectangle((left - 1, top - 1, left + picture.width, top + picture.height), outline=_FRAME)
+            words = _fitting(draw, tile.label, small, picture.width)
+            draw.text((left, top + picture.height + 3), words, fill=_INK, font=small)
+            left += picture.width + _MARGIN
+        top += height
     return png(sheet)
+
+
+def _drawn(tiles: Sequence[Tile]) -> list[Image]:
+    """One object's pictures in one window and of one scale."""
+    upper = _upper([tile.counts for tile in tiles])
+    tall = max(tile.counts.shape[0] * tile.row_spacing_mm for tile in tiles)
+    wide = max(tile.counts.shape[1] * tile.column_spacing_mm for tile in tiles)
+    return [_grey(tile, upper, (_TALL_PX if tall > 2 * wide else _LOW_PX) / tall) for tile in tiles]
 
 
 def _upper(pictures: Sequence[NDArray[np.floating]]) -> float:
@@ -90,7 +109,7 @@ def _upper(pictures: Sequence[NDArray[np.floating]]) -> float:
     return max(_ABOVE_BONE * float(np.quantile(body, _BONE_AREA)), 1e-6) if len(body) else 1.0
 
 
-def _grey(tile: Tile, upper: float, per_mm: float):  # type: ignore[no-untyped-def]
+def _grey(tile: Tile, upper: float, per_mm: float) -> Image:
     from PIL import Image
 
     shade = np.clip(255 * (1 - np.asarray(tile.counts, dtype=np.float32) / upper), 0, 255)
@@ -99,7 +118,7 @@ def _grey(tile: Tile, upper: float, per_mm: float):  # type: ignore[no-untyped-d
     return Image.fromarray(shade).resize(size, Image.Resampling.BICUBIC).convert("L")
 
 
-def _fitting(draw, words: str, font, width: int) -> str:  # type: ignore[no-untyped-def]
+def _fitting(draw: ImageDraw, words: str, font: Font, width: int) -> str:
     """The words, cut at the end where they are too long."""
     while words and draw.textlength(words, font=font) > width:
         words = words[:-2].rstrip(" ,.…") + "…"
