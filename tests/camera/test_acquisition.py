@@ -95,6 +95,17 @@ def test_scatter_is_added_by_the_second():
     assert bare.scattered_cps.sum() == 0
 
 
+def test_the_room_s_counts_lie_evenly_over_the_scanned_field():
+    room = Faults(background_cps=5.0)
+    model = passing(emitter(kbq_per_ml=0.0), faults=room)
+    picture = model.expected()
+    # 5 cps over the field, of which the pass sees each row for field / speed: 5 x length / speed in all
+    assert picture.sum(axis=(1, 2)) == pytest.approx(5.0 * model.scan_length_mm / 2.0, rel=0.02)
+    lit = picture[:, (picture[0] > 0).any(axis=1)][:, :, 28:36]
+    assert np.percentile(lit, 10) == pytest.approx(np.percentile(lit, 90))
+    assert model.primary(activity()).sum() < passing().expected().sum() * 1.001  # no part's counts hold the room's
+
+
 def test_the_hot_end_decays_as_the_other_is_passed():
     def ends(head_first):
         picture = passing(protocol=replace(COARSE, head_first=head_first)).expected()[0]
@@ -121,7 +132,7 @@ def test_a_dead_tube_is_a_cold_band_in_one_view():
 
 def test_a_part_s_counts_are_linear_and_make_up_the_whole():
     whole = emitter()
-    model = passing(whole, faults=None)
+    model = passing(whole, faults=replace(Faults.usual(OWN), background_cps=0.0))
     one, other = activity(z=(5, 20)), activity(z=(20, 55))
     together = model.primary(one) + model.primary(other)
     assert together == pytest.approx(model.expected(), rel=1e-4, abs=1e-4)

@@ -76,6 +76,7 @@ def test_usual_faults_are_the_camera_s_own():
     assert usual.flood is not None
     assert usual.flood.percent == own.uniformity_percent
     assert usual.kept(1e5) == pytest.approx(math.exp(-1.5e-1 * own.dead_time_us))
+    assert usual.background_cps > 0
     assert (NO_FAULTS.kept(np.array([1e6])) == 1).all()
     assert NO_FAULTS.window_seen((130.0, 151.0)) == (130.0, 151.0)
 
@@ -92,6 +93,7 @@ def test_usual_faults_are_the_camera_s_own():
         lambda: DeadTime(microseconds=1, events_per_count=0),
         lambda: Faults(axis_offset_mm=math.nan),
         lambda: Faults(peak_drift_kev=50),
+        lambda: Faults(background_cps=-1),
     ],
 )
 def test_senseless_faults_are_refused(wrong):

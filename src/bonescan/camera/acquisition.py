@@ -2,9 +2,10 @@
 
 The expected counts of a pixel, in row z and column u of one view, are ::
 
-    E(u, z) = s(u) * sum over poses k of  R_k(u, z) * T_k(z)
+    E(u, z) = s(u) * sum over poses k of  R_k(u, z) * T_k(z)  +  b T_0(z)
 
     R_k     counts per second at the start: unscattered ones by the analytic projector, scattered ones by Monte Carlo
+    b       the room's background, for the time T_0 under the head
     s       what table, edge of the field and uneven crystal let through in that column
     T_k(z)  seconds under the head in pose k, each weighted with the decay since the start and what dead time leaves
 
@@ -31,6 +32,7 @@ from numpy.typing import NDArray
 from bonescan.camera.cameras import Camera
 from bonescan.camera.emitter import Emitter, outline, passing_face_mm, table_level_mm, through_table
 from bonescan.camera.faults import Faults
+from bonescan.camera.forced import scatter
 from bonescan.camera.look import Look, ScatterModel, look, seen_columns
 from bonescan.camera.projections import Lattice
 from bonescan.camera.protocols import WholeBody
@@ -168,6 +170,8 @@ class WholeBodyModel:
         What table, edge of the field and uneven crystal let through.
     seconds : (pose, view, row) ndarray
         Weighted with decay and dead time.
+    background : (row, column) ndarray
+        Expected counts of the room, in either view.
     speed_mm_per_s, scan_length_mm, duration_s : float
     top_mm : float
         z of the upper end of the pass.
@@ -185,6 +189,7 @@ class WholeBodyModel:
     scattered_cps: Picture
     columns: Array
     seconds: Array
+    background: Array
     speed_mm_per_s: float
     scan_length_mm: float
     duration_s: float
@@ -197,7 +202,7 @@ class WholeBodyModel:
         -------
         (view, row, column) ndarray
         """
-        return self._counted(self.unscattered_cps) + self._counted(self.scattered_cps)
+        return self._counted(self.unscattered_cps) + self._counted(self.scattered_cps) + self.background
 
     def primary(self, activity: Field, pose: int = 0) -> Array:
         """Expected unscattered counts of some activity alone, e.g. of one lesion; linear in it.
@@ -285,7 +290,7 @@ def whole_body_model(
     emitters: Sequence[Emitter],
     camera: Camera,
     protocol: WholeBody,
-    scatter: ScatterModel,
+    scatter: ScatterModel = scatter,
     *,
     begins: Sequence[float] = (0.0,),
     counts: float | None = None,
@@ -302,7 +307,8 @@ def whole_body_model(
         The body in each pose it takes during the pass, most often one.
     camera : Camera
     protocol : WholeBody
-    scatter : ScatterModel
+    scatter : ScatterModel, optional
+        Monte Carlo where not given.
     begins : sequence of float
         By pose: the fraction of the pass at which it is taken, ascending from 0.
     counts : float, optional
@@ -374,21 +380,21 @@ def whole_body_model(
         ]
     )
     row_cps = np.einsum("kvrc,vc->kvr", unscattered + scattered, columns)
-    speed = protocol.speed_over(camera.field_mm[0])
-
-    def passing(speed_mm_per_s: float) -> Array:
-        return pass_seconds(
-            row_cps, lattice, highest, length, camera.field_mm[0], speed_mm_per_s, fractions, faults, protocol,
-            emitters[0].half_life_h,
-        )  # fmt: skip
-
-    seconds = passing(speed)
-    for _ in range(6 if counts is not None else 0):  # only decay and dead time make it more than a proportion
+    field, half_life = camera.field_mm[0], emitters[0].half_life_h
+    room = (
+        faults.background(camera.field_mm, lattice.spacing_mm)
+        * field
+        * _ramp(lattice, highest, length, protocol.feather_mm)[:, None]
+        * seen_columns(lattice, camera)[None, :]
+    )  # times mm/s
+    speed = protocol.speed_over(field)
+    seconds = pass_seconds(row_cps, lattice, highest, length, field, speed, fractions, faults, protocol, half_life)
+    for _ in range(6 if counts is not None else 0):  # decay and dead time alone make it more than a proportion
         total = float((row_cps * seconds).sum()) / len(views)
         if not total > 0:
             raise InvalidValue("Nothing under the camera sends photons, so no speed gives these counts.", counts=counts)
-        speed *= total / counts  # type: ignore[operator]
-        seconds = passing(speed)
+        speed *= (total + float(room.sum()) / speed) / counts  # type: ignore[operator]
+        seconds = pass_seconds(row_cps, lattice, highest, length, field, speed, fractions, faults, protocol, half_life)
     return WholeBodyModel(
         camera=camera,
         faults=faults,
@@ -402,9 +408,10 @@ def whole_body_model(
         scattered_cps=scattered,
         columns=columns,
         seconds=seconds,
+        background=room / speed,
         speed_mm_per_s=speed,
         scan_length_mm=length,
-        duration_s=(length + camera.field_mm[0]) / speed,
+        duration_s=(length + field) / speed,
         top_mm=highest,
     )
 
@@ -452,7 +459,7 @@ def pass_seconds(
     times = np.union1d(np.linspace(0, total_s, _TIMES + 1), starts)
     middles = (times[1:] + times[:-1]) / 2
     decayed = np.exp(-per_s * times[:-1]) * -np.expm1(-per_s * np.diff(times)) / per_s
-    ramp = np.clip(np.minimum(way, length_mm - way) / max(protocol.feather_mm, 1e-6) + 0.5, 0, 1)
+    ramp = _ramp(lattice, top_mm, length_mm, protocol.feather_mm)
     edge = speed_mm_per_s * middles
     step = lattice.spacing_mm[0]
     order = np.argsort(way)
@@ -472,6 +479,12 @@ def pass_seconds(
             off = np.interp((way + field_mm) / speed_mm_per_s, times, clock)
             out[k, view] = (off - on) * ramp
     return out
+
+
+def _ramp(lattice: Lattice, top_mm: float, length_mm: float, feather_mm: float) -> Array:
+    """Share of its time that each row is given; half at the ends of the pass."""
+    way = top_mm - lattice.z_mm
+    return np.clip(np.minimum(way, length_mm - way) / max(feather_mm, 1e-6) + 0.5, 0, 1)
 
 
 def _middle_x(silhouette: NDArray[np.bool_], first_mm: float, step_mm: float) -> float:

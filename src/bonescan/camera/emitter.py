@@ -128,7 +128,7 @@ def outline(medium: Medium) -> Outline:
     front = y0 + dy * (rows.argmax(axis=1) - 0.5)
     back = y0 + dy * (rows.shape[1] - rows[:, ::-1].argmax(axis=1) - 0.5)
     return Outline(
-        z_mm=z0 + dz * np.arange(grid.shape[0]),
+        z_mm=z0 + dz * np.arange(grid.shape[0], dtype=float),
         front_mm=np.where(some, front, np.nan),
         back_mm=np.where(some, back, np.nan),
         silhouette=inside,

@@ -325,7 +325,7 @@ def _prepare(
     heads = _Heads(
         sine=np.sin(angles),
         cosine=np.cos(angles),
-        face=by_row,
+        face=np.ascontiguousarray(by_row),
         paths=paths,
         basis=basis,
         counted=np.ascontiguousarray(counted),

@@ -235,4 +235,4 @@ def seen_rows(lattice: Lattice, camera: Camera, centre_z_mm: float) -> Array:
 def _overlap(centres_mm: Array, step_mm: float, half_mm: float) -> Array:
     low = np.maximum(centres_mm - step_mm / 2, -half_mm)
     high = np.minimum(centres_mm + step_mm / 2, half_mm)
-    return np.clip(high - low, 0, None) / step_mm
+    return np.asarray(np.clip(high - low, 0, None) / step_mm)

@@ -2,10 +2,10 @@
 
 The expected counts of a pixel are, with what table, edges and uneven crystal let through s ::
 
-    E(u, z) = s(u, z) R(u, z) kept (1 - exp(-lambda T)) / lambda
+    E(u, z) = s(u, z) R(u, z) kept (1 - exp(-lambda T)) / lambda + b T
 
-from the rate R at the start (unscattered and scattered), the duration T, and the share that dead time leaves at the
-rate of the whole head. A frame of a film is short: its activity is taken at its middle and does not change.
+from the rate R at the start (unscattered and scattered), the room's background b, the duration T, and the share that
+dead time leaves at the rate of the whole head. A frame of a film is short: its activity is that of its middle.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
 from bonescan.anatomy.medium import Medium
 from bonescan.camera.acquisition import ANGLES_DEG, Facts, device_of
 from bonescan.camera.cameras import Camera
 from bonescan.camera.emitter import Emitter, outline, standing_face_mm, table_level_mm, through_table
 from bonescan.camera.faults import Faults
+from bonescan.camera.forced import scatter
 from bonescan.camera.look import Look, ScatterModel, look, seen_columns, seen_rows
 from bonescan.camera.projections import Lattice
 from bonescan.camera.protocols import Flow, Spot
@@ -34,6 +36,7 @@ __all__ = ["FilmModel", "SpotModel", "film_model", "spot_model"]
 Array = NDArray[np.float64]
 
 _VIEWS = tuple(ANGLES_DEG)
+_LONGEST_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,6 +54,8 @@ class SpotModel:
         What table, edges and uneven crystal let through.
     unscattered_cps, scattered_cps : (view, row, column) ndarray
         At the start, before ``through``.
+    background_cps : (row, column) ndarray
+        Of the room, in either view.
     duration_s : float
     seconds : (view,) ndarray
         The duration, weighted with decay and dead time.
@@ -62,6 +67,7 @@ class SpotModel:
     through: Array
     unscattered_cps: Array
     scattered_cps: Array
+    background_cps: Array
     duration_s: float
     seconds: Array
 
@@ -72,7 +78,8 @@ class SpotModel:
         -------
         (view, row, column) ndarray
         """
-        return (self.unscattered_cps + self.scattered_cps) * self.through * self.seconds[:, None, None]
+        seen = (self.unscattered_cps + self.scattered_cps) * self.through
+        return seen * self.seconds[:, None, None] + self.background_cps * self.duration_s
 
     def primary(self, activity: Field) -> Array:
         """Expected unscattered counts of some activity alone, e.g. of one lesion; linear in it.
@@ -194,7 +201,7 @@ def spot_model(
     emitter: Emitter,
     camera: Camera,
     protocol: Spot,
-    scatter: ScatterModel,
+    scatter: ScatterModel = scatter,
     *,
     faults: Faults | None = None,
     histories: int = 4_000_000,
@@ -207,7 +214,8 @@ def spot_model(
     emitter : Emitter
     camera : Camera
     protocol : Spot
-    scatter : ScatterModel
+    scatter : ScatterModel, optional
+        Monte Carlo where not given.
     faults : Faults, optional
         The camera's usual ones where not given.
     histories, seed : int
@@ -223,15 +231,16 @@ def spot_model(
         Where no body lies under the heads, or too little activity for the counts.
     """
     faults = Faults.usual(camera) if faults is None else faults
-    own, through = _standing(emitter.medium, camera, protocol, faults)
+    own, through, room = _standing(emitter.medium, camera, protocol, faults)
     unscattered = own.unscattered(emitter.activity)[0].astype(float)
     scattered = own.scattered(emitter.activity, scatter, histories, seed)[0].astype(float)
     cps = ((unscattered + scattered) * through).sum(axis=(1, 2))
     kept = faults.kept(cps)
     per_s = math.log(2) / (3600 * emitter.half_life_h)
     duration = protocol.duration_s
-    if duration is None:
-        duration = _duration_for(protocol, float((kept * cps).mean()), per_s)
+    if protocol.counts is not None:
+        duration = _duration_for(protocol.counts, float((kept * cps).mean()), float(room.sum()), per_s)
+    assert duration is not None
     return SpotModel(
         look=own,
         views=_VIEWS,
@@ -239,6 +248,7 @@ def spot_model(
         through=through,
         unscattered_cps=unscattered,
         scattered_cps=scattered,
+        background_cps=room,
         duration_s=duration,
         seconds=kept * -math.expm1(-per_s * duration) / per_s,
     )
@@ -249,7 +259,7 @@ def film_model(
     activity_at: Callable[[float], Field],
     camera: Camera,
     protocol: Flow,
-    scatter: ScatterModel,
+    scatter: ScatterModel = scatter,
     *,
     faults: Faults | None = None,
     histories: int = 4_000_000,
@@ -264,7 +274,8 @@ def film_model(
         Hours after the injection to the activity then, kBq/mL on the medium's grid.
     camera : Camera
     protocol : Flow
-    scatter : ScatterModel
+    scatter : ScatterModel, optional
+        Monte Carlo where not given.
     faults : Faults, optional
         The camera's usual ones where not given.
     histories : int
@@ -281,7 +292,7 @@ def film_model(
         Where no body lies under the heads.
     """
     faults = Faults.usual(camera) if faults is None else faults
-    own, through = _standing(medium, camera, protocol, faults)
+    own, through, room = _standing(medium, camera, protocol, faults)
     starts = protocol.frame_s * np.arange(protocol.frames)
     counts = np.empty((len(_VIEWS), protocol.frames, *protocol.shape))
     each = max(1, histories // protocol.frames)
@@ -289,7 +300,7 @@ def film_model(
         middle_h = (protocol.start_s + float(start) + protocol.frame_s / 2) / 3600
         activity = activity_at(middle_h)
         cps = (own.unscattered(activity)[0] + own.scattered(activity, scatter, each, seed + k)[0]) * through
-        counts[:, k] = cps * (protocol.frame_s * faults.kept(cps.sum(axis=(1, 2))))[:, None, None]
+        counts[:, k] = protocol.frame_s * (cps * faults.kept(cps.sum(axis=(1, 2)))[:, None, None] + room)
     return FilmModel(
         look=own,
         views=_VIEWS,
@@ -300,8 +311,8 @@ def film_model(
     )
 
 
-def _standing(medium: Medium, camera: Camera, protocol: Spot | Flow, faults: Faults) -> tuple[Look, Array]:
-    """The heads over the field's centre, and what lets counts through, (view, row, column)."""
+def _standing(medium: Medium, camera: Camera, protocol: Spot | Flow, faults: Faults) -> tuple[Look, Array, Array]:
+    """The heads over the field's centre, what lets counts through (view, row, column), and the room's rate."""
     body = outline(medium)
     (x, z), table = protocol.centre_mm, protocol.table
     table_mm = table_level_mm([body])
@@ -326,18 +337,21 @@ def _standing(medium: Medium, camera: Camera, protocol: Spot | Flow, faults: Fau
             for head, angle in enumerate(angles)
         ]
     )
+    room = faults.background(camera.field_mm, lattice.spacing_mm) * edges
     face = np.repeat([[upper], [lower]], medium.grid.shape[0], axis=1)
     window = faults.window_seen(camera.window_kev(protocol.window_percent))
-    return look(medium, camera, angles, face, axis, lattice, (window,)), through
+    return look(medium, camera, angles, face, axis, lattice, (window,)), through, room
 
 
-def _duration_for(protocol: Spot, cps: float, per_s: float) -> float:
-    """Seconds in which a decaying rate gives the counts a protocol asks for."""
-    assert protocol.counts is not None
-    needed = protocol.counts * per_s / cps if cps > 0 else math.inf
-    if needed >= 1:
+def _duration_for(counts: float, cps: float, room_cps: float, per_s: float) -> float:
+    """Seconds in which a decaying rate and the room's give some counts."""
+
+    def missing(duration: float) -> float:
+        return counts - cps * -math.expm1(-per_s * duration) / per_s - room_cps * duration
+
+    if missing(_LONGEST_S) > 0:
         raise InvalidValue(
-            f"What lies under the heads never gives {protocol.counts:g} counts; set a duration instead.",
-            counts=protocol.counts,
+            f"What lies under the heads does not give {counts:g} counts within an hour; set a duration instead.",
+            counts=counts,
         )
-    return -math.log1p(-needed) / per_s
+    return float(brentq(missing, 0.0, _LONGEST_S, xtol=1e-9))

@@ -2,11 +2,11 @@
 
 Each head goes half the way. The n-th stop of both begins n (t + t_step) after the start, t the time of a view, and ::
 
-    E_w,a(u, z) = s(u, z) R_w,a(u, z) kept (exp(-lambda t_begin) - exp(-lambda (t_begin + t))) / lambda
+    E_w,a(u, z) = s(u, z) R_w,a(u, z) kept (exp(-lambda t_begin) - exp(-lambda (t_begin + t))) / lambda + b t
 
-with the rate R in window w at angle a, unscattered and scattered, and what table, edges and uneven crystal let through
-s. Of heads that turn while they count, the unscattered rate is the mean of two angles with the mean and the variance of
-an even motion over the step.
+with the rate R in window w at angle a, unscattered and scattered, what table, edges and uneven crystal let through s,
+and the room's background b in every window. Of heads that turn while they count, the unscattered rate is the mean of
+two angles with the mean and the variance of an even motion over the step.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from bonescan.camera.acquisition import Facts, device_of
 from bonescan.camera.cameras import Camera
 from bonescan.camera.emitter import Emitter, orbit_mm, outline, table_level_mm, through_table
 from bonescan.camera.faults import Faults
+from bonescan.camera.forced import scatter
 from bonescan.camera.look import Look, ScatterModel, look, seen_columns, seen_rows
 from bonescan.camera.projections import Lattice
 from bonescan.camera.protocols import Tomography
@@ -52,6 +53,8 @@ class TomographicModel:
         What table, edges and uneven crystal let through.
     unscattered_cps, scattered_cps : (window, view, row, column) ndarray of float32
         At the start, before ``through``.
+    background : (row, column) ndarray
+        Expected counts of the room, in every window and view.
     seconds : (view,) ndarray
         Durations, weighted with decay and dead time.
     """
@@ -64,6 +67,7 @@ class TomographicModel:
     through: Array
     unscattered_cps: NDArray[np.float32]
     scattered_cps: NDArray[np.float32]
+    background: Array
     seconds: Array
 
     def expected(self) -> Array:
@@ -73,7 +77,8 @@ class TomographicModel:
         -------
         (window, view, row, column) ndarray
         """
-        return (self.unscattered_cps + self.scattered_cps) * (self.through * self.seconds[:, None, None])
+        seen = (self.unscattered_cps + self.scattered_cps) * (self.through * self.seconds[:, None, None])
+        return seen + self.background
 
     def acquire(self, rng: np.random.Generator, facts: Facts | None = None) -> TomographicScan:
         """One acquisition: Poisson counts.
@@ -111,7 +116,7 @@ def tomographic_model(
     emitter: Emitter,
     camera: Camera,
     protocol: Tomography,
-    scatter: ScatterModel,
+    scatter: ScatterModel = scatter,
     *,
     faults: Faults | None = None,
     histories: int = 10_000_000,
@@ -124,7 +129,8 @@ def tomographic_model(
     emitter : Emitter
     camera : Camera
     protocol : Tomography
-    scatter : ScatterModel
+    scatter : ScatterModel, optional
+        Monte Carlo where not given.
     faults : Faults, optional
         The camera's usual ones where not given.
     histories, seed : int
@@ -169,9 +175,8 @@ def tomographic_model(
     if protocol.continuous:
         between = tuple(float(angle + side * step) for angle in angles for side in (-_TWO_POINTS, _TWO_POINTS))
         own = look(emitter.medium, camera, between, np.repeat(face, 2, axis=0), axis, lattice, seen)
-    unscattered = own.unscattered(emitter.activity)
-    if protocol.continuous:
-        unscattered = (unscattered[:, ::2] + unscattered[:, 1::2]) / 2
+    by_side = own.unscattered(emitter.activity).reshape(len(windows), protocol.views, -1, *lattice.shape)
+    unscattered = by_side.mean(axis=2, dtype=np.float32)
     table_mm = table_level_mm([body])
     edges = seen_rows(on_head, camera, z)[:, None] * seen_columns(on_head, camera)[None, :]
     stops = protocol.views // _HEADS
@@ -191,6 +196,7 @@ def tomographic_model(
         through=through,
         unscattered_cps=unscattered,
         scattered_cps=scattered,
+        background=faults.background(camera.field_mm, lattice.spacing_mm) * edges * protocol.seconds_per_view,
         seconds=_seconds(protocol, emitter, faults, (unscattered[0] + scattered[0]) * through),
     )
 
