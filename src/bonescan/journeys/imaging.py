@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bonescan import dicom
 from bonescan.anatomy.bones import bone as bone_named
+from bonescan.anatomy.skeleton import default_skeleton
 from bonescan.camera.acquisition import Facts, draw_placement, whole_body_model
 from bonescan.camera.cameras import Camera
 from bonescan.camera.emitter import Emitter
@@ -31,7 +32,7 @@ from bonescan.patient.volumes import Truth
 from bonescan.report.preview import Tile
 from bonescan.scan import DynamicScan, Injection, PatientFacts, Scan, TomographicScan
 
-__all__ = ["Session", "Taken", "places_to_look", "take"]
+__all__ = ["Session", "Taken", "places_to_look", "refuse_choices", "take"]
 
 PARTS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "head": (("skull", "mandible"), "SKULL"),
@@ -159,6 +160,37 @@ class Taken:
     tiles: tuple[Tile, ...]
 
 
+def refuse_choices(protocol: AcquisitionProtocol, counts: float | None, over: tuple[str, ...], dialect: str) -> None:
+    """Refuse choices that do not go together, before any work.
+
+    Parameters
+    ----------
+    protocol : AcquisitionProtocol
+    counts, over, dialect
+        As in `Session`.
+
+    Raises
+    ------
+    InvalidValue
+        For counts of a protocol that has no such setting, a place that is neither part nor bone, or several where one
+        is looked at, and an unknown dialect.
+    """
+    if counts is not None and not isinstance(protocol, WholeBody | Spot | ThreePhase):
+        raise InvalidValue("Counts can be asked of a whole-body pass, spot views and a three-phase study alone.")
+    if over and isinstance(protocol, WholeBody):
+        raise InvalidValue("A whole-body pass looks at everything: places go with the other protocols.", got=over)
+    if len(over) > 1 and not isinstance(protocol, Spot):
+        raise InvalidValue(f"This protocol looks at one place, got {', '.join(over)}.", got=over)
+    for place in over:
+        if place not in PARTS and place not in default_skeleton().bones:
+            raise InvalidValue(
+                f"There is no {place!r} to look at: name one of {', '.join(PARTS)}, or a bone's id.", got=place
+            )
+    dialects = [one.value for one in dicom.Dialect]
+    if dialect not in dialects:
+        raise InvalidValue(f"A dialect is one of {', '.join(dialects)}, got {dialect!r}.", got=dialect)
+
+
 def take(session: Session, progress: Callable[[str], None]) -> tuple[Taken, ...]:
     """Acquire everything a protocol asks for.
 
@@ -176,11 +208,9 @@ def take(session: Session, progress: Callable[[str], None]) -> tuple[Taken, ...]
     Raises
     ------
     InvalidValue
-        For counts of a protocol that has no such setting, or a place that the body does not show.
+        For a place that the body does not show.
     """
     protocol = session.protocol
-    if session.counts is not None and not isinstance(protocol, WholeBody | Spot | ThreePhase):
-        raise InvalidValue("Counts can be asked of a whole-body pass, spot views and a three-phase study alone.")
     if isinstance(protocol, WholeBody):
         progress("Whole-body pass")
         return (_whole_body(session, protocol),)
@@ -192,8 +222,6 @@ def take(session: Session, progress: Callable[[str], None]) -> tuple[Taken, ...]
             own = replace(_counted(protocol, session.counts), centre_mm=centre)
             taken.append(_spot(session, own, f"spot_{name}", k + 1, part, session.time_h))
         return tuple(taken)
-    if len(places) > 1:
-        raise InvalidValue(f"This protocol looks at one place, got {', '.join(places)}.", got=tuple(places))
     (centre, part), *_ = places.values()
     if isinstance(protocol, Tomography):
         progress("Tomography")
@@ -228,7 +256,7 @@ def places_to_look(session: Session) -> dict[str, tuple[tuple[float, float], str
     Raises
     ------
     InvalidValue
-        For a place that is neither part nor bone, or that this body does not show.
+        For a place that this body does not show.
     """
     if session.over:
         return {place: _centre(session, place) for place in session.over}
@@ -242,12 +270,8 @@ def places_to_look(session: Session) -> dict[str, tuple[tuple[float, float], str
 def _centre(session: Session, place: str) -> tuple[tuple[float, float], str]:
     prefixes, part = PARTS.get(place, ((place,), ""))
     own = [bone for name, bone in session.truth.bones.items() if name.startswith(prefixes)]
-    if place not in PARTS and place not in session.truth.bones:
-        own = []
     if not own:
-        raise InvalidValue(
-            f"There is no {place!r} to look at in this body: name one of {', '.join(PARTS)}, or a bone's id.", got=place
-        )
+        raise InvalidValue(f"This body shows no {place!r} to look at; choose another place.", got=place)
     weight = np.array([bone.volume_ml for bone in own])
     x, _, z = np.average([bone.centre_mm for bone in own], axis=0, weights=weight)
     return (float(x), float(z)), part or _BODY_PARTS.get(bone_named(place).region, "CHEST")

@@ -222,8 +222,12 @@ def simulate(
     progress("Drawing the patient")
     from bonescan.camera.cameras import camera
     from bonescan.camera.protocols import protocol
+    from bonescan.journeys.imaging import Session, refuse_choices, take
+    from bonescan.journeys.truth import truth_files
+    from bonescan.patient.volumes import volumes_at
 
     chosen_camera, chosen_protocol = camera(settings.camera), protocol(_protocol_name(settings.protocol))
+    refuse_choices(chosen_protocol, settings.counts, settings.over, settings.dialect)
     inputs = input_digests(scenario, phantom)
     told, patient, root = _patient(scenario, seed, number, phantom)
     if phantom is not None and told.imaging().motions:
@@ -235,10 +239,6 @@ def simulate(
             got=patient.tracer.name,
         )
     with staged(out, _NAMES, _FOLDERS) as place:  # refused before the work, not after it
-        from bonescan.journeys.imaging import Session, take
-        from bonescan.journeys.truth import truth_files
-        from bonescan.patient.volumes import volumes_at
-
         progress(f"Laying the patient into voxels of {settings.voxel_mm:g} mm")
         motions = told.imaging().motions
         poses = tuple(one.sampled(settings.voxel_mm) for one in _poses(patient, motions))
