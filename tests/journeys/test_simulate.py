@@ -17,9 +17,12 @@ import nibabel
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
 from bonescan import cli, dicom, journeys
+from bonescan.camera.projections import Lattice, Projections
 from bonescan.errors import InvalidValue, OutputFailed, UnreadableInput
+from bonescan.journeys import simulation
 from bonescan.journeys.truth import truth_schema
 from bonescan.patient import draw_patient, scenario_names
 from bonescan.patient.person import Person
@@ -79,6 +82,18 @@ def contents(folder: Path) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+@pytest.fixture
+def no_scatter(monkeypatch):
+    """A camera that sees no scattered photons, for tests that are about something else: it is quick."""
+
+    def none(activity, medium, camera, angles_deg, face_mm, axis_mm, windows_kev, histories, seed):
+        lattice = Lattice(shape=(2, 2), spacing_mm=(500.0, 500.0), top_mm=1000.0, left_mm=-250.0)
+        zeros = np.zeros((len(windows_kev), len(angles_deg), 2, 2), dtype=np.float32)
+        return Projections(values=zeros, lattice=lattice, angles_deg=angles_deg)
+
+    monkeypatch.setattr(simulation, "_scatter_model", lambda fast: none)
 
 
 # --- one study -----------------------------------------------------------------------------------
@@ -162,7 +177,7 @@ def test_the_quick_look_is_a_picture_of_both_views(study):
     assert np.median(grey) > 250  # on a white ground
 
 
-def test_one_seed_gives_one_study_to_the_bit(tmp_path):
+def test_one_seed_gives_one_study_to_the_bit(tmp_path, no_scatter):
     journeys.simulate("rib_fractures", tmp_path / "a", seed=3, settings=TINY)
     journeys.simulate("rib_fractures", tmp_path / "b", seed=3, settings=TINY)
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
@@ -171,7 +186,7 @@ def test_one_seed_gives_one_study_to_the_bit(tmp_path):
     assert other.truth["seed"] == 4
 
 
-def test_a_motion_blurs_what_moved_and_the_truth_follows(tmp_path):
+def test_a_motion_blurs_what_moved_and_the_truth_follows(tmp_path, no_scatter):
     still = tmp_path / "still.toml"
     still.write_text('[person]\narms = "beside"\n', encoding="utf-8")
     moved = tmp_path / "moved.toml"
@@ -199,10 +214,11 @@ def test_a_motion_blurs_what_moved_and_the_truth_follows(tmp_path):
     [
         ("spot", {"dicom/spot_vertebra_l03.dcm"}),
         ("spect", {"dicom/tomo.dcm"}),
+        ("three-phase", {"dicom/flow.dcm", "dicom/pool.dcm", "dicom/delayed.dcm"}),
     ],
 )
-def test_other_protocols_send_their_objects(scenario, tmp_path, protocol, objects):
-    settings = replace(QUICK, protocol=protocol, histories=10_000)
+def test_other_protocols_send_their_objects(scenario, tmp_path, no_scatter, protocol, objects):
+    settings = replace(TINY, protocol=protocol)
     study = journeys.simulate(scenario, tmp_path / "out", seed=1, settings=settings)
     assert {name for name in study.outputs if name.startswith("dicom/")} == objects
     jsonschema.validate(study.truth, truth_schema())
@@ -215,9 +231,21 @@ def test_other_protocols_send_their_objects(scenario, tmp_path, protocol, object
         # the first lesion lies in the middle of the field
         assert abs(seen["peak"]["row"] - rows / 2) < 5
         assert abs(seen["peak"]["column"] - columns / 2) < 5
-    else:
+    elif protocol == "spect":
         tomography = dicom.open_tomographic([tmp_path / "out"])
         assert len(tomography.angles_deg) == 64
+        # both windows, and the lesion in the middle of the field
+        assert tomography.counts.shape[0] == 2
+        front = ndimage.gaussian_filter(tomography.counts[0, 32], 2)
+        peak = np.array(np.unravel_index(front.argmax(), front.shape))
+        assert np.abs(peak - np.array(front.shape) / 2).max() < 6
+    else:
+        film = dicom.open_dynamic([tmp_path / "out" / "dicom" / "flow.dcm"])
+        per_frame = film.counts.sum(axis=(0, 2, 3))
+        assert per_frame.max() > 2 * per_frame[-1]  # the bolus passes, through the arm's vein first
+        names = {picture["name"]: picture["time_h"] for picture in study.truth["pictures"]}
+        assert names["pool_anterior"] == pytest.approx(5 / 60)
+        assert names["delayed_anterior"] == 3.5
 
 
 # --- a body from outside -------------------------------------------------------------------------
@@ -238,7 +266,7 @@ def outside(tmp_path_factory) -> dict[str, Path]:
     return {"labels": folder / "labels.nii.gz", "table": folder / "table.txt"}
 
 
-def test_a_body_from_outside_gets_the_scenarios_lesions(scenario, outside, tmp_path):
+def test_a_body_from_outside_gets_the_scenarios_lesions(scenario, outside, tmp_path, no_scatter):
     phantom = journeys.Phantom(**outside, age_years=70)
     study = journeys.simulate(scenario, tmp_path / "out", settings=QUICK, phantom=phantom)
     assert study.truth["person"]["from_outside"]
@@ -278,6 +306,7 @@ def test_what_cannot_be_of_a_body_from_outside_is_refused(outside, tmp_path):
         ("normal", {"protocol": "spect", "over": ("head", "feet")}, "looks at one place"),
         ("normal", {"protocol": "spect", "counts": 1e6}, "Counts can be asked"),
         ("normal", {"over": ("head",)}, "looks at everything"),
+        ("normal", {"protocol": "spect", "fast": True}, "no tomography"),
         ("normal", {"dialect": "klingon"}, "A dialect is one of"),
     ],
 )

@@ -160,7 +160,9 @@ class Taken:
     tiles: tuple[Tile, ...]
 
 
-def refuse_choices(protocol: AcquisitionProtocol, counts: float | None, over: tuple[str, ...], dialect: str) -> None:
+def refuse_choices(
+    protocol: AcquisitionProtocol, counts: float | None, over: tuple[str, ...], dialect: str, fast: bool
+) -> None:
     """Refuse choices that do not go together, before any work.
 
     Parameters
@@ -168,13 +170,17 @@ def refuse_choices(protocol: AcquisitionProtocol, counts: float | None, over: tu
     protocol : AcquisitionProtocol
     counts, over, dialect
         As in `Session`.
+    fast : bool
+        Whether scatter comes from a kernel.
 
     Raises
     ------
     InvalidValue
         For counts of a protocol that has no such setting, a place that is neither part nor bone, or several where one
-        is looked at, and an unknown dialect.
+        is looked at, an unknown dialect, and a fast tomography.
     """
+    if fast and isinstance(protocol, Tomography):
+        raise InvalidValue("The fast mode knows the scatter of views from in front and behind alone, no tomography's.")
     if counts is not None and not isinstance(protocol, WholeBody | Spot | ThreePhase):
         raise InvalidValue("Counts can be asked of a whole-body pass, spot views and a three-phase study alone.")
     if over and isinstance(protocol, WholeBody):

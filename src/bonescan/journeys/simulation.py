@@ -227,7 +227,7 @@ def simulate(
     from bonescan.patient.volumes import volumes_at
 
     chosen_camera, chosen_protocol = camera(settings.camera), protocol(_protocol_name(settings.protocol))
-    refuse_choices(chosen_protocol, settings.counts, settings.over, settings.dialect)
+    refuse_choices(chosen_protocol, settings.counts, settings.over, settings.dialect, settings.fast)
     inputs = input_digests(scenario, phantom)
     told, patient, root = _patient(scenario, seed, number, phantom)
     if phantom is not None and told.imaging().motions:
@@ -484,6 +484,10 @@ def _poses(patient: Patient, motions: tuple[Motion, ...]) -> list[Patient]:
 
 
 def _scatter_model(fast: bool) -> ScatterModel:
+    if fast:
+        from bonescan.camera.fast import scatter_by_kernel
+
+        return scatter_by_kernel
     from bonescan.camera.forced import scatter
 
     return scatter
