@@ -35,6 +35,7 @@ def _table() -> dict[tuple[str, str], tuple[float, float]]:
     }
 
 
+@cache
 def fluids(organs: tuple[str, ...], tissues: tuple[str, ...]) -> tuple[Array, Array]:
     """Blood and extravascular fluid of every kind of voxel.
 
@@ -45,7 +46,8 @@ def fluids(organs: tuple[str, ...], tissues: tuple[str, ...]) -> tuple[Array, Ar
     Returns
     -------
     blood, fluid : (1 + organ, tissue) ndarray
-        In ml per ml; row 0 is no organ. An organ without a row is taken by its tissue, a tissue without one has none.
+        In ml per ml, read-only; row 0 is no organ. An organ without a row is taken by its tissue, a tissue without one
+        has none.
     """
     table = _table()
 
@@ -59,4 +61,5 @@ def fluids(organs: tuple[str, ...], tissues: tuple[str, ...]) -> tuple[Array, Ar
         out[:, t] = own
         for k, organ in enumerate(organs):
             out[k + 1, t] = best("organ", organ) or own
+    out.flags.writeable = False
     return out[:, :, 0], out[:, :, 1]

@@ -1,7 +1,7 @@
 """The quick look: pictures of counts in inverse grey, as a workstation first shows a study.
 
 Pictures of one object stand in one row and share one window. Its upper end follows the bone, not the brightest pixel,
-so that neither bladder nor injection site turns the skeleton white: 2.2 times the level that a tenth of the body's area
+so that neither bladder nor injection site turns the skeleton white: 1.9 times the level that a tenth of the body's area
 exceeds [D].
 """
 
@@ -28,7 +28,7 @@ __all__ = ["Tile", "draw_preview"]
 
 _TALL_PX, _LOW_PX = 1024, 320  # of whole bodies, of pictures about as high as wide
 _BONE_AREA = 0.9  # of the body shows less than what is taken for the level of bone
-_ABOVE_BONE = 2.2
+_ABOVE_BONE = 1.9
 _BODY = 0.06  # of the brightest tenth of a percent: what is more is body
 _MARGIN, _TITLE, _LABEL, _LEAST_WIDTH = 14, 58, 26, 420
 _INK, _FAINT, _FRAME = (20, 24, 32), (96, 102, 112), (200, 204, 210)
