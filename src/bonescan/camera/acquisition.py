@@ -296,7 +296,7 @@ def whole_body_model(
     counts: float | None = None,
     placement: Placement | None = None,
     faults: Faults | None = None,
-    histories: int = 10_000_000,
+    histories: int = 8_000_000,
     seed: int = 0,
 ) -> WholeBodyModel:
     """Work out what a whole-body pass is expected to show.
@@ -367,7 +367,8 @@ def whole_body_model(
         )
         lower = table_mm + protocol.table.thickness_mm + protocol.table.gap_mm
         face = np.stack([axis[1] - upper, np.full(len(upper), lower - axis[1])])
-        own = look(emitter.medium, camera, angles, face, axis, lattice, (faults.window_seen(window),))
+        seen_mm = (highest - length, highest)
+        own = look(emitter.medium, camera, angles, face, axis, lattice, (faults.window_seen(window),), seen_mm)
         unscattered[k] = own.unscattered(emitter.activity)[0]
         scattered[k] = own.scattered(emitter.activity, scatter, histories, seed + k)[0]
         looks.append(own)
