@@ -10,43 +10,46 @@ lies between voxel and head, m = (1 - exp(-mu w)) / (mu w) the mean over its own
 pixels' centres, and d = f - n . (position - axis) from the voxel to the face. What is not modelled is told in
 `bonescan.camera.cameras`; scattered photons are `bonescan.camera.transport`'s.
 
-Views straight from the front and the back follow the rows of the grid. For any other view, activity and attenuation are
-looked up between four voxels on planes parallel to the head, a voxel's width apart: every voxel's
-weights are made to sum to 1, so that none loses counts, and what looking up adds to the width along the columns, a sixth
-of a squared voxel on average, is taken off the Gaussians again. The planes are as wide as the grid's wider side about the
-axis: voxels in its corners weaken what lies behind them, but their own photons miss the planes of some views.
+Views straight from the front and the back follow the rows of the grid, and their face may be another for every slice,
+as that of a head that follows the body while it passes along. For any other view a head stands still. Every voxel then
+has its own distance and its own place between the pixels; only the attenuation is looked up between four voxels, on
+planes parallel to the head that are as wide as the grid's wider side about the axis: the photons of voxels in the
+corners miss some views. Where a Gaussian is narrower than half a pixel, a place between two pixels widens it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TypeVar
+from functools import partial
+from itertools import pairwise
+from typing import TYPE_CHECKING, TypeVar
 
 import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bonescan.camera.cameras import Camera
-from bonescan.camera.gaussians import gaussian_kernels, kernel_index
 from bonescan.camera.projections import Lattice, Projections, head_direction
-from bonescan.camera.rays import coverage, planar_adjoint, planar_forward, turned_adjoint, turned_forward
+from bonescan.camera.rays import REACH, planar_adjoint, planar_forward, turned_adjoint, turned_forward, turned_paths
 from bonescan.errors import GeometryMismatch, InvalidValue
 from bonescan.field import Field, Grid
 
-__all__ = ["Projector", "adjoint_residual"]
+if TYPE_CHECKING:
+    from bonescan.camera.projector_torch import TorchProjector
+
+__all__ = ["Projector", "StraightViews", "TurnedViews", "adjoint_residual"]
 
 Array = NDArray[np.float64]
 Image = NDArray[np.float32]
-Index = NDArray[np.int32]
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
-_BLOCK = 16  # slices a thread takes at a time
-_LANES_BYTES = 1 << 29  # what the transposed views may take to be added up in
-_COVERED = 0.75  # a voxel within the planes is looked up 0.93 to 1.07 times, one across their edge less
+_BLOCK = 16  # slices of a straight view that a thread takes at a time
+_SLAB = 128  # slices of a turned view whose paths are held at a time
+_PARTS = 8  # of such a slab's rows, for threads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -63,8 +66,8 @@ class Projector:
     angles_deg : tuple of float
         Of the views: 0 at the back, 90 at the left side, 180 in front.
     face_mm : (view, slice) ndarray
-        From the axis of rotation to the collimator's face, or what broadcasts to it. What lies behind the face is taken
-        to touch it.
+        From the axis of rotation to the collimator's face, or what broadcasts to it; the same for all slices of a view
+        that is not from the front or the back. What lies behind the face is taken to touch it.
     axis_mm : (float, float)
         x and y of the axis of rotation.
     window_kev : (float, float)
@@ -74,6 +77,10 @@ class Projector:
     ----------
     lattice : Lattice
         Of the views: a row of pixels to a slice, columns as wide as the voxels.
+    views : StraightViews or TurnedViews
+        What the views need, without units.
+    cps_per_unit : float32
+        Counts per second of a voxel of 1 kBq/ml before a head, in air.
 
     Raises
     ------
@@ -92,8 +99,8 @@ class Projector:
     axis_mm: tuple[float, float]
     window_kev: tuple[float, float]
     lattice: Lattice = field(init=False)
-    _view: _Straight | _Turned = field(init=False, repr=False)
-    _scale: np.float32 = field(init=False, repr=False)
+    views: StraightViews | TurnedViews = field(init=False, repr=False)
+    cps_per_unit: np.float32 = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         grid = self.grid
@@ -126,8 +133,8 @@ class Projector:
         sensitivity = self.camera.sensitivity_cps_per_mbq(self.window_kev)
         object.__setattr__(self, "face_mm", face)
         object.__setattr__(self, "lattice", view.lattice)
-        object.__setattr__(self, "_view", view)
-        object.__setattr__(self, "_scale", np.float32(grid.voxel_ml / 1000 * sensitivity))
+        object.__setattr__(self, "views", view)
+        object.__setattr__(self, "cps_per_unit", np.float32(grid.voxel_ml / 1000 * sensitivity))
 
     def forward(self, activity_kbq_per_ml: NDArray[np.floating]) -> Projections:
         """Expected counts of unscattered photons.
@@ -147,8 +154,8 @@ class Projector:
             For an array of another shape than the grid.
         """
         activity = self._checked(activity_kbq_per_ml, self.grid.shape)
-        values = self._view.forward(activity)
-        values *= self._scale
+        values = self.views.forward(activity)
+        values *= self.cps_per_unit
         return Projections(values=values, lattice=self.lattice, angles_deg=self.angles_deg)
 
     def adjoint(self, values: NDArray[np.floating]) -> Image:
@@ -169,8 +176,8 @@ class Projector:
             For an array of another shape than the views.
         """
         views = self._checked(values, (len(self.angles_deg), *self.lattice.shape))
-        volume = self._view.adjoint(views)
-        volume *= self._scale
+        volume = self.views.adjoint(views)
+        volume *= self.cps_per_unit
         return volume
 
     def _checked(self, values: NDArray[np.floating], shape: tuple[int, ...]) -> Image:
@@ -181,12 +188,12 @@ class Projector:
         return _read_only(values)
 
 
-def adjoint_residual(projector: Projector, rng: np.random.Generator) -> float:
+def adjoint_residual(projector: Projector | TorchProjector, rng: np.random.Generator) -> float:
     """How far a projector's two ways are from being each other's transpose.
 
     Parameters
     ----------
-    projector : Projector
+    projector : Projector or TorchProjector
     rng : numpy.random.Generator
 
     Returns
@@ -205,38 +212,61 @@ def adjoint_residual(projector: Projector, rng: np.random.Generator) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Straight:
-    """Views along the rows of the grid; a column of voxels lies at ``start + step column`` of the pixels'."""
+class StraightViews:
+    """Views along the rows of the grid.
+
+    Parameters
+    ----------
+    lattice : Lattice
+    mu : (slice, row, column) ndarray of float32
+        1/cm.
+    width_cm : float32
+        Of a voxel along its row.
+    rows : tuple of ndarray
+        By view, the rows from the head on.
+    columns : tuple of (int, int, float)
+        By view, start, step and phase: column x of voxels lies at column start + step x + phase of pixels.
+    along, across : (view, slice, row) ndarray
+        Standard deviations in pixels, along columns and slices.
+    pad : int
+        More pixels than any Gaussian reaches.
+    """
 
     lattice: Lattice
     mu: Image
     width_cm: np.float32
-    kernels: tuple[Image, NDArray[np.int64]]
-    rows: tuple[NDArray[np.int64], ...]  # by view, from the head on
-    columns: tuple[tuple[int, int, float], ...]  # by view: start, step and what remains of a column
-    along: Index  # (view, slice, row)
-    across: Index
-
-    @property
-    def pad(self) -> int:
-        return int(self.kernels[0].shape[1]) - 1
+    rows: tuple[NDArray[np.int64], ...]
+    columns: tuple[tuple[int, int, float], ...]
+    along: Array
+    across: Array
+    pad: int
 
     def forward(self, activity: Image) -> Image:
+        """Views of an activity, without units.
+
+        Parameters
+        ----------
+        activity : (slice, row, column) ndarray of float32
+
+        Returns
+        -------
+        (view, row, column) ndarray of float32
+        """
         lows, highs = _bounds(activity)
         size = self.lattice.shape[1] + 2 * self.pad
 
         def send(task: tuple[int, int]) -> Image | None:
             v, first = task
-            last = min(first + _BLOCK, activity.shape[0])
+            last = min(first + _BLOCK, len(activity))
             if (highs[first:last] <= lows[first:last]).all():
                 return None
             out = np.zeros((last - first + 2 * self.pad, size), np.float32)
-            where = (self.along[v], self.across[v], *self.kernels, *self.columns[v], first, last, self.pad, out)
+            where = (self.along[v], self.across[v], *self.columns[v], first, last, self.pad, out)
             planar_forward(activity, self.mu, self.width_cm, self.rows[v], lows, highs, *where)
             return out
 
-        tasks = [(v, first) for v in range(len(self.rows)) for first in range(0, activity.shape[0], _BLOCK)]
-        values = np.zeros((len(self.rows), activity.shape[0] + 2 * self.pad, size), np.float32)
+        tasks = [(v, first) for v in range(len(self.rows)) for first in range(0, len(activity), _BLOCK)]
+        values = np.zeros((len(self.rows), len(activity) + 2 * self.pad, size), np.float32)
         for (v, first), part in zip(tasks, _threaded(send, tasks), strict=True):
             if part is not None:
                 values[v, first : first + len(part)] += part
@@ -244,25 +274,34 @@ class _Straight:
         return np.ascontiguousarray(values[:, inside, inside][:, ::-1])
 
     def adjoint(self, views: Image) -> Image:
-        margin = ((0, 0), (self.pad, self.pad), (self.pad, self.pad))
-        seen = _read_only(np.pad(views[:, ::-1], margin))
+        """Transpose of `forward`.
+
+        Parameters
+        ----------
+        views : (view, row, column) ndarray of float32
+
+        Returns
+        -------
+        (slice, row, column) ndarray of float32
+        """
+        seen = _read_only(np.pad(views[:, ::-1], ((0, 0), (self.pad, self.pad), (self.pad, self.pad))))
         volume = np.zeros(self.mu.shape, np.float32)
 
         def receive(first: int) -> None:
             last = min(first + _BLOCK, len(volume))
             for v, rows in enumerate(self.rows):
-                where = (self.along[v], self.across[v], *self.kernels, *self.columns[v], first, last, self.pad, volume)
+                where = (self.along[v], self.across[v], *self.columns[v], first, last, self.pad, volume)
                 planar_adjoint(seen[v], self.mu, self.width_cm, rows, *where)
 
         _threaded(receive, range(0, len(volume), _BLOCK))
         return volume
 
 
-def _straight(projector: Projector, face: Array) -> _Straight:
+def _straight(projector: Projector, face: Array) -> StraightViews:
     grid, (axis_x, axis_y) = projector.grid, projector.axis_mm
-    (slices, rows, columns), (dz, dy, dx), (x0, y0, z0) = grid.shape, grid.spacing_mm, grid.origin_mm
-    # places of the columns in front, from 0 on, and at the back, where they run the other way
-    at_back = (-2 * (x0 - axis_x) - (columns - 1) * dx) / dx
+    (slices, rows, columns), (dz, dy, dx), (x0, _y0, z0) = grid.shape, grid.spacing_mm, grid.origin_mm
+    # the columns' places seen from the front begin at 0; seen from the back they run the other way, from here on
+    at_back = -2 * (x0 - axis_x) / dx - (columns - 1)
     low = min(0, math.floor(at_back + 1e-6))
     high = max(0, math.ceil(at_back - 1e-6))
     lattice = Lattice(
@@ -273,21 +312,20 @@ def _straight(projector: Projector, face: Array) -> _Straight:
     )
     last = at_back - low + columns - 1
     start = math.floor(last + 1e-6)
-    remainder = max(last - start, 0.0) if last - start > 1e-6 else 0.0
-    y = y0 + dy * np.arange(rows) - axis_y
+    phase = max(last - start, 0.0) if last - start > 1e-6 else 0.0
     behind = [math.cos(math.radians(angle)) > 0 for angle in projector.angles_deg]
+    y = grid.origin_mm[1] + dy * np.arange(rows) - axis_y
     distance = face[:, :, None] - np.where(np.array(behind)[:, None, None], y, -y)
-    shared = np.array([remainder * (1 - remainder) if back else 0.0 for back in behind])
-    kernels, along, across = _widths(projector.camera, distance, (dx, dz), shared)
-    return _Straight(
+    along, across, pad = _widths(projector.camera, distance, (dx, dz))
+    return StraightViews(
         lattice=lattice,
         mu=_attenuation(projector),
         width_cm=np.float32(dy / 10),
-        kernels=kernels,
         rows=tuple(np.arange(rows)[:: -1 if back else 1].copy() for back in behind),
-        columns=tuple((start, -1, remainder) if back else (-low, 1, 0.0) for back in behind),
+        columns=tuple((start, -1, phase) if back else (-low, 1, 0.0) for back in behind),
         along=along,
         across=across,
+        pad=pad,
     )
 
 
@@ -295,122 +333,155 @@ def _straight(projector: Projector, face: Array) -> _Straight:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Turned:
-    """Views on planes parallel to the head; volumes are (row, column, slice) with a border of zeros."""
+class TurnedViews:
+    """Views from heads that stand still.
+
+    Parameters
+    ----------
+    lattice : Lattice
+    mu : (row + 2, column + 2, slice) ndarray of float32
+        1/cm, with a border of zeros.
+    attenuating : bool
+    width_cm : float32
+        Of a voxel.
+    directions : tuple of (float, float)
+        By view, sine and cosine of its angle.
+    centre : (float, float)
+        Row and column of the axis.
+    planes : int
+        Of the frame paths are looked up in, a voxel apart, to the farthest corner of the grid.
+    along, across : (view, row, column) ndarray
+        Standard deviations in pixels, along columns and slices.
+    pad : int
+        More pixels than any Gaussian reaches.
+    """
 
     lattice: Lattice
     mu: Image
+    attenuating: bool
     width_cm: np.float32
-    kernels: tuple[Image, NDArray[np.int64]]
-    directions: tuple[tuple[float, float], ...]  # by view: sine and cosine of its angle
-    centre: tuple[float, float]  # row and column of the axis
-    scale: Image  # (view, row, column)
-    along: Index  # (view, plane, slice)
-    across: Index
-
-    @property
-    def pad(self) -> int:
-        return int(self.kernels[0].shape[1]) - 1
+    directions: tuple[tuple[float, float], ...]
+    centre: tuple[float, float]
+    planes: int
+    along: Array
+    across: Array
+    pad: int
 
     def forward(self, activity: Image) -> Image:
-        turned = _bordered(activity)
+        """Views of an activity, without units.
+
+        Parameters
+        ----------
+        activity : (slice, row, column) ndarray of float32
+
+        Returns
+        -------
+        (view, row, column) ndarray of float32
+        """
+        turned = _read_only(activity.transpose(1, 2, 0))
         filled = turned.any(axis=2)
-        rows, columns = self.lattice.shape
-        values = np.empty((len(self.directions), rows, columns), np.float32)
+        slices, size = self.lattice.shape
 
-        def send(v: int) -> None:
-            out = np.zeros((columns, rows + 2 * self.pad), np.float32)
-            where = (*self.directions[v], self.centre, self.scale[v], self.along[v], self.across[v], *self.kernels)
-            turned_forward(turned, filled, self.mu, self.width_cm, *where, out)
-            values[v] = out[:, self.pad : -self.pad].T[::-1]
+        def send(task: tuple[int, int]) -> Image:
+            v, first = task
+            last = min(first + _SLAB, slices)
+            paths = self._paths(v, first, last, [(0, size)])
+            out = np.zeros((size, last - first + 2 * self.pad), np.float32)
+            where = (*self.directions[v], self.centre, self.along[v], self.across[v], first, last, self.pad)
+            turned_forward(turned, filled, self.mu, self.width_cm, *where, paths, out)
+            return out
 
-        _threaded(send, range(len(values)))
-        return values
+        tasks = [(v, first) for v in range(len(self.directions)) for first in range(0, slices, _SLAB)]
+        values = np.zeros((len(self.directions), size, slices + 2 * self.pad), np.float32)
+        for (v, first), part in zip(tasks, _threaded(send, tasks), strict=True):
+            values[v, :, first : first + part.shape[1]] += part
+        return np.ascontiguousarray(values[:, :, self.pad : -self.pad].transpose(0, 2, 1)[:, ::-1])
 
     def adjoint(self, views: Image) -> Image:
-        lanes = max(1, min(len(views), 16, _LANES_BYTES // self.mu.nbytes))
+        """Transpose of `forward`.
 
-        def receive(lane: int) -> Image:
-            volume = np.zeros(self.mu.shape, np.float32)
-            for v in range(lane, len(views), lanes):
-                view = _read_only(np.pad(views[v, ::-1].T, ((0, 0), (self.pad, self.pad))))
-                where = (*self.directions[v], self.centre, self.scale[v], self.along[v], self.across[v], *self.kernels)
-                turned_adjoint(view, self.mu, self.width_cm, *where, volume)
-            return volume
+        Parameters
+        ----------
+        views : (view, row, column) ndarray of float32
 
-        total, *others = _threaded(receive, range(lanes))
-        for other in others:
-            total += other
-        return np.ascontiguousarray(total[1:-1, 1:-1].transpose(2, 0, 1))
+        Returns
+        -------
+        (slice, row, column) ndarray of float32
+        """
+        slices, size = self.lattice.shape
+        rows, columns = self.mu.shape[0] - 2, self.mu.shape[1] - 2
+        margin = ((0, 0), (0, 0), (self.pad, self.pad))
+        seen = _read_only(np.pad(views[:, ::-1].transpose(0, 2, 1), margin))
+        volume = np.zeros((rows, columns, slices), np.float32)
+        for first in range(0, slices, _SLAB):
+            last = min(first + _SLAB, slices)
+            for v in range(len(views)):
+                paths = self._paths(v, first, last, _parts(size))
+                where = (*self.directions[v], self.centre, self.along[v], self.across[v], first, last)
+                receive = partial(turned_adjoint, seen[v], self.mu, self.width_cm, *where, self.pad, paths, volume)
+                _threaded(receive, _parts(rows))
+        return np.ascontiguousarray(volume.transpose(2, 0, 1))
+
+    def _paths(self, v: int, first: int, last: int, parts: list[tuple[int, int]]) -> Image:
+        """Attenuation between the head and the places of a frame, (column, plane, slice); no slice without any."""
+        paths = np.empty((self.lattice.shape[1], self.planes, last - first if self.attenuating else 0), np.float32)
+        if self.attenuating:
+            where = (*self.directions[v], self.centre, first, last)
+            _threaded(partial(turned_paths, self.mu, self.width_cm, *where, paths), parts)
+        return _read_only(paths)
 
 
-def _turned(projector: Projector, face: Array) -> _Turned:
+def _turned(projector: Projector, face: Array) -> TurnedViews:
     grid, (axis_x, axis_y) = projector.grid, projector.axis_mm
     (slices, rows, columns), (dz, dy, dx), (x0, y0, z0) = grid.shape, grid.spacing_mm, grid.origin_mm
     if not math.isclose(dy, dx, rel_tol=1e-6):
         raise GeometryMismatch(
             f"Views from the side need voxels as wide as deep, got {dx} by {dy} mm.", expected=dx, got=dy
         )
+    if np.ptp(face, axis=1).max() > 1e-6:
+        raise InvalidValue("A head that does not stand straight in front or behind has one distance for all slices.")
     centre = ((axis_y - y0) / dx, (axis_x - x0) / dx)
     half_y, half_x = (max(at, count - 1 - at) + 0.5 for at, count in zip(centre, (rows, columns), strict=True))
     size = max(math.ceil(2 * max(half_y, half_x) - 1e-6), 2)
-    planes = size + 2 * max(math.ceil(math.hypot(half_y, half_x) - size / 2), 0)  # to the farthest corner
-    lattice = Lattice(
-        shape=(slices, size),
-        spacing_mm=(dz, dx),
-        top_mm=z0 + (slices - 1) * dz,
-        left_mm=-(size - 1) / 2 * dx,
-    )
     directions = tuple((float(n[0]), float(n[1])) for n in map(head_direction, projector.angles_deg))
-    scale = np.ones((len(directions), rows + 2, columns + 2), np.float32)
-    spread = np.zeros(len(directions))
-    for v, (sine, cosine) in enumerate(directions):
-        total, square = coverage((rows, columns), planes, size, sine, cosine, centre)
-        covered = total > _COVERED
-        scale[v][covered] = 1 / total[covered]
-        spread[v] = (square[covered] / total[covered]).mean() if covered.any() else 0.0
-    forward = ((planes - 1) / 2 - np.arange(planes)) * dx
-    distance = face[:, None, :] - forward[:, None]
-    kernels, along, across = _widths(projector.camera, distance, (dx, dz), spread)
-    return _Turned(
-        lattice=lattice,
-        mu=_bordered(_attenuation(projector)),
+    down, left = (np.arange(rows) - centre[0])[:, None], np.arange(columns) - centre[1]
+    distance = np.array(
+        [face[v, 0] - dx * (sine * left + cosine * down) for v, (sine, cosine) in enumerate(directions)]
+    )
+    along, across, pad = _widths(projector.camera, distance, (dx, dz))
+    return TurnedViews(
+        lattice=Lattice(
+            shape=(slices, size),
+            spacing_mm=(dz, dx),
+            top_mm=z0 + (slices - 1) * dz,
+            left_mm=-(size - 1) / 2 * dx,
+        ),
+        mu=_read_only(np.pad(_attenuation(projector).transpose(1, 2, 0), ((1, 1), (1, 1), (0, 0)))),
+        attenuating=projector.attenuation is not None,
         width_cm=np.float32(dx / 10),
-        kernels=kernels,
         directions=directions,
         centre=centre,
-        scale=_read_only(scale),
+        planes=size + 2 * max(math.ceil(math.hypot(half_y, half_x) - size / 2), 0),
         along=along,
         across=across,
+        pad=pad,
     )
 
 
 # --- what both need --------------------------------------------------------------------------
 
 
-def _widths(
-    camera: Camera, distance_mm: Array, pixel_mm: tuple[float, float], shared: Array
-) -> tuple[tuple[Image, NDArray[np.int64]], Index, Index]:
-    """Kernels, and which of them is whose along columns and slices; ``shared`` (view,) is taken off their variance."""
+def _widths(camera: Camera, distance_mm: Array, pixel_mm: tuple[float, float]) -> tuple[Array, Array, int]:
+    """Standard deviations in pixels along columns and slices, and how far their kernels extend at most."""
     sigma = camera.sigma_mm(distance_mm)
-    along = np.sqrt(np.maximum((sigma / pixel_mm[0]) ** 2 - shared[:, None, None], 0.0))
-    across = sigma / pixel_mm[1]
-    largest = math.ceil(max(float(along.max()), float(across.max()), 0.5))
-    return gaussian_kernels(largest), kernel_index(along), kernel_index(across)
+    along, across = sigma / pixel_mm[0], sigma / pixel_mm[1]
+    return along, across, math.ceil(REACH * max(float(along.max()), float(across.max()))) + 2
 
 
 def _attenuation(projector: Projector) -> Image:
     if projector.attenuation is None:
         return _read_only(np.zeros(projector.grid.shape, np.float32))
     return _read_only(projector.attenuation.values)
-
-
-def _bordered(values: Image) -> Image:
-    """(row + 2, column + 2, slice), with a border of zeros."""
-    slices, rows, columns = values.shape
-    out = np.zeros((rows + 2, columns + 2, slices), np.float32)
-    out[1:-1, 1:-1] = values.transpose(1, 2, 0)
-    return _read_only(out)
 
 
 def _read_only(values: NDArray[np.floating]) -> Image:
@@ -429,7 +500,15 @@ def _bounds(activity: Image) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return low, high
 
 
-def _threaded(work: Callable[[Item], Made], items: Iterable[Item]) -> list[Made]:
+def _parts(count: int) -> list[tuple[int, int]]:
+    """Whole numbers below a count in parts, as evenly as they go."""
+    edges = [count * part // _PARTS for part in range(_PARTS + 1)]
+    return [(a, b) for a, b in pairwise(edges) if b > a]
+
+
+def _threaded(work: Callable[[Item], Made], items: Sequence[Item]) -> list[Made]:
     """Plain threads over compiled code that lets go of the interpreter; results in the items' order."""
+    if len(items) == 1:
+        return [work(items[0])]
     with ThreadPoolExecutor(numba.get_num_threads()) as pool:
         return list(pool.map(work, items))

@@ -1,17 +1,14 @@
 """What voxels send into a head: the analytic model's compiled loops, forward and transposed.
 
-Both ways go plane by plane from the collimator into the body. A voxel of activity a and attenuation h = mu times its
-width, behind voxels that let through T, sends ::
+A voxel of activity a, attenuated by h = mu times its width, behind voxels that let through T, sends ::
 
     a T m,   m = (1 - exp(-h)) / h
 
-on average over its width, and lets through T exp(-h). What it sends is spread by the Gaussians of its distance, first
-along the columns, then along the rows, by the kernels of its own slice.
-
-`planar_*` take views straight from the front or the back of a grid; rows of voxels are rows of pixels there, contiguous
-along the columns. `turned_*` take any other view: they look up activity and attenuation between four voxels, contiguous
-along the slices. Every transposed loop does the same multiplications as its forward one, so that the two are adjoint to
-rounding.
+on average over its width, spread along the pixels' columns and rows by the Gaussian of its distance. `planar_*` take
+views straight from the front or the back of a grid, where rows of voxels lie along rows of pixels. `turned_*` take any
+other view, voxel by voxel: its place among the columns is its own, between pixels, and T is looked up between four
+places of a frame of paths, `turned_paths`. Every transposed loop multiplies by the same numbers as its forward one, so
+that the two are adjoint to rounding.
 """
 
 from __future__ import annotations
@@ -21,25 +18,115 @@ import math
 import numba
 import numpy as np
 
-__all__ = ["coverage", "planar_adjoint", "planar_forward", "turned_adjoint", "turned_forward"]
+__all__ = [
+    "frame_places",
+    "planar_adjoint",
+    "planar_forward",
+    "spread_kernel",
+    "spread_kernels",
+    "turned_adjoint",
+    "turned_forward",
+    "turned_paths",
+]
+
+REACH = 3.7  # standard deviations, and half a pixel, that a kernel extends; 2e-4 of a Gaussian lies beyond
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _passing(h):  # type: ignore[no-untyped-def]
-    """Mean of what leaves a voxel, and what it lets through, of 1: a Pade approximant of exp(-h / 4), four times.
+def spread_kernel(sigma, phase, out):  # type: ignore[no-untyped-def]
+    """Shares of the pixels around a place ``phase`` (0 to 1) beyond pixel 0, of the standard deviation in pixels.
 
-    Right to 1e-8 for h up to 1 (6 cm of water) and to 1 % for h up to 9 (3 mm of lead); no cancellation for small h.
+    Fills ``out`` and returns the number of the first pixel and how many there are. The shares sum to 1, their mean is
+    the phase, and their variance sigma^2. Sampling a Gaussian gives that but for exp(-2 pi^2 sigma^2); where this
+    matters, exp(-b x^2 + c x) is solved for, and below half a pixel the three nearest pixels, or two, hold it all.
     """
-    q = np.float32(0.25) * min(h, np.float32(16.0))
+    variance = sigma * sigma
+    if variance < 0.25:
+        nearest = 1 if phase > 0.5 else 0
+        off = phase - nearest
+        if variance < abs(off) * (1.0 - abs(off)):  # no weights of whole pixels are so narrow
+            out[0], out[1] = 1.0 - phase, phase
+            return 0, 2
+        out[0] = (variance + off * off - off) / 2
+        out[2] = (variance + off * off + off) / 2
+        out[1] = 1.0 - out[0] - out[2]
+        return nearest - 1, 3
+    reach = REACH * sigma + 0.5
+    first = math.ceil(phase - reach)
+    count = math.floor(phase + reach) - first + 1
+    b, c = 0.5 / variance, 0.0
+    for _step in range(3 if variance < 0.5 else 1):
+        total = mean = square = cube = fourth = 0.0
+        for n in range(count):
+            x = first + n - phase
+            weight = math.exp(-b * x * x + c * x)
+            out[n] = weight
+            total += weight
+            mean += weight * x
+            square += weight * x * x
+            cube += weight * x**3
+            fourth += weight * x**4
+        mean, square, cube, fourth = mean / total, square / total, cube / total, fourth / total
+        # Newton's step towards a mean of 0 and a mean square of the variance
+        v, s, k = square - mean * mean, cube - mean * square, fourth - square * square
+        determinant = v * k - s * s
+        c -= (k * mean - s * (square - variance)) / determinant
+        b += (v * (square - variance) - s * mean) / determinant
+    for n in range(count):
+        out[n] /= total
+    return first, count
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def spread_kernels(sigma, phase, pad):  # type: ignore[no-untyped-def]
+    """`spread_kernel` of many places, (pixel + pad, place) ndarray of float32, from pixel ``-pad`` on."""
+    out = np.zeros((2 * pad + 2, sigma.size), np.float32)
+    kernel = np.empty(2 * pad + 2, np.float32)
+    for k in range(sigma.size):
+        first, count = spread_kernel(sigma[k], phase[k], kernel)
+        for n in range(count):
+            out[pad + first + n, k] = kernel[n]
+    return out
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _ratio(q):  # type: ignore[no-untyped-def]
+    """exp(-q), and (1 - exp(-q)) / q, by a Pade approximant: right to q^7 / 1e5, without cancellation for small q."""
     square = q * q
     even = np.float32(1.0) + square * np.float32(0.1)
     odd = q * (np.float32(0.5) + square * np.float32(1 / 120))
     inverse = np.float32(1.0) / (even + odd)
-    quarter = (even - odd) * inverse
+    return (even - odd) * inverse, (np.float32(1.0) + square * np.float32(1 / 60)) * inverse
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _passing(h):  # type: ignore[no-untyped-def]
+    """Mean of what leaves a voxel, and what it lets through, of 1.
+
+    From exp(-h / 4): right to 1e-8 for h up to 1 (6 cm of water) and to 1 % for h up to 9 (3 mm of lead).
+    """
+    quarter, mean = _ratio(np.float32(0.25) * min(h, np.float32(16.0)))
     half = quarter * quarter
-    mean = (np.float32(1.0) + square * np.float32(1 / 60)) * inverse
-    mean *= (np.float32(1.0) + quarter) * (np.float32(1.0) + half) * np.float32(0.25)
-    return mean, half * half
+    return mean * (np.float32(1.0) + quarter) * (np.float32(1.0) + half) * np.float32(0.25), half * half
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _decay(path):  # type: ignore[no-untyped-def]
+    """exp(-path), from exp(-path / 16): right to 1e-6 for paths up to 8."""
+    part, _ = _ratio(np.float32(0.0625) * min(path, np.float32(64.0)))
+    part *= part
+    part *= part
+    part *= part
+    return part * part
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _add_scaled(weight, source, target):  # type: ignore[no-untyped-def]
+    for n in range(target.size):
+        target[n] += weight * source[n]
+
+
+# --- from the front or the back --------------------------------------------------------------
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -52,43 +139,19 @@ def _send(activity, mu, width, through, sent):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _add_scaled(weight, source, target):  # type: ignore[no-untyped-def]
-    for c in range(target.size):
-        target[c] += weight * source[c]
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _spread_row(source, kernel, reach, first, last, out):  # type: ignore[no-untyped-def]
-    """``out[first:last]`` is the convolution of the source there."""
-    target, middle, weight = out[first:last], source[first:last], kernel[0]
-    for c in range(target.size):
-        target[c] = weight * middle[c]
-    for n in range(1, reach + 1):
-        before, after, weight = source[first - n : last - n], source[first + n : last + n], kernel[n]
-        for c in range(target.size):
-            target[c] += weight * (before[c] + after[c])
-
-
-# --- from the front or the back --------------------------------------------------------------
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
 def planar_forward(  # type: ignore[no-untyped-def]
-    activity, mu, width, rows, lows, highs, along, across, weights, reach, start, step, fraction, first, last, pad, out
+    activity, mu, width, rows, lows, highs, along, across, start, step, phase, first, last, pad, out
 ):
-    """Views of slices ``first`` to ``last``, added into ``out`` (slice - first + pad, column + 2 pad).
+    """Views of slices ``first`` to ``last``, added into ``out`` (slice - first + 2 pad, column + 2 pad).
 
     ``rows`` lists the rows of voxels from the head on; ``lows`` and ``highs`` (slice, row) hold where a row's activity
-    begins and ends; ``along`` and ``across`` (slice, row) the kernels along columns and slices. Column x of voxels lies
-    at column ``start + step x + fraction`` of pixels, and is shared between the two next to it.
+    begins and ends; ``along`` and ``across`` (slice, row) are standard deviations in pixels. Column x of voxels lies at
+    column ``start + step x + phase`` of pixels; ``pad`` is more than any kernel extends.
     """
     columns = activity.shape[2]
-    size = out.shape[1]
-    line = np.zeros(size + 4 * pad, np.float32)  # room for two reaches on both sides
-    spread = np.zeros(size + 4 * pad, np.float32)
-    through = np.empty(columns, np.float32)
-    sent = np.empty(columns, np.float32)
-    near, far = np.float32(1.0 - fraction), np.float32(fraction)
+    spread = np.zeros(out.shape[1], np.float32)
+    through, sent = np.empty(columns, np.float32), np.empty(columns, np.float32)
+    kernel_u, kernel_z = np.empty(2 * pad + 2, np.float32), np.empty(2 * pad + 2, np.float32)
     for s in range(first, last):
         low, high, deepest = columns, 0, -1
         for k in range(rows.size):
@@ -102,209 +165,189 @@ def planar_forward(  # type: ignore[no-untyped-def]
             _send(activity[s, y, low:high], mu[s, y, low:high], width, through[low:high], sent[low:high])
             if b <= a:
                 continue
-            p = 2 * pad + start + (step * a if step > 0 else step * (b - 1))
-            q = p + b - a + 1
-            for x in range(b - a):
-                line[p + x] = sent[a + x] if step > 0 else sent[b - 1 - x]
-            if fraction > 0.0:
-                for c in range(q - 1, p, -1):
-                    line[c] = near * line[c] + far * line[c - 1]
-                line[p] *= near
-            r, reach_z = reach[along[s, y]], reach[across[s, y]]
-            _spread_row(line, weights[along[s, y]], r, p - r, q + r, spread)
-            line[p:q] = 0.0
-            p, q = max(p - r, pad), min(q + r, pad + size)
-            kernel = weights[across[s, y]]
-            for n in range(-reach_z, reach_z + 1):
-                _add_scaled(kernel[abs(n)], spread[p:q], out[s - first + pad + n, p - pad : q - pad])
+            source = sent[a:b] if step > 0 else sent[a:b][::-1].copy()
+            place = pad + start + (step * a if step > 0 else step * (b - 1))
+            shift, count = spread_kernel(along[s, y], phase, kernel_u)
+            p, q = place + shift, place + shift + count - 1 + b - a
+            spread[p:q] = 0.0
+            for n in range(count):
+                _add_scaled(kernel_u[n], source, spread[p + n : p + n + b - a])
+            shift, count = spread_kernel(across[s, y], 0.0, kernel_z)
+            for n in range(count):
+                _add_scaled(kernel_z[n], spread[p:q], out[s - first + pad + shift + n, p:q])
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def planar_adjoint(  # type: ignore[no-untyped-def]
-    views, mu, width, rows, along, across, weights, reach, start, step, fraction, first, last, pad, volume
+    views, mu, width, rows, along, across, start, step, phase, first, last, pad, volume
 ):
-    """Transpose of `planar_forward`: ``views`` (slice + pad, column + 2 pad) back into slices of ``volume``."""
+    """Transpose of `planar_forward`: ``views`` (slice + 2 pad, column + 2 pad) back into slices of ``volume``."""
     columns = volume.shape[2]
-    size = views.shape[1]
-    line = np.zeros(size + 4 * pad, np.float32)
-    spread = np.zeros(size + 4 * pad, np.float32)
-    through = np.empty(columns, np.float32)
-    ones = np.ones(columns, np.float32)
-    share = np.empty(columns, np.float32)
-    near, far = np.float32(1.0 - fraction), np.float32(fraction)
+    seen = np.empty(views.shape[1], np.float32)
+    through, share = np.empty(columns, np.float32), np.empty(columns, np.float32)
+    ones, value = np.ones(columns, np.float32), np.empty(columns, np.float32)
+    kernel_u, kernel_z = np.empty(2 * pad + 2, np.float32), np.empty(2 * pad + 2, np.float32)
+    place = pad + start + (0 if step > 0 else step * (columns - 1))
     for s in range(first, last):
         through[:] = 1.0
         for k in range(rows.size):
             y = rows[k]
-            kernel, reach_z = weights[across[s, y]], reach[across[s, y]]
-            line[pad : pad + size] = 0.0
-            for n in range(-reach_z, reach_z + 1):
-                _add_scaled(kernel[abs(n)], views[s + pad + n], line[pad : pad + size])
-            p = 2 * pad + start + (0 if step > 0 else step * (columns - 1))
-            _spread_row(line, weights[along[s, y]], reach[along[s, y]], p, p + columns + 1, spread)
+            shift, count = spread_kernel(across[s, y], 0.0, kernel_z)
+            seen[:] = 0.0
+            for n in range(count):
+                _add_scaled(kernel_z[n], views[s + pad + shift + n], seen)
+            shift, count = spread_kernel(along[s, y], phase, kernel_u)
+            value[:] = 0.0
+            for n in range(count):
+                _add_scaled(kernel_u[n], seen[place + shift + n : place + shift + n + columns], value)
             _send(ones, mu[s, y], width, through, share)
-            target, source, beyond = volume[s, y], spread[p : p + columns], spread[p + 1 : p + columns + 1]
+            own, target = value if step > 0 else value[::-1].copy(), volume[s, y]
             for x in range(columns):
-                c = x if step > 0 else columns - 1 - x
-                target[x] += share[x] * (near * source[c] + far * beyond[c])
+                target[x] += share[x] * own[x]
 
 
 # --- from any side ---------------------------------------------------------------------------
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _corner(k, u, planes, size, sine, cosine, centre):  # type: ignore[no-untyped-def]
-    """Row and column of the voxel before the place at plane k and pixel u, and how far beyond it the place lies."""
-    forward = (planes - 1) / 2 - k
-    aside = u - (size - 1) / 2
-    y = centre[0] + forward * cosine + aside * sine
-    x = centre[1] + forward * sine - aside * cosine
-    row, column = math.floor(y), math.floor(x)
-    return row, column, y - row, x - column
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def coverage(shape, planes, size, sine, cosine, centre):  # type: ignore[no-untyped-def]
-    """How often each column of voxels is looked up in a view, (row, column), and how far aside, as a mean square."""
-    total = np.zeros((shape[0] + 2, shape[1] + 2))
-    square = np.zeros((shape[0] + 2, shape[1] + 2))
-    for k in range(planes):
-        for u in range(size):
-            row, column, fy, fx = _corner(k, u, planes, size, sine, cosine, centre)
-            if not (-1 <= row < shape[0] and -1 <= column < shape[1]):
-                continue
-            for i in range(2):
-                for j in range(2):
-                    weight = (fy if i else 1 - fy) * (fx if j else 1 - fx)
-                    aside = (i - fy) * sine - (j - fx) * cosine
-                    total[row + 1 + i, column + 1 + j] += weight
-                    square[row + 1 + i, column + 1 + j] += weight * aside * aside
-    return total, square
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _look_up(volume, row, column, w00, w01, w10, w11, out):  # type: ignore[no-untyped-def]
-    a, b = volume[row, column], volume[row, column + 1]
-    c, d = volume[row + 1, column], volume[row + 1, column + 1]
+def _look_up(volume, i, j, fi, fj, first, last, out):  # type: ignore[no-untyped-def]
+    """Between four neighbours, from slice ``first`` to ``last``."""
+    w00, w01 = np.float32((1 - fi) * (1 - fj)), np.float32((1 - fi) * fj)
+    w10, w11 = np.float32(fi * (1 - fj)), np.float32(fi * fj)
+    a, b = volume[i, j, first:last], volume[i, j + 1, first:last]
+    c, d = volume[i + 1, j, first:last], volume[i + 1, j + 1, first:last]
     for z in range(out.size):
         out[z] = w00 * a[z] + w01 * b[z] + w10 * c[z] + w11 * d[z]
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _add(source, target):  # type: ignore[no-untyped-def]
-    for z in range(target.size):
-        target[z] += source[z]
+def turned_paths(mu, width, sine, cosine, centre, first, last, paths, part):  # type: ignore[no-untyped-def]
+    """Attenuation summed from the head to the places of a frame, ``paths`` (column, plane, slice - first).
+
+    ``mu`` (row + 2, column + 2, slice) has a border of zeros, ``centre`` is the row and column of the axis; the frame's
+    columns from ``part[0]`` to ``part[1]`` are done. Places lie a voxel's width apart, on planes parallel to the head.
+    """
+    size, planes, slices = paths.shape
+    total, here = np.empty(slices, np.float32), np.empty(slices, np.float32)
+    for u in range(part[0], part[1]):
+        total[:] = 0.0
+        for k in range(planes):
+            forward, aside = (planes - 1) / 2 - k, u - (size - 1) / 2
+            y = centre[0] + forward * cosine + aside * sine
+            x = centre[1] + forward * sine - aside * cosine
+            row, column = math.floor(y), math.floor(x)
+            path = paths[u, k]
+            if -1 <= row < mu.shape[0] - 2 and -1 <= column < mu.shape[1] - 2:
+                _look_up(mu, row + 1, column + 1, y - row, x - column, first, last, here)
+                for z in range(slices):
+                    half = np.float32(0.5) * width * here[z]
+                    path[z] = total[z] + half
+                    total[z] = path[z] + half
+            else:
+                path[:] = total
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _kernels_by_slice(indices, weights, reach, out):  # type: ignore[no-untyped-def]
-    """Weights by offset and slice into ``out``; returns the longest reach."""
-    longest = 0
-    for z in range(indices.size):
-        longest = max(longest, reach[indices[z]])
-    for z in range(indices.size):
-        for n in range(longest + 1):
-            out[n, z] = weights[indices[z], n]
-    return longest
+def _place(y, x, planes, size, sine, cosine, centre):  # type: ignore[no-untyped-def]
+    """A voxel's plane, column and how far it lies beyond each, on the frame and without being held within it."""
+    down, left = y - centre[0], x - centre[1]
+    plane = (planes - 1) / 2 - (sine * left + cosine * down)
+    column = (size - 1) / 2 + sine * down - cosine * left
+    k, u = math.floor(plane + 1e-6), math.floor(column + 1e-6)
+    return k, max(plane - k, 0.0), u, max(column - u, 0.0)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def frame_places(rows, columns, planes, size, sine, cosine, centre):  # type: ignore[no-untyped-def]
+    """Plane, column and how far each voxel column lies beyond them, (4, row x column) ndarray."""
+    out = np.empty((4, rows * columns))
+    for y in range(rows):
+        for x in range(columns):
+            k, fk, u, fu = _place(y, x, planes, size, sine, cosine, centre)
+            n = y * columns + x
+            out[0, n], out[1, n], out[2, n], out[3, n] = k, fk, u, fu
+    return out
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _let_through(mu, width, paths, k, fk, u, fu, out):  # type: ignore[no-untyped-def]
+    """Share of a voxel column's photons that reach the head, by slice."""
+    size, planes, slices = paths.shape
+    if k < 0:
+        k, fk = 0, 0.0
+    elif k > planes - 2:
+        k, fk = planes - 2, 1.0
+    if u < 0:
+        u, fu = 0, 0.0
+    elif u > size - 2:
+        u, fu = size - 2, 1.0
+    _look_up(paths, u, k, fu, fk, 0, slices, out)
+    for z in range(slices):
+        h = width * mu[z]
+        out[z] = _passing(h)[0] * _decay(out[z] - np.float32(0.5) * h)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def turned_forward(  # type: ignore[no-untyped-def]
-    activity, filled, mu, width, sine, cosine, centre, scale, along, across, weights, reach, out
+    activity, filled, mu, width, sine, cosine, centre, along, across, first, last, pad, paths, out
 ):
-    """One view of a grid turned about its axis, added into ``out`` (column, slice + 2 pad).
+    """One view of slices ``first`` to ``last``, added into ``out`` (column, slice - first + 2 pad).
 
-    ``activity`` and ``mu`` are (row + 2, column + 2, slice) with a border of zeros; ``filled`` (row + 2, column + 2)
-    tells where there is activity; ``scale`` (row + 2, column + 2) makes each voxel count once; ``along`` and ``across``
-    (plane, slice) are the kernels along columns and slices.
+    ``activity`` (row, column, slice); ``filled`` (row, column) tells where there is any; ``along`` and ``across`` (row,
+    column) are standard deviations in pixels; ``paths`` come from `turned_paths`, or are empty where nothing
+    attenuates.
     """
-    planes, size, slices = along.shape[0], out.shape[0], activity.shape[2]
-    pad = (out.shape[1] - slices) // 2
-    through = np.ones((size, slices), np.float32)
-    plane = np.zeros((size + 2 * pad, slices), np.float32)
-    row_u, row_z = np.empty((pad + 1, slices), np.float32), np.empty((pad + 1, slices), np.float32)
-    value, weak, sent = np.zeros(slices, np.float32), np.zeros(slices, np.float32), np.empty(slices, np.float32)
-    product = np.empty(slices, np.float32)
-    for k in range(planes):
-        reach_u = _kernels_by_slice(along[k], weights, reach, row_u)
-        reach_z = _kernels_by_slice(across[k], weights, reach, row_z)
-        low, high = size, -1
-        for u in range(size):
-            row, column, fy, fx = _corner(k, u, planes, size, sine, cosine, centre)
-            if not (-1 <= row < activity.shape[0] - 2 and -1 <= column < activity.shape[1] - 2):
+    size, planes = paths.shape[:2]
+    slices = last - first
+    kernel_u, kernel_z = np.empty(2 * pad + 2, np.float32), np.empty(2 * pad + 2, np.float32)
+    share, sent = np.ones(slices, np.float32), np.empty(slices, np.float32)
+    blurred = np.empty(slices + 2 * pad, np.float32)
+    for y in range(activity.shape[0]):
+        for x in range(activity.shape[1]):
+            if not filled[y, x]:
                 continue
-            i, j = row + 1, column + 1
-            w00, w01 = np.float32((1 - fy) * (1 - fx)), np.float32((1 - fy) * fx)
-            w10, w11 = np.float32(fy * (1 - fx)), np.float32(fy * fx)
-            _look_up(mu, i, j, w00, w01, w10, w11, weak)
-            if not (filled[i, j] or filled[i, j + 1] or filled[i + 1, j] or filled[i + 1, j + 1]):
-                for z in range(slices):
-                    through[u, z] *= _passing(weak[z] * width)[1]
+            k, fk, u, fu = _place(y, x, planes, size, sine, cosine, centre)
+            shift, count = spread_kernel(along[y, x], fu, kernel_u)
+            if u + shift + count <= 0 or u + shift >= size:
                 continue
-            w00, w01 = w00 * scale[i, j], w01 * scale[i, j + 1]
-            w10, w11 = w10 * scale[i + 1, j], w11 * scale[i + 1, j + 1]
-            _look_up(activity, i, j, w00, w01, w10, w11, value)
-            _send(value, weak, width, through[u], sent)
-            low, high = min(low, u), max(high, u)
-            for n in range(reach_u + 1):
-                for z in range(slices):
-                    product[z] = row_u[n, z] * sent[z]
-                _add(product, plane[pad + u + n])
-                if n:
-                    _add(product, plane[pad + u - n])
-        for u in range(pad + low - reach_u, pad + high + reach_u + 1):
-            source = plane[u]
-            if pad <= u < pad + size:
-                for n in range(reach_z + 1):
-                    for z in range(slices):
-                        product[z] = row_z[n, z] * source[z]
-                    _add(product, out[u - pad, pad + n : pad + n + slices])
-                    if n:
-                        _add(product, out[u - pad, pad - n : pad - n + slices])
-            source[:] = 0.0
+            if paths.shape[2]:
+                _let_through(mu[y + 1, x + 1, first:last], width, paths, k, fk, u, fu, share)
+            source = activity[y, x, first:last]
+            for z in range(slices):
+                sent[z] = share[z] * source[z]
+            shift_z, count_z = spread_kernel(across[y, x], 0.0, kernel_z)
+            blurred[:] = 0.0
+            for n in range(count_z):
+                _add_scaled(kernel_z[n], sent, blurred[pad + shift_z + n : pad + shift_z + n + slices])
+            for n in range(max(-u - shift, 0), min(count, size - u - shift)):
+                _add_scaled(kernel_u[n], blurred, out[u + shift + n])
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def turned_adjoint(  # type: ignore[no-untyped-def]
-    view, mu, width, sine, cosine, centre, scale, along, across, weights, reach, volume
+    view, mu, width, sine, cosine, centre, along, across, first, last, pad, paths, volume, part
 ):
-    """Transpose of `turned_forward`: a view (column, slice + 2 pad) back into ``volume``."""
-    planes, size, slices = along.shape[0], view.shape[0], volume.shape[2]
-    pad = (view.shape[1] - slices) // 2
-    through = np.ones((size, slices), np.float32)
-    plane = np.zeros((size + 2 * pad, slices), np.float32)
-    row_u, row_z = np.empty((pad + 1, slices), np.float32), np.empty((pad + 1, slices), np.float32)
-    value, weak, sent = np.zeros(slices, np.float32), np.zeros(slices, np.float32), np.empty(slices, np.float32)
-    for k in range(planes):
-        reach_u = _kernels_by_slice(along[k], weights, reach, row_u)
-        reach_z = _kernels_by_slice(across[k], weights, reach, row_z)
-        for u in range(size):
-            target, middle = plane[pad + u], view[u, pad : pad + slices]
-            for z in range(slices):
-                target[z] = row_z[0, z] * middle[z]
-            for n in range(1, reach_z + 1):
-                before, after = view[u, pad - n : pad - n + slices], view[u, pad + n : pad + n + slices]
-                for z in range(slices):
-                    target[z] += row_z[n, z] * (before[z] + after[z])
-        for u in range(size):
-            row, column, fy, fx = _corner(k, u, planes, size, sine, cosine, centre)
-            if not (-1 <= row < volume.shape[0] - 2 and -1 <= column < volume.shape[1] - 2):
+    """Transpose of `turned_forward`: a view (column, slice + 2 pad) into a part of ``volume``'s rows."""
+    size, planes = paths.shape[:2]
+    slices = last - first
+    kernel_u, kernel_z = np.empty(2 * pad + 2, np.float32), np.empty(2 * pad + 2, np.float32)
+    share, seen = np.ones(slices, np.float32), np.empty(slices + 2 * pad, np.float32)
+    value = np.empty(slices, np.float32)
+    for y in range(part[0], part[1]):
+        for x in range(volume.shape[1]):
+            k, fk, u, fu = _place(y, x, planes, size, sine, cosine, centre)
+            shift, count = spread_kernel(along[y, x], fu, kernel_u)
+            if u + shift + count <= 0 or u + shift >= size:
                 continue
-            i, j = row + 1, column + 1
-            w00, w01 = np.float32((1 - fy) * (1 - fx)), np.float32((1 - fy) * fx)
-            w10, w11 = np.float32(fy * (1 - fx)), np.float32(fy * fx)
-            _look_up(mu, i, j, w00, w01, w10, w11, weak)
-            source = plane[pad + u]
+            seen[:] = 0.0
+            for n in range(max(-u - shift, 0), min(count, size - u - shift)):
+                _add_scaled(kernel_u[n], view[u + shift + n, first : last + 2 * pad], seen)
+            shift, count = spread_kernel(across[y, x], 0.0, kernel_z)
+            value[:] = 0.0
+            for n in range(count):
+                _add_scaled(kernel_z[n], seen[pad + shift + n : pad + shift + n + slices], value)
+            if paths.shape[2]:
+                _let_through(mu[y + 1, x + 1, first:last], width, paths, k, fk, u, fu, share)
+            target = volume[y, x, first:last]
             for z in range(slices):
-                value[z] = row_u[0, z] * source[z]
-            for n in range(1, reach_u + 1):
-                before, after = plane[pad + u - n], plane[pad + u + n]
-                for z in range(slices):
-                    value[z] += row_u[n, z] * (before[z] + after[z])
-            _send(value, weak, width, through[u], sent)
-            w00, w01 = w00 * scale[i, j], w01 * scale[i, j + 1]
-            w10, w11 = w10 * scale[i + 1, j], w11 * scale[i + 1, j + 1]
-            _add_scaled(w00, sent, volume[i, j])
-            _add_scaled(w01, sent, volume[i, j + 1])
-            _add_scaled(w10, sent, volume[i + 1, j])
-            _add_scaled(w11, sent, volume[i + 1, j + 1])
+                target[z] += share[z] * value[z]
