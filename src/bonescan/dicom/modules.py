@@ -357,9 +357,10 @@ def detector(device: Device, start_angle_deg: float) -> Dataset:
     from pydicom.dataset import Dataset
 
     item = Dataset()
-    item.CollimatorType, item.FocalDistance = "PARA", "0"
+    item.CollimatorType = item.FocalDistance = None
     if device.collimator:
         item.CollimatorGridName = _words(device.collimator, 16)
+        item.CollimatorType, item.FocalDistance = "PARA", "0"
     item.StartAngle = decimal(start_angle_deg % 360)
     across = column_direction(start_angle_deg).round(9)
     item.ImageOrientationPatient = [decimal(part) for part in (*across, 0.0, 0.0, -1.0)]
