@@ -124,12 +124,13 @@ def test_a_simulated_object_says_so_and_another_does_not():
 
 def test_the_same_scan_gives_the_same_bytes_and_another_scan_other_uids():
     first, again = write_scan(whole_body()), write_scan(whole_body())
-    assert first == again
+    assert first == again == write_scan(whole_body(), filing=Filing(), dialect="standard")
     other = whole_body(views=tuple(view(v.name, v.counts[:, ::-1]) for v in whole_body().views))
     one, two = parsed(first), parsed(write_scan(other))
     assert one.StudyInstanceUID == two.StudyInstanceUID == FACTS["study_uid"]
     for keyword in ("SOPInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"):
         assert one[keyword].value != two[keyword].value
+    assert one.SOPInstanceUID != parsed(write_scan(whole_body(), dialect="ge")).SOPInstanceUID
     assert one.file_meta.MediaStorageSOPInstanceUID == one.SOPInstanceUID
     assert all(uid.is_valid and len(uid) <= 64 for uid in (one.SOPInstanceUID, one.SeriesInstanceUID))
 
