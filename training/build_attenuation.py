@@ -85,6 +85,8 @@ MATERIALS: dict[str, tuple[float, dict[str, float], str, str]] = {
         "iohexol as kidneys excrete it, 100 mg iodine per ml",
         "D",
     ),
+    "sodium iodide": (3.67, {"NaI": 1.0}, "crystal of gamma cameras, NaI(Tl) without its thallium", "M"),
+    "cadmium zinc telluride": (5.8, {"Cd0.9Zn0.1Te": 1.0}, "semiconductor of gamma cameras, a tenth of zinc", "M"),
     "barium": (1.45, {"H2O": 0.85, "BaSO4": 0.6}, "suspension of 0.6 g BaSO4 per ml", "D"),
 }
 
