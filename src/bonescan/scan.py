@@ -132,7 +132,7 @@ class View:
     energy_window_kev : (lower, upper) or None
     counts_accumulated : float or None
         Total the file claims for this view.
-    duration_s, scan_velocity_mm_per_s, start_angle_deg : float or None
+    duration_s, scan_velocity_mm_per_s, scan_length_mm, start_angle_deg : float or None
 
     Raises
     ------
@@ -153,6 +153,7 @@ class View:
     counts_accumulated: float | None = None
     duration_s: float | None = None
     scan_velocity_mm_per_s: float | None = None
+    scan_length_mm: float | None = None
     start_angle_deg: float | None = None
 
     def __post_init__(self) -> None:

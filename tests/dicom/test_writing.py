@@ -55,6 +55,7 @@ def test_a_planar_scan_comes_back_bit_for_bit(tmp_path_factory, data):
     shape, spacing, window = data.draw(shapes), data.draw(spacings), data.draw(windows)
     duration, velocity = data.draw(seconds), data.draw(numbers.map(lambda n: n / 1000))
     names = data.draw(st.sampled_from([tuple(ViewName), (ViewName.ANTERIOR,), (ViewName.POSTERIOR,)]))
+    length = float(data.draw(st.integers(1, 2500)))
     top, moving = data.draw(st.sampled_from([3, 255, 256, 65535])), data.draw(st.booleans())
     counts = pictures((len(names), *shape), data.draw(st.integers(0, 999)), top)
     views = tuple(
@@ -66,6 +67,7 @@ def test_a_planar_scan_comes_back_bit_for_bit(tmp_path_factory, data):
             energy_window_kev=window,
             duration_s=duration,
             scan_velocity_mm_per_s=velocity if moving else None,
+            scan_length_mm=length if moving else None,
         )
         for name, picture in zip(names, counts, strict=True)
     )
@@ -80,7 +82,7 @@ def test_a_planar_scan_comes_back_bit_for_bit(tmp_path_factory, data):
         assert replace(got, counts_accumulated=None, counts=had.counts).identity_basis == "ViewCodeSequence"
         for name in ("row_spacing_mm", "column_spacing_mm", "energy_window_kev", "duration_s", "start_angle_deg"):
             assert getattr(got, name) == getattr(had, name)
-        assert got.scan_velocity_mm_per_s == had.scan_velocity_mm_per_s
+        assert (got.scan_velocity_mm_per_s, got.scan_length_mm) == (had.scan_velocity_mm_per_s, had.scan_length_mm)
     warned = [remark.code for remark in found.remarks if remark.severity != "note"]
     assert set(warned) <= {"dicom.whole_body.static", "dicom.pixels.scrambled"}  # these pictures are no bodies
 

@@ -63,7 +63,7 @@ def write_scan(
 
     Notes
     -----
-    A whole-body scan's length is speed times duration where both are known, else the picture's length.
+    A whole-body scan's length, where a view does not tell it, is speed times duration, or failing that the picture's.
     """
     filing, dialect = filing or Filing(), Dialect(dialect)
     kind = "WHOLE BODY" if scan.whole_body else "STATIC"
@@ -275,6 +275,7 @@ def _acquisition(view: View) -> tuple[object, ...]:
         view.energy_window_kev,
         view.duration_s,
         view.scan_velocity_mm_per_s,
+        view.scan_length_mm,
     )
 
 
@@ -289,12 +290,12 @@ def _planar_detector(scan: Recorded, name: ViewName, start_angle_deg: float | No
 
 
 def _whole_body(dataset: Dataset, view: View) -> None:
+    speed, length = view.scan_velocity_mm_per_s, view.scan_length_mm
+    if length is None:
+        moved = speed * view.duration_s if speed is not None and view.duration_s is not None else None
+        length = moved if moved is not None else view.counts.shape[0] * view.row_spacing_mm
     dataset.WholeBodyTechnique = "1PS"  # one pass
-    length = view.counts.shape[0] * view.row_spacing_mm
-    dataset.ScanVelocity = None
-    if view.scan_velocity_mm_per_s is not None and view.duration_s is not None:
-        dataset.ScanVelocity = decimal(view.scan_velocity_mm_per_s)
-        length = view.scan_velocity_mm_per_s * view.duration_s
+    dataset.ScanVelocity = decimal(speed) if speed is not None else None
     dataset.ScanLength = round(length)
 
 
