@@ -100,6 +100,7 @@ class Frame:
     counts_agree: bool = False
     duration_s: float | None = None
     scan_velocity_mm_per_s: float | None = None
+    scan_length_mm: float | None = None
     whole_body: bool = True
     derived: bool = False
 
@@ -188,6 +189,7 @@ def planar_frames(
     image_type = [words.upper() for words in headers.texts(dataset, "ImageType")]
     duration = headers.number(dataset, "ActualFrameDuration")
     velocity = headers.number(dataset, "ScanVelocity")
+    length = headers.number(dataset, "ScanLength")
     frames = []
     for position, index in enumerate(chosen):
         number = detector_of[index] if detector_of else position + 1
@@ -214,6 +216,7 @@ def planar_frames(
                 counts_agree=agree,
                 duration_s=duration / 1000 if duration and duration > 0 else None,
                 scan_velocity_mm_per_s=velocity if velocity and velocity > 0 else None,
+                scan_length_mm=length if length and length > 0 else None,
                 whole_body=whole_body,
                 derived=image_type[:1] == ["DERIVED"],
             )

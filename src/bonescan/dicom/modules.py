@@ -5,7 +5,6 @@ A fact that is unknown is an empty or an absent attribute, as the standard allow
 
 from __future__ import annotations
 
-import math
 import re
 import uuid
 from collections.abc import Sequence
@@ -180,7 +179,7 @@ def _day_and_time(dataset: Dataset, what: str, when: datetime | None) -> None:
     setattr(dataset, f"{what}Time", f"{when:%H%M%S}" if when else "")
 
 
-def study(dataset: Dataset, scan: Recorded, filing: Filing, kind: str, digest: str) -> None:
+def study(dataset: Dataset, scan: Recorded, filing: Filing, kind: str, digest: str, number: int = 1) -> None:
     """Study, series, frame of reference and general image: what the object is and where it belongs.
 
     Parameters
@@ -192,7 +191,9 @@ def study(dataset: Dataset, scan: Recorded, filing: Filing, kind: str, digest: s
     kind : str
         Image type, value 3.
     digest : str
-        Of the scan's content.
+        Of the scan and of how it is written.
+    number : int
+        Of the instance in its series.
 
     Raises
     ------
@@ -207,7 +208,8 @@ def study(dataset: Dataset, scan: Recorded, filing: Filing, kind: str, digest: s
     began = filing.study_began_at or scan.acquired_at
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.ImageType = ["ORIGINAL", "PRIMARY", kind, "EMISSION"]
-    dataset.SOPClassUID, dataset.Modality = NM_STORAGE, "NM"
+    dataset.SOPClassUID, dataset.SOPInstanceUID = NM_STORAGE, uid("instance", series_uid, str(number))
+    dataset.Modality = "NM"
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = study_uid, series_uid
     dataset.FrameOfReferenceUID, dataset.PositionReferenceIndicator = uid("frame of reference", series_uid), ""
     _day_and_time(dataset, "Study", began)
@@ -221,7 +223,7 @@ def study(dataset: Dataset, scan: Recorded, filing: Filing, kind: str, digest: s
     described = filing.series_description or getattr(scan, "series_description", None)
     if described:
         dataset.SeriesDescription = _words(described)
-    dataset.SeriesNumber, dataset.InstanceNumber = filing.series_number, 1
+    dataset.SeriesNumber, dataset.InstanceNumber = filing.series_number, number
     dataset.PatientOrientation = ""
     part = "WHOLEBODY" if kind == "WHOLE BODY" else filing.body_part
     if part:
@@ -286,7 +288,8 @@ def isotope(
     injection: Injection,
     windows: Sequence[tuple[float, float] | None],
     acquired_at: datetime | None,
-    lasts_s: float,
+    *,
+    lasts_s: float = 0.0,
 ) -> None:
     """What was injected and when, and the energies that were counted.
 
@@ -299,12 +302,12 @@ def isotope(
         In keV, by energy window.
     acquired_at : datetime or None
     lasts_s : float
-        How long the acquisition lasts: an injection may fall into it.
+        How long the acquisition lasts where the injection may fall into it, as in blood flow.
 
     Notes
     -----
     The object tells only the time of day of the injection. A reader takes the acquisition's day, or the day before
-    when that would put the injection after the acquisition. Where this would mislead, 24 hours or more before the
+    when that would put the injection after the acquisition. Where this would mislead, about a day or more before the
     acquisition or after its end, the date and time are told as well (0018,1078): an extension of the standard object.
     """
     from pydicom.dataset import Dataset
@@ -335,7 +338,7 @@ def isotope(
         drug.RadiopharmaceuticalStartTime = f"{injection.injected_at:%H%M%S}"
         if acquired_at is not None:
             before = acquired_at - injection.injected_at
-            if not -timedelta(seconds=lasts_s) <= before < timedelta(days=1):
+            if not timedelta(0) <= before + timedelta(seconds=lasts_s) < timedelta(days=1):
                 drug.RadiopharmaceuticalStartDateTime = f"{injection.injected_at:%Y%m%d%H%M%S}"
     dataset.RadiopharmaceuticalInformationSequence = [drug]
 
@@ -357,9 +360,10 @@ def detector(device: Device, start_angle_deg: float) -> Dataset:
     from pydicom.dataset import Dataset
 
     item = Dataset()
-    item.CollimatorType, item.FocalDistance = "PARA", "0"
+    item.CollimatorType = item.FocalDistance = None
     if device.collimator:
         item.CollimatorGridName = _words(device.collimator, 16)
+        item.CollimatorType, item.FocalDistance = "PARA", "0"
     item.StartAngle = decimal(start_angle_deg % 360)
     across = column_direction(start_angle_deg).round(9)
     item.ImageOrientationPatient = [decimal(part) for part in (*across, 0.0, 0.0, -1.0)]
@@ -382,11 +386,14 @@ def pixels(dataset: Dataset, counts: NDArray[np.float32], spacing_mm: tuple[floa
     InvalidValue
         For counts that are not whole numbers, above 65535 in a pixel or 2147483647 in all.
     """
-    if not np.array_equal(counts, np.rint(counts)):
-        raise InvalidValue("A DICOM object holds whole counts; draw or round the expected ones first.")
-    highest, total = int(counts.max()), int(counts.sum(dtype=np.float64))
+    highest = int(counts.max())
     if highest > 65535:
         raise InvalidValue(f"A pixel holds {highest} counts, and 16 bits hold 65535 at most.", got=highest)
+    stored = counts.astype("<u2")
+    if not np.array_equal(counts, stored):
+        raise InvalidValue("A DICOM object holds whole counts; draw or round the expected ones first.")
+    pixels_of = np.bincount(stored.ravel())
+    total = int(pixels_of @ np.arange(len(pixels_of)))
     if total > _LARGEST_INTEGER:
         raise InvalidValue(
             f"The object holds {total} counts, and CountsAccumulated {_LARGEST_INTEGER} at most.", got=total
@@ -396,8 +403,7 @@ def pixels(dataset: Dataset, counts: NDArray[np.float32], spacing_mm: tuple[floa
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 16, 15, 0
     dataset.PixelSpacing = [decimal(mm) for mm in spacing_mm]
     dataset.CountsAccumulated = total
-    seen = counts[counts > 0]
-    top = max(2, math.ceil(float(np.percentile(seen, 99.5)))) if seen.size else 2
+    pixels_of[0] = 0  # of those that hold counts, one in 200 is brighter than white
+    top = max(2, int(np.searchsorted(np.cumsum(pixels_of), 0.995 * pixels_of.sum())))
     dataset.WindowCenter, dataset.WindowWidth = decimal(top / 2), decimal(top)
-    data = counts.astype("<u2").tobytes()
-    dataset.add_new("PixelData", "OW", data)
+    dataset.add_new("PixelData", "OW", stored.tobytes())

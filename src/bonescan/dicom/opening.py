@@ -408,6 +408,7 @@ def _as_view(one: Identified, raw: bool) -> View:
         counts_accumulated=frame.counts_accumulated,
         duration_s=frame.duration_s,
         scan_velocity_mm_per_s=frame.scan_velocity_mm_per_s,
+        scan_length_mm=frame.scan_length_mm,
         start_angle_deg=frame.start_angle_deg,
     )
 

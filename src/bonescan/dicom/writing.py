@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from dataclasses import fields, is_dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ _ROTATION, _ANGULAR_VIEW = 0x00540050, 0x00540090
 _EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 _IN_FRONT_DEG, _BEHIND_DEG = 180.0, 0.0
 _STEP_TOLERANCE_DEG = 0.01
+_NOT_WRITTEN = ("sources", "remarks", "identity_basis", "counts_accumulated", "counts_are_raw", "spacing_known")
 
 
 def write_scan(
@@ -61,22 +63,21 @@ def write_scan(
 
     Notes
     -----
-    A whole-body scan's length is speed times duration where both are known, else the picture's length.
+    A whole-body scan's length, where a view does not tell it, is speed times duration, or failing that the picture's.
     """
+    filing, dialect = filing or Filing(), Dialect(dialect)
     kind = "WHOLE BODY" if scan.whole_body else "STATIC"
     name = kind.lower().replace(" ", "_")
     if apart or len({_acquisition(view) for view in scan.views}) > 1:
         groups = {f"{name}_{view.name}.dcm": [view] for view in scan.views}
     else:
         groups = {f"{name}.dcm": list(scan.views)}
-    digest = _digest(scan, *(view.counts for view in scan.views))
+    digest = _digest(scan, filing, dialect, len(groups))
     written = {}
     for number, (file_name, views) in enumerate(groups.items(), start=1):
-        dataset = _begun(scan, filing, kind, digest)
-        dataset.InstanceNumber = number
+        dataset = _begun(scan, filing, kind, digest, number)
         first = views[0]
-        lasts_s = max((view.duration_s or 0.0 for view in scan.views), default=0.0)
-        modules.isotope(dataset, scan.injection, [first.energy_window_kev], scan.acquired_at, lasts_s)
+        modules.isotope(dataset, scan.injection, [first.energy_window_kev], scan.acquired_at)
         dataset.DetectorInformationSequence = [
             _planar_detector(scan, view.name, view.start_angle_deg) for view in views
         ]
@@ -93,7 +94,7 @@ def write_scan(
         modules.pixels(
             dataset, np.stack([view.counts for view in views]), (first.row_spacing_mm, first.column_spacing_mm)
         )
-        written[file_name] = _encoded(dataset, Dialect(dialect))
+        written[file_name] = _encoded(dataset, dialect)
     return written
 
 
@@ -126,11 +127,12 @@ def write_dynamic(
     A phase is a run of frames of one duration with one pause between them (PS3.3 C.8.4.14); times are told in whole
     milliseconds.
     """
+    filing, dialect = filing or Filing(), Dialect(dialect)
     views, times = scan.counts.shape[:2]
     phases = _phases(scan.starts_s, scan.durations_s)
-    dataset = _begun(scan, filing, "DYNAMIC", _digest(scan, scan.counts))
+    dataset = _begun(scan, filing, "DYNAMIC", _digest(scan, filing, dialect))
     lasts_s = scan.starts_s[-1] + scan.durations_s[-1]
-    modules.isotope(dataset, scan.injection, [scan.energy_window_kev], scan.acquired_at, lasts_s)
+    modules.isotope(dataset, scan.injection, [scan.energy_window_kev], scan.acquired_at, lasts_s=lasts_s)
     dataset.DetectorInformationSequence = [_planar_detector(scan, name, None) for name in scan.view_names]
     dataset.NumberOfDetectors = views
     dataset.FrameIncrementPointer = [_ENERGY_WINDOW, _DETECTOR, _PHASE, _TIME_SLICE]
@@ -142,7 +144,7 @@ def write_dynamic(
     dataset.NumberOfPhases, dataset.PhaseInformationSequence = len(phases), phases
     counts = scan.counts.reshape(views * times, *scan.counts.shape[2:])
     modules.pixels(dataset, counts, (scan.row_spacing_mm, scan.column_spacing_mm))
-    return {"dynamic.dcm": _encoded(dataset, Dialect(dialect))}
+    return {"dynamic.dcm": _encoded(dataset, dialect)}
 
 
 def write_tomographic(
@@ -187,6 +189,7 @@ def write_tomographic(
     """
     from pydicom.dataset import Dataset
 
+    filing, dialect = filing or Filing(), Dialect(dialect)
     windows, count, rows, columns = scan.counts.shape
     if not (heads >= 1 and count % heads == 0 and count >= 2 * heads):
         raise InvalidValue(f"{count} angles cannot be shared evenly by {heads} head(s), at least two each.", got=heads)
@@ -195,10 +198,8 @@ def write_tomographic(
     step = _even_step(angles)
     if np.ptp(scan.durations_s) > 0.001:
         raise InvalidValue("A rotation has one duration for all its views, these differ.")
-    dataset = _begun(scan, filing, "TOMO", _digest(scan, scan.counts))
-    modules.isotope(
-        dataset, scan.injection, list(scan.energy_windows_kev), scan.acquired_at, sum(scan.durations_s) / heads
-    )
+    dataset = _begun(scan, filing, "TOMO", _digest(scan, filing, dialect, heads, continuous))
+    modules.isotope(dataset, scan.injection, scan.energy_windows_kev, scan.acquired_at)
     assert scan.axis_column is not None  # the scan sets it
     dataset.PositionReferenceIndicator = modules.AXIS_OF_ROTATION
     detectors = []
@@ -231,23 +232,37 @@ def write_tomographic(
     dataset.AngularViewVector = list(range(1, each + 1)) * (windows * heads)
     counts = scan.counts.reshape(windows * count, rows, columns)
     modules.pixels(dataset, counts, (scan.row_spacing_mm, scan.column_spacing_mm))
-    return {"tomographic.dcm": _encoded(dataset, Dialect(dialect))}
+    return {"tomographic.dcm": _encoded(dataset, dialect)}
 
 
-def _begun(scan: Recorded, filing: Filing | None, kind: str, digest: str) -> Dataset:
+def _begun(scan: Recorded, filing: Filing, kind: str, digest: str, number: int = 1) -> Dataset:
     from pydicom.dataset import Dataset
 
     dataset = Dataset()
-    modules.study(dataset, scan, filing or Filing(), kind, digest)
+    modules.study(dataset, scan, filing, kind, digest, number)
     modules.patient(dataset, scan.patient)
     modules.equipment(dataset, scan.device)
     return dataset
 
 
-def _digest(scan: Recorded, *arrays: NDArray[np.float32]) -> str:
-    found = hashlib.sha256(repr((scan.patient, scan.injection, scan.device, scan.acquired_at)).encode())
-    for array in arrays:
-        found.update(np.ascontiguousarray(array).tobytes())
+def _digest(scan: Recorded, *settings: object) -> str:
+    """Of all that makes the object what it is, so that no two objects share a UID."""
+    found = hashlib.sha256()
+
+    def add(value: object) -> None:
+        if isinstance(value, np.ndarray):
+            found.update(repr(value.shape).encode() + np.ascontiguousarray(value).tobytes())
+        elif isinstance(value, tuple):
+            for part in value:
+                add(part)
+        elif is_dataclass(value):
+            for field in fields(value):
+                if field.name not in _NOT_WRITTEN:
+                    add(getattr(value, field.name))
+        else:
+            found.update(repr(float(value) if isinstance(value, float) else value).encode() + b"\0")
+
+    add((scan, settings))
     return found.hexdigest()
 
 
@@ -260,6 +275,7 @@ def _acquisition(view: View) -> tuple[object, ...]:
         view.energy_window_kev,
         view.duration_s,
         view.scan_velocity_mm_per_s,
+        view.scan_length_mm,
     )
 
 
@@ -274,12 +290,12 @@ def _planar_detector(scan: Recorded, name: ViewName, start_angle_deg: float | No
 
 
 def _whole_body(dataset: Dataset, view: View) -> None:
+    speed, length = view.scan_velocity_mm_per_s, view.scan_length_mm
+    if length is None:
+        moved = speed * view.duration_s if speed is not None and view.duration_s is not None else None
+        length = moved if moved is not None else view.counts.shape[0] * view.row_spacing_mm
     dataset.WholeBodyTechnique = "1PS"  # one pass
-    length = view.counts.shape[0] * view.row_spacing_mm
-    dataset.ScanVelocity = None
-    if view.scan_velocity_mm_per_s is not None and view.duration_s is not None:
-        dataset.ScanVelocity = decimal(view.scan_velocity_mm_per_s)
-        length = view.scan_velocity_mm_per_s * view.duration_s
+    dataset.ScanVelocity = decimal(speed) if speed is not None else None
     dataset.ScanLength = round(length)
 
 
@@ -319,17 +335,15 @@ def _even_step(angles_deg: NDArray[np.float64]) -> float:
 
 
 def _encoded(dataset: Dataset, dialect: Dialect) -> bytes:
-    """The bytes of the file; the object's own UID follows from all else that it holds."""
+    """The bytes of the file."""
     from pydicom.dataset import FileMetaDataset
     from pydicom.filebase import DicomBytesIO
     from pydicom.filewriter import write_file_meta_info
     from pydicom.uid import UID
 
     speak(dataset, dialect)
-    own = modules.uid("instance", hashlib.sha256(_content(dataset, dialect)).hexdigest())
-    dataset.SOPInstanceUID = own
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = UID(modules.NM_STORAGE), UID(own)
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = UID(modules.NM_STORAGE), dataset.SOPInstanceUID
     meta.TransferSyntaxUID = UID(_EXPLICIT_LITTLE)
     meta.ImplementationClassUID, meta.ImplementationVersionName = UID(modules.uid("implementation")), "BONESCAN"
     begun = DicomBytesIO()
