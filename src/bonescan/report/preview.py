@@ -29,7 +29,8 @@ __all__ = ["Tile", "draw_preview"]
 _TALL_PX, _LOW_PX = 1024, 320  # of whole bodies, of pictures about as high as wide
 _BONE_AREA = 0.9  # of the body shows less than what is taken for the level of bone
 _ABOVE_BONE = 1.9
-_BODY = 0.06  # of the brightest tenth of a percent: what is more is body
+_HOT_AREA = 0.97  # of a picture is not as hot as a bladder or an injection site [D]
+_BODY = 0.1  # of what that area does not exceed: what is more is body [D]
 _MARGIN, _TITLE, _LABEL, _LEAST_WIDTH = 14, 58, 26, 420
 _INK, _FAINT, _FRAME = (20, 24, 32), (96, 102, 112), (200, 204, 210)
 
@@ -105,7 +106,7 @@ def _upper(pictures: Sequence[NDArray[np.floating]]) -> float:
     """Counts per pixel that are drawn black."""
     smooth = [ndimage.gaussian_filter(np.asarray(picture, dtype=np.float32), 1.5) for picture in pictures]
     everything = np.concatenate([picture.reshape(-1) for picture in smooth])
-    body = everything[everything > _BODY * np.percentile(everything, 99.9)]
+    body = everything[everything > _BODY * np.quantile(everything, _HOT_AREA)]
     return max(_ABOVE_BONE * float(np.quantile(body, _BONE_AREA)), 1e-6) if len(body) else 1.0
 
 
