@@ -281,8 +281,9 @@ def test_a_body_from_outside_gets_the_scenarios_lesions(scenario, outside, tmp_p
 
 
 def test_what_cannot_be_of_a_body_from_outside_is_refused(outside, tmp_path):
-    with pytest.raises(InvalidValue, match="--sex"):
-        journeys.simulate("normal", tmp_path / "out", settings=QUICK, phantom=journeys.Phantom(**outside))
+    for scenario in ("normal", journeys.COHORT):
+        with pytest.raises(InvalidValue, match="--sex"):
+            journeys.simulate(scenario, tmp_path / "out", settings=QUICK, phantom=journeys.Phantom(**outside))
     phantom = journeys.Phantom(**outside, sex="male")
     with pytest.raises(InvalidValue, match="keeps its pose"):
         journeys.simulate("motion", tmp_path / "out", settings=QUICK, phantom=phantom)

@@ -429,6 +429,10 @@ def _patient(
 
     if scenario == COHORT:  # as `bonescan.patient.draw_patient` does
         told, root = draw_scenario(seed, number), np.random.SeedSequence(seed, spawn_key=(number, 1))
+        if phantom is not None:  # a body has one sex, and keeps its pose, whoever else is drawn
+            person = {key: value for key, value in told.person.items() if key != "sex"}
+            protocol = {key: value for key, value in told.protocol.items() if key != "motions"}
+            told = replace(told, person=person, protocol=protocol)
     else:
         told = _read_scenario(Path(scenario)) if _is_file(scenario) else _packaged_scenario(scenario)
         root = np.random.SeedSequence(seed + number)
