@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ def _table() -> dict[tuple[str, str], tuple[float, float]]:
     }
 
 
-@cache
+@lru_cache(maxsize=64)
 def fluids(organs: tuple[str, ...], tissues: tuple[str, ...]) -> tuple[Array, Array]:
     """Blood and extravascular fluid of every kind of voxel.
 
@@ -46,8 +46,7 @@ def fluids(organs: tuple[str, ...], tissues: tuple[str, ...]) -> tuple[Array, Ar
     Returns
     -------
     blood, fluid : (1 + organ, tissue) ndarray
-        In ml per ml, read-only; row 0 is no organ. An organ without a row is taken by its tissue, a tissue without one
-        has none.
+        In ml per ml; row 0 is no organ. An organ without a row is taken by its tissue, a tissue without one has none.
     """
     table = _table()
 
