@@ -239,7 +239,8 @@ def simulate(
             got=patient.tracer.name,
         )
     with staged(out, _NAMES, _FOLDERS) as place:  # refused before the work, not after it
-        progress(f"Laying the patient into voxels of {settings.voxel_mm:g} mm")
+        size = f" of {settings.voxel_mm:g} mm" if phantom is None else ""
+        progress(f"Laying the patient into voxels{size}")
         motions = told.imaging().motions
         poses = tuple(one.sampled(settings.voxel_mm) for one in _poses(patient, motions))
         time_h = told.imaging().time_h
