@@ -48,7 +48,7 @@ Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 _BLOCK = 16  # slices of a straight view that a thread takes at a time
-_SLAB = 64  # slices of a turned view whose paths are held at a time
+_SLAB = 128  # slices of a turned view whose paths are held at a time
 _PARTS = 8  # of such a slab's rows, for threads
 
 
