@@ -102,7 +102,7 @@ def test_unscattered_photons_are_those_of_the_analytic_model():
 
 
 def test_forced_photons_are_those_that_leave_by_chance():
-    # two standard errors of eight seeds each, all round a body
+    # two standard errors of eight seeds each, all round a body; within 4.5 degrees the way out is 0.15 % longer
     angles = tuple(15.0 * k for k in range(24))
     given = (*tall_trunk(), *views(angles=angles, face_mm=200.0)[2:])
     for orders in ("scattered", "unscattered"):
@@ -110,12 +110,12 @@ def test_forced_photons_are_those_that_leave_by_chance():
             np.array([run(*given, many, seed, orders=orders, **more).values.sum() for seed in range(first, first + 8)])
             for run, many, first, more in (
                 (scatter, 30_000, 0, {"pixel_mm": VOXEL_MM}),
-                (analog_scatter, 200_000, 100, {"pixel_mm": VOXEL_MM, "cone_deg": 6.0}),
+                (analog_scatter, 200_000, 100, {"pixel_mm": VOXEL_MM, "cone_deg": 4.5}),
             )
         ]
         ratio = runs[0].mean() / runs[1].mean()
         error = np.hypot(*(run.std(ddof=1) / 8**0.5 / run.mean() for run in runs))
-        assert error < 0.015  # or else this test could not fail
+        assert error < 0.02  # or else this test could not fail
         assert abs(ratio - 1) < 2 * error, (orders, ratio, error)
 
 
