@@ -14,9 +14,10 @@ __all__ = ["ORGANS_OF", "fluids"]
 Array = NDArray[np.float64]
 
 # Organs that hold a compartment of the kinetics, and how much each ml holds against the others: the renal pelvis
-# and ureters hold urine on its way, as concentrated as in the kidney or more [D].
+# and ureters hold urine on its way, about as concentrated as in the kidney, as kidneys in real scans have no bright
+# middle [D].
 ORGANS_OF: dict[str, dict[str, float]] = {
-    "kidneys": {"kidney": 1.0, "renal_pelvis": 3.0, "ureter": 1.0},
+    "kidneys": {"kidney": 1.0, "renal_pelvis": 1.5, "ureter": 1.0},
     "bladder": {"bladder": 1.0},
     "liver": {"liver": 1.0},
     "thyroid": {"thyroid": 1.0},
