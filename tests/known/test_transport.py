@@ -128,6 +128,13 @@ def test_scattering_functions_and_cross_sections_of_two_sources_agree(name, ener
     assert bound == pytest.approx(unbound, rel=3e-3)
 
 
+def test_every_element_of_every_tissue_has_its_scattering_function():
+    tables = scatter_tables(medium_of(*TISSUES), 140.511, 139)
+    assert tables.angular[:, 0, 0] == pytest.approx(0, abs=1e-6)  # nothing scatters straight on from bound electrons
+    assert tables.angular[:, -1, 0] == pytest.approx(1, abs=0.02)  # and at large angles all do, lead's 82 as well
+    assert tables.angular[:, 0, 1] == pytest.approx(1)
+
+
 def test_a_patient_scatters_a_quarter_to_two_fifths_of_what_comes_straight():
     # 30 to 60 % in reconstructed trunks, 20 % window (Kojima 1991, abstract); the demand for a whole body, whose
     # skeleton lies shallower, in a 15 % window is 0.25 to 0.40

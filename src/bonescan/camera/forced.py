@@ -55,12 +55,15 @@ from bonescan.camera.transport import (
 from bonescan.errors import InvalidValue
 from bonescan.field import Field
 
-__all__ = ["Orders", "analog_scatter", "basis_misfit", "scatter"]
+__all__ = ["WHOLE_BODY_HISTORIES", "Orders", "analog_scatter", "basis_misfit", "scatter"]
 
 Array = NDArray[np.float64]
 Windows = tuple[tuple[float, float], ...]
 Orders = Literal["scattered", "unscattered"]
 """Photons to count: those with collisions behind them, or those without."""
+
+WHOLE_BODY_HISTORIES = 5_000_000
+"""Histories that keep the noise of scatter in a whole-body pair below 2 % of the expected counts."""
 
 _PIXEL_MM = 7.0  # of the pictures of scatter [D]; they vary over centimetres
 _BIN_CM = 2.0  # of distance from the collimator [D]: the width of a low-energy camera's blur grows by 1 mm in it
