@@ -108,12 +108,14 @@ class SampledPatient:
     site: PaintedFocus
     vein: PaintedFocus
 
-    def weights(self, time_h: float) -> Array:
+    def weights(self, time_h: float, without: int = -1) -> Array:
         """Uptake weights of the bone's voxels with all foci.
 
         Parameters
         ----------
         time_h : float
+        without : int
+            Lesion, or disturbance counted after the lesions, that is left out; none by default.
 
         Returns
         -------
@@ -121,7 +123,7 @@ class SampledPatient:
         """
         out = self.weight.copy()
         late = math.log(max(time_h, _FIRST_H) / 3) / math.log(6)
-        for painted in self._foci():
+        for painted in self._foci(without):
             focus = painted.focus
             effects = [
                 (factor * focus.late_gain**late if factor > 1 else factor) - 1
@@ -219,6 +221,48 @@ class SampledPatient:
                 flat[hot[np.argmin(flat[hot])]] += missing
         return Field(values=out, grid=self.grid, unit="kBq/mL")
 
+    def excess(self, lesion: int, time_h: float, shares: Mapping[str, float], weights: Array) -> tuple[Index, Array]:
+        """What one lesion adds to the activity: its voxels against the same without it, all else left as it is.
+
+        Shares and what a weight of bone takes up stay those of the patient with all lesions, so the rest of the body
+        has no part in it; what a tissue that a lesion puts in place of another hides has none either.
+
+        Parameters
+        ----------
+        lesion : int
+            Or a disturbance, counted after the lesions.
+        time_h : float
+            At least 3 minutes: in the first pass blood is shared out otherwise.
+        shares : mapping of str to float
+            From `shares` at that time.
+        weights : (voxel,) ndarray
+            From `weights` at that time.
+
+        Returns
+        -------
+        index : (voxel,) ndarray of int
+            Into the flattened grid, ascending.
+        kbq_per_ml : (voxel,) ndarray
+            Below 0 where there is less than without it.
+        """
+        injected = 1000 * self.patient.injected_mbq
+        ml = self.grid.voxel_ml
+        parts: list[tuple[Index, Array]] = []
+        if (total := float(weights.sum())) > 0:
+            change = weights - self.weights(time_h, without=lesion)
+            here = np.flatnonzero(change)
+            parts.append((self.index[here], change[here] * (injected * shares["bone"] / total / ml)))
+        if any(painted.focus.blood_factor != 1 for painted in self.painted[lesion]):
+            parts.append(self._blood_excess(lesion, injected * shares["blood"], injected * shares["soft_tissue"]))
+        for painted in self.painted[lesion]:
+            held = painted.focus.added_fraction * injected * (1 - shares["decayed"])
+            if held > 0:
+                parts.append((painted.index, painted.cover * (held / painted.cover.sum() / ml)))
+        if not parts:
+            return np.empty(0, dtype=np.int64), np.empty(0)
+        index, back = np.unique(np.concatenate([part[0] for part in parts]), return_inverse=True)
+        return index, np.bincount(back, np.concatenate([part[1] for part in parts]), len(index)).astype(float)
+
     def attenuation(self, energy_kev: float) -> Field:
         """Narrow-beam attenuation of every voxel.
 
@@ -283,8 +327,8 @@ class SampledPatient:
             out.append(painted.index[painted.cover >= min(_SEEN, most)] if most > 0 else painted.index[:0])
         return np.unique(np.concatenate(out)) if out else np.empty(0, dtype=np.int64)
 
-    def _foci(self) -> tuple[PaintedFocus, ...]:
-        return tuple(painted for group in self.painted for painted in group)
+    def _foci(self, without: int = -1) -> tuple[PaintedFocus, ...]:
+        return tuple(painted for k, group in enumerate(self.painted) if k != without for painted in group)
 
     def _in_bone(self, index: Index) -> tuple[Index, NDArray[np.bool_]]:
         """Places of voxels along the arrays of bone, and which of them are bone at all."""
@@ -294,10 +338,10 @@ class SampledPatient:
         own = self.index[place] == index
         return place[own], own
 
-    def _blood_factors(self) -> tuple[Index, Array]:
+    def _blood_factors(self, without: int = -1) -> tuple[Index, Array]:
         parts = [
             (painted.index, 1 + (painted.focus.blood_factor - 1) * (painted.main + painted.core))
-            for painted in self._foci()
+            for painted in self._foci(without)
             if painted.focus.blood_factor != 1
         ]
         if not parts:
@@ -306,6 +350,21 @@ class SampledPatient:
         factor = np.ones(len(index))
         np.multiply.at(factor, back, np.concatenate([part[1] for part in parts]))
         return index, factor
+
+    def _blood_excess(self, lesion: int, blood_kbq: float, fluid_kbq: float) -> tuple[Index, Array]:
+        """What the hyperaemia of one lesion adds; where lesions share a voxel their factors multiply."""
+        index, factor = self._blood_factors()
+        others, without = self._blood_factors(without=lesion)
+        kind = self.organ.reshape(-1)[index], self.tissue.reshape(-1)[index]
+        fine = sum(
+            _per_voxel(held, per_ml, self.counts, kind, factor)
+            for held, per_ml in zip((blood_kbq, fluid_kbq), fluids(self.organs, self.tissues), strict=True)
+        )
+        change = factor.copy()
+        change[np.searchsorted(index, others)] -= without
+        change[~np.isin(index, others, assume_unique=True)] -= 1
+        own = np.flatnonzero(change)
+        return index[own], np.asarray(fine)[kind][own] * change[own] / self.grid.voxel_ml
 
     def _add(self, flat: NDArray[np.float32], painted: PaintedFocus, activity_kbq: float) -> None:
         if activity_kbq <= 0:

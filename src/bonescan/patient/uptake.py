@@ -9,10 +9,14 @@ share c of a voxel that is shell (`bonescan.anatomy.mineral`) and the place u al
 S is a smooth step, s the cortex, passing into i at the ends, and m_b the person's own factor of that bone. While a
 person grows, open growth plates add as much as makes them some eight times as hot as a femur's shaft (`growth_places`).
 
-People differ by region, log-normally with 0.28, and by bone within a region with 0.12 (what made simulated scans carry
-over to real ones); joints by 0.35 [D]. Joints wear: their worn share grows from 0.4 at 20 years to 1.4 at 80 [D].
-Spongy bone falls with age by 0.73 % a year in women (slope of the correlation -0.385 of SUV and age, doi:10.1186/
-2191-219X-3-45 [C]), half as much in men [D], against cortex.
+People differ log-normally: in each region by a share of its own, from 0.1 along spine and trunk to 0.4 in the skull; in
+all of the limbs together by 0.28, in the legs by 0.38 more; by bone within a region by 0.12, between vertebrae by 0.07;
+and joints by 0.35 [D]. So simulated people differ about as 22 real scans do, whose levels by region, relative to the
+lumbar spine, spread by 0.1 to 0.2 in the trunk, 0.3 in skull and arms and 0.3 to 0.5 in the legs [C].
+
+Joints wear: their worn share grows from 0.4 at 20 years to 1.4 at 80 [D]. Spongy bone falls with age by 0.73 % a year
+in women (slope of the correlation -0.385 of SUV and age, doi:10.1186/2191-219X-3-45 [C]), half as much in men [D],
+against cortex.
 """
 
 from __future__ import annotations
@@ -44,7 +48,13 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
-REGION_SPREAD, BONE_SPREAD, PLACE_SPREAD = 0.28, 0.12, 0.35
+BONE_SPREAD, VERTEBRA_SPREAD, PLACE_SPREAD = 0.12, 0.07, 0.35
+LIMB_SPREAD, LEG_SPREAD = 0.28, 0.38  # of all limbs together, and of the legs besides
+# By region of `bonescan.anatomy.bones.REGION_NAMES`; 0 is the hyoid's.
+REGION_SPREAD = np.array(
+    [0.1, 0.38, 0.1, 0.08, 0.15, 0.12, 0.15, 0.1, 0.15, 0.08, 0.1, 0.1, 0.12, 0.15, 0.15, 0.15, 0.15, 0.3]
+)
+_LIMBS, _LEGS = np.array([8, 12, 13, 14, 15, 16, 17]), np.array([12, 15, 16, 17])
 _SPONGY_PER_YEAR = {"female": 0.0073, "male": 0.0037}
 # Eight times the shaft of the femur, whose level here is about 1.2 (quantitative scintigraphy of 334 children and
 # youths, as `bonescan.anatomy.growth` tells); a plate fades over the two years before it closes [D].
@@ -150,9 +160,12 @@ def draw_uptake(rng: np.random.Generator) -> NormalUptake:
     """
     names = default_skeleton().bones
     regions = np.array([bone_named(name).region for name in names])
-    region = rng.normal(0, REGION_SPREAD, 18)
+    region = rng.normal(0, REGION_SPREAD)
+    own = np.where([name.startswith("vertebra") for name in names], VERTEBRA_SPREAD, BONE_SPREAD)
+    bones = region[regions] + rng.normal(0, own)
+    bones += np.isin(regions, _LIMBS) * rng.normal(0, LIMB_SPREAD) + np.isin(regions, _LEGS) * rng.normal(0, LEG_SPREAD)
     return NormalUptake(
-        bones=np.exp(region[regions] + rng.normal(0, BONE_SPREAD, len(names))),
+        bones=np.exp(bones),
         places=np.exp(rng.normal(0, PLACE_SPREAD, len(bone_places()))),
     )
 
@@ -231,7 +244,7 @@ def _rib_ends() -> Iterator[Place]:
         if not name.startswith("rib"):
             continue
         centres = skeleton.centres_mm[skeleton.bone_index == k]
-        ends = [("costovertebral", centres[np.argmin(np.abs(centres[:, 0]) - 0.5 * centres[:, 1])], 0.5)]
+        ends = [("costovertebral", centres[np.argmin(np.abs(centres[:, 0]) - 0.5 * centres[:, 1])], 1.5)]
         if int(name[4:6]) <= 10:
             ends.append(("costochondral", centres[np.argmin(centres[:, 1])], 0.8))
         for what, centre, level in ends:
