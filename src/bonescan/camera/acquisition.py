@@ -488,7 +488,7 @@ def _ramp(lattice: Lattice, top_mm: float, length_mm: float, feather_mm: float) 
 
 
 def _middle_x(silhouette: NDArray[np.bool_], first_mm: float, step_mm: float) -> float:
-    columns = silhouette.sum(axis=(0, 1))
+    columns = silhouette.view(np.uint8).reshape(-1, silhouette.shape[2]).sum(axis=0, dtype=np.int64)
     return first_mm + step_mm * float(np.average(np.arange(len(columns)), weights=columns))
 
 

@@ -21,7 +21,7 @@ import math
 import numba
 import numpy as np
 
-__all__ = ["coverage", "planar_adjoint", "planar_forward", "turned_adjoint", "turned_forward"]
+__all__ = ["bounds", "coverage", "planar_adjoint", "planar_forward", "turned_adjoint", "turned_forward"]
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -67,6 +67,22 @@ def _spread_row(source, kernel, reach, first, last, out):  # type: ignore[no-unt
         before, after, weight = source[first - n : last - n], source[first + n : last + n], kernel[n]
         for c in range(target.size):
             target[c] += weight * (before[c] + after[c])
+
+
+@numba.njit(cache=True, nogil=True)
+def bounds(activity, low, high):  # type: ignore[no-untyped-def]
+    """First column with activity of every row of voxels and the one after the last; untouched where there is none."""
+    slices, rows, columns = activity.shape
+    for s in range(slices):
+        for r in range(rows):
+            first = 0
+            while first < columns and activity[s, r, first] == 0:
+                first += 1
+            if first < columns:
+                last = columns
+                while activity[s, r, last - 1] == 0:
+                    last -= 1
+                low[s, r], high[s, r] = first, last
 
 
 # --- from the front or the back --------------------------------------------------------------

@@ -214,9 +214,9 @@ class SampledPatient:
         target = injected * (1 - shares["decayed"] - shares["voided"])
         for _ in range(3):  # again for the rounding of the first, in ever cooler voxels
             missing = target / ml - float(flat.sum(dtype=np.float64))
-            hot = np.flatnonzero(flat > 100 * abs(missing))
-            if missing and len(hot):
-                flat[hot[np.argmin(flat[hot])]] += missing
+            cool = _coolest_above(flat, np.float32(100 * abs(missing)))
+            if missing and cool >= 0:
+                flat[cool] += missing
         return Field(values=out, grid=self.grid, unit="kBq/mL")
 
     def attenuation(self, energy_kev: float) -> Field:
@@ -404,7 +404,7 @@ def _replace_tissues(body: LabelledBody, foci: list[Focus]) -> _Labels:
     if not replacing:
         return labels
     tissues = tuple(dict.fromkeys((*tissues, *(focus.tissue for focus in replacing))))
-    tissue_of, organ, bone = tissue_of.copy(), organ.copy(), bone.copy()
+    tissue_of, organ, bone, inside = tissue_of.copy(), organ.copy(), bone.copy(), labels.inside.copy()
     density = None if density is None else density.copy()
     for focus in replacing:
         painted = _paint(focus, body.frames, labels)
@@ -412,16 +412,16 @@ def _replace_tissues(body: LabelledBody, foci: list[Focus]) -> _Labels:
         tissue_of.reshape(-1)[own] = tissues.index(focus.tissue)
         organ.reshape(-1)[own] = 0
         bone.reshape(-1)[own] = 0
+        inside.reshape(-1)[own] = tissues.index(focus.tissue) > 0
         if density is not None:
             density.reshape(-1)[own] = tissue(focus.tissue).density_g_per_ml
     return _Labels(
-        grid=voxels.grid, tissues=tissues, tissue=tissue_of, organ=organ, bone=bone, inside=_inside(tissue_of, organ),
-        density=density,
-    )  # fmt: skip
+        grid=voxels.grid, tissues=tissues, tissue=tissue_of, organ=organ, bone=bone, inside=inside, density=density
+    )
 
 
 def _inside(tissue_of: NDArray[np.uint8], organ: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return ((tissue_of > 0) | (organ > 0)).view(np.uint8)
+    return ((tissue_of | organ) > 0).view(np.uint8)
 
 
 def _paint(focus: Focus, frames: BoneFrames, labels: _Labels) -> PaintedFocus:
@@ -562,6 +562,16 @@ def _fill(  # type: ignore[no-untyped-def]
         for r in range(rows):
             for c in range(columns):
                 out[s, r, c] = table[organ[s, r, c], tissue_of[s, r, c]]
+
+
+@numba.njit(cache=True, nogil=True)
+def _coolest_above(flat, level):  # type: ignore[no-untyped-def]
+    """First place of the least value above a level; -1 where there is none."""
+    best = -1
+    for k in range(flat.shape[0]):
+        if flat[k] > level and (best < 0 or flat[k] < flat[best]):
+            best = k
+    return best
 
 
 @numba.njit(cache=True, nogil=True)
