@@ -178,10 +178,7 @@ def lesion_differences(
             activity = sampled.activity(3.0, sampled.shares(3.0), sampled.weights(3.0))
             rest = fewer.activity(3.0, sampled.shares(3.0), fewer.weights(3.0))
             more = np.clip(activity.values - rest.values, 0, None)
-            own = sampled.voxels_of(k)
-            only = np.zeros(sampled.grid.shape, dtype=np.float32)
-            only.reshape(-1)[own] = more.reshape(-1)[own]
-            added.append(float(model.primary(Field(values=only, grid=sampled.grid, unit="kBq/mL")).sum()))
+            added.append(float(model.primary(Field(values=more, grid=sampled.grid, unit="kBq/mL")).sum()))
         if added[1] > 500:
             out.append(added[0] / added[1] - 1)
     return out

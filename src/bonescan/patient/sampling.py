@@ -494,13 +494,16 @@ def _normal_weight(
     order = np.argsort(number, kind="stable")
     edges = np.searchsorted(number[order], np.arange(len(bones) + 1))
     axes = long_axes()
+    known = ~np.isnan(frames.maps).any(axis=(1, 2))
+    back = np.zeros((len(bones), 3, 3))
+    back[known] = np.linalg.inv(frames.maps[known, :, :3])
     for k, name in enumerate(bones):
         own = order[edges[k] : edges[k + 1]]
         if not len(own):
             continue
         along = np.full(len(own), 0.5)  # of so few voxels that no place along it can be told
-        if not np.isnan(frames.maps[k]).any():
-            slope = axes[k, :3] @ np.linalg.inv(frames.maps[k, :, :3])
+        if known[k]:
+            slope = axes[k, :3] @ back[k]
             origin = np.asarray(grid.origin_mm) - frames.maps[k, :, 3]
             along = place[own] @ (slope @ grid.step_mm) + slope @ origin + axes[k, 3]
         inside = bone_mineral(name, person.sex).spongiosa_g_per_ml
