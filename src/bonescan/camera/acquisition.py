@@ -202,7 +202,7 @@ class WholeBodyModel:
         -------
         (view, row, column) ndarray
         """
-        return self._counted(self.unscattered_cps) + self._counted(self.scattered_cps) + self.background
+        return self._counted(self.unscattered_cps + self.scattered_cps) + self.background
 
     def primary(self, activity: Field, pose: int = 0) -> Array:
         """Expected unscattered counts of some activity alone, e.g. of one lesion; linear in it.
@@ -282,7 +282,7 @@ class WholeBodyModel:
         )
 
     def _counted(self, cps: Picture) -> Array:
-        together = np.einsum("kvrc,kvr->vrc", cps, self.seconds)
+        together = sum(rates * seconds[:, :, None] for rates, seconds in zip(cps, self.seconds, strict=True))
         return np.asarray(together * self.columns[:, None, :])
 
 

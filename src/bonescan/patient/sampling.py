@@ -494,7 +494,7 @@ def _normal_weight(
     order = np.argsort(number, kind="stable")
     edges = np.searchsorted(number[order], np.arange(len(bones) + 1))
     axes = long_axes()
-    known = ~np.isnan(frames.maps).any(axis=(1, 2))
+    known = ~np.isnan(frames.maps[:, 0, 0])
     back = np.zeros((len(bones), 3, 3))
     back[known] = np.linalg.inv(frames.maps[known, :, :3])
     for k, name in enumerate(bones):
