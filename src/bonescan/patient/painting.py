@@ -1,8 +1,7 @@
 """Foci in voxels: which voxels an ellipsoid covers, how far, and with what profile.
 
-Each voxel is sampled at points about 1 mm apart, or four along the edge of a voxel of more than 4 mm, so that a focus
-has nearly the same volume at 2 and at 4 mm. Only voxels of the focus's realm and bones count. What is kept is geometry:
-factors are applied later, at any time.
+Each voxel is sampled at points about 1 mm apart, so that a focus has nearly the same volume at 2 and at 4 mm. Only
+voxels of the focus's realm and bones count. What is kept is geometry: factors are applied later, at any time.
 """
 
 from __future__ import annotations
@@ -89,7 +88,7 @@ def paint_focus(
     high = np.minimum(np.maximum(np.ceil(middle + reach) + 1, 0), grid.shape).astype(np.int64)
     allowed = _allowed(bones, focus.bones)
     thin = float(np.linalg.svd(axes_mm, compute_uv=False).min())
-    fine = min(max(_SAMPLE_MM, max(grid.spacing_mm) / 4), thin / 2)
+    fine = min(_SAMPLE_MM, thin / 2)
     samples = min(max(math.ceil(max(grid.spacing_mm) / fine), _SAMPLES[0]), _SAMPLES[1])
     inverse = np.linalg.inv(axes_mm)
     realm, profile = REALMS.index(focus.realm), PROFILES.index(focus.profile)
