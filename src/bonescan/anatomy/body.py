@@ -415,7 +415,7 @@ def _box(tubes: tuple[Array, ...], bones: _Covered) -> tuple[Array, Array]:
     return least, most
 
 
-@lru_cache(maxsize=2)  # a stout person has two bodies, with and without what it has put on
+@lru_cache(maxsize=8)  # a stout person has two bodies in one pose, and every one is dressed in the same pose
 def _covered_bones(posed: PosedSkeleton) -> _Covered:
     part_of_segment = np.zeros(len(SEGMENTS), dtype=np.int64)
     cover_of_segment = np.full(len(SEGMENTS), _COVER_ELSEWHERE_MM)

@@ -289,14 +289,15 @@ def voxelise(body: Body, organs: tuple[PosedOrgan, ...], grid: Grid) -> VoxelBod
     label = np.zeros(grid.shape, dtype=np.uint8)
     organ = np.zeros(grid.shape, dtype=np.uint8)
     posed = body.posed
-    inverse, reach, least = _forms(posed.axes_mm)
+    inverse, reach = _forms(posed.axes_mm)
+    least = np.linalg.svd(posed.axes_mm, compute_uv=False)[:, -1].astype(float)
     _paint_bones(
         posed.centres_mm, inverse, reach, least, posed.skeleton.bone_index,
         x, y, z, bone, bone_depth,
     )  # fmt: skip
     owner = [k for k, item in enumerate(organs) for _ in item.centres_mm]
     centres = np.concatenate([item.centres_mm for item in organs]) if organs else np.zeros((0, 3))
-    inverse, reach, _ = _forms(np.concatenate([item.axes_mm for item in organs]) if organs else np.zeros((0, 3, 3)))
+    inverse, reach = _forms(np.concatenate([item.axes_mm for item in organs]) if organs else np.zeros((0, 3, 3)))
     _paint_tissues(
         depth, lean, rays, _fat(body, z), bone,
         centres, inverse, reach, np.array(owner, dtype=np.int64),
@@ -321,14 +322,9 @@ def _coordinates(grid: Grid, axis: int) -> Array:
     return np.asarray(grid.origin_mm[axis] + grid.spacing_mm[2 - axis] * np.arange(grid.shape[2 - axis]), dtype=float)
 
 
-def _forms(axes_mm: Array) -> tuple[Array, Array, Array]:
-    """Inverse of each ellipsoid's axes, its reach along x, y, z, and its least half-axis."""
-    least = np.linalg.svd(axes_mm, compute_uv=False)[:, -1]
-    return (
-        np.asarray(np.linalg.inv(axes_mm), dtype=float),
-        np.asarray(np.linalg.norm(axes_mm, axis=2), dtype=float),
-        np.asarray(least, dtype=float),
-    )
+def _forms(axes_mm: Array) -> tuple[Array, Array]:
+    """Inverse of each ellipsoid's axes, and its reach along x, y, z."""
+    return np.asarray(np.linalg.inv(axes_mm), dtype=float), np.asarray(np.linalg.norm(axes_mm, axis=2), dtype=float)
 
 
 def _fat(body: Body, z_mm: Array) -> Array:
@@ -365,18 +361,18 @@ def _skin_depth(body: Body, grid: Grid) -> NDArray[np.uint8]:
         rays = body.columns((lattice[1][0], lattice[0][0]), (step[1], step[0]), (len(lattice[0]), len(lattice[1])))
     else:
         rays = body.intervals(*(a.astype(np.float32) for a in np.meshgrid(lattice[1], lattice[0])))
-    columns, ends = _merged(rays)
+    columns, ends, deep = _merged(rays)
     y = _coordinates(grid, 1)
     out = np.zeros(grid.shape, dtype=np.uint8)
     # the skin lies anywhere between the last column inside and the first one outside: as far as on the fine lattice
     nearer = (1 - _LATTICE_MM / min(step)) / 2 if coarse else 0.0
-    _envelopes(columns, ends, y, step[0], step[1], nearer, fine[0], fine[1], first[0], first[1], out)
+    _envelopes(columns, ends, deep, y, step[0], step[1], nearer, fine[0], fine[1], first[0], first[1], out)
     return out
 
 
 def _depth_below_planes(rays: NDArray[np.float32], y_mm: Array, grid: Grid) -> NDArray[np.uint8]:
     """Depth below the skin as if it went on straight around each column, as `_skin_depth` gives it: right near it."""
-    columns, ends = _merged(rays)
+    columns, ends, _ = _merged(rays)
     out = np.zeros(grid.shape, dtype=np.uint8)
     _below_planes(columns, ends, y_mm, grid.spacing_mm[0], grid.spacing_mm[2], out)
     return out
@@ -386,22 +382,25 @@ def _depth_below_planes(rays: NDArray[np.float32], y_mm: Array, grid: Grid) -> N
 
 
 @numba.njit(cache=True, nogil=True)
-def _merged(intervals: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Intervals of the parts as disjoint ones, (z, x, k, 2) ndarray, NaN behind the last; first and last x of each z.
+def _merged(intervals: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
+    """Intervals of the parts as disjoint ones, (z, x, k, 2) ndarray, NaN behind the last; where each z has any.
 
-    Where a z has none, its last x lies before its first.
+    That is the first x and the last, which lies before the first where there is none, and the least y and the greatest.
     """
     parts, _, rows, columns = intervals.shape
     out = np.full((rows, columns, parts, 2), np.nan, dtype=np.float32)
     ends = np.empty((rows, 2), dtype=np.int64)
+    deep = np.empty((rows, 2), dtype=np.float32)
     for row in range(rows):
         ends[row, 0], ends[row, 1] = columns, -1
+        deep[row, 0], deep[row, 1] = np.inf, -np.inf
         for column in range(columns):
             count = 0
             for k in range(parts):
                 near, far = intervals[k, 0, row, column], intervals[k, 1, row, column]
                 if not near < far:
                     continue
+                deep[row, 0], deep[row, 1] = min(deep[row, 0], near), max(deep[row, 1], far)
                 m = 0
                 while m < count:  # swallow what it touches
                     if out[row, column, m, 0] <= far and near <= out[row, column, m, 1]:
@@ -417,7 +416,7 @@ def _merged(intervals: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArra
             out[row, column, count:] = np.nan
             if count:
                 ends[row, 0], ends[row, 1] = min(ends[row, 0], column), column
-    return out, ends
+    return out, ends, deep
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -474,6 +473,7 @@ def _envelope(
 def _envelopes(
     columns: NDArray[np.float32],
     ends: NDArray[np.int64],
+    deep: NDArray[np.float32],
     y_mm: Array,
     step_z: float,
     step_x: float,
@@ -498,6 +498,8 @@ def _envelopes(
         # first and last z of each column of the grid where there is tissue
         lowest, highest = np.full(across, rows), np.full(across, -1)
         for z in range(rows):
+            if not deep[z, 0] < y < deep[z, 1]:
+                continue
             low, high = width, -1
             for x in range(ends[z, 0], ends[z, 1] + 1):
                 d = 0.0

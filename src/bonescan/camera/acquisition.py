@@ -202,7 +202,7 @@ class WholeBodyModel:
         -------
         (view, row, column) ndarray
         """
-        return self._counted(self.unscattered_cps) + self._counted(self.scattered_cps) + self.background
+        return self._counted(self.unscattered_cps + self.scattered_cps) + self.background
 
     def primary(self, activity: Field, pose: int = 0) -> Array:
         """Expected unscattered counts of some activity alone, e.g. of one lesion; linear in it.
@@ -282,7 +282,7 @@ class WholeBodyModel:
         )
 
     def _counted(self, cps: Picture) -> Array:
-        together = np.einsum("kvrc,kvr->vrc", cps, self.seconds)
+        together = sum(rates * seconds[:, :, None] for rates, seconds in zip(cps, self.seconds, strict=True))
         return np.asarray(together * self.columns[:, None, :])
 
 
@@ -489,7 +489,7 @@ def _ramp(lattice: Lattice, top_mm: float, length_mm: float, feather_mm: float) 
 
 
 def _middle_x(silhouette: NDArray[np.bool_], first_mm: float, step_mm: float) -> float:
-    columns = silhouette.sum(axis=(0, 1))
+    columns = silhouette.view(np.uint8).reshape(-1, silhouette.shape[2]).sum(axis=0, dtype=np.int64)
     return first_mm + step_mm * float(np.average(np.arange(len(columns)), weights=columns))
 
 

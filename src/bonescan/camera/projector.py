@@ -33,7 +33,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from bonescan.camera.cameras import Camera
 from bonescan.camera.projections import Lattice, Projections, head_direction
-from bonescan.camera.rays import REACH, planar_adjoint, planar_forward, turned_adjoint, turned_forward, turned_paths
+from bonescan.camera.rays import (
+    REACH,
+    bounds,
+    planar_adjoint,
+    planar_forward,
+    turned_adjoint,
+    turned_forward,
+    turned_paths,
+)
 from bonescan.errors import GeometryMismatch, InvalidValue
 from bonescan.field import Field, Grid
 
@@ -493,10 +501,8 @@ def _read_only(values: NDArray[np.floating]) -> Image:
 
 def _bounds(activity: Image) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """First column with activity and the one after the last, (slice, row) each; equal where there is none."""
-    filled = activity != 0
-    some = filled.any(axis=2)
-    low = np.where(some, filled.argmax(axis=2), 0)
-    high = np.where(some, activity.shape[2] - filled[:, :, ::-1].argmax(axis=2), 0)
+    low, high = np.zeros((2, *activity.shape[:2]), dtype=np.int64)
+    bounds(activity, low, high)
     return low, high
 
 

@@ -19,6 +19,7 @@ import numba
 import numpy as np
 
 __all__ = [
+    "bounds",
     "frame_places",
     "planar_adjoint",
     "planar_forward",
@@ -136,6 +137,22 @@ def _send(activity, mu, width, through, sent):  # type: ignore[no-untyped-def]
         mean, rest = _passing(mu[x] * width)
         sent[x] = activity[x] * through[x] * mean
         through[x] *= rest
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def bounds(activity, low, high):  # type: ignore[no-untyped-def]
+    """First column with activity of every row of voxels and the one after the last; untouched where there is none."""
+    slices, rows, columns = activity.shape
+    for s in range(slices):
+        for r in range(rows):
+            first = 0
+            while first < columns and activity[s, r, first] == 0:
+                first += 1
+            if first < columns:
+                last = columns
+                while activity[s, r, last - 1] == 0:
+                    last -= 1
+                low[s, r], high[s, r] = first, last
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

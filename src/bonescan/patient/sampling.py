@@ -216,9 +216,9 @@ class SampledPatient:
         target = injected * (1 - shares["decayed"] - shares["voided"])
         for _ in range(3):  # again for the rounding of the first, in ever cooler voxels
             missing = target / ml - float(flat.sum(dtype=np.float64))
-            hot = np.flatnonzero(flat > 100 * abs(missing))
-            if missing and len(hot):
-                flat[hot[np.argmin(flat[hot])]] += missing
+            cool = _coolest_above(flat, np.float32(100 * abs(missing)))
+            if missing and cool >= 0:
+                flat[cool] += missing
         return Field(values=out, grid=self.grid, unit="kBq/mL")
 
     def excess(self, lesion: int, time_h: float, shares: Mapping[str, float], weights: Array) -> tuple[Index, Array]:
@@ -463,7 +463,7 @@ def _replace_tissues(body: LabelledBody, foci: list[Focus]) -> _Labels:
     if not replacing:
         return labels
     tissues = tuple(dict.fromkeys((*tissues, *(focus.tissue for focus in replacing))))
-    tissue_of, organ, bone = tissue_of.copy(), organ.copy(), bone.copy()
+    tissue_of, organ, bone, inside = tissue_of.copy(), organ.copy(), bone.copy(), labels.inside.copy()
     density = None if density is None else density.copy()
     for focus in replacing:
         painted = _paint(focus, body.frames, labels)
@@ -471,16 +471,16 @@ def _replace_tissues(body: LabelledBody, foci: list[Focus]) -> _Labels:
         tissue_of.reshape(-1)[own] = tissues.index(focus.tissue)
         organ.reshape(-1)[own] = 0
         bone.reshape(-1)[own] = 0
+        inside.reshape(-1)[own] = tissues.index(focus.tissue) > 0
         if density is not None:
             density.reshape(-1)[own] = tissue(focus.tissue).density_g_per_ml
     return _Labels(
-        grid=voxels.grid, tissues=tissues, tissue=tissue_of, organ=organ, bone=bone, inside=_inside(tissue_of, organ),
-        density=density,
-    )  # fmt: skip
+        grid=voxels.grid, tissues=tissues, tissue=tissue_of, organ=organ, bone=bone, inside=inside, density=density
+    )
 
 
 def _inside(tissue_of: NDArray[np.uint8], organ: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return ((tissue_of > 0) | (organ > 0)).view(np.uint8)
+    return ((tissue_of | organ) > 0).view(np.uint8)
 
 
 def _paint(focus: Focus, frames: BoneFrames, labels: _Labels) -> PaintedFocus:
@@ -553,13 +553,16 @@ def _normal_weight(
     order = np.argsort(number, kind="stable")
     edges = np.searchsorted(number[order], np.arange(len(bones) + 1))
     axes = long_axes()
+    known = ~np.isnan(frames.maps[:, 0, 0])
+    back = np.zeros((len(bones), 3, 3))
+    back[known] = np.linalg.inv(frames.maps[known, :, :3])
     for k, name in enumerate(bones):
         own = order[edges[k] : edges[k + 1]]
         if not len(own):
             continue
         along = np.full(len(own), 0.5)  # of so few voxels that no place along it can be told
-        if not np.isnan(frames.maps[k]).any():
-            slope = axes[k, :3] @ np.linalg.inv(frames.maps[k, :, :3])
+        if known[k]:
+            slope = axes[k, :3] @ back[k]
             origin = np.asarray(grid.origin_mm) - frames.maps[k, :, 3]
             along = place[own] @ (slope @ grid.step_mm) + slope @ origin + axes[k, 3]
         inside = bone_mineral(name, person.sex).spongiosa_g_per_ml
@@ -621,6 +624,16 @@ def _fill(  # type: ignore[no-untyped-def]
         for r in range(rows):
             for c in range(columns):
                 out[s, r, c] = table[organ[s, r, c], tissue_of[s, r, c]]
+
+
+@numba.njit(cache=True, nogil=True)
+def _coolest_above(flat, level):  # type: ignore[no-untyped-def]
+    """First place of the least value above a level; -1 where there is none."""
+    best = -1
+    for k in range(flat.shape[0]):
+        if flat[k] > level and (best < 0 or flat[k] < flat[best]):
+            best = k
+    return best
 
 
 @numba.njit(cache=True, nogil=True)
