@@ -55,6 +55,10 @@ docs: $(VENV)/dev-installed
 bench: $(VENV)/dev-installed
 	$(BIN)/python bench/startup.py
 	$(BIN)/python bench/read_speed.py
+	$(BIN)/python bench/projector.py
+	$(BIN)/python bench/transport.py
+	$(BIN)/python bench/acquisition.py
+	$(BIN)/python bench/cohort_speed.py
 
 format: $(VENV)/dev-installed
 	$(BIN)/ruff check --fix .
