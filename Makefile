@@ -23,9 +23,9 @@ demo: $(VENV)/demo-installed
 	@mkdir -p $(DEMO)
 	@echo "1 of 2: a real scan (NM1)"
 	@$(BIN)/bonescan demo -o $(DEMO)
-	@echo "2 of 2: a simulated scan, with known lesions"
-	@$(BIN)/python bench/simulate.py $(DEMO)/simulated.dcm
-	@$(BIN)/bonescan read $(DEMO)/simulated.dcm -o $(DEMO)/simulated
+	@echo "2 of 2: a simulated scan, with a known lesion"
+	@$(BIN)/bonescan simulate single_metastasis -o $(DEMO)/simulated-study
+	@$(BIN)/bonescan read $(DEMO)/simulated-study -o $(DEMO)/simulated
 	@echo "Open these in a browser:"
 	@echo "  $(DEMO)/real/report.html"
 	@echo "  $(DEMO)/simulated/report.html"
@@ -55,6 +55,10 @@ docs: $(VENV)/dev-installed
 bench: $(VENV)/dev-installed
 	$(BIN)/python bench/startup.py
 	$(BIN)/python bench/read_speed.py
+	$(BIN)/python bench/projector.py
+	$(BIN)/python bench/transport.py
+	$(BIN)/python bench/acquisition.py
+	$(BIN)/python bench/cohort_speed.py
 
 format: $(VENV)/dev-installed
 	$(BIN)/ruff check --fix .

@@ -241,3 +241,16 @@ def test_a_turned_grid_is_refused():
     )
     with pytest.raises(InvalidValue, match="slices along z"):
         voxelise(adult("male", 6.0)[0], (), turned)
+
+
+def test_columns_are_the_intervals_where_the_fine_grid_has_points():
+    # witness: `Body.intervals`, which looks up the 2 mm grid that both are found on
+    body, _ = adult("female", 6.0)
+    low, shape = (-300.0, 20.0), (200, 80)
+    x, z = (low[k] + 8.0 * np.arange(shape[1 - k]) for k in range(2))
+    fine = body.intervals(*(a.astype(np.float32) for a in np.meshgrid(x, z)))
+    own = body.columns(low, (8.0, 8.0), shape)
+    there = own[:, 0] < own[:, 1]
+    assert there.any()
+    assert (there == ~np.isnan(fine[:, 0])).all()
+    assert (own.swapaxes(0, 1)[:, there] == fine.swapaxes(0, 1)[:, there]).all()

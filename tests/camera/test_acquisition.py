@@ -158,3 +158,13 @@ def test_patients_lie_about_the_middle():
     assert max(abs(one.left_mm) for one in drawn) <= 30
     with pytest.raises(InvalidValue):
         Placement(left_mm=np.nan)
+
+
+def test_monte_carlo_scatter_is_the_default():
+    # of 10 cm of water in a 15 % window; a patient's lies between 0.25 and 0.40 (docs, and the range)
+    protocol = replace(COARSE, speed_mm_per_s=None, dwell_s=100.0)
+    one = whole_body_model([emitter()], OWN, protocol, histories=20_000, seed=3)
+    assert 0.15 < one.scattered_cps.sum() / one.unscattered_cps.sum() < 0.40
+    again = whole_body_model([emitter()], OWN, protocol, histories=20_000, seed=3)
+    assert (one.expected() == again.expected()).all()
+    assert one.seconds.max() < 100.0

@@ -182,3 +182,33 @@ def test_no_identifier_is_spoken(opened):
     words = " ".join(remark.text for remark in scan.remarks)
     assert not any(part in words for part in (*PATIENT_NAME.split("^"), PATIENT_ID))
     assert scan.patient.name == PATIENT_NAME
+
+
+def simulated_study(save, folder: str) -> None:
+    """Both views, as `bonescan simulate` lays them out, with a truth that would be a view if it were opened."""
+    for name, ds in views():
+        save(ds, f"{folder}/dicom/{name}.dcm")
+    save(b"{}", f"{folder}/truth/truth.json")
+    save(both(), f"{folder}/truth/regions_anterior.png")
+    save(both(), f"{folder}/preview.png")
+
+
+def test_of_a_simulated_study_only_what_a_camera_would_send_is_read(save, tmp_path, monkeypatch):
+    simulated_study(save, "study")
+    opened = []
+    read_bytes = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: opened.append(path.parent.name) or read_bytes(path))
+    assert is_whole(open_scan([tmp_path / "study"]))
+    assert set(opened) == {"dicom"}
+    zipped_study = {
+        path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in (tmp_path / "study").rglob("*.*")
+    }
+    scan = open_scan([save(zipped(**zipped_study), "s.zip")])
+    assert {source.file_name for source in scan.sources} == {"front.dcm", "back.dcm"}
+
+
+@pytest.mark.parametrize("named", ["study/truth", "study/truth/regions_anterior.png"])
+def test_the_truth_of_a_simulated_study_is_refused(save, tmp_path, named):
+    simulated_study(save, "study")
+    with pytest.raises(UnreadableInput, match="never read"):
+        open_scan([tmp_path / named])

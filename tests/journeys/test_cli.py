@@ -130,7 +130,7 @@ def test_an_unforeseen_error_is_one_sentence_without_its_message(rooms, run):
     status, _, err = run("read", "scan.dcm", "-o", "reading", "--quiet")
     assert status == 1
     assert err.count("\n") == 1
-    assert "ZeroDivisionError at journeys.py:" in err
+    assert "ZeroDivisionError at journeys/clinic.py:" in err
     assert "please report it" in err
     assert "Surname" not in err
 

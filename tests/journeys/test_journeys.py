@@ -14,6 +14,7 @@ import pytest
 
 from bonescan import journeys
 from bonescan.errors import NotABoneScan, OutputFailed, UnreadableInput
+from bonescan.journeys import clinic
 from bonescan.scan import ViewName
 
 NEW = {"reading.json": b"{}", "report.html": b"<p>new</p>", "overlay_posterior.png": b"png"}
@@ -198,7 +199,7 @@ def test_manifest_lets_a_reading_be_checked(rooms, small_reading, tmp_path):
 def test_manifest_records_every_package_the_project_depends_on():
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     needed = {re.match(r"[\w-]+", requirement).group() for requirement in project["dependencies"]}
-    assert set(journeys._RECORDED_PACKAGES) == needed
+    assert set(clinic._RECORDED_PACKAGES) == needed
 
 
 @pytest.mark.parametrize("identity", ["Surname", "Given", "4711", "1.2.3.4.5"])
@@ -225,7 +226,7 @@ def test_without_the_example_scan_demo_says_what_to_install(monkeypatch, tmp_pat
     def missing(package):
         raise ModuleNotFoundError(package)
 
-    monkeypatch.setattr(journeys.resources, "files", missing)
+    monkeypatch.setattr(clinic.resources, "files", missing)
     with pytest.raises(UnreadableInput, match=r'pip install "bonescan\[demo\]"'):
         journeys.demo(tmp_path / "out")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bonescan import cli, journeys
+from bonescan.journeys import files
 from bonescan.report.sheets import SHEET_NAMES
 from bonescan.tracer import Referral
 
@@ -174,7 +175,7 @@ def test_a_full_disk_leaves_no_empty_folder(run, monkeypatch):
     def full(path: Path, content: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(journeys, "_write", full)
+    monkeypatch.setattr(files, "_write", full)
     status, _, err = run("--weight-kg", "70", "-o", "plan")
     assert status == 1
     assert "the disk is full" in err

@@ -251,6 +251,17 @@ def test_pictures_are_as_wide_on_coarse_pixels_and_from_any_side(pixel_mm, dista
                 assert wide == pytest.approx(float(CAMERA.sigma_mm(distance_mm)), rel=0.005)
 
 
+def test_long_bodies_are_seen_in_parts_without_a_seam():
+    # 128 slices are done at a time: points on both sides of the seam look like one far from it
+    grid = grid_of((150, 9, 9))
+    own = projector(grid, AROUND)
+    assert adjoint_residual(own, np.random.default_rng(1)) < 1e-6
+    expected = own.forward(point(grid, (75, 4, 5))).values
+    for slices_up in (52, 53):
+        moved = own.forward(point(grid, (75 + slices_up, 4, 5))).values
+        assert moved[:, : 150 - slices_up] == pytest.approx(expected[:, slices_up:], rel=1e-5, abs=1e-9)
+
+
 def test_faces_that_follow_a_contour_are_each_slices_own():
     # a slice's picture does not depend on the faces of others
     grid = grid_of((21, 9, 41))

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -315,3 +315,61 @@ def test_the_medium_attenuates_as_the_patient_does():
         assert given.grid == exact.grid
         assert np.abs(given.values - exact.values).max() < 2e-3
         assert given.total == pytest.approx(exact.total, rel=2e-4)
+
+
+# --- what one lesion adds -----------------------------------------------------------------------------
+
+
+def without(whole, k: int, time_h: float = 3.0) -> np.ndarray:
+    """Activity less what lesion k adds."""
+    shares, weights = whole.shares(time_h), whole.weights(time_h)
+    out = whole.activity(time_h, shares, weights).values.astype(float)
+    index, kbq_per_ml = whole.excess(k, time_h, shares, weights)
+    out.reshape(-1)[index] -= kbq_per_ml
+    return out
+
+
+def test_activity_less_the_excess_of_a_lesion_is_that_of_a_patient_without_it():
+    # the same shares by weight: of bone in proportion to what is left of the weights, the rest counted as voided
+    hot, cold = spot("vertebra_l03", "lumbar", uptake_factor=5.0), spot("sacrum", "pelvis", uptake_factor=0.2)
+    over = replace(spot("vertebra_l03", "lumbar", 9, uptake_factor=3.0), id="over")
+    whole = sampled(hot, cold, over)
+    shares, weights = whole.shares(3.0), whole.weights(3.0)
+    for k, rest in enumerate(((cold, over), (hot, over), (hot, cold))):
+        other = sampled(*rest)
+        left = other.weights(3.0)
+        gone = shares["bone"] * (1 - left.sum() / weights.sum())
+        told = {**shares, "bone": shares["bone"] - gone, "voided": shares["voided"] + gone}
+        expected = other.activity(3.0, told, left).values
+        off = np.abs(without(whole, k) - expected) > 1e-5 * expected
+        assert off.sum() <= 6  # the voxels into which either puts what rounding left
+        np.testing.assert_allclose(without(whole, k), expected, rtol=0.01)
+
+
+def test_without_its_hyperaemia_soft_tissue_is_even_again():
+    red = Focus(segment="thigh_l", centre_mm=np.array([90.0, 0, 650]), axes_mm=40 * np.eye(3), realm="soft",
+                blood_factor=3.0)  # fmt: skip
+    again = Focus(segment="thigh_l", centre_mm=np.array([90.0, 0, 630]), axes_mm=40 * np.eye(3), realm="soft",
+                  blood_factor=2.0)  # fmt: skip
+    one = sampled(Finding(id="red", foci=(red,)))
+    muscle = one.tissues.index("muscle")
+    own = (one.tissue == muscle) & (one.organ == 0) & (one.bone == 0)
+    own.reshape(-1)[one.site.index] = False
+    rounding = 3  # voxels into which is put what rounding left
+    values = np.sort(without(one, 0)[own])
+    assert np.ptp(values[rounding:-rounding]) < 1e-5 * values.mean()
+    # where two overlap their factors multiply, and each leaves the other's
+    both = sampled(Finding(id="red", foci=(red,)), Finding(id="again", foci=(again,)))
+    values = np.sort(without(both, 0)[own])
+    assert values[-1 - rounding] / np.median(values) == pytest.approx(2.0, rel=1e-5)
+    values = np.sort(without(both, 1)[own])
+    assert values[-1 - rounding] / np.median(values) == pytest.approx(3.0, rel=1e-5)
+
+
+def test_what_lies_there_besides_is_all_of_the_excess():
+    whole = sampled(URINE)
+    shares = whole.shares(3.0)
+    index, kbq_per_ml = whole.excess(0, 3.0, shares, whole.weights(3.0))
+    added = sum(focus.added_fraction for focus in URINE.foci)
+    assert kbq_per_ml.sum() * whole.grid.voxel_ml == pytest.approx(600e3 * added * (1 - shares["decayed"]))
+    assert len(np.unique(index)) == len(index)

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 
 import numba
 import numpy as np
@@ -47,6 +47,7 @@ TISSUE_MU_PER_MM = 0.012
 """Effective attenuation of soft tissue for Tc-99m, broad beam: about 0.12 /cm is in general use."""
 
 _STEP_MM = 2.0  # of the grid the surfaces are found on
+_STRIP = 8  # of its points that are searched for the ends of the skin at once
 _RIM = 48  # points of a section
 _ON_THE_BACK = 0.35  # share of the trunk's growth in depth that goes behind: a table is in the way
 _INWARDS = (
@@ -157,6 +158,24 @@ def trunk_weights(z_mm: Array) -> Array:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Covered:
+    """Ellipsoids of bone grown by their cover: centre and reach, their `ray_forms`, and the part each belongs to."""
+
+    places: Array
+    forms: Array
+    part: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Sheets:
+    """Surfaces on a grid: foremost and hindmost skin and length of tissue, (3, row, column); intervals of parts."""
+
+    origin_mm: tuple[float, float]
+    joined: Picture
+    parts: Picture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Body:
     """A person's soft tissue around a posed skeleton.
 
@@ -187,9 +206,11 @@ class Body:
     posed: PosedSkeleton
     sex: str = "male"
     girth: float = 1.0
+    _tubes: tuple[Array, ...] = field(init=False, repr=False)
+    _bones: _Covered = field(init=False, repr=False)
     _origin_mm: tuple[float, float] = field(init=False, repr=False)
-    _grids: NDArray[np.float32] = field(init=False, repr=False)
-    _parts: NDArray[np.float32] = field(init=False, repr=False)
+    _shape: tuple[int, int] = field(init=False, repr=False)
+    _found: _Sheets | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.sex not in SEXES:
@@ -197,28 +218,15 @@ class Body:
         low, high = GIRTH_RANGE
         if not low <= self.girth <= high:
             raise InvalidValue(f"Girth must lie between {low} and {high}, got {self.girth}.", got=self.girth)
-        tubes = _moved_skins(self.posed, self.sex, self.girth)
-        covered, forms, part_of = _covered_bones(self.posed)
-        points = np.concatenate(
-            [tube.reshape(-1, 3) for tube in tubes] + [covered[:, :3] + covered[:, 3:], covered[:, :3] - covered[:, 3:]]
-        )
-        low_x, low_z = (math.floor(points[:, k].min() / _STEP_MM - 2) * _STEP_MM for k in (0, 2))
-        shape = (
-            math.ceil((points[:, 2].max() - low_z) / _STEP_MM) + 2,
-            math.ceil((points[:, 0].max() - low_x) / _STEP_MM) + 2,
-        )
-        near = np.full((len(tubes), *shape), np.inf, dtype=np.float32)
-        far = np.full((len(tubes), *shape), -np.inf, dtype=np.float32)
-        for k, tube in enumerate(tubes):
-            _paint_tube(tube, low_x, low_z, _STEP_MM, near[k], far[k])
-        _paint_ellipsoids(covered, forms, part_of, low_x, low_z, _STEP_MM, near, far)
-        grids = np.empty((3, *shape), dtype=np.float32)
-        _join_parts(near, far, grids)
+        tubes, bones = tuple(_moved_skins(self.posed, self.sex, self.girth)), _covered_bones(self.posed)
+        least, most = _box(tubes, bones)
+        low_x, low_z = (math.floor(least[k] / _STEP_MM - 2) * _STEP_MM for k in (0, 2))
+        shape = (math.ceil((most[2] - low_z) / _STEP_MM) + 2, math.ceil((most[0] - low_x) / _STEP_MM) + 2)
+        object.__setattr__(self, "_tubes", tubes)
+        object.__setattr__(self, "_bones", bones)
         object.__setattr__(self, "_origin_mm", (float(low_x), float(low_z)))
-        object.__setattr__(self, "_grids", grids)
-        hollow = near >= far
-        near[hollow], far[hollow] = np.nan, np.nan
-        object.__setattr__(self, "_parts", np.stack([near, far], axis=1))
+        object.__setattr__(self, "_shape", shape)
+        object.__setattr__(self, "_found", None)
 
     def surfaces(self, x_mm: Picture, z_mm: Picture) -> tuple[Picture, Picture]:
         """Where the ray through each pixel enters and leaves the body.
@@ -263,42 +271,118 @@ class Body:
         (part, 2, row, column) ndarray of float32
             y where the ray enters and where it leaves each of `PARTS`; NaN outside the part. Parts overlap at joints.
         """
+        sheets = self._sheets()
         return np.stack(
-            [np.stack([self._sampled(side, x_mm, z_mm, math.nan) for side in part]) for part in self._parts]
+            [
+                np.stack([_sampled(side, sheets.origin_mm, x_mm, z_mm, math.nan) for side in part])
+                for part in sheets.parts
+            ]
+        )
+
+    def columns(self, low_mm: tuple[float, float], step_mm: tuple[float, float], shape: tuple[int, int]) -> Picture:
+        """Where rays on a lattice run inside each part: `intervals` without the 2 mm grid between, for few rays.
+
+        Parameters
+        ----------
+        low_mm : (x, z)
+            Of the first ray.
+        step_mm : (x, z)
+            To the next, positive.
+        shape : (row, column)
+            Rays along z and along x.
+
+        Returns
+        -------
+        (part, 2, row, column) ndarray of float32
+            y where the ray enters and where it leaves each of `PARTS`; it enters at infinity and leaves at minus
+            infinity where it misses the part.
+        """
+        out = np.empty((len(self._tubes), 2, *shape), dtype=np.float32)
+        out[:, 0], out[:, 1] = np.inf, -np.inf
+        near, far = out[:, 0], out[:, 1]
+        for k, tube in enumerate(self._tubes):
+            _paint_tube(tube, *low_mm, *step_mm, near[k], far[k])
+        _paint_ellipsoids(self._bones.places, self._bones.forms, self._bones.part, *low_mm, *step_mm, near, far)
+        return out
+
+    @property
+    def box_mm(self) -> Array:
+        """A box that holds the body, close to it: least and greatest x, y and z, (2, 3) ndarray."""
+        return np.array(_box(self._tubes, self._bones))
+
+    @property
+    def frame_mm(self) -> Array:
+        """Least and greatest x and z of the skin, to 2 mm outwards, (2, 2) ndarray."""
+        rows, columns = self._shape
+        first_row, last_row = self._ends(rows, columns, along_rows=True)
+        first_column, last_column = self._ends(columns, rows, along_rows=False)
+        low_x, low_z = self._origin_mm
+        return np.array(
+            [
+                (low_x + _STEP_MM * (first_column - 1), low_z + _STEP_MM * (first_row - 1)),
+                (low_x + _STEP_MM * (last_column + 1), low_z + _STEP_MM * (last_row + 1)),
+            ],
+            dtype=float,
         )
 
     @property
     def extent_mm(self) -> Array:
         """Least and greatest x, y and z of the skin, to 2 mm outwards, (2, 3) ndarray."""
-        rows, columns = np.nonzero(self._grids[2] > 0)
-        low_x, low_z = self._origin_mm
-        low = (
-            low_x + _STEP_MM * (columns.min() - 1),
-            np.nanmin(self._grids[0]) - _STEP_MM,
-            low_z + _STEP_MM * (rows.min() - 1),
-        )
-        high = (
-            low_x + _STEP_MM * (columns.max() + 1),
-            np.nanmax(self._grids[1]) + _STEP_MM,
-            low_z + _STEP_MM * (rows.max() + 1),
-        )
-        return np.array([low, high], dtype=float)
+        joined = self._sheets().joined
+        (low_x, low_z), (high_x, high_z) = self.frame_mm
+        low_y, high_y = np.nanmin(joined[0]) - _STEP_MM, np.nanmax(joined[1]) + _STEP_MM
+        return np.array([(low_x, low_y, low_z), (high_x, high_y, high_z)], dtype=float)
 
     @property
     def volume_mm3(self) -> float:
         """Volume of the body, parts that overlap counted once."""
-        return float(np.nansum(self._grids[2], dtype=np.float64)) * _STEP_MM**2
+        return float(np.nansum(self._sheets().joined[2], dtype=np.float64)) * _STEP_MM**2
+
+    def _ends(self, count: int, across: int, *, along_rows: bool) -> tuple[int, int]:
+        """First and last row, or column, of the grid that meets the body, searched in strips from either end."""
+        low_x, low_z = self._origin_mm
+        found = []
+        for strips in (range(0, count, _STRIP), range(count - _STRIP, -_STRIP, -_STRIP)):
+            for begin in strips:
+                if along_rows:
+                    low, shape = (low_x, low_z + _STEP_MM * begin), (_STRIP, across)
+                else:
+                    low, shape = (low_x + _STEP_MM * begin, low_z), (across, _STRIP)
+                near, far = self.columns(low, (_STEP_MM, _STEP_MM), shape).swapaxes(0, 1)
+                there = np.flatnonzero((near < far).any(axis=(0, 2) if along_rows else (0, 1)))
+                if len(there):
+                    found.append(begin + int(there[0 if strips.step > 0 else -1]))
+                    break
+        return found[0], found[1]
+
+    def _sheets(self) -> _Sheets:
+        if self._found is None:  # the surfaces are found when they are first asked for
+            object.__setattr__(self, "_found", self._sheets_on(self._origin_mm, self._shape))
+        assert self._found is not None
+        return self._found
+
+    def _sheets_on(self, origin_mm: tuple[float, float], shape: tuple[int, int]) -> _Sheets:
+        parts = self.columns(origin_mm, (_STEP_MM, _STEP_MM), shape)
+        joined = np.empty((3, *shape), dtype=np.float32)
+        _join_parts(parts[:, 0], parts[:, 1], joined)
+        parts.swapaxes(0, 1)[:, parts[:, 0] >= parts[:, 1]] = np.nan
+        return _Sheets(origin_mm=origin_mm, joined=joined, parts=parts)
 
     def _at(self, which: int, x_mm: Picture, z_mm: Picture) -> Picture:
-        return self._sampled(self._grids[which], x_mm, z_mm, 0.0 if which == 2 else math.nan)
+        if self._found is None and np.size(x_mm) == 1:  # one point: its neighbours on the grid are enough
+            x, z = float(np.squeeze(x_mm)), float(np.squeeze(z_mm))
+            sheets = self._sheets_on((_STEP_MM * math.floor(x / _STEP_MM), _STEP_MM * math.floor(z / _STEP_MM)), (3, 3))
+        else:
+            sheets = self._sheets()
+        return _sampled(sheets.joined[which], sheets.origin_mm, x_mm, z_mm, 0.0 if which == 2 else math.nan)
 
-    def _sampled(self, grid: Picture, x_mm: Picture, z_mm: Picture, outside: float) -> Picture:
-        out = np.empty(np.shape(x_mm), dtype=np.float32)
-        x = np.ascontiguousarray(x_mm, dtype=np.float32)
-        z = np.ascontiguousarray(z_mm, dtype=np.float32)
-        low_x, low_z = self._origin_mm
-        _sample(grid, x, z, low_x, low_z, _STEP_MM, outside, out)
-        return out
+
+def _sampled(grid: Picture, origin_mm: tuple[float, float], x_mm: Picture, z_mm: Picture, outside: float) -> Picture:
+    out = np.empty(np.shape(x_mm), dtype=np.float32)
+    x = np.ascontiguousarray(x_mm, dtype=np.float32)
+    z = np.ascontiguousarray(z_mm, dtype=np.float32)
+    _sample(grid, x, z, *origin_mm, _STEP_MM, outside, out)
+    return out
 
 
 def _moved_skins(posed: PosedSkeleton, sex: str, girth: float) -> list[Array]:
@@ -323,8 +407,16 @@ def _moved_skins(posed: PosedSkeleton, sex: str, girth: float) -> list[Array]:
     return moved
 
 
-def _covered_bones(posed: PosedSkeleton) -> tuple[Array, Array, NDArray[np.int64]]:
-    """Ellipsoids grown by their cover: centre and reach, their `ray_forms`, and the part each belongs to."""
+def _box(tubes: tuple[Array, ...], bones: _Covered) -> tuple[Array, Array]:
+    """Least and greatest coordinates of the points of the skins and of the covered bones."""
+    centres, reach = bones.places[:, :3], bones.places[:, 3:]
+    least = np.min([tube.min(axis=(0, 1)) for tube in tubes] + [(centres - reach).min(axis=0)], axis=0)
+    most = np.max([tube.max(axis=(0, 1)) for tube in tubes] + [(centres + reach).max(axis=0)], axis=0)
+    return least, most
+
+
+@lru_cache(maxsize=8)  # a stout person has two bodies in one pose, and every one is dressed in the same pose
+def _covered_bones(posed: PosedSkeleton) -> _Covered:
     part_of_segment = np.zeros(len(SEGMENTS), dtype=np.int64)
     cover_of_segment = np.full(len(SEGMENTS), _COVER_ELSEWHERE_MM)
     for k, segment in enumerate(SEGMENTS):
@@ -335,18 +427,20 @@ def _covered_bones(posed: PosedSkeleton) -> tuple[Array, Array, NDArray[np.int64
     left, singular, _ = np.linalg.svd(posed.axes_mm)
     singular = singular + cover_of_segment[segment_index][:, None]
     axes = left * singular[:, None, :]
-    return (
-        np.column_stack([posed.centres_mm, np.linalg.norm(axes, axis=2)]),
-        ray_forms(axes),
-        part_of_segment[segment_index],
+    return _Covered(
+        places=np.column_stack([posed.centres_mm, np.linalg.norm(axes, axis=2)]),
+        forms=ray_forms(axes),
+        part=part_of_segment[segment_index],
     )
 
 
 # --- onto the grid: (row, column) counts from the lowest z and x ----------------------------------
 
 
-@numba.njit(cache=True, nogil=True)
-def _paint_tube(rims: Array, low_x: float, low_z: float, step: float, near: Picture, far: Picture) -> None:
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _paint_tube(
+    rims: Array, low_x: float, low_z: float, step_x: float, step_z: float, near: Picture, far: Picture
+) -> None:
     """Least and greatest y of a tube's skin over each grid point: its faces and two lids, as triangles."""
     sections, points, _ = rims.shape
     lids = np.zeros((2, 3))
@@ -357,27 +451,35 @@ def _paint_tube(rims: Array, low_x: float, low_z: float, step: float, near: Pict
         for p in range(points):
             q = (p + 1) % points
             if k + 1 < sections:
-                _paint_triangle(rims[k, p], rims[k, q], rims[k + 1, p], low_x, low_z, step, near, far)
-                _paint_triangle(rims[k, q], rims[k + 1, p], rims[k + 1, q], low_x, low_z, step, near, far)
+                _paint_triangle(rims[k, p], rims[k, q], rims[k + 1, p], low_x, low_z, step_x, step_z, near, far)
+                _paint_triangle(rims[k, q], rims[k + 1, p], rims[k + 1, q], low_x, low_z, step_x, step_z, near, far)
             if k in (0, sections - 1):
-                _paint_triangle(rims[k, p], rims[k, q], lids[min(k, 1)], low_x, low_z, step, near, far)
+                _paint_triangle(rims[k, p], rims[k, q], lids[min(k, 1)], low_x, low_z, step_x, step_z, near, far)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _paint_triangle(
-    a: Array, b: Array, c: Array, low_x: float, low_z: float, step: float, near: Picture, far: Picture
+    a: Array,
+    b: Array,
+    c: Array,
+    low_x: float,
+    low_z: float,
+    step_x: float,
+    step_z: float,
+    near: Picture,
+    far: Picture,
 ) -> None:
     area = (b[0] - a[0]) * (c[2] - a[2]) - (c[0] - a[0]) * (b[2] - a[2])
     if abs(area) < 1e-9:
         return
-    first_row = max(0, math.ceil((min(a[2], b[2], c[2]) - low_z) / step))
-    last_row = min(near.shape[0] - 1, math.floor((max(a[2], b[2], c[2]) - low_z) / step))
-    first_column = max(0, math.ceil((min(a[0], b[0], c[0]) - low_x) / step))
-    last_column = min(near.shape[1] - 1, math.floor((max(a[0], b[0], c[0]) - low_x) / step))
+    first_row = max(0, math.ceil((min(a[2], b[2], c[2]) - low_z) / step_z))
+    last_row = min(near.shape[0] - 1, math.floor((max(a[2], b[2], c[2]) - low_z) / step_z))
+    first_column = max(0, math.ceil((min(a[0], b[0], c[0]) - low_x) / step_x))
+    last_column = min(near.shape[1] - 1, math.floor((max(a[0], b[0], c[0]) - low_x) / step_x))
     for row in range(first_row, last_row + 1):
-        z = low_z + row * step
+        z = low_z + row * step_z
         for column in range(first_column, last_column + 1):
-            x = low_x + column * step
+            x = low_x + column * step_x
             v = ((x - a[0]) * (c[2] - a[2]) - (c[0] - a[0]) * (z - a[2])) / area
             w = ((b[0] - a[0]) * (z - a[2]) - (x - a[0]) * (b[2] - a[2])) / area
             if v < -1e-9 or w < -1e-9 or v + w > 1 + 1e-9:
@@ -387,28 +489,29 @@ def _paint_triangle(
             far[row, column] = max(far[row, column], y)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _paint_ellipsoids(
     places: Array,
     forms: Array,
     part_of: NDArray[np.int64],
     low_x: float,
     low_z: float,
-    step: float,
+    step_x: float,
+    step_z: float,
     near: Picture,
     far: Picture,
 ) -> None:
     """Let each part reach around its covered bones; the quadratic is that of `projection`."""
     for e in range(places.shape[0]):
         part = part_of[e]
-        first_row = math.ceil((places[e, 2] - places[e, 5] - low_z) / step)
-        last_row = math.floor((places[e, 2] + places[e, 5] - low_z) / step)
-        first_column = math.ceil((places[e, 0] - places[e, 3] - low_x) / step)
-        last_column = math.floor((places[e, 0] + places[e, 3] - low_x) / step)
+        first_row = math.ceil((places[e, 2] - places[e, 5] - low_z) / step_z)
+        last_row = math.floor((places[e, 2] + places[e, 5] - low_z) / step_z)
+        first_column = math.ceil((places[e, 0] - places[e, 3] - low_x) / step_x)
+        last_column = math.floor((places[e, 0] + places[e, 3] - low_x) / step_x)
         for row in range(max(first_row, 0), min(last_row, near.shape[1] - 1) + 1):
-            dz = low_z + row * step - places[e, 2]
+            dz = low_z + row * step_z - places[e, 2]
             for column in range(max(first_column, 0), min(last_column, near.shape[2] - 1) + 1):
-                dx = low_x + column * step - places[e, 0]
+                dx = low_x + column * step_x - places[e, 0]
                 b = forms[e, 1] * dx + forms[e, 2] * dz
                 g = forms[e, 3] * dx * dx + 2 * forms[e, 4] * dx * dz + forms[e, 5] * dz * dz - 1
                 square = b * b - forms[e, 0] * g

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -108,4 +109,15 @@ class Medium:
             1/cm, float32.
         """
         per_cm = self.coefficients_per_cm([energy_kev]).sum(axis=0)[:, 0].astype(np.float32)
-        return Field(values=per_cm[self.material], grid=self.grid, unit="/cm")
+        out = np.empty(self.grid.shape, dtype=np.float32)
+        _look_up(per_cm, self.material, out)
+        return Field(values=out, grid=self.grid, unit="/cm")
+
+
+@numba.njit(cache=True, nogil=True)
+def _look_up(table, material, out):  # type: ignore[no-untyped-def]
+    slices, rows, columns = material.shape
+    for s in range(slices):
+        for r in range(rows):
+            for c in range(columns):
+                out[s, r, c] = table[material[s, r, c]]

@@ -147,7 +147,7 @@ def posed_organs(posed: PosedSkeleton, sex: str, *, bladder_ml: float = 150.0) -
     maps, curve = segment_maps(np.asarray(posed.pose, dtype=float), *tree_arrays(FREEDOMS))
     formed = _form_maps(posed.skeleton)
     index = {segment.name: k for k, segment in enumerate(SEGMENTS)}
-    out = []
+    parts = []
     for organ in _reference(sex):
         centres, axes = organ.centres_mm, organ.axes_mm
         if organ.name in ("bladder", "bladder_wall"):
@@ -161,23 +161,29 @@ def posed_organs(posed: PosedSkeleton, sex: str, *, bladder_ml: float = 150.0) -
         else:
             weight = np.zeros((len(centres), len(SEGMENTS)))
             weight[:, index[organ.segment]] = 1.0
-        form = np.einsum("es,sij->eij", weight, formed)
-        centres = np.einsum("eij,ej->ei", form[:, :, :3], centres) + form[:, :, 3]
-        mixed = np.einsum("es,sij->eij", weight, maps)
-        shift = curve_basis(centres[:, 2]) @ curve
-        local = np.tile(np.eye(3), (len(centres), 1, 1))
-        local[:, 0, 2] = (curve_basis(centres[:, 2] + _SLOPE_STEP_MM) @ curve - shift) / _SLOPE_STEP_MM
-        bent = centres + shift[:, None] * [1.0, 0.0, 0.0]
-        out.append(
-            PosedOrgan(
-                name=organ.name,
-                tissue=organ.tissue,
-                margin_mm=organ.margin_mm,
-                centres_mm=posed.size * (np.einsum("eij,ej->ei", mixed[:, :, :3], bent) + mixed[:, :, 3]),
-                axes_mm=posed.size * mixed[:, :, :3] @ local @ form[:, :, :3] @ axes,
-            )
+        parts.append((organ, centres, axes, weight))
+    # all organs at once
+    centres, axes, weight = (np.concatenate([part[k] for part in parts]) for k in (1, 2, 3))
+    form = np.einsum("es,sij->eij", weight, formed)
+    centres = np.einsum("eij,ej->ei", form[:, :, :3], centres) + form[:, :, 3]
+    mixed = np.einsum("es,sij->eij", weight, maps)
+    shift = curve_basis(centres[:, 2]) @ curve
+    local = np.tile(np.eye(3), (len(centres), 1, 1))
+    local[:, 0, 2] = (curve_basis(centres[:, 2] + _SLOPE_STEP_MM) @ curve - shift) / _SLOPE_STEP_MM
+    bent = centres + shift[:, None] * [1.0, 0.0, 0.0]
+    centres = posed.size * (np.einsum("eij,ej->ei", mixed[:, :, :3], bent) + mixed[:, :, 3])
+    axes = posed.size * mixed[:, :, :3] @ local @ form[:, :, :3] @ axes
+    ends = np.cumsum([len(part[1]) for part in parts])
+    return tuple(
+        PosedOrgan(
+            name=organ.name,
+            tissue=organ.tissue,
+            margin_mm=organ.margin_mm,
+            centres_mm=centres[end - len(own) : end],
+            axes_mm=axes[end - len(own) : end],
         )
-    return tuple(out)
+        for (organ, own, _, _), end in zip(parts, ends.tolist(), strict=True)
+    )
 
 
 def _form_maps(skeleton: Skeleton) -> Array:

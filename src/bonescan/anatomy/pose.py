@@ -211,7 +211,6 @@ def _curve_slope(z_mm: Array) -> Array:
     return np.asarray(np.where(np.abs(u) < 1, -0.5 * np.pi / _CURVE_HALF_WIDTH_MM * np.sin(np.pi * u), 0.0))
 
 
-@cache
 def tree_arrays(
     parameters: tuple[Parameter, ...] = PARAMETERS,
 ) -> tuple[NDArray[np.int64], Array, Array, NDArray[np.int64], Array]:
@@ -233,6 +232,12 @@ def tree_arrays(
         Segment and slot of each parameter.
     signs : (parameter,) ndarray
     """
+    return _tree(parameters is FREEDOMS)  # to look the parameters themselves up in a cache takes longer than a pose
+
+
+@cache
+def _tree(every_freedom: bool) -> tuple[NDArray[np.int64], Array, Array, NDArray[np.int64], Array]:
+    parameters = FREEDOMS if every_freedom else PARAMETERS
     index = {segment.name: k for k, segment in enumerate(SEGMENTS)}
     index[""] = -1
     parents = np.array([[index[s.carried_by], index[s.turns_with]] for s in SEGMENTS])

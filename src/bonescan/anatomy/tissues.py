@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 
 import numpy as np
@@ -129,6 +129,7 @@ def _sections(element: str) -> tuple[float, Array, Array]:
     return float(table[0]["electrons_per_g_e23"]) * 1e23, energy, np.log(np.maximum(numbers[:, 1:].T, 1e-30))
 
 
+@lru_cache(maxsize=4096)
 def mass_coefficients(tissue_name: str, energy_kev: float) -> tuple[float, float, float]:
     """Mass attenuation coefficients by process.
 

@@ -6,6 +6,9 @@ distance to the nearest place outside, from the exact y of the skin in a lattice
     d(x, y, z)^2 = min over columns (x', z') of (x - x')^2 + (z - z')^2 + d_y(y; x', z')^2
 
 (d_y is the way along y out of the tissue of a column, 0 outside): lower envelopes of parabolas along x, then z.
+In voxels of more than 4 mm their own columns are the lattice, the first ones outside moved nearer by what they lie
+farther in the mean; what is skin is told by planes through the surfaces of each column and its neighbours.
+
 What a voxel is follows from its place, first match wins:
 
 1. bone, if in an ellipsoid of one; of several the one below whose surface it lies deepest;
@@ -48,6 +51,7 @@ SKIN_MM = 2.0
 1.3 mm; voxels of the reference phantoms make it 2.1 and 1.8. Here 2 mm for both [D]."""
 
 _LATTICE_MM = 2.0
+_COARSE_MM = 4.0  # of voxels larger than that the columns themselves are the lattice
 _DEEPEST_MM = 127.0
 
 _BASE_TISSUES = ("air", "skin", "adipose", "muscle", "bone")
@@ -189,7 +193,7 @@ def body_grid(body: Body, spacing_mm: float, margin_mm: float = 20.0) -> Grid:
             spacing_mm=spacing_mm,
             margin_mm=margin_mm,
         )
-    low, high = body.extent_mm
+    low, high = body.extent_mm if spacing_mm <= _COARSE_MM else _coarse_extent_mm(body, spacing_mm)
     first = np.floor((low - margin_mm) / spacing_mm)
     last = np.ceil((high + margin_mm) / spacing_mm)
     count = (last - first).astype(int) + 1
@@ -197,6 +201,22 @@ def body_grid(body: Body, spacing_mm: float, margin_mm: float = 20.0) -> Grid:
         shape=(int(count[2]), int(count[1]), int(count[0])),
         spacing_mm=(spacing_mm, spacing_mm, spacing_mm),
         origin_mm=(float(first[0] * spacing_mm), float(first[1] * spacing_mm), float(first[2] * spacing_mm)),
+    )
+
+
+def _coarse_extent_mm(body: Body, spacing_mm: float) -> tuple[Array, Array]:
+    """Least and greatest x, y and z of the skin where columns of voxels meet it, to one voxel outwards in x and z."""
+    low, high = (body.box_mm / spacing_mm).round().astype(int)
+    shape = (int(high[2] - low[2]) + 1, int(high[0] - low[0]) + 1)
+    columns = body.columns((spacing_mm * low[0], spacing_mm * low[2]), (spacing_mm, spacing_mm), shape)
+    rows, across = np.nonzero((columns[:, 0] < columns[:, 1]).any(axis=0))
+    return (
+        np.array(
+            [spacing_mm * (low[0] + across.min() - 1), columns[:, 0].min(), spacing_mm * (low[2] + rows.min() - 1)]
+        ),
+        np.array(
+            [spacing_mm * (low[0] + across.max() + 1), columns[:, 1].max(), spacing_mm * (low[2] + rows.max() + 1)]
+        ),
     )
 
 
@@ -249,28 +269,37 @@ def voxelise(body: Body, organs: tuple[PosedOrgan, ...], grid: Grid) -> VoxelBod
     tissues = tuple(dict.fromkeys((*_BASE_TISSUES, *(organ.tissue for organ in organs))))
     if max(len(organs), len(tissues)) > 254:
         raise InvalidValue(f"At most 254 organs can be labelled, got {len(organs)}.", got=len(organs))
-    depth = _skin_depth(body, grid)
-    if body.girth > 1:
-        lean = _skin_depth(Body(posed=body.posed, sex=body.sex, girth=1 + _LEAN_SHARE * (body.girth - 1)), grid)
-    else:
-        lean = depth
     x, y, z = (_coordinates(grid, k) for k in range(3))
+    coarse = max(grid.spacing_mm[0], grid.spacing_mm[2]) > _COARSE_MM
+    if coarse:
+        rays = body.columns((x[0], z[0]), (grid.spacing_mm[2], grid.spacing_mm[0]), (len(z), len(x)))
+    else:
+        rays = body.intervals(*(a.astype(np.float32) for a in np.meshgrid(x, z)))
+    lean_body = body
+    if body.girth > 1:
+        lean_body = Body(posed=body.posed, sex=body.sex, girth=1 + _LEAN_SHARE * (body.girth - 1))
+    lean = _skin_depth(lean_body, grid)
+    depth = lean
+    if coarse:
+        depth = _depth_below_planes(rays, y, grid)
+    elif lean_body is not body:
+        depth = _skin_depth(body, grid)
     bone = np.zeros(grid.shape, dtype=np.int16)
     bone_depth = np.zeros(grid.shape, dtype=np.float32)
     label = np.zeros(grid.shape, dtype=np.uint8)
     organ = np.zeros(grid.shape, dtype=np.uint8)
     posed = body.posed
-    inverse, reach, least = _forms(posed.axes_mm)
+    inverse, reach = _forms(posed.axes_mm)
+    least = np.linalg.svd(posed.axes_mm, compute_uv=False)[:, -1].astype(float)
     _paint_bones(
         posed.centres_mm, inverse, reach, least, posed.skeleton.bone_index,
         x, y, z, bone, bone_depth,
     )  # fmt: skip
     owner = [k for k, item in enumerate(organs) for _ in item.centres_mm]
     centres = np.concatenate([item.centres_mm for item in organs]) if organs else np.zeros((0, 3))
-    inverse, reach, _ = _forms(np.concatenate([item.axes_mm for item in organs]) if organs else np.zeros((0, 3, 3)))
-    x_all, z_all = (a.astype(np.float32) for a in np.meshgrid(x, z))
+    inverse, reach = _forms(np.concatenate([item.axes_mm for item in organs]) if organs else np.zeros((0, 3, 3)))
     _paint_tissues(
-        depth, lean, body.intervals(x_all, z_all), _fat(body, z), bone,
+        depth, lean, rays, _fat(body, z), bone,
         centres, inverse, reach, np.array(owner, dtype=np.int64),
         np.array([item.margin_mm for item in organs]),
         np.array([tissues.index(item.tissue) for item in organs], dtype=np.uint8),
@@ -293,14 +322,9 @@ def _coordinates(grid: Grid, axis: int) -> Array:
     return np.asarray(grid.origin_mm[axis] + grid.spacing_mm[2 - axis] * np.arange(grid.shape[2 - axis]), dtype=float)
 
 
-def _forms(axes_mm: Array) -> tuple[Array, Array, Array]:
-    """Inverse of each ellipsoid's axes, its reach along x, y, z, and its least half-axis."""
-    least = np.linalg.svd(axes_mm, compute_uv=False)[:, -1]
-    return (
-        np.asarray(np.linalg.inv(axes_mm), dtype=float),
-        np.asarray(np.linalg.norm(axes_mm, axis=2), dtype=float),
-        np.asarray(least, dtype=float),
-    )
+def _forms(axes_mm: Array) -> tuple[Array, Array]:
+    """Inverse of each ellipsoid's axes, and its reach along x, y, z."""
+    return np.asarray(np.linalg.inv(axes_mm), dtype=float), np.asarray(np.linalg.norm(axes_mm, axis=2), dtype=float)
 
 
 def _fat(body: Body, z_mm: Array) -> Array:
@@ -322,21 +346,35 @@ def _fat(body: Body, z_mm: Array) -> Array:
 
 def _skin_depth(body: Body, grid: Grid) -> NDArray[np.uint8]:
     """Depth below the skin in half millimetres, rounded up and at most 255; 0 outside the body."""
-    fine = [max(1, math.ceil(grid.spacing_mm[k] / _LATTICE_MM - 1e-9)) for k in (0, 2)]
+    coarse = max(grid.spacing_mm[0], grid.spacing_mm[2]) > _COARSE_MM
+    fine = [1 if coarse else max(1, math.ceil(grid.spacing_mm[k] / _LATTICE_MM - 1e-9)) for k in (0, 2)]
     step = [grid.spacing_mm[0] / fine[0], grid.spacing_mm[2] / fine[1]]
-    low, high = body.extent_mm
+    low, high = body.box_mm[:, ::2] if coarse else body.frame_mm
     lattice, first = [], []
     for k, axis in enumerate((2, 0)):  # of the grid, as far as the body may reach into it
         from_, to = grid.origin_mm[axis], grid.origin_mm[axis] + step[k] * fine[k] * (grid.shape[2 * k] - 1)
-        before = math.floor((max(low[axis], from_ - _DEEPEST_MM) - from_) / step[k])
-        after = math.ceil((min(high[axis], to + _DEEPEST_MM) - from_) / step[k])
+        before = math.floor((max(low[1 - k], from_ - _DEEPEST_MM) - from_) / step[k])
+        after = math.ceil((min(high[1 - k], to + _DEEPEST_MM) - from_) / step[k])
         lattice.append(from_ + step[k] * np.arange(before, max(after, before + 1) + 1))
         first.append(-before)
-    x, z = (a.astype(np.float32) for a in np.meshgrid(lattice[1], lattice[0]))
-    columns = _merged(body.intervals(x, z))
+    if coarse:
+        rays = body.columns((lattice[1][0], lattice[0][0]), (step[1], step[0]), (len(lattice[0]), len(lattice[1])))
+    else:
+        rays = body.intervals(*(a.astype(np.float32) for a in np.meshgrid(lattice[1], lattice[0])))
+    columns, ends, deep = _merged(rays)
     y = _coordinates(grid, 1)
     out = np.zeros(grid.shape, dtype=np.uint8)
-    _envelopes(columns, y, step[0], step[1], fine[0], fine[1], first[0], first[1], out)
+    # the skin lies anywhere between the last column inside and the first one outside: as far as on the fine lattice
+    nearer = (1 - _LATTICE_MM / min(step)) / 2 if coarse else 0.0
+    _envelopes(columns, ends, deep, y, step[0], step[1], nearer, fine[0], fine[1], first[0], first[1], out)
+    return out
+
+
+def _depth_below_planes(rays: NDArray[np.float32], y_mm: Array, grid: Grid) -> NDArray[np.uint8]:
+    """Depth below the skin as if it went on straight around each column, as `_skin_depth` gives it: right near it."""
+    columns, ends, _ = _merged(rays)
+    out = np.zeros(grid.shape, dtype=np.uint8)
+    _below_planes(columns, ends, y_mm, grid.spacing_mm[0], grid.spacing_mm[2], out)
     return out
 
 
@@ -344,17 +382,25 @@ def _skin_depth(body: Body, grid: Grid) -> NDArray[np.uint8]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _merged(intervals: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Intervals of the parts as disjoint ones, (z, x, k, 2) ndarray; empty ones are NaN."""
+def _merged(intervals: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
+    """Intervals of the parts as disjoint ones, (z, x, k, 2) ndarray, NaN behind the last; where each z has any.
+
+    That is the first x and the last, which lies before the first where there is none, and the least y and the greatest.
+    """
     parts, _, rows, columns = intervals.shape
     out = np.full((rows, columns, parts, 2), np.nan, dtype=np.float32)
+    ends = np.empty((rows, 2), dtype=np.int64)
+    deep = np.empty((rows, 2), dtype=np.float32)
     for row in range(rows):
+        ends[row, 0], ends[row, 1] = columns, -1
+        deep[row, 0], deep[row, 1] = np.inf, -np.inf
         for column in range(columns):
             count = 0
             for k in range(parts):
                 near, far = intervals[k, 0, row, column], intervals[k, 1, row, column]
                 if not near < far:
                     continue
+                deep[row, 0], deep[row, 1] = min(deep[row, 0], near), max(deep[row, 1], far)
                 m = 0
                 while m < count:  # swallow what it touches
                     if out[row, column, m, 0] <= far and near <= out[row, column, m, 1]:
@@ -368,50 +414,70 @@ def _merged(intervals: NDArray[np.float32]) -> NDArray[np.float32]:
                 out[row, column, count, 0], out[row, column, count, 1] = near, far
                 count += 1
             out[row, column, count:] = np.nan
-    return out
+            if count:
+                ends[row, 0], ends[row, 1] = min(ends[row, 0], column), column
+    return out, ends, deep
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _envelope(
     squares: NDArray[np.float32],
+    begin: int,
+    end: int,
     step: float,
+    nearer: float,
     first: int,
     every: int,
     out: NDArray[np.float32],
-    place: NDArray[np.int64],
+    vertex: Array,
+    lift: Array,
+    base: NDArray[np.float32],
     edge: Array,
-) -> None:
-    """out[q] = min over k of squares[k] + step^2 (first + q every - k)^2."""
-    count = squares.shape[0]
+) -> tuple[int, int]:
+    """out[q] = min over k of squares[k] + step^2 (first + q every - k)^2, for squares that are 0 but in begin..end.
+
+    Zeros beside others lie by so much nearer to these. Writes what may be above 0, and returns from which q to which.
+    """
+    begin, end = max(begin - 1, 0), min(end + 1, squares.shape[0])  # the nearest zeros belong to it
     scale = step * step
-    top = 0
-    place[0] = 0
-    edge[0], edge[1] = -np.inf, np.inf
-    for k in range(1, count):
-        while True:
-            v = place[top]
-            s = ((squares[k] / scale + k * k) - (squares[v] / scale + v * v)) / (2.0 * (k - v))
+    top = -1
+    for k in range(begin, end):
+        v = float(k)
+        if nearer > 0 and squares[k] == 0:
+            after, before = k + 1 < end and squares[k + 1] > 0, k > begin and squares[k - 1] > 0
+            if after != before:
+                v += nearer if after else -nearer
+        height = squares[k] / scale + v * v
+        s = -np.inf
+        while top >= 0:
+            s = (height - lift[top]) / (2.0 * (v - vertex[top]))
             if s > edge[top]:
                 break
             top -= 1
         top += 1
-        place[top] = k
-        edge[top], edge[top + 1] = s, np.inf
+        vertex[top], lift[top], base[top], edge[top] = v, height, squares[k], s if top else -np.inf
+    edge[top + 1] = np.inf
     top = 0
-    for q in range(out.shape[0]):
+    from_ = max(0, -((first - begin) // every))
+    to = max(from_, min(out.shape[0], (end - 1 - first) // every + 1))
+    for q in range(from_, to):
         at = first + q * every
         while edge[top + 1] < at:
             top += 1
-        v = place[top]
-        out[q] = squares[v] + scale * (at - v) * (at - v)
+        v = vertex[top]
+        out[q] = base[top] + scale * (at - v) * (at - v)
+    return from_, to
 
 
-@numba.njit(cache=True, nogil=True, parallel=True)
+@numba.njit(cache=True, nogil=True, parallel=True, error_model="numpy")
 def _envelopes(
     columns: NDArray[np.float32],
+    ends: NDArray[np.int64],
+    deep: NDArray[np.float32],
     y_mm: Array,
     step_z: float,
     step_x: float,
+    nearer: float,
     every_z: int,
     every_x: int,
     first_z: int,
@@ -424,46 +490,113 @@ def _envelopes(
     for r in numba.prange(y_mm.shape[0]):
         y = y_mm[r]
         along_y = np.zeros(width, dtype=np.float32)
-        along_x = np.zeros((across, rows), dtype=np.float32)
-        along_z = np.zeros(slices, dtype=np.float32)
-        line = np.zeros(across, dtype=np.float32)
-        place, edge = np.zeros(longest, dtype=np.int64), np.zeros(longest + 1)
-        # columns of the grid that the lattice covers
-        begin = max(0, -(first_x // every_x))
-        end = min(across, (width - 1 - first_x) // every_x + 1)
-        begin_z = max(0, -(first_z // every_z))
-        end_z = min(slices, (rows - 1 - first_z) // every_z + 1)
-        anything = False
+        along_x = np.zeros((rows, across), dtype=np.float32)
+        line, along_z = np.zeros(rows, dtype=np.float32), np.zeros(slices, dtype=np.float32)
+        depth = np.zeros((across, slices), dtype=np.uint8)
+        vertex, lift, base = np.zeros(longest), np.zeros(longest), np.zeros(longest, dtype=np.float32)
+        edge = np.zeros(longest + 1)
+        # first and last z of each column of the grid where there is tissue
+        lowest, highest = np.full(across, rows), np.full(across, -1)
         for z in range(rows):
-            some = False
-            for x in range(width):
+            if not deep[z, 0] < y < deep[z, 1]:
+                continue
+            low, high = width, -1
+            for x in range(ends[z, 0], ends[z, 1] + 1):
                 d = 0.0
                 for k in range(parts):
                     near, far = columns[z, x, k, 0], columns[z, x, k, 1]
                     if near < y < far:
                         d = min(y - near, far - y)
-                        some = True
+                        low, high = min(low, x), x
+                        break
+                    if not near < far:
                         break
                 along_y[x] = d * d
-            if some:
-                anything = True
-                _envelope(along_y, step_x, first_x + begin * every_x, every_x, line[: end - begin], place, edge)
-                for c in range(end - begin):
-                    along_x[begin + c, z] = line[c]
-        if not anything:
-            continue
-        for c in range(begin, end):
-            some = False
-            for z in range(rows):
-                if along_x[c, z] > 0:
-                    some = True
-                    break
-            if not some:
+            if high < low:
                 continue
-            _envelope(along_x[c], step_z, first_z + begin_z * every_z, every_z, along_z[: end_z - begin_z], place, edge)
-            for s in range(end_z - begin_z):
+            begin, end = _envelope(
+                along_y, low, high + 1, step_x, nearer, first_x, every_x, along_x[z], vertex, lift, base, edge
+            )
+            for c in range(begin, end):
+                if along_x[z, c] > 0:
+                    lowest[c], highest[c] = min(lowest[c], z), z
+            along_y[low : high + 1] = 0.0
+        for c in range(across):
+            low, high = lowest[c], highest[c]
+            if high < low:
+                continue
+            line[low : high + 1] = along_x[low : high + 1, c]
+            begin, end = _envelope(
+                line, low, high + 1, step_z, nearer, first_z, every_z, along_z, vertex, lift, base, edge
+            )
+            line[low : high + 1] = 0.0
+            for s in range(begin, end):
                 if along_z[s] > 0:
-                    out[begin_z + s, r, c] = min(255.0, math.ceil(2 * math.sqrt(along_z[s])))
+                    depth[c, s] = min(255.0, math.ceil(2 * math.sqrt(along_z[s])))
+        for s in range(slices):
+            for c in range(across):
+                out[s, r, c] = depth[c, s]
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _surface(columns, z, x, which, near, far):  # type: ignore[no-untyped-def]
+    """The near or far end in another column of the interval that overlaps one; NaN where there is none."""
+    if 0 <= z < columns.shape[0] and 0 <= x < columns.shape[1]:
+        for k in range(columns.shape[2]):
+            if columns[z, x, k, 0] < far and near < columns[z, x, k, 1]:
+                return columns[z, x, k, which]
+    return np.float32(np.nan)
+
+
+@numba.njit(cache=True, nogil=True)
+def _slope(here: float, before: float, after: float, step: float) -> float:
+    """Of a surface, from its neighbours as far as there are any."""
+    if before == before and after == after:
+        return (after - before) / (2 * step)
+    if before == before:
+        return (here - before) / step
+    return (after - here) / step if after == after else 0.0
+
+
+@numba.njit(cache=True, nogil=True, parallel=True)
+def _below_planes(
+    columns: NDArray[np.float32],
+    ends: NDArray[np.int64],
+    y_mm: Array,
+    step_z: float,
+    step_x: float,
+    out: NDArray[np.uint8],
+) -> None:
+    rows, _, parts, _ = columns.shape
+    for z in numba.prange(rows):
+        for x in range(ends[z, 0], ends[z, 1] + 1):
+            for k in range(parts):
+                near, far = columns[z, x, k, 0], columns[z, x, k, 1]
+                if not near < far:
+                    break
+                tilt_near, tilt_far = 1.0, 1.0
+                for end in range(2):
+                    across = _slope(
+                        columns[z, x, k, end],
+                        _surface(columns, z, x - 1, end, near, far),
+                        _surface(columns, z, x + 1, end, near, far),
+                        step_x,
+                    )
+                    along = _slope(
+                        columns[z, x, k, end],
+                        _surface(columns, z - 1, x, end, near, far),
+                        _surface(columns, z + 1, x, end, near, far),
+                        step_z,
+                    )
+                    tilt = 1 / math.sqrt(1 + across * across + along * along)
+                    if end == 0:
+                        tilt_near = tilt
+                    else:
+                        tilt_far = tilt
+                for r in range(y_mm.shape[0]):
+                    if near < y_mm[r] < far:
+                        d = min((y_mm[r] - near) * tilt_near, (far - y_mm[r]) * tilt_far)
+                        out[z, r, x] = min(255.0, math.ceil(2 * d))
 
 
 @numba.njit(cache=True, nogil=True)

@@ -202,7 +202,7 @@ class WholeBodyModel:
         -------
         (view, row, column) ndarray
         """
-        return self._counted(self.unscattered_cps) + self._counted(self.scattered_cps) + self.background
+        return self._counted(self.unscattered_cps + self.scattered_cps) + self.background
 
     def primary(self, activity: Field, pose: int = 0) -> Array:
         """Expected unscattered counts of some activity alone, e.g. of one lesion; linear in it.
@@ -282,7 +282,7 @@ class WholeBodyModel:
         )
 
     def _counted(self, cps: Picture) -> Array:
-        together = np.einsum("kvrc,kvr->vrc", cps, self.seconds)
+        together = sum(rates * seconds[:, :, None] for rates, seconds in zip(cps, self.seconds, strict=True))
         return np.asarray(together * self.columns[:, None, :])
 
 
@@ -296,7 +296,7 @@ def whole_body_model(
     counts: float | None = None,
     placement: Placement | None = None,
     faults: Faults | None = None,
-    histories: int = 10_000_000,
+    histories: int = 8_000_000,
     seed: int = 0,
 ) -> WholeBodyModel:
     """Work out what a whole-body pass is expected to show.
@@ -367,7 +367,8 @@ def whole_body_model(
         )
         lower = table_mm + protocol.table.thickness_mm + protocol.table.gap_mm
         face = np.stack([axis[1] - upper, np.full(len(upper), lower - axis[1])])
-        own = look(emitter.medium, camera, angles, face, axis, lattice, (faults.window_seen(window),))
+        seen_mm = (highest - length, highest)
+        own = look(emitter.medium, camera, angles, face, axis, lattice, (faults.window_seen(window),), seen_mm)
         unscattered[k] = own.unscattered(emitter.activity)[0]
         scattered[k] = own.scattered(emitter.activity, scatter, histories, seed + k)[0]
         looks.append(own)
@@ -488,7 +489,7 @@ def _ramp(lattice: Lattice, top_mm: float, length_mm: float, feather_mm: float) 
 
 
 def _middle_x(silhouette: NDArray[np.bool_], first_mm: float, step_mm: float) -> float:
-    columns = silhouette.sum(axis=(0, 1))
+    columns = silhouette.view(np.uint8).reshape(-1, silhouette.shape[2]).sum(axis=0, dtype=np.int64)
     return first_mm + step_mm * float(np.average(np.arange(len(columns)), weights=columns))
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -118,8 +119,9 @@ def outline(medium: Medium) -> Outline:
         Where there is no body.
     """
     solid = medium.coefficients_per_cm([_PHOTON_KEV]).sum(axis=0)[:, 0] > _BODY_PER_CM
-    inside = solid[medium.material]
-    rows = inside.any(axis=2)
+    inside = np.empty(medium.grid.shape, dtype=np.bool_)
+    rows = np.zeros(medium.grid.shape[:2], dtype=np.bool_)
+    _fill(solid, medium.material, inside, rows)
     some = rows.any(axis=1)
     if not some.any():
         raise InvalidValue("There is no body under the camera: the medium is air everywhere.")
@@ -340,3 +342,14 @@ def cropped(grid: Grid, low_mm: float, high_mm: float) -> tuple[Grid, slice]:
         axes=grid.axes,
     )
     return part, slice(first, last)
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill(solid, material, inside, some):  # type: ignore[no-untyped-def]
+    """Which voxels are body, and which rows of them hold any."""
+    slices, rows, columns = material.shape
+    for s in range(slices):
+        for r in range(rows):
+            for c in range(columns):
+                inside[s, r, c] = solid[material[s, r, c]]
+                some[s, r] |= inside[s, r, c]

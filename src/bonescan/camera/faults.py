@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -275,8 +276,7 @@ class Faults:
         -------
         (column,) ndarray
         """
-        along = np.arange(-field_mm[0] / 2 + _STEP_MM / 2, field_mm[0] / 2, _STEP_MM)
-        return np.asarray(self.sensitivity(field_mm, along, u_mm, head).mean(axis=0))
+        return _passing(self, field_mm, tuple(np.atleast_1d(u_mm).tolist()), head).copy()
 
     def window_seen(self, window_kev: tuple[float, float]) -> tuple[float, float]:
         """True energies that the window takes in.
@@ -319,6 +319,12 @@ class Faults:
         ndarray
         """
         return np.ones(np.shape(cps)) if self.dead_time is None else self.dead_time.kept(cps)
+
+
+@lru_cache(maxsize=16)  # many patients lie under one camera
+def _passing(faults: Faults, field_mm: tuple[float, float], u_mm: tuple[float, ...], head: int) -> Array:
+    along = np.arange(-field_mm[0] / 2 + _STEP_MM / 2, field_mm[0] / 2, _STEP_MM)
+    return np.asarray(faults.sensitivity(field_mm, along, u_mm, head).mean(axis=0))
 
 
 NO_FAULTS = Faults()

@@ -49,19 +49,21 @@ from bonescan.camera.transport import (
     photon_source,
     rayleigh,
     start,
-    three,
     turn,
     uniform,
 )
-from bonescan.errors import GeometryMismatch, InvalidValue
+from bonescan.errors import InvalidValue
 from bonescan.field import Field
 
-__all__ = ["Orders", "analog_scatter", "basis_misfit", "scatter"]
+__all__ = ["WHOLE_BODY_HISTORIES", "Orders", "analog_scatter", "basis_misfit", "scatter"]
 
 Array = NDArray[np.float64]
 Windows = tuple[tuple[float, float], ...]
 Orders = Literal["scattered", "unscattered"]
 """Photons to count: those with collisions behind them, or those without."""
+
+WHOLE_BODY_HISTORIES = 5_000_000
+"""Histories that keep the noise of scatter in a whole-body pair below 2 % of the expected counts."""
 
 _PIXEL_MM = 7.0  # of the pictures of scatter [D]; they vary over centimetres
 _BIN_CM = 2.0  # of distance from the collimator [D]: the width of a low-energy camera's blur grows by 1 mm in it
@@ -75,16 +77,13 @@ _ROOT_STEPS = 64.0
 _LAST_ROOT = 255
 
 
-Paths = NDArray[np.float32]
-
-
 class _Heads(NamedTuple):
     """Views as the kernels take them; lengths in cm, rows descend from the top."""
 
     sine: Array
     cosine: Array
     face: Array  # (view, row)
-    paths: Paths  # (view, row, depth, column, basis): path integrals from there to the head
+    paths: NDArray[np.float32]  # (view, row, column, depth, basis): path integrals from there to the head
     basis: Array  # (energy, basis): g of the module's equation, 1/cm
     counted: Array  # (window, energy)
     top: float
@@ -146,9 +145,9 @@ def scatter(
     Raises
     ------
     GeometryMismatch
-        If activity or faces do not fit the medium's grid and the views.
+        For an activity on another grid than the medium's, or a grid that lies another way round.
     InvalidValue
-        For fewer than one history, no view, or no window.
+        For fewer than one history, no view or window, or faces that do not fit the views and slices.
     """
     setting = _prepare(
         activity, medium, camera, angles_deg, face_mm, axis_mm, windows_kev, histories, energy_kev, electrons, pixel_mm
@@ -286,11 +285,12 @@ def _prepare(
 ) -> _Setting:
     grid = medium.grid
     face = np.asarray(face_mm, dtype=float)
-    if face.shape != (len(angles_deg), grid.shape[0]):
-        raise GeometryMismatch(
-            f"Faces have the shape {face.shape}; of {len(angles_deg)} views and {grid.shape[0]} slices is expected "
-            f"{(len(angles_deg), grid.shape[0])}.",
-            expected=(len(angles_deg), grid.shape[0]),
+    wanted = (len(angles_deg), grid.shape[0])
+    if face.shape != wanted or not np.isfinite(face).all() or not np.isfinite([*angles_deg, *axis_mm]).all():
+        raise InvalidValue(
+            f"Angles, axis and the distances to the collimator's face by view and slice, {wanted}, are finite; got the "
+            f"shape {face.shape}.",
+            expected=wanted,
             got=face.shape,
         )
     if histories < 1 or not angles_deg or not windows_kev or not 0 < pixel_mm < math.inf:
@@ -303,10 +303,9 @@ def _prepare(
     body = photon_body(medium, tables, axis_mm)
     fine = energy_kev - _FINE_KEV * np.arange(math.ceil((energy_kev - lowest) / _FINE_KEV) + 2, dtype=float)
     parts, basis = _in_basis(medium, fine)
-    across = tuple(max(round(pixel_mm / step), 1) for step in grid.spacing_mm)
-    pixel = across[0] * grid.spacing_mm[0] / 10, pixel_mm / 10
-    rows = -(-grid.shape[0] // across[0])
-    slabs = _averaged(medium.material, parts, np.array(across), rows)
+    thick = max(round(pixel_mm / grid.spacing_mm[0]), 1)
+    pixel = thick * grid.spacing_mm[0] / 10, pixel_mm / 10
+    rows = -(-grid.shape[0] // thick)
     # corners of the grid about the axis, seen along and across every direction
     low, high = body.low_cm[1:], body.low_cm[1:] + np.array(grid.shape[1:]) * body.voxel_cm[1:]
     angles = np.deg2rad(angles_deg)
@@ -315,16 +314,16 @@ def _prepare(
     aside = corners @ np.array([-np.cos(angles), np.sin(angles)])
     columns, depths = (math.ceil(np.ptp(values) / pixel[1] + 1e-6) for values in (aside, deep))
     left, near = float(aside.min()), float(deep.min())
-    paths = np.zeros((len(angles), rows, depths + 1, columns, 2), dtype=np.float32)
-    step = np.array(across) * np.array(grid.spacing_mm) / 10
-    _integrate(slabs, low, step[1:], np.sin(angles), np.cos(angles), left, near, pixel[1], paths)
-    slices = np.minimum(np.arange(rows * across[0]).reshape(rows, -1), grid.shape[0] - 1)
+    paths = np.zeros((len(angles), rows, columns, depths + 1, 2), dtype=np.float32)
+    sine, cosine = np.sin(angles), np.cos(angles)
+    _integrate(medium.material, parts, thick, low, body.voxel_cm[1:], sine, cosine, left, near, pixel[1], paths)
+    slices = np.minimum(np.arange(rows * thick).reshape(rows, -1), grid.shape[0] - 1)
     by_row = face[:, ::-1][:, slices].mean(axis=2) / 10
     window = camera.window_kev()
     counted = np.stack([camera.detected_fraction(fine, window) for window in windows_kev])
     heads = _Heads(
-        sine=np.sin(angles),
-        cosine=np.cos(angles),
+        sine=sine,
+        cosine=cosine,
         face=np.ascontiguousarray(by_row),
         paths=paths,
         basis=basis,
@@ -387,70 +386,61 @@ def _blur_matrix(pixels: int, margin: int, pixel_mm: float, sigma_mm: float) -> 
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", parallel=True)
-def _averaged(material: Any, parts: Any, across: Any, rows: Any) -> Any:
-    """Mean shares of the basis in blocks of voxels, (row, y, x, basis); rows descend, beyond the grid is nothing."""
-    slices = material.shape[0]
-    ny, nx = -(-material.shape[1] // across[1]), -(-material.shape[2] // across[2])
-    out = np.zeros((rows, ny, nx, 2), dtype=np.float32)
-    each = 1.0 / (across[0] * across[1] * across[2])
-    for row in numba.prange(rows):
-        sums = np.zeros((ny, nx, 2))
-        for s in range(max(slices - (row + 1) * across[0], 0), slices - row * across[0]):
-            for r in range(material.shape[1]):
-                for c in range(material.shape[2]):
-                    m = material[s, r, c]
-                    sums[r // across[1], c // across[2], 0] += parts[m, 0]
-                    sums[r // across[1], c // across[2], 1] += parts[m, 1]
-        out[row] = (sums * each).astype(np.float32)
-    return out
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy", parallel=True)
 def _integrate(
-    slabs: Any, low: Any, step: Any, sine: Any, cosine: Any, left: Any, near: Any, pixel: Any, paths: Any
+    material: Any,
+    parts: Any,
+    thick: Any,
+    low: Any,
+    step: Any,
+    sine: Any,
+    cosine: Any,
+    left: Any,
+    near: Any,
+    pixel: Any,
+    paths: Any,
 ) -> None:
-    """Integrate each view's slabs from the head inwards, at depths near, near + pixel, ...
+    """Integrate the shares of the basis along each view's rays, from the head inwards, to depths a pixel apart.
 
-    Between the centres of blocks the shares are linear.
+    A row is the mean of its slices; between the centres of voxels shares are linear, beyond the grid is nothing.
     """
-    ny, nx = slabs.shape[1], slabs.shape[2]
-    views, rows, depths, columns = paths.shape[0], paths.shape[1], paths.shape[2], paths.shape[3]
+    slices, ny, nx = material.shape
+    views, rows, columns, depths = paths.shape[0], paths.shape[1], paths.shape[2], paths.shape[3]
+    steps = max(math.ceil(pixel / min(step[0], step[1])), 1)
     for row in numba.prange(rows):
+        slab = np.zeros((ny, nx, 2), dtype=np.float32)
+        for s in range(max(slices - (row + 1) * thick, 0), slices - row * thick):
+            for r in range(ny):
+                for c in range(nx):
+                    slab[r, c, 0] += parts[material[s, r, c], 0]
+                    slab[r, c, 1] += parts[material[s, r, c], 1]
         for view in range(views):
-            for k in range(depths - 2, -1, -1):
-                d = near + (k + 0.5) * pixel
-                for j in range(columns):
-                    u = left + (j + 0.5) * pixel
+            for j in range(columns):
+                u = left + (j + 0.5) * pixel
+                a, b = 0.0, 0.0
+                for k in range((depths - 1) * steps - 1, -1, -1):
+                    d = near + (k + 0.5) * pixel / steps
                     fx = (d * sine[view] - u * cosine[view] - low[1]) / step[1] - 0.5
                     fy = (d * cosine[view] + u * sine[view] - low[0]) / step[0] - 0.5
                     kx, ky = math.floor(fx), math.floor(fy)
-                    a, b = 0.0, 0.0
                     for iy in range(max(ky, 0), min(ky + 2, ny)):
-                        wy = 1 - abs(fy - iy)
                         for ix in range(max(kx, 0), min(kx + 2, nx)):
-                            weight = wy * (1 - abs(fx - ix))
-                            a += weight * slabs[row, iy, ix, 0]
-                            b += weight * slabs[row, iy, ix, 1]
-                    paths[view, row, k, j, 0] = paths[view, row, k + 1, j, 0] + a * pixel
-                    paths[view, row, k, j, 1] = paths[view, row, k + 1, j, 1] + b * pixel
+                            weight = (1 - abs(fy - iy)) * (1 - abs(fx - ix))
+                            a += weight * slab[iy, ix, 0]
+                            b += weight * slab[iy, ix, 1]
+                    if k % steps == 0:
+                        paths[view, row, j, k // steps, 0] = a * pixel / steps / thick
+                        paths[view, row, j, k // steps, 1] = b * pixel / steps / thick
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _picked(place: Any, draw: Any, many: Any) -> Any:
-    """A neighbour by chance, so that the mean is the linear interpolation."""
-    return min(max(math.floor(place + draw), 0), many - 1)
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _place(heads: _Heads, view: Any, z: Any, y: Any, x: Any) -> Any:
-    """Row, column, depth and distance from the face of a point."""
+def _place(heads: _Heads, bins: Any, view: Any, z: Any, y: Any, x: Any) -> Any:
+    """Row, column, depth and bin of distance of a point."""
     u = y * heads.sine[view] - x * heads.cosine[view]
     d = y * heads.cosine[view] + x * heads.sine[view]
-    rows, columns = heads.paths.shape[1], heads.paths.shape[3]
-    row = (heads.top - z) * heads.per_row
-    column = (u - heads.left) * heads.per_column
-    r, c = min(max(int(row), 0), rows - 1), min(max(int(column), 0), columns - 1)
-    return row, column, (d - heads.near) * heads.per_column, r, c, heads.face[view, r] - d
+    row = min(max(int((heads.top - z) * heads.per_row), 0), heads.paths.shape[1] - 1)
+    column = min(max(int((u - heads.left) * heads.per_column), 0), heads.paths.shape[2] - 1)
+    depth = min(max((d - heads.near) * heads.per_column, 0.0), heads.paths.shape[3] - 1.000001)
+    return row, column, depth, min(max(int((heads.face[view, row] - d) / _BIN_CM), 0), bins - 1)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
@@ -475,7 +465,6 @@ def _score(
     if few < views:
         state, u = uniform(state)
         first, apart = int(u * views), views // few
-    state, draw_1, draw_2, draw_3 = three(state)
     a, transfer = kev / ELECTRON_REST_KEV, kev * _PER_KEV_ANGSTROM
     same = int((body.highest_kev - kev) * _PER_FINE_KEV + 0.5)
     for n in range(few):
@@ -499,19 +488,17 @@ def _score(
             lost = int((body.highest_kev - k * kev) * _PER_FINE_KEV + 0.5)
         else:
             other = 0.0
-        row, column, depth, r, c_, distance = _place(heads, view, at[0], at[1], at[2])
-        way = heads.paths[
-            view,
-            _picked(row - 0.5, draw_1, heads.paths.shape[1]),
-            _picked(depth, draw_2, heads.paths.shape[2]),
-            _picked(column - 0.5, draw_3, heads.paths.shape[3]),
-        ]
-        other *= math.exp(-(way[0] * heads.basis[lost, 0] + way[1] * heads.basis[lost, 1]))
+        row, column, depth, b = _place(heads, bins, view, at[0], at[1], at[2])
+        i = int(depth)
+        part = depth - i
+        ways = heads.paths[view, row, column]
+        first_way = ways[i, 0] * (1 - part) + ways[i + 1, 0] * part
+        second_way = ways[i, 1] * (1 - part) + ways[i + 1, 1] * part
+        other *= math.exp(-(first_way * heads.basis[lost, 0] + second_way * heads.basis[lost, 1]))
         if elastic > 0:
-            elastic *= math.exp(-(way[0] * heads.basis[same, 0] + way[1] * heads.basis[same, 1]))
-        b = min(max(int(distance / _BIN_CM), 0), bins - 1)
+            elastic *= math.exp(-(first_way * heads.basis[same, 0] + second_way * heads.basis[same, 1]))
         for w in range(stack.shape[0]):
-            stack[w, view, b, r, c_] += other * heads.counted[w, lost] + elastic * heads.counted[w, same]
+            stack[w, view, b, row, column] += other * heads.counted[w, lost] + elastic * heads.counted[w, same]
     return state
 
 
@@ -549,10 +536,9 @@ def _tell(
                         fine = int((body.highest_kev - kev) * _PER_FINE_KEV + 0.5)
                         for view in range(heads.paths.shape[0]):
                             if dx * heads.sine[view] + dy * heads.cosine[view] > narrow:
-                                _, _, _, r, c, distance = _place(heads, view, from_z, from_y, from_x)
-                                b = min(max(int(distance / _BIN_CM), 0), bins - 1)
+                                row, column, _, b = _place(heads, bins, view, from_z, from_y, from_x)
                                 for w in range(stack.shape[1]):
-                                    stack[lane, w, view, b, r, c] += each * heads.counted[w, fine]
+                                    stack[lane, w, view, b, row, column] += each * heads.counted[w, fine]
                     break
                 if not scattered:
                     break

@@ -24,6 +24,7 @@ Rates = NDArray[np.float32]
 _BLUR_MM = (
     60.0  # beyond this none of the unscattered photons is seen: four sigma at 600 mm from any collimator here [C]
 )
+_VIEWS_AT_ONCE = 16  # 64 views at once would take 4 GB
 _SCATTER_MM = 200.0  # photons scattered from farther away add less than 1 % to a field's scatter [D]
 
 
@@ -115,7 +116,9 @@ class Look:
         activity : Field
             kBq/mL.
         scatter : ScatterModel
-        histories, seed : int
+        histories : int
+            For all views together; of many views, each batch has its share.
+        seed : int
 
         Returns
         -------
@@ -131,10 +134,16 @@ class Look:
         own = Field(values=activity.values[self.scattering], grid=self.medium.grid, unit=activity.unit)
         if not own.values.any():
             return np.zeros((len(self.windows_kev), len(self.angles_deg), *self.lattice.shape), dtype=np.float32)
-        face = self.face_mm[:, self.scattering]
-        return scatter(
-            own, self.medium, self.camera, self.angles_deg, face, self.axis_mm, self.windows_kev, histories, seed
-        ).onto(self.lattice).values  # fmt: skip
+        face, parts = self.face_mm[:, self.scattering], []
+        for first in range(0, len(self.angles_deg), _VIEWS_AT_ONCE):
+            some = slice(first, first + _VIEWS_AT_ONCE)
+            angles = self.angles_deg[some]
+            share = max(1, histories * len(angles) // len(self.angles_deg))
+            told = scatter(
+                own, self.medium, self.camera, angles, face[some], self.axis_mm, self.windows_kev, share, seed + first
+            )
+            parts.append(told.onto(self.lattice).values)
+        return np.concatenate(parts, axis=1)
 
     def _check(self, activity: Field) -> None:
         if activity.grid != self.grid:
@@ -153,6 +162,7 @@ def look(
     axis_mm: tuple[float, float],
     lattice: Lattice,
     windows_kev: tuple[tuple[float, float], ...],
+    seen_mm: tuple[float, float],
 ) -> Look:
     """Prepare a look at a body.
 
@@ -165,15 +175,16 @@ def look(
         From the axis to the collimators' faces.
     axis_mm : (x, y)
     lattice : Lattice
-        Of the pixels; what cannot be seen on it is left out of the work.
+        Of the pixels.
     windows_kev : tuple of (lower, upper)
+    seen_mm : (low, high)
+        Heights that the heads see; what lies too far from them to be seen or to scatter is left out of the work.
 
     Returns
     -------
     Look
     """
-    half = lattice.spacing_mm[0] / 2
-    low, high = float(lattice.z_mm[-1]) - half, float(lattice.z_mm[0]) + half
+    low, high = seen_mm
     near, slices = cropped(medium.grid, low - _BLUR_MM, high + _BLUR_MM)
     wide, scattering = cropped(medium.grid, low - _SCATTER_MM, high + _SCATTER_MM)
     attenuation = medium.attenuation(PHOTON_KEV).values[slices]

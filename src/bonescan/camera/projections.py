@@ -11,8 +11,10 @@ the head to the feet.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -147,10 +149,14 @@ class Projections:
         own = self.lattice
         if lattice == own:
             return self
-        rows = overlaps(-own.z_mm, own.spacing_mm[0], -lattice.z_mm, lattice.spacing_mm[0])
-        columns = overlaps(own.u_mm, own.spacing_mm[1], lattice.u_mm, lattice.spacing_mm[1])
-        values = np.matmul(np.matmul(rows, self.values), columns.T)
-        return Projections(values=values.astype(self.values.dtype), lattice=lattice, angles_deg=self.angles_deg)
+        pictures = np.ascontiguousarray(self.values, dtype=np.float32).reshape(-1, *own.shape)
+        values = np.zeros((len(pictures), *lattice.shape), dtype=np.float32)
+        first_row = (own.top_mm - lattice.top_mm) / -lattice.spacing_mm[0]
+        first_column = (own.left_mm - lattice.left_mm) / lattice.spacing_mm[1]
+        row, column = (step / new for step, new in zip(own.spacing_mm, lattice.spacing_mm, strict=True))
+        _spread(pictures, first_row, row, first_column, column, values)
+        values = values.reshape(*self.values.shape[:-2], *lattice.shape).astype(self.values.dtype, copy=False)
+        return Projections(values=values, lattice=lattice, angles_deg=self.angles_deg)
 
 
 def overlaps(own_mm: Array, own_step_mm: float, new_mm: Array, new_step_mm: float) -> NDArray[np.float32]:
@@ -179,3 +185,47 @@ def overlaps(own_mm: Array, own_step_mm: float, new_mm: Array, new_step_mm: floa
     t = np.clip((edges[:, None] - own_mm[None, :]) / own_step_mm, -1, 1)
     integral = np.where(t <= 0, (1 + t) ** 2 / 2, 1 - (1 - t) ** 2 / 2)
     return np.diff(integral, axis=0).astype(np.float32)
+
+
+@numba.njit(cache=True, nogil=True)
+def _share(t: float) -> float:
+    """T of `overlaps`."""
+    t = min(max(t, -1.0), 1.0)
+    return (1 + t) ** 2 / 2 if t <= 0 else 1 - (1 - t) ** 2 / 2
+
+
+@numba.njit(cache=True, nogil=True)
+def _spread(  # type: ignore[no-untyped-def]
+    pictures, first_row, row_step, first_column, column_step, out
+):
+    """Add pixels to new ones, of which they lie at ``first + step * own``, by the shares of `overlaps`."""
+    views, rows, columns = pictures.shape
+    _, new_rows, new_columns = out.shape
+    many = int(2 * column_step) + 2
+    begin, share = np.zeros(columns, dtype=np.int64), np.zeros((columns, many), dtype=np.float32)
+    for c in range(columns):
+        at = first_column + column_step * c
+        begin[c] = math.floor(at - column_step + 0.5)
+        for k in range(many):
+            edge = begin[c] + k - 0.5
+            share[c, k] = _share((edge + 1 - at) / column_step) - _share((edge - at) / column_step)
+    for v in range(views):
+        line = np.zeros(new_columns, dtype=np.float32)
+        for r in range(rows):
+            line[:] = 0.0
+            some = False
+            for c in range(columns):
+                value = pictures[v, r, c]
+                if value != 0:
+                    some = True
+                    for k in range(max(0, -begin[c]), min(many, new_columns - begin[c])):
+                        line[begin[c] + k] += value * share[c, k]
+            if not some:
+                continue
+            at = first_row + row_step * r
+            top = math.floor(at - row_step + 0.5)
+            for k in range(max(0, top), min(new_rows, top + int(2 * row_step) + 2)):
+                weight = np.float32(_share((k + 0.5 - at) / row_step) - _share((k - 0.5 - at) / row_step))
+                if weight > 0:
+                    for c in range(new_columns):
+                        out[v, k, c] += weight * line[c]

@@ -25,7 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numba
 import numpy as np
@@ -33,11 +33,22 @@ from numpy.typing import ArrayLike, NDArray
 
 from bonescan.camera.cameras import Camera
 from bonescan.camera.projections import Lattice, Projections, head_direction
-from bonescan.camera.rays import REACH, planar_adjoint, planar_forward, turned_adjoint, turned_forward, turned_paths
+from bonescan.camera.rays import (
+    REACH,
+    bounds,
+    planar_adjoint,
+    planar_forward,
+    turned_adjoint,
+    turned_forward,
+    turned_paths,
+)
 from bonescan.errors import GeometryMismatch, InvalidValue
 from bonescan.field import Field, Grid
 
-__all__ = ["Projector", "adjoint_residual"]
+if TYPE_CHECKING:
+    from bonescan.camera.projector_torch import TorchProjector
+
+__all__ = ["Projector", "StraightViews", "TurnedViews", "adjoint_residual"]
 
 Array = NDArray[np.float64]
 Image = NDArray[np.float32]
@@ -45,7 +56,7 @@ Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 _BLOCK = 16  # slices of a straight view that a thread takes at a time
-_SLAB = 64  # slices of a turned view whose paths are held at a time
+_SLAB = 128  # slices of a turned view whose paths are held at a time
 _PARTS = 8  # of such a slab's rows, for threads
 
 
@@ -74,6 +85,10 @@ class Projector:
     ----------
     lattice : Lattice
         Of the views: a row of pixels to a slice, columns as wide as the voxels.
+    views : StraightViews or TurnedViews
+        What the views need, without units.
+    cps_per_unit : float32
+        Counts per second of a voxel of 1 kBq/ml before a head, in air.
 
     Raises
     ------
@@ -92,8 +107,8 @@ class Projector:
     axis_mm: tuple[float, float]
     window_kev: tuple[float, float]
     lattice: Lattice = field(init=False)
-    _view: _Straight | _Turned = field(init=False, repr=False)
-    _scale: np.float32 = field(init=False, repr=False)
+    views: StraightViews | TurnedViews = field(init=False, repr=False)
+    cps_per_unit: np.float32 = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         grid = self.grid
@@ -126,8 +141,8 @@ class Projector:
         sensitivity = self.camera.sensitivity_cps_per_mbq(self.window_kev)
         object.__setattr__(self, "face_mm", face)
         object.__setattr__(self, "lattice", view.lattice)
-        object.__setattr__(self, "_view", view)
-        object.__setattr__(self, "_scale", np.float32(grid.voxel_ml / 1000 * sensitivity))
+        object.__setattr__(self, "views", view)
+        object.__setattr__(self, "cps_per_unit", np.float32(grid.voxel_ml / 1000 * sensitivity))
 
     def forward(self, activity_kbq_per_ml: NDArray[np.floating]) -> Projections:
         """Expected counts of unscattered photons.
@@ -147,8 +162,8 @@ class Projector:
             For an array of another shape than the grid.
         """
         activity = self._checked(activity_kbq_per_ml, self.grid.shape)
-        values = self._view.forward(activity)
-        values *= self._scale
+        values = self.views.forward(activity)
+        values *= self.cps_per_unit
         return Projections(values=values, lattice=self.lattice, angles_deg=self.angles_deg)
 
     def adjoint(self, values: NDArray[np.floating]) -> Image:
@@ -169,8 +184,8 @@ class Projector:
             For an array of another shape than the views.
         """
         views = self._checked(values, (len(self.angles_deg), *self.lattice.shape))
-        volume = self._view.adjoint(views)
-        volume *= self._scale
+        volume = self.views.adjoint(views)
+        volume *= self.cps_per_unit
         return volume
 
     def _checked(self, values: NDArray[np.floating], shape: tuple[int, ...]) -> Image:
@@ -181,12 +196,12 @@ class Projector:
         return _read_only(values)
 
 
-def adjoint_residual(projector: Projector, rng: np.random.Generator) -> float:
+def adjoint_residual(projector: Projector | TorchProjector, rng: np.random.Generator) -> float:
     """How far a projector's two ways are from being each other's transpose.
 
     Parameters
     ----------
-    projector : Projector
+    projector : Projector or TorchProjector
     rng : numpy.random.Generator
 
     Returns
@@ -205,19 +220,46 @@ def adjoint_residual(projector: Projector, rng: np.random.Generator) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Straight:
-    """Views along the rows of the grid."""
+class StraightViews:
+    """Views along the rows of the grid.
+
+    Parameters
+    ----------
+    lattice : Lattice
+    mu : (slice, row, column) ndarray of float32
+        1/cm.
+    width_cm : float32
+        Of a voxel along its row.
+    rows : tuple of ndarray
+        By view, the rows from the head on.
+    columns : tuple of (int, int, float)
+        By view, start, step and phase: column x of voxels lies at column start + step x + phase of pixels.
+    along, across : (view, slice, row) ndarray
+        Standard deviations in pixels, along columns and slices.
+    pad : int
+        More pixels than any Gaussian reaches.
+    """
 
     lattice: Lattice
     mu: Image
     width_cm: np.float32
-    rows: tuple[NDArray[np.int64], ...]  # by view, from the head on
-    columns: tuple[tuple[int, int, float], ...]  # by view: voxel column x lies at start + step x + phase
-    along: Array  # standard deviations in pixels, (view, slice, row)
+    rows: tuple[NDArray[np.int64], ...]
+    columns: tuple[tuple[int, int, float], ...]
+    along: Array
     across: Array
     pad: int
 
     def forward(self, activity: Image) -> Image:
+        """Views of an activity, without units.
+
+        Parameters
+        ----------
+        activity : (slice, row, column) ndarray of float32
+
+        Returns
+        -------
+        (view, row, column) ndarray of float32
+        """
         lows, highs = _bounds(activity)
         size = self.lattice.shape[1] + 2 * self.pad
 
@@ -240,6 +282,16 @@ class _Straight:
         return np.ascontiguousarray(values[:, inside, inside][:, ::-1])
 
     def adjoint(self, views: Image) -> Image:
+        """Transpose of `forward`.
+
+        Parameters
+        ----------
+        views : (view, row, column) ndarray of float32
+
+        Returns
+        -------
+        (slice, row, column) ndarray of float32
+        """
         seen = _read_only(np.pad(views[:, ::-1], ((0, 0), (self.pad, self.pad), (self.pad, self.pad))))
         volume = np.zeros(self.mu.shape, np.float32)
 
@@ -253,7 +305,7 @@ class _Straight:
         return volume
 
 
-def _straight(projector: Projector, face: Array) -> _Straight:
+def _straight(projector: Projector, face: Array) -> StraightViews:
     grid, (axis_x, axis_y) = projector.grid, projector.axis_mm
     (slices, rows, columns), (dz, dy, dx), (x0, _y0, z0) = grid.shape, grid.spacing_mm, grid.origin_mm
     # the columns' places seen from the front begin at 0; seen from the back they run the other way, from here on
@@ -273,7 +325,7 @@ def _straight(projector: Projector, face: Array) -> _Straight:
     y = grid.origin_mm[1] + dy * np.arange(rows) - axis_y
     distance = face[:, :, None] - np.where(np.array(behind)[:, None, None], y, -y)
     along, across, pad = _widths(projector.camera, distance, (dx, dz))
-    return _Straight(
+    return StraightViews(
         lattice=lattice,
         mu=_attenuation(projector),
         width_cm=np.float32(dy / 10),
@@ -289,21 +341,51 @@ def _straight(projector: Projector, face: Array) -> _Straight:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Turned:
-    """Views from heads that stand still; volumes are (row, column, slice)."""
+class TurnedViews:
+    """Views from heads that stand still.
+
+    Parameters
+    ----------
+    lattice : Lattice
+    mu : (row + 2, column + 2, slice) ndarray of float32
+        1/cm, with a border of zeros.
+    attenuating : bool
+    width_cm : float32
+        Of a voxel.
+    directions : tuple of (float, float)
+        By view, sine and cosine of its angle.
+    centre : (float, float)
+        Row and column of the axis.
+    planes : int
+        Of the frame paths are looked up in, a voxel apart, to the farthest corner of the grid.
+    along, across : (view, row, column) ndarray
+        Standard deviations in pixels, along columns and slices.
+    pad : int
+        More pixels than any Gaussian reaches.
+    """
 
     lattice: Lattice
-    mu: Image  # with a border of zeros
+    mu: Image
     attenuating: bool
     width_cm: np.float32
-    directions: tuple[tuple[float, float], ...]  # by view: sine and cosine of its angle
-    centre: tuple[float, float]  # row and column of the axis
-    planes: int  # to the farthest corner of the grid
-    along: Array  # standard deviations in pixels, (view, row, column)
+    directions: tuple[tuple[float, float], ...]
+    centre: tuple[float, float]
+    planes: int
+    along: Array
     across: Array
     pad: int
 
     def forward(self, activity: Image) -> Image:
+        """Views of an activity, without units.
+
+        Parameters
+        ----------
+        activity : (slice, row, column) ndarray of float32
+
+        Returns
+        -------
+        (view, row, column) ndarray of float32
+        """
         turned = _read_only(activity.transpose(1, 2, 0))
         filled = turned.any(axis=2)
         slices, size = self.lattice.shape
@@ -324,6 +406,16 @@ class _Turned:
         return np.ascontiguousarray(values[:, :, self.pad : -self.pad].transpose(0, 2, 1)[:, ::-1])
 
     def adjoint(self, views: Image) -> Image:
+        """Transpose of `forward`.
+
+        Parameters
+        ----------
+        views : (view, row, column) ndarray of float32
+
+        Returns
+        -------
+        (slice, row, column) ndarray of float32
+        """
         slices, size = self.lattice.shape
         rows, columns = self.mu.shape[0] - 2, self.mu.shape[1] - 2
         margin = ((0, 0), (0, 0), (self.pad, self.pad))
@@ -347,7 +439,7 @@ class _Turned:
         return _read_only(paths)
 
 
-def _turned(projector: Projector, face: Array) -> _Turned:
+def _turned(projector: Projector, face: Array) -> TurnedViews:
     grid, (axis_x, axis_y) = projector.grid, projector.axis_mm
     (slices, rows, columns), (dz, dy, dx), (x0, y0, z0) = grid.shape, grid.spacing_mm, grid.origin_mm
     if not math.isclose(dy, dx, rel_tol=1e-6):
@@ -365,7 +457,7 @@ def _turned(projector: Projector, face: Array) -> _Turned:
         [face[v, 0] - dx * (sine * left + cosine * down) for v, (sine, cosine) in enumerate(directions)]
     )
     along, across, pad = _widths(projector.camera, distance, (dx, dz))
-    return _Turned(
+    return TurnedViews(
         lattice=Lattice(
             shape=(slices, size),
             spacing_mm=(dz, dx),
@@ -409,10 +501,8 @@ def _read_only(values: NDArray[np.floating]) -> Image:
 
 def _bounds(activity: Image) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """First column with activity and the one after the last, (slice, row) each; equal where there is none."""
-    filled = activity != 0
-    some = filled.any(axis=2)
-    low = np.where(some, filled.argmax(axis=2), 0)
-    high = np.where(some, activity.shape[2] - filled[:, :, ::-1].argmax(axis=2), 0)
+    low, high = np.zeros((2, *activity.shape[:2]), dtype=np.int64)
+    bounds(activity, low, high)
     return low, high
 
 

@@ -19,9 +19,12 @@ import numba
 import numpy as np
 
 __all__ = [
+    "bounds",
+    "frame_places",
     "planar_adjoint",
     "planar_forward",
     "spread_kernel",
+    "spread_kernels",
     "turned_adjoint",
     "turned_forward",
     "turned_paths",
@@ -76,6 +79,18 @@ def spread_kernel(sigma, phase, out):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
+def spread_kernels(sigma, phase, pad):  # type: ignore[no-untyped-def]
+    """`spread_kernel` of many places, (pixel + pad, place) ndarray of float32, from pixel ``-pad`` on."""
+    out = np.zeros((2 * pad + 2, sigma.size), np.float32)
+    kernel = np.empty(2 * pad + 2, np.float32)
+    for k in range(sigma.size):
+        first, count = spread_kernel(sigma[k], phase[k], kernel)
+        for n in range(count):
+            out[pad + first + n, k] = kernel[n]
+    return out
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def _ratio(q):  # type: ignore[no-untyped-def]
     """exp(-q), and (1 - exp(-q)) / q, by a Pade approximant: right to q^7 / 1e5, without cancellation for small q."""
     square = q * q
@@ -122,6 +137,22 @@ def _send(activity, mu, width, through, sent):  # type: ignore[no-untyped-def]
         mean, rest = _passing(mu[x] * width)
         sent[x] = activity[x] * through[x] * mean
         through[x] *= rest
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def bounds(activity, low, high):  # type: ignore[no-untyped-def]
+    """First column with activity of every row of voxels and the one after the last; untouched where there is none."""
+    slices, rows, columns = activity.shape
+    for s in range(slices):
+        for r in range(rows):
+            first = 0
+            while first < columns and activity[s, r, first] == 0:
+                first += 1
+            if first < columns:
+                last = columns
+                while activity[s, r, last - 1] == 0:
+                    last -= 1
+                low[s, r], high[s, r] = first, last
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -241,6 +272,18 @@ def _place(y, x, planes, size, sine, cosine, centre):  # type: ignore[no-untyped
     column = (size - 1) / 2 + sine * down - cosine * left
     k, u = math.floor(plane + 1e-6), math.floor(column + 1e-6)
     return k, max(plane - k, 0.0), u, max(column - u, 0.0)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def frame_places(rows, columns, planes, size, sine, cosine, centre):  # type: ignore[no-untyped-def]
+    """Plane, column and how far each voxel column lies beyond them, (4, row x column) ndarray."""
+    out = np.empty((4, rows * columns))
+    for y in range(rows):
+        for x in range(columns):
+            k, fk, u, fu = _place(y, x, planes, size, sine, cosine, centre)
+            n = y * columns + x
+            out[0, n], out[1, n], out[2, n], out[3, n] = k, fk, u, fu
+    return out
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

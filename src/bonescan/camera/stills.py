@@ -340,7 +340,8 @@ def _standing(medium: Medium, camera: Camera, protocol: Spot | Flow, faults: Fau
     room = faults.background(camera.field_mm, lattice.spacing_mm) * edges
     face = np.repeat([[upper], [lower]], medium.grid.shape[0], axis=1)
     window = faults.window_seen(camera.window_kev(protocol.window_percent))
-    return look(medium, camera, angles, face, axis, lattice, (window,)), through, room
+    seen_mm = (z - camera.field_mm[0] / 2, z + camera.field_mm[0] / 2)
+    return look(medium, camera, angles, face, axis, lattice, (window,), seen_mm), through, room
 
 
 def _duration_for(counts: float, cps: float, room_cps: float, per_s: float) -> float:

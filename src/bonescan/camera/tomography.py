@@ -169,12 +169,13 @@ def tomographic_model(
     seen = tuple(faults.window_seen(window) for window in windows)
     slices = emitter.medium.grid.shape[0]
     face = np.repeat(radii[:, None], slices, axis=1)
-    still = look(emitter.medium, camera, angles, face, axis, lattice, seen)
+    reach = (z - camera.field_mm[0] / 2, z + camera.field_mm[0] / 2)
+    still = look(emitter.medium, camera, angles, face, axis, lattice, seen, reach)
     scattered = still.scattered(emitter.activity, scatter, histories, seed)
     own = still
     if protocol.continuous:
         between = tuple(float(angle + side * step) for angle in angles for side in (-_TWO_POINTS, _TWO_POINTS))
-        own = look(emitter.medium, camera, between, np.repeat(face, 2, axis=0), axis, lattice, seen)
+        own = look(emitter.medium, camera, between, np.repeat(face, 2, axis=0), axis, lattice, seen, reach)
     by_side = own.unscattered(emitter.activity).reshape(len(windows), protocol.views, -1, *lattice.shape)
     unscattered = by_side.mean(axis=2, dtype=np.float32)
     table_mm = table_level_mm([body])

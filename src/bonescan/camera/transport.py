@@ -45,7 +45,6 @@ __all__ = [
     "photon_source",
     "rayleigh",
     "start",
-    "three",
     "turn",
     "uniform",
 ]
@@ -59,11 +58,9 @@ _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _S27, _S30, _S31, _S11 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(11)
-_S32, _S21, _S42 = np.uint64(32), np.uint64(21), np.uint64(42)
-_21_BITS = np.uint64((1 << 21) - 1)
+_S32 = np.uint64(32)
 _UNIT_53 = 2.0**-53
 _UNIT_32 = 2.0**-32
-_UNIT_21 = 2.0**-21
 _ROOT_STEPS = 64.0  # tables by the square root of the momentum transfer: 256 steps up to 4
 _LAST_ROOT = 255
 _PER_KEV_ANGSTROM = 1 / 12.398420
@@ -114,12 +111,15 @@ def photon_body(medium: Medium, tables: ScatterTables, axis_mm: tuple[float, flo
 
     Raises
     ------
-    InvalidValue
+    GeometryMismatch
         For a grid whose slices, rows and columns do not ascend along z, y and x.
     """
     grid = medium.grid
     if not np.allclose(grid.axes, Grid(shape=(1, 1, 1), spacing_mm=(1, 1, 1), origin_mm=(0, 0, 0)).axes):
-        raise InvalidValue("Photons pass through grids whose slices go up, rows to the back and columns to the left.")
+        raise GeometryMismatch(
+            f"A medium's slices ascend to the head, rows to the back, columns to the left; got {grid.axes}.",
+            got=grid.axes,
+        )
     voxel = np.array(grid.spacing_mm) / 10
     origin = np.array(grid.origin_mm[::-1]) - np.array([0.0, axis_mm[1], axis_mm[0]])
     across = np.maximum(np.rint(_BLOCK_CM / voxel), 1).astype(np.int64)
@@ -305,30 +305,6 @@ def _pair(state: Any) -> Any:
         state,
         (np.float64(bits >> _S32) + 0.5) * _UNIT_32,
         (np.float64(np.uint32(bits)) + 0.5) * _UNIT_32,
-    )
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def three(state: Any) -> Any:
-    """Draw three coarse random numbers at once.
-
-    Parameters
-    ----------
-    state : uint64
-
-    Returns
-    -------
-    state : uint64
-    first, second, third : float
-        Multiples of 2^-21 from 0 to below 1.
-    """
-    state = state + _GAMMA
-    bits = _mixed(state)
-    return (
-        state,
-        np.float64(bits & _21_BITS) * _UNIT_21,
-        np.float64((bits >> _S21) & _21_BITS) * _UNIT_21,
-        np.float64((bits >> _S42) & _21_BITS) * _UNIT_21,
     )
 
 

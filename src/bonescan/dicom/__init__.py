@@ -1,5 +1,18 @@
-"""The hospital door: what gamma cameras write becomes a `Scan`, and nothing else does."""
+"""The hospital door: what gamma cameras write becomes a scan, and a scan becomes what they write; nothing else does."""
 
+from bonescan.dicom.dialects import Dialect
+from bonescan.dicom.modules import Filing
 from bonescan.dicom.opening import open_scan
+from bonescan.dicom.series import open_dynamic, open_tomographic
+from bonescan.dicom.writing import write_dynamic, write_scan, write_tomographic
 
-__all__ = ["open_scan"]
+__all__ = [
+    "Dialect",
+    "Filing",
+    "open_dynamic",
+    "open_scan",
+    "open_tomographic",
+    "write_dynamic",
+    "write_scan",
+    "write_tomographic",
+]

@@ -100,6 +100,7 @@ class Frame:
     counts_agree: bool = False
     duration_s: float | None = None
     scan_velocity_mm_per_s: float | None = None
+    scan_length_mm: float | None = None
     whole_body: bool = True
     derived: bool = False
 
@@ -163,31 +164,32 @@ def planar_frames(
         Pixel data that cannot be decoded.
     """
     check_modality(dataset, place)
-    kind = _kind(dataset)
+    kind = image_kind(dataset)
     _refuse_other_kinds(dataset, kind, place)
-    _refuse_other_tracers(dataset, place)
+    refuse_other_tracers(dataset, place)
     pixels = decode(dataset, place)
     remarks = list(pixels.remarks)
-    chosen, window, found = _photopeak(dataset, pixels, place)
+    chosen, window, found = photopeak(dataset, pixels, place)
     remarks += found
-    if len(chosen) > 2 or (kind == "DYNAMIC" and len(chosen) > _detectors(dataset, 2)):
+    if len(chosen) > 2 or (kind == "DYNAMIC" and len(chosen) > detector_count(dataset, 2)):
         _refuse_series(kind, len(chosen), place)
     for index in chosen:
         if not pixels.frames[index].any():
             raise NotABoneScan(f"The image in {place} is empty: every pixel is zero.")
-    spacing, spacing_known, found = _spacing(dataset, pixels.frames.shape[1:], pixel_mm)
+    mm, spacing_known, found = spacing(dataset, pixels.frames.shape[1:], pixel_mm)
     remarks += found
-    whole_body, found = _is_whole_body(dataset, kind, pixels.frames.shape[1:], spacing)
+    whole_body, found = _is_whole_body(dataset, kind, pixels.frames.shape[1:], mm)
     remarks += found
-    claims, agree, found = _claimed_counts(dataset, pixels, chosen)
+    claims, agree, found = claimed_counts(dataset, pixels, chosen)
     remarks += found
-    found = _scrambled(pixels.frames[chosen])
+    found = scrambled(pixels.frames[chosen])
     remarks += found
     detectors = headers.items(dataset, "DetectorInformationSequence")
-    detector_of = _vector(dataset, "DetectorVector", len(pixels.frames))
+    detector_of = frame_vector(dataset, "DetectorVector", len(pixels.frames))
     image_type = [words.upper() for words in headers.texts(dataset, "ImageType")]
     duration = headers.number(dataset, "ActualFrameDuration")
     velocity = headers.number(dataset, "ScanVelocity")
+    length = headers.number(dataset, "ScanLength")
     frames = []
     for position, index in enumerate(chosen):
         number = detector_of[index] if detector_of else position + 1
@@ -202,11 +204,11 @@ def planar_frames(
                 file_name=file_name,
                 position=position,
                 position_count=len(chosen),
-                view_codes=_view_codes(item),
-                vendor_names=_vendor_names(dataset, position, len(chosen), index, len(pixels.frames)),
+                view_codes=view_codes(item),
+                vendor_names=vendor_names(dataset, position, len(chosen), index, len(pixels.frames)),
                 start_angle_deg=headers.number(item, "StartAngle") if item is not None else None,
-                row_spacing_mm=spacing[0],
-                column_spacing_mm=spacing[1],
+                row_spacing_mm=mm[0],
+                column_spacing_mm=mm[1],
                 spacing_known=spacing_known,
                 not_raw_because=pixels.changed,
                 energy_window_kev=window,
@@ -214,6 +216,7 @@ def planar_frames(
                 counts_agree=agree,
                 duration_s=duration / 1000 if duration and duration > 0 else None,
                 scan_velocity_mm_per_s=velocity if velocity and velocity > 0 else None,
+                scan_length_mm=length if length and length > 0 else None,
                 whole_body=whole_body,
                 derived=image_type[:1] == ["DERIVED"],
             )
@@ -221,7 +224,7 @@ def planar_frames(
     return frames, remarks
 
 
-def _kind(dataset: Dataset) -> str:
+def image_kind(dataset: Dataset) -> str:
     kinds = [words.upper() for words in headers.texts(dataset, "ImageType")]
     return kinds[2] if len(kinds) > 2 else ""
 
@@ -242,7 +245,7 @@ def _refuse_other_kinds(dataset: Dataset, kind: str, place: str) -> None:
         raise NotABoneScan(f"{place.capitalize()} is a transmission image; give the emission images.")
 
 
-def _refuse_other_tracers(dataset: Dataset, place: str) -> None:
+def refuse_other_tracers(dataset: Dataset, place: str) -> None:
     words = headers.tracer_words(dataset)
     if _BONE_TRACERS.search(words):
         return
@@ -269,18 +272,18 @@ def _refuse_series(kind: str, count: int, place: str) -> None:
     )
 
 
-def _detectors(dataset: Dataset, otherwise: int) -> int:
+def detector_count(dataset: Dataset, otherwise: int) -> int:
     found = headers.integers(dataset, "NumberOfDetectors")
     return found[0] if found and found[0] > 0 else otherwise
 
 
-def _vector(dataset: Dataset, keyword: str, frame_count: int) -> list[int]:
+def frame_vector(dataset: Dataset, keyword: str, frame_count: int) -> list[int]:
     """Return a frame vector when it fits the frames, else nothing."""
     found = headers.integers(dataset, keyword)
     return found if len(found) == frame_count and min(found) > 0 else []
 
 
-def _windows(dataset: Dataset) -> list[tuple[str, list[tuple[float, float]]]]:
+def energy_windows(dataset: Dataset) -> list[tuple[str, list[tuple[float, float]]]]:
     """Return name and (lower, upper) keV ranges of each energy window."""
     found = []
     for item in headers.items(dataset, "EnergyWindowInformationSequence"):
@@ -294,19 +297,19 @@ def _windows(dataset: Dataset) -> list[tuple[str, list[tuple[float, float]]]]:
     return found
 
 
-def _off_peak(window: tuple[str, list[tuple[float, float]]]) -> float:
+def off_peak(window: tuple[str, list[tuple[float, float]]]) -> float:
     """Return keV between 140.5 and the centre of the range that holds it; infinite where none does."""
     holding = [abs((low + high) / 2 - PHOTOPEAK_KEV) for low, high in window[1] if low <= PHOTOPEAK_KEV <= high]
     return min(holding, default=float("inf"))
 
 
-def _photopeak(
+def photopeak(
     dataset: Dataset, pixels: Pixels, place: str
 ) -> tuple[list[int], tuple[float, float] | None, list[Remark]]:
     """Return the frames of the Tc-99m photopeak, its limits in keV, and why."""
     count = len(pixels.frames)
-    windows = _windows(dataset)
-    window_of = _vector(dataset, "EnergyWindowVector", count)
+    windows = energy_windows(dataset)
+    window_of = frame_vector(dataset, "EnergyWindowVector", count)
     remarks: list[Remark] = []
     if not window_of:
         if len(windows) > 1 and count % len(windows) == 0 and count > 1:
@@ -325,20 +328,20 @@ def _photopeak(
     numbers = sorted(set(window_of))
     if len(numbers) == 1:
         only = windows[numbers[0] - 1] if numbers[0] <= len(windows) else ("", [])
-        _refuse_off_peak([only], place)
-        limits = _limits(only)
+        refuse_off_peak([only], place)
+        limits = window_limits(only)
         return list(range(count)), limits, remarks
     known = {k: windows[k - 1] if k <= len(windows) else ("", []) for k in numbers}
-    best = min(numbers, key=lambda k: _off_peak(known[k]))
-    if _off_peak(known[best]) < float("inf"):
+    best = min(numbers, key=lambda k: off_peak(known[k]))
+    if off_peak(known[best]) < float("inf"):
         basis, severity = "it holds the 140 keV photopeak of Tc-99m", Severity.NOTE
     else:
-        _refuse_off_peak(list(known.values()), place)
+        refuse_off_peak(list(known.values()), place)
         totals = {k: sum(float(pixels.frames[i].sum()) for i in range(count) if window_of[i] == k) for k in numbers}
         unknown = [k for k in numbers if not known[k][1]]
         best = max(unknown, key=lambda k: totals[k])
         basis, severity = "it has the most counts; the file does not give its energies", Severity.WARNING
-    limits = _limits(known[best])
+    limits = window_limits(known[best])
     shown = f" ({limits[0]:g} to {limits[1]:g} keV)" if limits else ""
     remarks.append(
         Remark(
@@ -350,13 +353,13 @@ def _photopeak(
     return [i for i in range(count) if window_of[i] == best], limits, remarks
 
 
-def _limits(window: tuple[str, list[tuple[float, float]]]) -> tuple[float, float] | None:
+def window_limits(window: tuple[str, list[tuple[float, float]]]) -> tuple[float, float] | None:
     ranges = sorted(window[1], key=lambda r: (not r[0] <= PHOTOPEAK_KEV <= r[1], abs(sum(r) / 2 - PHOTOPEAK_KEV)))
     return ranges[0] if ranges else None
 
 
-def _refuse_off_peak(windows: list[tuple[str, list[tuple[float, float]]]], place: str) -> None:
-    if all(window[1] and _off_peak(window) == float("inf") for window in windows):
+def refuse_off_peak(windows: list[tuple[str, list[tuple[float, float]]]], place: str) -> None:
+    if all(window[1] and off_peak(window) == float("inf") for window in windows):
         low, high = windows[0][1][0]
         raise NotABoneScan(
             f"{place.capitalize()} was acquired from {low:g} to {high:g} keV, not at the 140 keV of Tc-99m: it is "
@@ -366,7 +369,7 @@ def _refuse_off_peak(windows: list[tuple[str, list[tuple[float, float]]]], place
         )
 
 
-def _spacing(
+def spacing(
     dataset: Dataset, shape: tuple[int, ...], pixel_mm: float | None
 ) -> tuple[tuple[float, float], bool, list[Remark]]:
     if pixel_mm is not None:
@@ -410,7 +413,7 @@ def _is_whole_body(
     ]
 
 
-def _claimed_counts(
+def claimed_counts(
     dataset: Dataset, pixels: Pixels, chosen: list[int]
 ) -> tuple[list[float | None], bool, list[Remark]]:
     """Hold CountsAccumulated against the pixels: the only witness a file carries for its own pixel values."""
@@ -449,7 +452,7 @@ def _claimed_counts(
     )
 
 
-def _scrambled(frames: NDArray[np.float32]) -> list[Remark]:
+def scrambled(frames: NDArray[np.float32]) -> list[Remark]:
     """Warn of a picture that a wrong row length has torn or laid out several times side by side.
 
     A body continues from row to row as it does from column to column: the
@@ -483,7 +486,7 @@ def _lag_correlation(frame: NDArray[np.float32], axis: int, lag: int) -> float:
     return float(np.dot(first, second)) / scale if scale > 0 else 0.0
 
 
-def _view_codes(item: Dataset | None) -> tuple[tuple[str, str], ...]:
+def view_codes(item: Dataset | None) -> tuple[tuple[str, str], ...]:
     if item is None:
         return ()
     return tuple(
@@ -492,7 +495,7 @@ def _view_codes(item: Dataset | None) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _vendor_names(dataset: Dataset, position: int, chosen: int, index: int, total: int) -> tuple[tuple[str, str], ...]:
+def vendor_names(dataset: Dataset, position: int, chosen: int, index: int, total: int) -> tuple[tuple[str, str], ...]:
     """Return (where, words) for every place where vendors name a frame."""
     found: list[tuple[str, str]] = []
     lists = [("private (0011,1012)", headers.private_text(dataset, 0x0011, 0x12))]

@@ -28,6 +28,7 @@ __all__ = [
     "numbers",
     "patient",
     "private_text",
+    "simulated",
     "text",
     "texts",
     "tracer_words",
@@ -377,7 +378,24 @@ def tracer_words(dataset: Dataset) -> str:
     return " ".join(word for word in words if word).lower()
 
 
-def injection(dataset: Dataset, at: datetime | None) -> tuple[Injection, list[Remark]]:
+def simulated(dataset: Dataset) -> list[Remark]:
+    """Say so where the file calls itself simulated.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+
+    Returns
+    -------
+    list of Remark
+        One, or none.
+    """
+    if text(dataset, "SyntheticData") != "YES":
+        return []
+    return [Remark(code="dicom.simulated", text="The file says that it was simulated: no person was imaged.")]
+
+
+def injection(dataset: Dataset, at: datetime | None, *, lasts_s: float = 0.0) -> tuple[Injection, list[Remark]]:
     """Return what was injected and when, with remarks on what had to be mended.
 
     NM objects give the dose in MBq (PS3.3 C.8.4.10.1) and only the time of day of the
@@ -389,6 +407,8 @@ def injection(dataset: Dataset, at: datetime | None) -> tuple[Injection, list[Re
     dataset : pydicom.Dataset
     at : datetime or None
         When the acquisition began, in the camera's local time.
+    lasts_s : float
+        How long it lasted, where the injection may fall into it, as it does when blood flow is imaged.
 
     Returns
     -------
@@ -409,7 +429,7 @@ def injection(dataset: Dataset, at: datetime | None) -> tuple[Injection, list[Re
         clock = parse_time(text(item, "RadiopharmaceuticalStartTime"))
         if when is None and clock is not None and at is not None:
             when = datetime.combine(at.date(), clock)
-            if when > at:
+            if when > at + timedelta(seconds=lasts_s):
                 when -= timedelta(days=1)
     nuclide = nuclide or next(iter(private_text(dataset, 0x0011, 0x0D)), None)
     if dose is not None and dose > 1e5:
@@ -420,7 +440,7 @@ def injection(dataset: Dataset, at: datetime | None) -> tuple[Injection, list[Re
                 text="The administered activity was written in Bq where the standard asks for MBq; it was converted.",
             )
         )
-    if when is not None and at is not None and not 0 <= (at - when).total_seconds() <= 36 * 3600:
+    if when is not None and at is not None and not -lasts_s <= (at - when).total_seconds() <= 36 * 3600:
         remarks.append(
             Remark(
                 code="dicom.injection.time",

@@ -24,6 +24,8 @@ MAX_FILE_BYTES = 512 * 2**20
 MAX_TOTAL_BYTES = 2 * 2**30
 MAX_FILES = 20_000
 _MAX_ZIP_DEPTH = 2
+# What `bonescan simulate` writes: folders of what is true, which no reader may see, and of what a camera would send.
+_TRUTH, _TRUTH_RECORD, _SIMULATED = "truth", "truth.json", "dicom"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +115,15 @@ def _from_path(path: Path, allowance: _Allowance, left_out: frozenset[Path]) -> 
     if path.is_dir():
         for folder, folders, names in os.walk(path):
             folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
+            _refuse_truth(Path(folder))
+            if (Path(folder) / _TRUTH / _TRUTH_RECORD).is_file():
+                folders[:], names = [name for name in folders if name == _SIMULATED], []
             for name in sorted(names):
                 file = Path(folder) / name
                 if not name.startswith(".") and file.is_file() and file.resolve() not in left_out:
                     yield from _from_bytes(name, False, _read(file, allowance), allowance, 0)
         return
+    _refuse_truth(path.parent)
     data = _read(path, allowance)
     if _is_directory_record(data):
         yield from _from_directory_record(data, path.parent, allowance)
@@ -162,8 +168,12 @@ def _from_bytes(
         return  # a stray damaged zip beside a study is not the study
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            for info in sorted(archive.infolist(), key=lambda entry: entry.filename):
+            entries = sorted(archive.infolist(), key=lambda entry: entry.filename)
+            studies = _simulated_studies([entry.filename for entry in entries])
+            for info in entries:
                 inner = PurePosixPath(info.filename.replace("\\", "/"))
+                if any(inner.is_relative_to(one) and not inner.is_relative_to(one / _SIMULATED) for one in studies):
+                    continue
                 if info.is_dir() or inner.name.startswith(".") or "__MACOSX" in inner.parts:
                     continue
                 if info.flag_bits & 0x1:
@@ -183,6 +193,19 @@ def _from_bytes(
         raise
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError, RuntimeError) as error:
         raise UnreadableInput("The zip is damaged or cut short; fetch it again.") from error
+
+
+def _refuse_truth(folder: Path) -> None:
+    if (folder / _TRUTH_RECORD).is_file():
+        raise UnreadableInput(
+            "This is the truth of a simulated study, which is never read; give the folder dicom beside it."
+        )
+
+
+def _simulated_studies(names: Sequence[str]) -> list[PurePosixPath]:
+    """Folders of simulated studies in an archive."""
+    paths = [PurePosixPath(name.replace("\\", "/")) for name in names]
+    return [path.parent.parent for path in paths if path.parts[-2:] == (_TRUTH, _TRUTH_RECORD)]
 
 
 def _is_directory_record(data: bytes) -> bool:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -34,6 +34,8 @@ _MIN_SIDE = 32
 _MAX_VIEW_PIXELS = 4 * 2**20  # eight times the 2048 x 256 of the longest scans
 _MAX_HEIGHT_M, _MAX_WIDTH_M = 5.0, 2.5  # twice the longest bed, three times the widest detector
 _MAX_ELONGATION = 20
+
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +93,7 @@ def open_scan(
     >>> open_scan([Path(str(get_testdata_file("JPEG-LL.dcm")))]).views[0].total_counts
     3596452.0
     """
-    if pixel_mm is not None and not 0.2 <= pixel_mm <= 20:
-        raise UnreadableInput(f"The pixel size must lie between 0.2 and 20 mm, got {pixel_mm:g}.", got=pixel_mm)
+    refuse_impossible_pixel(pixel_mm)
     with warnings.catch_warnings():
         # pydicom converts values late and warns with the value itself, which may be the patient's name.
         warnings.simplefilter("ignore")
@@ -100,7 +101,7 @@ def open_scan(
 
 
 def _open(items: list[Item], view: ViewName | None, flip: bool, pixel_mm: float | None) -> Scan:
-    opened, remarks = _open_each(items, pixel_mm)
+    opened, remarks = open_each(items, lambda item: _open_one(item, pixel_mm), "planar bone scan")
     opened, found = _without_repeats(opened)
     remarks += found
     _refuse_two_studies(opened)
@@ -115,20 +116,23 @@ def _open(items: list[Item], view: ViewName | None, flip: bool, pixel_mm: float 
     frames, found = turn_head_up(frames)
     remarks += found
     for frame in frames:
-        _refuse_impossible_size(frame)
+        refuse_impossible_size(frame.counts.shape, (frame.row_spacing_mm, frame.column_spacing_mm), frame.place)
     _refuse_one_picture_twice(frames)
     identified, found = identify(frames, view=view, flip=flip)
     remarks += found
     return _as_scan(opened, identified, remarks)
 
 
-def _open_each(items: list[Item], pixel_mm: float | None) -> tuple[list[_Opened], list[Remark]]:
-    opened: list[_Opened] = []
+def open_each(
+    items: list[Item], open_one: Callable[[Item], _Found | None], wanted: str
+) -> tuple[list[_Found], list[Remark]]:
+    """Open every file that is wanted; a defect of a file that was named is an error, of one beside it a remark."""
+    opened: list[_Found] = []
     refused: list[UnreadableInput | NotABoneScan] = []
     passed_over = damaged = 0
     for item in items:
         try:
-            one = _open_one(item, pixel_mm)
+            one = open_one(item)
         except (UnreadableInput, NotABoneScan) as error:
             if item.named:
                 raise
@@ -153,7 +157,7 @@ def _open_each(items: list[Item], pixel_mm: float | None) -> tuple[list[_Opened]
         if len(refused) == 1:
             raise first
         raise type(first)(
-            f"None of the {len(items)} files is a planar bone scan that can be read; for example: {first}",
+            f"None of the {len(items)} files is a {wanted} that can be read; for example: {first}",
             **first.facts,
         ) from first
     remarks = []
@@ -161,8 +165,7 @@ def _open_each(items: list[Item], pixel_mm: float | None) -> tuple[list[_Opened]
         remarks.append(
             Remark(
                 code="dicom.inputs.passed_over",
-                text=f"{len(refused) - damaged} other object(s) beside the scan were not planar bone scans and "
-                "were left out.",
+                text=f"{len(refused) - damaged} other object(s) beside the scan were not {wanted}s and were left out.",
             )
         )
     if damaged:
@@ -301,23 +304,29 @@ def _refuse_same_view(opened: list[_Opened]) -> None:
         )
 
 
-def _refuse_impossible_size(frame: Frame) -> None:
+def refuse_impossible_size(shape: tuple[int, ...], spacing_mm: tuple[float, float], place: str) -> None:
     """Refuse what no camera's field can be: the fit would need hours or all the memory, and find nobody."""
-    rows, columns = frame.counts.shape
-    height_m, width_m = rows * frame.row_spacing_mm / 1000, columns * frame.column_spacing_mm / 1000
+    rows, columns = shape
+    height_m, width_m = rows * spacing_mm[0] / 1000, columns * spacing_mm[1] / 1000
     if min(rows, columns) < _MIN_SIDE or rows * columns > _MAX_VIEW_PIXELS:
         raise NotABoneScan(
-            f"The view in {frame.place} has {rows} x {columns} pixels; planar bone scans have at least {_MIN_SIDE} a "
+            f"The view in {place} has {rows} x {columns} pixels; planar bone scans have at least {_MIN_SIDE} a "
             f"side and at most {_MAX_VIEW_PIXELS >> 20} million in all.",
             got=(rows, columns),
         )
     longer, shorter = max(height_m, width_m), min(height_m, width_m)
     if height_m > _MAX_HEIGHT_M or width_m > _MAX_WIDTH_M or longer > _MAX_ELONGATION * shorter:
         raise NotABoneScan(
-            f"The view in {frame.place} would be {height_m:.2g} m high and {width_m:.2g} m wide, which no camera sees; "
+            f"The view in {place} would be {height_m:.2g} m high and {width_m:.2g} m wide, which no camera sees; "
             "give the right pixel size with --pixel-mm.",
             got=(height_m, width_m),
         )
+
+
+def refuse_impossible_pixel(pixel_mm: float | None) -> None:
+    """Refuse a pixel size, given by the user, that no camera has."""
+    if pixel_mm is not None and not 0.2 <= pixel_mm <= 20:
+        raise UnreadableInput(f"The pixel size must lie between 0.2 and 20 mm, got {pixel_mm:g}.", got=pixel_mm)
 
 
 def _refuse_one_picture_twice(frames: list[Frame]) -> None:
@@ -368,7 +377,7 @@ def _as_scan(opened: list[_Opened], identified: list[Identified], remarks: list[
             )
         at = headers.acquired_at(head)
         given, found = headers.injection(head, at)
-        remarks += found
+        remarks += found + headers.simulated(head)
         return Scan(
             views=tuple(views),
             patient=headers.patient(head, at),
@@ -399,6 +408,7 @@ def _as_view(one: Identified, raw: bool) -> View:
         counts_accumulated=frame.counts_accumulated,
         duration_s=frame.duration_s,
         scan_velocity_mm_per_s=frame.scan_velocity_mm_per_s,
+        scan_length_mm=frame.scan_length_mm,
         start_angle_deg=frame.start_angle_deg,
     )
 

@@ -69,12 +69,11 @@ class _Trunk:
 
 
 def _trunk(body: Body) -> _Trunk:
-    low, high = body.extent_mm
-    x = np.arange(low[0], high[0] + _STEP_MM, _STEP_MM, dtype=np.float32)
-    z = np.arange(low[2], high[2] + _STEP_MM, _STEP_MM, dtype=np.float32)
+    low, high = body.frame_mm
+    x, z = (np.arange(low[k], high[k] + _STEP_MM, _STEP_MM, dtype=np.float32) for k in range(2))
     kept = [k for k, part in enumerate(PARTS) if not part.startswith("arm")]
-    near = body.intervals(*np.meshgrid(x, z))[kept, 0]
-    there = ~np.isnan(near)
+    near, far = body.columns((low[0], low[1]), (_STEP_MM, _STEP_MM), (len(z), len(x)))[kept].swapaxes(0, 1)
+    there = near < far
     anything = there.any(axis=0)
     away, nearest = distance_transform_edt(~anything, return_indices=True)
     front = np.where(there, near, np.inf).min(axis=0)[tuple(nearest)] + _STEP_MM * away

@@ -13,7 +13,7 @@ shapes of single bones. For a labelled volume it joins the bones' moments (`fram
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,19 +62,12 @@ class BoneFrames:
         -------
         int
         """
-        skeleton = default_skeleton()
         there = ~np.isnan(self.maps[:, 0, 0])
+        if there.all():
+            return _nearest_bone(focus)
         if not there.any():
             raise GeometryMismatch("This body shows no bone, so nothing can be placed by one.")
-        names = np.isin(skeleton.bones, focus.bones)
-        segment = next(k for k, item in enumerate(SEGMENTS) if item.name == focus.segment)
-        seen = there[skeleton.bone_index]
-        for wanted in (names[skeleton.bone_index], skeleton.segment_index == segment, np.ones_like(seen)):
-            if (candidates := np.flatnonzero(wanted & seen)).size:
-                break
-        away = np.asarray(focus.centre_mm) - skeleton.centres_mm[candidates]
-        inside = np.einsum("eij,ej->ei", np.linalg.inv(skeleton.axes_mm[candidates]), away)
-        return int(skeleton.bone_index[candidates[np.argmin((inside**2).sum(axis=1))]])
+        return _nearest_of(focus, there)
 
     def place(self, focus: Focus) -> tuple[Array, Array]:
         """Centre and half-axes of a focus in the body.
@@ -90,6 +83,41 @@ class BoneFrames:
         """
         chosen = self.maps[self.bone_of(focus)]
         return chosen[:, :3] @ focus.centre_mm + chosen[:, 3], chosen[:, :3] @ focus.axes_mm
+
+
+@lru_cache(maxsize=512)  # the places of every patient's joints are among them
+def _nearest_bone(focus: Focus) -> int:
+    return _nearest_of(focus, np.ones(len(default_skeleton().bones), dtype=bool))
+
+
+def _nearest_of(focus: Focus, there: NDArray[np.bool_]) -> int:
+    """The bone whose ellipsoid holds a focus's centre deepest: of those it names, else of its segment, else of all."""
+    skeleton = default_skeleton()
+    seen = there[skeleton.bone_index]
+    named = _of_bones(focus.bones) & seen
+    for wanted in (named, _of_segment(focus.segment) & seen, seen):
+        if (candidates := np.flatnonzero(wanted)).size:
+            break
+    away = np.asarray(focus.centre_mm) - skeleton.centres_mm[candidates]
+    inside = np.einsum("eij,ej->ei", _inverse_axes()[candidates], away)
+    return int(skeleton.bone_index[candidates[np.argmin((inside**2).sum(axis=1))]])
+
+
+@lru_cache(maxsize=1024)
+def _of_bones(bones: tuple[str, ...]) -> NDArray[np.bool_]:
+    skeleton = default_skeleton()
+    return np.asarray(np.isin(skeleton.bones, bones)[skeleton.bone_index])
+
+
+@cache
+def _of_segment(segment: str) -> NDArray[np.bool_]:
+    names = [item.name for item in SEGMENTS]
+    return np.asarray(default_skeleton().segment_index == names.index(segment))
+
+
+@cache
+def _inverse_axes() -> Array:
+    return np.asarray(np.linalg.inv(default_skeleton().axes_mm))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numba
@@ -80,38 +81,48 @@ def paint_focus(
         Without voxels if the grid holds none of its realm and bones at or near its place. A focus that is too small
         for the grid gets the nearest such voxel, covered by as much as the focus has volume.
     """
-    step = grid.step_mm
-    to_index = np.linalg.inv(step)
-    middle = to_index @ (centre_mm - np.asarray(grid.origin_mm))
+    step, to_index, origin = _frame(grid)
+    middle = to_index @ (centre_mm - origin)
     reach = np.linalg.norm(to_index @ axes_mm, axis=1)
-    shape = np.asarray(grid.shape)
-    low = np.clip(np.floor(middle - reach), 0, shape).astype(np.int64)
-    high = np.clip(np.ceil(middle + reach) + 1, 0, shape).astype(np.int64)
-    allowed = np.ones(len(bones) + 1, dtype=np.bool_)
-    if focus.bones:
-        allowed[1:] = np.isin(bones, focus.bones)
+    low = np.minimum(np.maximum(np.floor(middle - reach), 0), grid.shape).astype(np.int64)
+    high = np.minimum(np.maximum(np.ceil(middle + reach) + 1, 0), grid.shape).astype(np.int64)
+    allowed = _allowed(bones, focus.bones)
     thin = float(np.linalg.svd(axes_mm, compute_uv=False).min())
     fine = min(_SAMPLE_MM, thin / 2)
-    samples = int(np.clip(math.ceil(max(grid.spacing_mm) / fine), *_SAMPLES))
+    samples = min(max(math.ceil(max(grid.spacing_mm) / fine), _SAMPLES[0]), _SAMPLES[1])
     inverse = np.linalg.inv(axes_mm)
     realm, profile = REALMS.index(focus.realm), PROFILES.index(focus.profile)
-    turn, shift = inverse @ step, inverse @ (centre_mm - np.asarray(grid.origin_mm))
-    where = (low, high, turn, shift, samples, realm, profile, allowed, bone, inside)
-    found = _room(0)
-    found = _room(_cover(*where, *found))  # first counted, then filled
-    count = _cover(*where, *found) if len(found[0]) else 0
+    turn, shift = inverse @ step, inverse @ (centre_mm - origin)
+    found = _room(math.prod((high - low).tolist()))
+    count = _cover(low, high, turn, shift, samples, realm, profile, allowed, bone, inside, *found)
     if not count:
         found = _nearest(focus, grid, middle, axes_mm, allowed, bone, inside)
         count = len(found[0])
-    index, cover, main, core = (part[:count].copy() for part in found)
+    index, cover, main, core = (part[:count] for part in found)
     return PaintedFocus(
         focus=focus,
         centre_mm=centre_mm,
-        index=index,
+        index=index.copy(),
         cover=cover.astype(float),
         main=main.astype(float),
         core=core.astype(float),
     )
+
+
+@lru_cache(maxsize=8)
+def _frame(grid: Grid) -> tuple[Array, Array, Array]:
+    """Steps of a grid, their inverse, and its origin."""
+    step = grid.step_mm
+    return step, np.asarray(np.linalg.inv(step)), np.asarray(grid.origin_mm, dtype=float)
+
+
+@lru_cache(maxsize=1024)
+def _allowed(bones: tuple[str, ...], wanted: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Which labels of bone count: 0 is none, k + 1 is bone k; all of them where none is named."""
+    allowed = np.ones(len(bones) + 1, dtype=np.bool_)
+    if wanted:
+        allowed[1:] = np.isin(bones, wanted)
+    return allowed
 
 
 def _room(count: int) -> list[NDArray[Any]]:
@@ -155,10 +166,7 @@ def _nearest(
 def _cover(  # type: ignore[no-untyped-def]
     low, high, turn, shift, samples, realm, profile, allowed, bone, inside, out_index, out_cover, out_main, out_core
 ):
-    """Fill the voxels of an ellipsoid; ``u = turn @ index - shift`` has length 1 on its surface. Returns how many.
-
-    With no room given, it only counts how many there may be.
-    """
+    """Fill the voxels of an ellipsoid; ``u = turn @ index - shift`` has length 1 on its surface. Returns how many."""
     _, rows, columns = bone.shape
     count = 0
     # as far as any point of a voxel lies from its centre, in u
@@ -186,9 +194,6 @@ def _cover(  # type: ignore[no-untyped-def]
                 d = turn[2, 0] * s + turn[2, 1] * r + turn[2, 2] * c - shift[2]
                 distance = math.sqrt(a * a + b * b + d * d)
                 if distance - slack > 1:
-                    continue
-                if out_index.shape[0] == 0:
-                    count += 1
                     continue
                 cover, main, core = 0.0, 0.0, 0.0
                 if distance + slack <= 1 and profile == 0:

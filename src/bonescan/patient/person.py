@@ -16,6 +16,7 @@ from bonescan.anatomy.growth import child_form, child_pose, child_stature_mm
 from bonescan.anatomy.mass import girth_for_mass
 from bonescan.anatomy.organs import BLADDER_RANGE_ML, posed_organs
 from bonescan.anatomy.pose import FREEDOMS, PARAMETERS, Parameter, PosedSkeleton, pose_person
+from bonescan.anatomy.skeleton import Skeleton
 from bonescan.anatomy.voxels import body_grid, voxelise
 from bonescan.errors import InvalidValue
 from bonescan.field import Grid
@@ -111,7 +112,12 @@ class Person:
             limit = FORM_LIMIT * np.array([parameter.spread for parameter in FORM_PARAMETERS])
             form = np.clip(child_form(self.sex, self.age_years) + (0 if form is None else form), -limit, limit)
             pose = child_pose(self.sex, self.age_years) + np.pad(pose, (0, len(FREEDOMS) - len(pose)))
-        return pose_person(shaped_skeleton(self.sex, form), sex=self.sex, stature_mm=self.stature_mm, pose=pose)
+        return pose_person(
+            _shaped(self.sex, None if form is None else form.tobytes()),
+            sex=self.sex,
+            stature_mm=self.stature_mm,
+            pose=pose,
+        )
 
     def body(self) -> Body:
         """The skin around it."""
@@ -137,6 +143,11 @@ class Person:
         grid = _holding(body_grid(body, spacing_mm), beside)
         organs = posed_organs(body.posed, self.sex, bladder_ml=self.bladder_ml)
         return LabelledBody(voxels=voxelise(body, organs, grid), frames=frames)
+
+
+@lru_cache(maxsize=4)
+def _shaped(sex: str, form: bytes | None) -> Skeleton:
+    return shaped_skeleton(sex, None if form is None else np.frombuffer(form))
 
 
 _RANGES = {

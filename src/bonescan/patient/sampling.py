@@ -108,12 +108,14 @@ class SampledPatient:
     site: PaintedFocus
     vein: PaintedFocus
 
-    def weights(self, time_h: float) -> Array:
+    def weights(self, time_h: float, without: int = -1) -> Array:
         """Uptake weights of the bone's voxels with all foci.
 
         Parameters
         ----------
         time_h : float
+        without : int
+            Lesion, or disturbance counted after the lesions, that is left out; none by default.
 
         Returns
         -------
@@ -121,7 +123,7 @@ class SampledPatient:
         """
         out = self.weight.copy()
         late = math.log(max(time_h, _FIRST_H) / 3) / math.log(6)
-        for painted in self._foci():
+        for painted in self._foci(without):
             focus = painted.focus
             effects = [
                 (factor * focus.late_gain**late if factor > 1 else factor) - 1
@@ -214,10 +216,52 @@ class SampledPatient:
         target = injected * (1 - shares["decayed"] - shares["voided"])
         for _ in range(3):  # again for the rounding of the first, in ever cooler voxels
             missing = target / ml - float(flat.sum(dtype=np.float64))
-            hot = np.flatnonzero(flat > 100 * abs(missing))
-            if missing and len(hot):
-                flat[hot[np.argmin(flat[hot])]] += missing
+            cool = _coolest_above(flat, np.float32(100 * abs(missing)))
+            if missing and cool >= 0:
+                flat[cool] += missing
         return Field(values=out, grid=self.grid, unit="kBq/mL")
+
+    def excess(self, lesion: int, time_h: float, shares: Mapping[str, float], weights: Array) -> tuple[Index, Array]:
+        """What one lesion adds to the activity: its voxels against the same without it, all else left as it is.
+
+        Shares and what a weight of bone takes up stay those of the patient with all lesions, so the rest of the body
+        has no part in it; what a tissue that a lesion puts in place of another hides has none either.
+
+        Parameters
+        ----------
+        lesion : int
+            Or a disturbance, counted after the lesions.
+        time_h : float
+            At least 3 minutes: in the first pass blood is shared out otherwise.
+        shares : mapping of str to float
+            From `shares` at that time.
+        weights : (voxel,) ndarray
+            From `weights` at that time.
+
+        Returns
+        -------
+        index : (voxel,) ndarray of int
+            Into the flattened grid, ascending.
+        kbq_per_ml : (voxel,) ndarray
+            Below 0 where there is less than without it.
+        """
+        injected = 1000 * self.patient.injected_mbq
+        ml = self.grid.voxel_ml
+        parts: list[tuple[Index, Array]] = []
+        if (total := float(weights.sum())) > 0:
+            change = weights - self.weights(time_h, without=lesion)
+            here = np.flatnonzero(change)
+            parts.append((self.index[here], change[here] * (injected * shares["bone"] / total / ml)))
+        if any(painted.focus.blood_factor != 1 for painted in self.painted[lesion]):
+            parts.append(self._blood_excess(lesion, injected * shares["blood"], injected * shares["soft_tissue"]))
+        for painted in self.painted[lesion]:
+            held = painted.focus.added_fraction * injected * (1 - shares["decayed"])
+            if held > 0:
+                parts.append((painted.index, painted.cover * (held / painted.cover.sum() / ml)))
+        if not parts:
+            return np.empty(0, dtype=np.int64), np.empty(0)
+        index, back = np.unique(np.concatenate([part[0] for part in parts]), return_inverse=True)
+        return index, np.bincount(back, np.concatenate([part[1] for part in parts]), len(index)).astype(float)
 
     def attenuation(self, energy_kev: float) -> Field:
         """Narrow-beam attenuation of every voxel.
@@ -283,8 +327,8 @@ class SampledPatient:
             out.append(painted.index[painted.cover >= min(_SEEN, most)] if most > 0 else painted.index[:0])
         return np.unique(np.concatenate(out)) if out else np.empty(0, dtype=np.int64)
 
-    def _foci(self) -> tuple[PaintedFocus, ...]:
-        return tuple(painted for group in self.painted for painted in group)
+    def _foci(self, without: int = -1) -> tuple[PaintedFocus, ...]:
+        return tuple(painted for k, group in enumerate(self.painted) if k != without for painted in group)
 
     def _in_bone(self, index: Index) -> tuple[Index, NDArray[np.bool_]]:
         """Places of voxels along the arrays of bone, and which of them are bone at all."""
@@ -294,10 +338,10 @@ class SampledPatient:
         own = self.index[place] == index
         return place[own], own
 
-    def _blood_factors(self) -> tuple[Index, Array]:
+    def _blood_factors(self, without: int = -1) -> tuple[Index, Array]:
         parts = [
             (painted.index, 1 + (painted.focus.blood_factor - 1) * (painted.main + painted.core))
-            for painted in self._foci()
+            for painted in self._foci(without)
             if painted.focus.blood_factor != 1
         ]
         if not parts:
@@ -306,6 +350,21 @@ class SampledPatient:
         factor = np.ones(len(index))
         np.multiply.at(factor, back, np.concatenate([part[1] for part in parts]))
         return index, factor
+
+    def _blood_excess(self, lesion: int, blood_kbq: float, fluid_kbq: float) -> tuple[Index, Array]:
+        """What the hyperaemia of one lesion adds; where lesions share a voxel their factors multiply."""
+        index, factor = self._blood_factors()
+        others, without = self._blood_factors(without=lesion)
+        kind = self.organ.reshape(-1)[index], self.tissue.reshape(-1)[index]
+        fine = sum(
+            _per_voxel(held, per_ml, self.counts, kind, factor)
+            for held, per_ml in zip((blood_kbq, fluid_kbq), fluids(self.organs, self.tissues), strict=True)
+        )
+        change = factor.copy()
+        change[np.searchsorted(index, others)] -= without
+        change[~np.isin(index, others, assume_unique=True)] -= 1
+        own = np.flatnonzero(change)
+        return index[own], np.asarray(fine)[kind][own] * change[own] / self.grid.voxel_ml
 
     def _add(self, flat: NDArray[np.float32], painted: PaintedFocus, activity_kbq: float) -> None:
         if activity_kbq <= 0:
@@ -404,7 +463,7 @@ def _replace_tissues(body: LabelledBody, foci: list[Focus]) -> _Labels:
     if not replacing:
         return labels
     tissues = tuple(dict.fromkeys((*tissues, *(focus.tissue for focus in replacing))))
-    tissue_of, organ, bone = tissue_of.copy(), organ.copy(), bone.copy()
+    tissue_of, organ, bone, inside = tissue_of.copy(), organ.copy(), bone.copy(), labels.inside.copy()
     density = None if density is None else density.copy()
     for focus in replacing:
         painted = _paint(focus, body.frames, labels)
@@ -412,16 +471,16 @@ def _replace_tissues(body: LabelledBody, foci: list[Focus]) -> _Labels:
         tissue_of.reshape(-1)[own] = tissues.index(focus.tissue)
         organ.reshape(-1)[own] = 0
         bone.reshape(-1)[own] = 0
+        inside.reshape(-1)[own] = tissues.index(focus.tissue) > 0
         if density is not None:
             density.reshape(-1)[own] = tissue(focus.tissue).density_g_per_ml
     return _Labels(
-        grid=voxels.grid, tissues=tissues, tissue=tissue_of, organ=organ, bone=bone, inside=_inside(tissue_of, organ),
-        density=density,
-    )  # fmt: skip
+        grid=voxels.grid, tissues=tissues, tissue=tissue_of, organ=organ, bone=bone, inside=inside, density=density
+    )
 
 
 def _inside(tissue_of: NDArray[np.uint8], organ: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return ((tissue_of > 0) | (organ > 0)).view(np.uint8)
+    return ((tissue_of | organ) > 0).view(np.uint8)
 
 
 def _paint(focus: Focus, frames: BoneFrames, labels: _Labels) -> PaintedFocus:
@@ -494,13 +553,16 @@ def _normal_weight(
     order = np.argsort(number, kind="stable")
     edges = np.searchsorted(number[order], np.arange(len(bones) + 1))
     axes = long_axes()
+    known = ~np.isnan(frames.maps[:, 0, 0])
+    back = np.zeros((len(bones), 3, 3))
+    back[known] = np.linalg.inv(frames.maps[known, :, :3])
     for k, name in enumerate(bones):
         own = order[edges[k] : edges[k + 1]]
         if not len(own):
             continue
         along = np.full(len(own), 0.5)  # of so few voxels that no place along it can be told
-        if not np.isnan(frames.maps[k]).any():
-            slope = axes[k, :3] @ np.linalg.inv(frames.maps[k, :, :3])
+        if known[k]:
+            slope = axes[k, :3] @ back[k]
             origin = np.asarray(grid.origin_mm) - frames.maps[k, :, 3]
             along = place[own] @ (slope @ grid.step_mm) + slope @ origin + axes[k, 3]
         inside = bone_mineral(name, person.sex).spongiosa_g_per_ml
@@ -562,6 +624,16 @@ def _fill(  # type: ignore[no-untyped-def]
         for r in range(rows):
             for c in range(columns):
                 out[s, r, c] = table[organ[s, r, c], tissue_of[s, r, c]]
+
+
+@numba.njit(cache=True, nogil=True)
+def _coolest_above(flat, level):  # type: ignore[no-untyped-def]
+    """First place of the least value above a level; -1 where there is none."""
+    best = -1
+    for k in range(flat.shape[0]):
+        if flat[k] > level and (best < 0 or flat[k] < flat[best]):
+            best = k
+    return best
 
 
 @numba.njit(cache=True, nogil=True)

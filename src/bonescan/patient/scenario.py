@@ -25,7 +25,7 @@ from bonescan.patient.lesions.lesion import Lesion, LesionKind, Nature
 from bonescan.patient.lesions.shadows import Skin
 from bonescan.patient.person import Person, draw_build, draw_person, pose_limits
 from bonescan.patient.uptake import draw_uptake
-from bonescan.patient.volumes import Patient
+from bonescan.patient.volumes import Patient, Subject
 from bonescan.tracer.activity import ADULT_FROM_YEARS, prescribe
 from bonescan.tracer.biokinetics import Physiology, draw_physiology, kinetics
 from bonescan.tracer.radiopharmaceuticals import radiopharmaceutical
@@ -175,13 +175,16 @@ class Scenario:
             time_h=told.get("time_h", 3.0), motions=tuple(Motion(**motion) for motion in told.get("motions", ()))
         )
 
-    def patient(self, seed: int | np.random.SeedSequence) -> Patient:
+    def patient(self, seed: int | np.random.SeedSequence, body: Subject | None = None) -> Patient:
         """The patient of a seed.
 
         Parameters
         ----------
         seed : int or numpy.random.SeedSequence
             At least 0.
+        body : Subject, optional
+            Takes the place of the person that would be drawn, e.g. a body from outside; what is told of a person then
+            has no meaning.
 
         Returns
         -------
@@ -200,7 +203,7 @@ class Scenario:
         def stream(*key: int) -> np.random.Generator:
             return np.random.default_rng(np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, *key)))
 
-        person = _person(self.person, stream(6), stream(0))
+        person: Subject = _person(self.person, stream(6), stream(0)) if body is None else body
         physiology = physiology_of(self.physiology, person, self.imaging().time_h, stream(1))
         tracer = radiopharmaceutical(self.tracer)
         if not tracer.nuclide.name.startswith("Tc"):  # what is drawn of labelling concerns technetium alone
@@ -210,7 +213,7 @@ class Scenario:
         injected = self.injected_mbq
         if injected is None:
             injected = _injected_mbq(self.tracer, person, stream(2))
-        skin = Skin(sex=person.sex, girth=person.girth)
+        skin = Skin(sex=person.sex, girth=person.girth if isinstance(person, Person) else 1.0)
         made = [
             [lesion for k, finding in enumerate(findings) for lesion in build(finding, stream(role, k), skin)]
             for role, findings in ((3, self.lesions), (4, self.disturbances))
@@ -231,7 +234,7 @@ class Scenario:
 _INJECTED_MBQ = (500.0, 740.0)
 
 
-def _injected_mbq(tracer: str, person: Person, rng: np.random.Generator) -> float:
+def _injected_mbq(tracer: str, person: Subject, rng: np.random.Generator) -> float:
     """An activity as it is usual for an adult, or as the EANM's rules say for a child or for fluoride."""
     low, high = _INJECTED_MBQ
     if person.age_years < ADULT_FROM_YEARS or radiopharmaceutical(tracer).nuclide.name != "Tc-99m":
@@ -298,14 +301,14 @@ def check_pose(told: Mapping[str, Any]) -> None:
             )
 
 
-def physiology_of(told: Mapping[str, Any], person: Person, time_h: float, rng: np.random.Generator) -> Physiology:
+def physiology_of(told: Mapping[str, Any], person: Subject, time_h: float, rng: np.random.Generator) -> Physiology:
     """The physiology of a person: what is told, and the rest drawn.
 
     Parameters
     ----------
     told : mapping
         Fields of `bonescan.tracer.biokinetics.Physiology`.
-    person : Person
+    person : Subject
     time_h : float
         Of the scan, before which the bladder is emptied.
     rng : numpy.random.Generator

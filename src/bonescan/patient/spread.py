@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ def _table() -> dict[tuple[str, str], tuple[float, float]]:
     }
 
 
+@lru_cache(maxsize=64)
 def fluids(organs: tuple[str, ...], tissues: tuple[str, ...]) -> tuple[Array, Array]:
     """Blood and extravascular fluid of every kind of voxel.
 
@@ -60,4 +61,5 @@ def fluids(organs: tuple[str, ...], tissues: tuple[str, ...]) -> tuple[Array, Ar
         out[:, t] = own
         for k, organ in enumerate(organs):
             out[k + 1, t] = best("organ", organ) or own
+    out.flags.writeable = False
     return out[:, :, 0], out[:, :, 1]

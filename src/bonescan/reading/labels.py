@@ -17,7 +17,7 @@ from bonescan.anatomy.body import Body
 from bonescan.anatomy.bones import REGION_NAMES, bone
 from bonescan.anatomy.pose import PARAMETERS, PosedSkeleton, pose_skeleton
 from bonescan.anatomy.projection import BoneShadow, project_bones
-from bonescan.anatomy.regions import paint_regions
+from bonescan.anatomy.regions import paint_limbs, paint_regions
 from bonescan.anatomy.skeleton import default_skeleton
 from bonescan.reading.fit import BodyFit, fit_body
 from bonescan.reading.model import BoneMap, LabelledView, Labels
@@ -37,9 +37,6 @@ _MOST_STRAIN = 5.0  # of any one freedom; right fits stay below 3
 _MOST_VIEW_STRETCH = 0.35
 _MOST_ASPECT = 1.8  # true height over width of a pixel, over what the file says, either way; exports show 1.0 to 1.4
 
-_SHADOW_REGIONS = (13, 14, 16, 17)  # forearm, hand, leg, foot: their bones' shadows, grown by soft-tissue blur
-_SHADOW_GROWTH_MM = 5.0
-_KNEE_ABOVE_MM, _KNEE_BELOW_MM = 62.0, 48.0
 _SKIN_OVER_BONE_MM = 25.0  # where the body model does not reach
 _GIRTHS = (0.8, 0.9, 1.0, 1.15, 1.3, 1.5)
 
@@ -104,7 +101,7 @@ def _label_view(view: View, fit: BodyFit, v: int, posed: PosedSkeleton, skin: Bo
     regions = paint_regions(fit.pose, view.name, placement.pixels, shape)
     mm = abs(1 / placement.frame.row_per_mm), abs(1 / placement.frame.column_per_mm)
     body = _body(view)
-    _paint_limbs(regions, shadows, body, mm)
+    paint_limbs(regions, shadows, body, mm)
     near_skin = skin.surfaces(x, z)[0 if view.name is ViewName.ANTERIOR else 1]
     for values in (regions, x, z):
         values.flags.writeable = False
@@ -135,45 +132,9 @@ def _depth_mm(shadow: BoneShadow, near_skin: NDArray[np.float32]) -> float:
     return float(np.abs(shadow.y_mm - over).mean()) if len(over) else _SKIN_OVER_BONE_MM
 
 
-def _paint_limbs(
-    regions: NDArray[np.uint8], shadows: tuple[BoneShadow, ...], body: NDArray[np.bool_], mm: tuple[float, float]
-) -> None:
-    """Regions 13 to 17 where nothing else was painted: shadows of their bones, grown a little; knees by height."""
-    shape = regions.shape
-    growth = _ellipse(_SHADOW_GROWTH_MM / mm[0], _SHADOW_GROWTH_MM / mm[1])
-    for region in _SHADOW_REGIONS:
-        shadow = np.zeros(shape, dtype=bool)
-        for s in shadows:
-            if bone(s.bone).region == region:
-                shadow[_box(s)] |= s.length_mm > 0
-        if shadow.any():
-            regions[ndimage.binary_dilation(shadow, growth) & body & (regions == 0)] = region
-    for side in ("_l", "_r"):
-        parts = {
-            s.bone: s for s in shadows if s.bone in ("femur" + side, "tibia" + side, "fibula" + side, "patella" + side)
-        }
-        if "femur" + side not in parts or "tibia" + side not in parts:
-            continue
-        femur, tibia = parts["femur" + side], parts["tibia" + side]
-        joint = 0.5 * (femur.row + femur.length_mm.shape[0] + tibia.row)
-        rows = np.arange(shape[0])[:, None]
-        around = (rows > joint - _KNEE_ABOVE_MM / mm[0]) & (rows < joint + _KNEE_BELOW_MM / mm[0])
-        shadow = np.zeros(shape, dtype=bool)
-        for s in parts.values():
-            shadow[_box(s)] |= s.length_mm > 0
-        knee = ndimage.binary_dilation(shadow, growth) & around & body
-        regions[knee & np.isin(regions, (0, 16))] = 15
-
-
 def _box(shadow: BoneShadow) -> tuple[slice, slice]:
     height, width = shadow.length_mm.shape
     return slice(shadow.row, shadow.row + height), slice(shadow.column, shadow.column + width)
-
-
-def _ellipse(rows: float, columns: float) -> NDArray[np.bool_]:
-    r, c = max(1, round(rows)), max(1, round(columns))
-    y, x = np.mgrid[-r : r + 1, -c : c + 1]
-    return np.asarray((y / (r + 0.5)) ** 2 + (x / (c + 0.5)) ** 2 <= 1)
 
 
 def _body(view: View) -> NDArray[np.bool_]:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bonescan.anatomy.body import Body
-from bonescan.anatomy.pose import default_pose, pose_skeleton
+from bonescan.anatomy.pose import PosedSkeleton, default_pose, pose_skeleton
 from bonescan.anatomy.skeleton import default_skeleton, segment_of
 from bonescan.errors import InvalidValue
 from bonescan.patient.focus import Focus
@@ -81,7 +81,12 @@ class Skin:
 
 @lru_cache(maxsize=8)
 def _body(sex: str, girth: float) -> Body:
-    return Body(posed=pose_skeleton(default_skeleton(), default_pose()), sex=sex, girth=girth)
+    return Body(posed=_lying_straight(), sex=sex, girth=girth)
+
+
+@cache
+def _lying_straight() -> PosedSkeleton:
+    return pose_skeleton(default_skeleton(), default_pose())
 
 
 def _object(

@@ -1,32 +1,25 @@
-"""Whole journeys through the house: files in, a reading out.
+"""The clinic's journeys: files in, a reading out; a referral in, a plan out.
 
 `read` is the main one::
 
     files ─► dicom.open_scan ─► reading.read ─► report.render ─► folder
-
-Rooms open no files but packaged data; here their results meet the disk. A
-folder gets a whole reading or keeps the one it had: files are first written
-aside, then take their places, and what stood there is put back if that fails.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
 import platform
-import shutil
-import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module, metadata, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from bonescan import __version__
 from bonescan.errors import OutputFailed, UnreadableInput
+from bonescan.journeys.files import staged
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,7 +29,18 @@ if TYPE_CHECKING:
     from bonescan.scan import ViewName
     from bonescan.tracer import Plan, Referral
 
-__all__ = ["OUTPUT_NAMES", "Progress", "demo", "example_scan", "manifest", "plan", "read", "summary", "write_file"]
+__all__ = [
+    "OUTPUT_NAMES",
+    "Progress",
+    "demo",
+    "example_scan",
+    "manifest",
+    "plan",
+    "read",
+    "recorded",
+    "summary",
+    "versions",
+]
 
 Progress: TypeAlias = Callable[[str], None]
 """Called with one short sentence whenever a journey begins a step."""
@@ -79,17 +83,6 @@ _RECORDED_PACKAGES = (
     "threadpoolctl",
 )
 """All the project depends on: a decoder's version can change a count."""
-
-_PLAIN_CAUSES = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "your share of the disk is used up",
-    errno.EACCES: "you may not write there, or a file there is open in another program",
-    errno.EPERM: "you may not write there, or a file there is open in another program",
-    errno.EROFS: "that disk is read-only",
-    errno.EEXIST: "a file stands where a folder is needed",
-    errno.ENOTDIR: "a file stands where a folder is needed",
-    errno.EISDIR: "a folder stands where a file is needed",
-}
 
 
 def _silent(sentence: str) -> None:
@@ -144,7 +137,7 @@ def read(
     scan = dicom.open_scan(inputs, view=view, flip=flip, pixel_mm=pixel_mm, leave_out=written)
     import_module("bonescan.reading.labels")
     threading.Thread(target=_import_ahead, daemon=True).start()
-    with _staged(out) as place:  # a folder that cannot be written is refused before the work, not after it
+    with staged(out, OUTPUT_NAMES) as place:  # a folder that cannot be written is refused before the work, not after it
         result = reading.read(scan, progress=progress)
         progress("Writing the report")
         place(report.render(result))
@@ -282,7 +275,7 @@ def plan(
     )
     if out is not None:
         sheets = plan_sheets(planned)
-        with _staged(out, replaced=()) as place:
+        with staged(out, ()) as place:
             place(sheets)
     return planned
 
@@ -352,139 +345,46 @@ def manifest(reading: Reading, out: Path, settings: Mapping[str, object]) -> dic
         person) and ``outputs`` (name, bytes, SHA-256). Reading draws no random
         numbers, so ``seed`` is null.
     """
-    versions = {"bonescan": __version__, "python": platform.python_version(), "platform": platform.platform()}
-    for package in _RECORDED_PACKAGES:
-        with suppress(metadata.PackageNotFoundError):
-            versions[package] = metadata.version(package)
-    contents = {name: (out / name).read_bytes() for name in OUTPUT_NAMES if (out / name).is_file()}
     return {
         "schema": "bonescan-run/1",
-        "versions": {**versions, **reading.versions},
+        "versions": {**versions(), **reading.versions},
         "settings": dict(settings),
         "seed": None,
         "inputs": [{"sha256": source.sha256} for source in reading.scan.sources],
-        "outputs": [
-            {"name": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-            for name, content in contents.items()
-        ],
+        "outputs": recorded(out, OUTPUT_NAMES),
     }
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Write one file whole or not at all.
+def versions() -> dict[str, str]:
+    """Say of which versions a result is: bonescan's, Python's and those of all packages it depends on.
+
+    Returns
+    -------
+    dict of str to str
+    """
+    found = {"bonescan": __version__, "python": platform.python_version(), "platform": platform.platform()}
+    for package in _RECORDED_PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
+
+
+def recorded(out: Path, names: Iterable[str]) -> list[dict[str, object]]:
+    """Record the files a journey left in a folder.
 
     Parameters
     ----------
-    path : Path
-        Replaced if it exists; its folder is made when absent.
-    content : bytes
+    out : Path
+    names : iterable of str
+        Those that are there are recorded.
 
-    Raises
-    ------
-    OutputFailed
-        When it cannot be written; an earlier file is then intact.
+    Returns
+    -------
+    list of dict
+        ``name``, ``bytes`` and ``sha256``.
     """
-    with _told_plainly(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=_STAGE_PREFIX, dir=path.parent) as stage:
-            _write(Path(stage) / "new", content)
-            os.replace(Path(stage) / "new", path)
-
-
-_STAGE_PREFIX = ".bonescan-unfinished-"
-
-
-@contextmanager
-def _staged(out: Path, replaced: Sequence[str] = OUTPUT_NAMES) -> Iterator[Callable[[Mapping[str, bytes]], None]]:
-    """Make sure `out` can be written, then give the function that puts a whole reading, or a plan's sheets, into it.
-
-    The work folder lies inside `out`: always the same disk, and writable
-    whenever `out` is, even where `out` is a mounted volume.
-    """
-    existed = out.exists()
-    with _told_plainly(out):
-        out.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(prefix=_STAGE_PREFIX, dir=out))
-
-    def place(files: Mapping[str, bytes]) -> None:
-        with _told_plainly(out):
-            new, earlier = stage / "new", stage / "earlier"
-            new.mkdir()
-            earlier.mkdir()
-            for name, content in files.items():
-                _write(new / name, content)
-            _swap(out, new, earlier, replaced)
-
-    try:
-        yield place
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
-        if not existed:
-            with suppress(OSError):  # only succeeds when the folder stayed empty
-                out.rmdir()
-
-
-def _swap(out: Path, new: Path, earlier: Path, replaced: Sequence[str]) -> None:
-    """Move the earlier reading out of `out` and the new one in, or leave all as it was.
-
-    Of the names in `replaced`, what the earlier reading had and the new one lacks goes too: a posterior
-    picture must not stay beside the report of another scan.
-    """
-    with _alone_in(out):
-        _move(out, new, earlier, replaced)
-
-
-def _move(out: Path, new: Path, earlier: Path, replaced: Sequence[str]) -> None:
-    arriving = sorted(path.name for path in new.iterdir())
-    leaving = [name for name in sorted({*replaced, *arriving}) if os.path.lexists(out / name)]
-    for name in leaving:
-        if (out / name).is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
-    moves = [(out / name, earlier / name) for name in leaving] + [(new / name, out / name) for name in arriving]
-    done: list[tuple[Path, Path]] = []
-    try:
-        for source, target in moves:
-            os.replace(source, target)
-            done.append((source, target))
-    except BaseException:
-        for source, target in reversed(done):
-            os.replace(target, source)
-        raise
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Wait until no other run moves files into `folder`: two readings must not end up mixed.
-
-    The folder itself is locked, so no lock file is left behind. Windows and some
-    network disks have no such lock; there the moves follow each other unguarded.
-    """
-    with ExitStack() as held:
-        with suppress(ImportError, OSError):
-            import fcntl
-
-            handle = os.open(folder, os.O_RDONLY)
-            held.callback(os.close, handle)  # which also unlocks it
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())  # on the disk before it takes its place: a power cut leaves no empty report
-
-
-@contextmanager
-def _told_plainly(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        cause = _PLAIN_CAUSES.get(error.errno or 0, error.strerror or type(error).__name__)
-        raise OutputFailed(
-            f"Could not write to {path}: {cause}; nothing that was there has changed. Choose another place and "
-            "run the same command again.",
-            path=str(path),
-            errno=error.errno,
-        ) from error
+    contents = {name: (out / name).read_bytes() for name in names if (out / name).is_file()}
+    return [
+        {"name": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in contents.items()
+    ]

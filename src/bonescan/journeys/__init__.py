@@ -1,0 +1,37 @@
+"""Whole journeys through the house: the only place where rooms that do not know each other meet, and meet the disk."""
+
+from bonescan.journeys.clinic import OUTPUT_NAMES, Progress, demo, example_scan, manifest, plan, read, summary
+from bonescan.journeys.cohorts import CohortFolder, simulate_cohort
+from bonescan.journeys.files import write_file
+from bonescan.journeys.simulation import (
+    COHORT,
+    Phantom,
+    Settings,
+    SimulatedStudy,
+    scenario_list,
+    simulate,
+    simulation_manifest,
+    simulation_summary,
+)
+
+__all__ = [
+    "COHORT",
+    "OUTPUT_NAMES",
+    "CohortFolder",
+    "Phantom",
+    "Progress",
+    "Settings",
+    "SimulatedStudy",
+    "demo",
+    "example_scan",
+    "manifest",
+    "plan",
+    "read",
+    "scenario_list",
+    "simulate",
+    "simulate_cohort",
+    "simulation_manifest",
+    "simulation_summary",
+    "summary",
+    "write_file",
+]
