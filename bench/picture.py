@@ -1,6 +1,6 @@
 """Make the README's picture: a simulated scan, read, its overlays side by side; print what is in it and what was found.
 
-Run: PYTHONPATH=src python bench/picture.py docs/pictures/simulated-reading.png [--seed 8]
+Run: PYTHONPATH=src python bench/picture.py docs/pictures/simulated-reading.png [--scenario metastases] [--seed 9]
 
 The picture shows whatever this version finds, false marks among it: make it anew when findings change, and let the
 README's caption say what the printed lists say.
@@ -9,16 +9,14 @@ README's caption say what the printed lists say.
 from __future__ import annotations
 
 import argparse
-import io
+import json
+import tempfile
 from pathlib import Path
 
 from PIL import Image
 
-from bonescan.anatomy import bone
-from bonescan.reading import read
-from bonescan.report import render
+from bonescan import journeys
 from bonescan.scan import ViewName
-from simulate import as_scan, simulate
 
 HEIGHT, COLOURS = 1050, 96
 
@@ -26,12 +24,16 @@ HEIGHT, COLOURS = 1050, 96
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, metavar="OUT.png")
-    parser.add_argument("--seed", type=int, default=8)
+    parser.add_argument("--scenario", default="metastases")
+    parser.add_argument("--seed", type=int, default=9)
     arguments = parser.parse_args()
-    study = simulate(arguments.seed)
-    reading = read(as_scan(study), progress=lambda _: None)
-    files = render(reading)
-    views = [Image.open(io.BytesIO(files[f"overlay_{view.value}.png"])).convert("RGB") for view in ViewName]
+    with tempfile.TemporaryDirectory() as folder:
+        study, read = Path(folder) / "study", Path(folder) / "reading"
+        settings = journeys.Settings(counts=1.5e6, volumes=False)
+        journeys.simulate(arguments.scenario, study, seed=arguments.seed, settings=settings)
+        reading = journeys.read([study], read)
+        truth = json.loads((study / "truth" / "truth.json").read_text(encoding="utf-8"))
+        views = [Image.open(read / f"overlay_{view.value}.png").convert("RGB") for view in ViewName]
     joined = Image.new("RGB", (sum(view.width for view in views), max(view.height for view in views)), "white")
     x = 0
     for view in views:
@@ -41,8 +43,11 @@ def main() -> None:
     # An octree keeps the few green and red pixels that a median cut gives away to greys.
     few = small.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     few.save(arguments.out, optimize=True)
-    for lesion in study.lesions:
-        print(f"put in: {bone(lesion.bone).name}, {lesion.contrast:.0f} times its uptake, {lesion.radius_mm:.0f} mm")
+    for lesion in truth["lesions"]:
+        seen = {
+            view: f"contrast {told['contrast']:.2f}, SNR {told['snr']:.0f}" for view, told in lesion["views"].items()
+        }
+        print(f"put in: {lesion['label']}, {seen}")
     for finding in reading.findings:
         print(f"found: {finding.letter} {finding.kind} {finding.place}, {finding.uptake_ratio:.1f} times normal")
     print(f"written: {arguments.out}, {arguments.out.stat().st_size} bytes")
