@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from bonescan.anatomy.medium import Medium
+from bonescan.camera.cameras import PHOTON_KEV
 from bonescan.camera.projections import column_direction, head_direction
 from bonescan.camera.protocols import Table
 from bonescan.errors import GeometryMismatch, InvalidValue
@@ -39,7 +40,6 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
-_PHOTON_KEV = 140.511
 _BODY_PER_CM = 0.02  # lungs weaken 140.5 keV by 0.04 /cm or more, air by 0.0002
 _ALUMINIUM_PER_CM = 0.383  # at 140.5 keV and 2.699 g/ml; xraylib 4 [C]
 
@@ -118,7 +118,7 @@ def outline(medium: Medium) -> Outline:
     InvalidValue
         Where there is no body.
     """
-    solid = medium.coefficients_per_cm([_PHOTON_KEV]).sum(axis=0)[:, 0] > _BODY_PER_CM
+    solid = medium.coefficients_per_cm([PHOTON_KEV]).sum(axis=0)[:, 0] > _BODY_PER_CM
     inside = np.empty(medium.grid.shape, dtype=np.bool_)
     rows = np.zeros(medium.grid.shape[:2], dtype=np.bool_)
     _fill(solid, medium.material, inside, rows)
