@@ -270,10 +270,12 @@ def orbit_mm(
     half_y, half_x = grid.spacing_mm[1] / 2, grid.spacing_mm[2] / 2
     x = grid.origin_mm[0] + grid.spacing_mm[2] * column
     y = grid.origin_mm[1] + grid.spacing_mm[1] * row
-    below = table_level_mm([body]) + table.thickness_mm
+    level = table_level_mm([body])
+    below = level + table.thickness_mm
     axis = (centre_mm[0], float((y.min() + below) / 2))
     side = table.width_mm / 2
-    points = np.stack([np.append(x, [axis[0] - side, axis[0] + side]), np.append(y, [below, below])])
+    corners = np.array([(at, deep) for at in (axis[0] - side, axis[0] + side) for deep in (level, below)])
+    points = np.concatenate([np.stack([x, y]), corners.T], axis=1)
     points = points - np.array(axis).reshape(2, 1)
     directions = np.array([head_direction(angle)[:2] for angle in angles_deg])
     reach = (directions @ points).max(axis=1) + np.abs(directions) @ [half_x, half_y] + clearance_mm
