@@ -242,7 +242,7 @@ def _blurred(pictures: Image, width_mm: float, lattice: Lattice) -> Image:
     return np.asarray(down @ pictures @ across)
 
 
-@lru_cache(maxsize=128)  # every patient is as long and as wide as another, but few are alike
+@lru_cache(maxsize=128)  # by size of the picture, which differs from patient to patient
 def _gaussian(count: int, width: float) -> Image:
     """Matrix that blurs so many pixels; what leaves them is lost."""
     edges = np.arange(count + 1) - 0.5
