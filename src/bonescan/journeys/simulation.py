@@ -266,7 +266,7 @@ def simulate(
             patient=_patient_facts(told.title, patient, seed, number),
             injected_at=_INJECTED_AT,
             description="Bone scan, simulated",
-            key=json.dumps([scenario, seed, number, asdict(settings), *inputs], default=str),
+            key=json.dumps([Path(scenario).name, seed, number, asdict(replace(settings, volumes=None)), *inputs]),
             seeds=root,
         )
         taken = take(session, progress)
