@@ -80,7 +80,7 @@ def test_every_orbit_clears_body_and_table(orbit):
     own, table = outline(body([TRUNK])), Table()
     angles = tuple(range(0, 360, 6))
     radii, (x, y) = orbit_mm(own, table, angles, (0.0, 600.0), 390.0, 20.0, orbit)
-    corners = [(sx * 120, sy) for sx in (-1, 1) for sy in (-70, 70)] + [(200, 100), (-200, 100)]
+    corners = [(sx * 120, sy) for sx in (-1, 1) for sy in (-70, 70)] + [(200, 100), (-200, 100), (200, 70), (-200, 70)]
     for angle, radius in zip(angles, radii, strict=True):
         n = head_direction(angle)[:2]
         reach = max(n @ (np.array(corner) - (x, y)) for corner in corners)

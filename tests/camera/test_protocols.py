@@ -70,6 +70,7 @@ def test_three_phases_look_at_one_place():
         lambda: Tomography(views=63),
         lambda: Tomography(orbit="square"),
         lambda: Tomography(continuous=True),
+        lambda: Tomography(scatter_percent=120),
         lambda: Table(width_mm=math.inf),
     ],
 )

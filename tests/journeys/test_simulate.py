@@ -186,6 +186,15 @@ def test_one_seed_gives_one_study_to_the_bit(tmp_path):
     assert other.truth["seed"] == 4
 
 
+def test_neither_the_scenarios_folder_nor_what_is_kept_changes_what_a_camera_sends(scenario, tmp_path, no_scatter):
+    moved = tmp_path / "elsewhere" / Path(scenario).name
+    moved.parent.mkdir()
+    moved.write_text(SCENARIO, encoding="utf-8")
+    journeys.simulate(scenario, tmp_path / "a", seed=3, settings=TINY)
+    journeys.simulate(str(moved), tmp_path / "b", seed=3, settings=replace(TINY, volumes=False))
+    assert contents(tmp_path / "a" / "dicom") == contents(tmp_path / "b" / "dicom")
+
+
 def test_a_motion_blurs_what_moved_and_the_truth_follows(tmp_path, no_scatter):
     still = tmp_path / "still.toml"
     still.write_text('[person]\narms = "beside"\n', encoding="utf-8")

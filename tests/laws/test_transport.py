@@ -157,6 +157,10 @@ def test_a_window_below_the_line_sees_scatter_only_and_nothing_scatters_in_a_vac
     air = scatter(activity, nothing, *views()[2:], 1000, 1, orders="unscattered").values.sum(axis=(0, 2, 3))
     # every photon's weight is the same: the sensitivity times the activity, but for what the blur loses at 4 sigma
     assert air == pytest.approx(CAMERA.sensitivity_cps_per_mbq(WINDOW) * activity.total / 1000, rel=1e-3)
+    given = views(windows=((110.0, 130.0),))[2:]
+    other = scatter(activity, nothing, *given, 1000, 1, orders="unscattered", energy_kev=120.0)
+    told = CAMERA.sensitivity_cps_per_mbq((110.0, 130.0), energy_kev=120.0) * activity.total / 1000
+    assert other.values.sum(axis=(0, 2, 3)) == pytest.approx(told, rel=1e-3)
 
 
 @numba.njit

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from bonescan.camera.cameras import Camera
 from bonescan.camera.emitter import Emitter, outline, passing_face_mm, table_level_mm, through_table
 from bonescan.camera.faults import Faults
-from bonescan.camera.forced import scatter
+from bonescan.camera.forced import WHOLE_BODY_HISTORIES, scatter
 from bonescan.camera.look import Look, ScatterModel, look, seen_columns
 from bonescan.camera.projections import Lattice
 from bonescan.camera.protocols import WholeBody
@@ -296,7 +296,7 @@ def whole_body_model(
     counts: float | None = None,
     placement: Placement | None = None,
     faults: Faults | None = None,
-    histories: int = 8_000_000,
+    histories: int = WHOLE_BODY_HISTORIES,
     seed: int = 0,
 ) -> WholeBodyModel:
     """Work out what a whole-body pass is expected to show.

@@ -284,11 +284,6 @@ class Camera:
         if not all(0 < size < math.inf for size in (*sizes, self.uniformity_percent, self.dead_time_us)):
             raise InvalidValue(f"A camera's field, pixels, uniformity and dead time are positive, got {sizes}.")
 
-    @property
-    def geometric_efficiency(self) -> float:
-        """Share of isotropic photons that pass the collimator."""
-        return self.collimator.efficiency
-
     def fwhm_mm(self, distance_mm: ArrayLike) -> Array:
         """System resolution without scatter.
 
@@ -375,12 +370,7 @@ class Camera:
         """
         return self.crystal.peak_efficiency(energy_kev) * self.crystal.spread(energy_kev, window_kev)
 
-    def sensitivity_cps_per_mbq(
-        self,
-        window_kev: tuple[float, float],
-        energy_kev: float = PHOTON_KEV,
-        yield_per_decay: float | None = None,
-    ) -> float:
+    def sensitivity_cps_per_mbq(self, window_kev: tuple[float, float], energy_kev: float = PHOTON_KEV) -> float:
         """Counts per second and MBq in air, at any distance.
 
         Parameters
@@ -388,19 +378,15 @@ class Camera:
         window_kev : (float, float)
             Lower and upper limit.
         energy_kev : float
-            Of the photons.
-        yield_per_decay : float, optional
-            Photons per decay; that of technetium-99m if not given.
+            Of the photons, of which there are as many per decay as of technetium-99m's.
 
         Returns
         -------
         float
             1e6 x yield x g x detected fraction.
         """
-        if yield_per_decay is None:
-            yield_per_decay = _technetium_yield()
         counted = float(self.detected_fraction(energy_kev, window_kev))
-        return 1e6 * yield_per_decay * self.geometric_efficiency * counted
+        return 1e6 * _technetium_yield() * self.collimator.efficiency * counted
 
 
 def camera(name: str) -> Camera:

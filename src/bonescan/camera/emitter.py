@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from bonescan.anatomy.medium import Medium
+from bonescan.camera.cameras import PHOTON_KEV
 from bonescan.camera.projections import column_direction, head_direction
 from bonescan.camera.protocols import Table
 from bonescan.errors import GeometryMismatch, InvalidValue
@@ -39,7 +40,6 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
-_PHOTON_KEV = 140.511
 _BODY_PER_CM = 0.02  # lungs weaken 140.5 keV by 0.04 /cm or more, air by 0.0002
 _ALUMINIUM_PER_CM = 0.383  # at 140.5 keV and 2.699 g/ml; xraylib 4 [C]
 
@@ -118,7 +118,7 @@ def outline(medium: Medium) -> Outline:
     InvalidValue
         Where there is no body.
     """
-    solid = medium.coefficients_per_cm([_PHOTON_KEV]).sum(axis=0)[:, 0] > _BODY_PER_CM
+    solid = medium.coefficients_per_cm([PHOTON_KEV]).sum(axis=0)[:, 0] > _BODY_PER_CM
     inside = np.empty(medium.grid.shape, dtype=np.bool_)
     rows = np.zeros(medium.grid.shape[:2], dtype=np.bool_)
     _fill(solid, medium.material, inside, rows)
@@ -270,10 +270,12 @@ def orbit_mm(
     half_y, half_x = grid.spacing_mm[1] / 2, grid.spacing_mm[2] / 2
     x = grid.origin_mm[0] + grid.spacing_mm[2] * column
     y = grid.origin_mm[1] + grid.spacing_mm[1] * row
-    below = table_level_mm([body]) + table.thickness_mm
+    level = table_level_mm([body])
+    below = level + table.thickness_mm
     axis = (centre_mm[0], float((y.min() + below) / 2))
     side = table.width_mm / 2
-    points = np.stack([np.append(x, [axis[0] - side, axis[0] + side]), np.append(y, [below, below])])
+    corners = np.array([(at, deep) for at in (axis[0] - side, axis[0] + side) for deep in (level, below)])
+    points = np.concatenate([np.stack([x, y]), corners.T], axis=1)
     points = points - np.array(axis).reshape(2, 1)
     directions = np.array([head_direction(angle)[:2] for angle in angles_deg])
     reach = (directions @ points).max(axis=1) + np.abs(directions) @ [half_x, half_y] + clearance_mm

@@ -20,7 +20,7 @@ bodies they were fitted (``training/fit_scatter_kernel.py``) and how far they mi
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import cache, lru_cache
 
 import numba
 import numpy as np
@@ -242,11 +242,13 @@ def _blurred(pictures: Image, width_mm: float, lattice: Lattice) -> Image:
     return np.asarray(down @ pictures @ across)
 
 
-@cache
+@lru_cache(maxsize=128)  # by size of the picture, which differs from patient to patient
 def _gaussian(count: int, width: float) -> Image:
     """Matrix that blurs so many pixels; what leaves them is lost."""
     edges = np.arange(count + 1) - 0.5
-    return np.asarray(np.diff(ndtr((edges[:, None] - np.arange(count)) / width), axis=0), dtype=np.float32)
+    out: Image = np.diff(ndtr((edges[:, None] - np.arange(count)) / width), axis=0).astype(np.float32)
+    out.flags.writeable = False
+    return out
 
 
 @numba.njit(cache=True, nogil=True)

@@ -14,8 +14,7 @@ is near a sum of two basis functions ::
 
 and the path integrals of A and B towards each head are made once, on a lattice of the size of the pictures' pixels.
 
-Assumed: the collimator takes photons of all energies as it takes those of the emission line, along its axis only;
-coherent scattering by more than 90 degrees (below 1e-5 of collisions in tissue) is not forced.
+Assumed: the collimator takes photons of all energies as it takes those of the emission line, along its axis only.
 
 References
 ----------
@@ -37,7 +36,14 @@ from bonescan.anatomy.medium import Medium
 from bonescan.anatomy.tissues import ENERGY_RANGE_KEV, mass_coefficients
 from bonescan.camera.cameras import PHOTON_KEV, Camera
 from bonescan.camera.projections import Lattice, Projections
-from bonescan.camera.scattering import ELECTRON_REST_KEV, Electrons, scatter_tables
+from bonescan.camera.scattering import (
+    ELECTRON_REST_KEV,
+    LAST_ROOT,
+    PER_KEV_ANGSTROM,
+    ROOT_STEPS,
+    Electrons,
+    scatter_tables,
+)
 from bonescan.camera.transport import (
     GONE,
     Body,
@@ -72,9 +78,6 @@ _FINE_KEV, _PER_FINE_KEV = 0.1, 10.0  # steps of the tables of detection
 _MOST_VIEWS = 8  # that one collision is scored in; of more, so many by chance [D]
 _STACK_BYTES = 400e6  # of all lanes together
 _MARGIN_SIGMAS = 4.0
-_PER_KEV_ANGSTROM = 1 / 12.398420
-_ROOT_STEPS = 64.0
-_LAST_ROOT = 255
 
 
 class _Heads(NamedTuple):
@@ -116,7 +119,7 @@ def scatter(
     activity : Field
         kBq/mL, on the medium's grid.
     medium : Medium
-    camera : Detector
+    camera : Camera
     angles_deg : tuple of float
         Of the views.
     face_mm : (view, slice) ndarray
@@ -334,7 +337,7 @@ def _prepare(
         per_row=1 / pixel[0],
         per_column=1 / pixel[1],
     )
-    passed = camera.sensitivity_cps_per_mbq(window) / float(camera.detected_fraction(energy_kev, window))
+    passed = camera.sensitivity_cps_per_mbq(window) / float(camera.detected_fraction(PHOTON_KEV, window))
     return _Setting(
         body=body,
         source=photon_source(activity, grid),
@@ -465,7 +468,7 @@ def _score(
     if few < views:
         state, u = uniform(state)
         first, apart = int(u * views), views // few
-    a, transfer = kev / ELECTRON_REST_KEV, kev * _PER_KEV_ANGSTROM
+    a, transfer = kev / ELECTRON_REST_KEV, kev * PER_KEV_ANGSTROM
     same = int((body.highest_kev - kev) * _PER_FINE_KEV + 0.5)
     for n in range(few):
         view = first + n * apart
@@ -478,8 +481,8 @@ def _score(
             k = 1 / (1 + a * (1 - c))
             if k * kev < body.lowest_kev:
                 continue
-            root = math.sqrt(transfer * math.sqrt(max(0.5 - 0.5 * c, 0.0))) * _ROOT_STEPS
-            i = min(int(root), _LAST_ROOT)
+            root = math.sqrt(transfer * math.sqrt(max(0.5 - 0.5 * c, 0.0))) * ROOT_STEPS
+            i = min(int(root), LAST_ROOT)
             part = root - i
             bound = body.angular[material, i, 0] * (1 - part) + body.angular[material, i + 1, 0] * part
             form = body.angular[material, i, 1] * (1 - part) + body.angular[material, i + 1, 1] * part

@@ -21,15 +21,14 @@ __all__ = ["Look", "ScatterModel", "look", "seen_columns", "seen_rows"]
 Array = NDArray[np.float64]
 Rates = NDArray[np.float32]
 
-_BLUR_MM = (
-    60.0  # beyond this none of the unscattered photons is seen: four sigma at 600 mm from any collimator here [C]
-)
+# Beyond this none of the unscattered photons is seen: four sigma at 600 mm from any collimator here [C]
+_BLUR_MM = 60.0
 _VIEWS_AT_ONCE = 16  # 64 views at once would take 4 GB
 _SCATTER_MM = 200.0  # photons scattered from farther away add less than 1 % to a field's scatter [D]
 
 
 class ScatterModel(Protocol):
-    """Expected rates of scattered photons, e.g. by `bonescan.camera.transport.scatter`."""
+    """Expected rates of scattered photons, e.g. by `bonescan.camera.forced.scatter`."""
 
     def __call__(
         self,

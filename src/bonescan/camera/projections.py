@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from bonescan.errors import InvalidValue
 
-__all__ = ["Lattice", "Projections", "column_direction", "head_direction", "overlaps"]
+__all__ = ["Lattice", "Projections", "column_direction", "head_direction"]
 
 Array = NDArray[np.float64]
 
@@ -159,37 +159,12 @@ class Projections:
         return Projections(values=values, lattice=lattice, angles_deg=self.angles_deg)
 
 
-def overlaps(own_mm: Array, own_step_mm: float, new_mm: Array, new_step_mm: float) -> NDArray[np.float32]:
-    """How much of each pixel of one row of pixels falls into each of another.
-
-    Parameters
-    ----------
-    own_mm, new_mm : (pixel,) ndarray
-        Centres, ascending and evenly spaced.
-    own_step_mm, new_step_mm : float
-        Their distances.
-
-    Returns
-    -------
-    (new, own) ndarray of float32
-        Each column sums to 1 where the new pixels cover the old one and its neighbours.
-
-    Notes
-    -----
-    A pixel's counts are spread as a triangle from one neighbour's centre to the other's; the integral of the triangle
-    up to x, from its centre, is with t = x / step between -1 and 1 ::
-
-        T(t) = (1 + t)^2 / 2  for t <= 0,      1 - (1 - t)^2 / 2  for t >= 0
-    """
-    edges = np.append(new_mm - new_step_mm / 2, new_mm[-1] + new_step_mm / 2)
-    t = np.clip((edges[:, None] - own_mm[None, :]) / own_step_mm, -1, 1)
-    integral = np.where(t <= 0, (1 + t) ** 2 / 2, 1 - (1 - t) ** 2 / 2)
-    return np.diff(integral, axis=0).astype(np.float32)
-
-
 @numba.njit(cache=True, nogil=True)
 def _share(t: float) -> float:
-    """T of `overlaps`."""
+    """Integral of a triangle from one neighbour's centre to the other's up to t neighbours' distances from its middle.
+
+    (1 + t)^2 / 2 for t from -1 to 0, 1 - (1 - t)^2 / 2 for t from 0 to 1.
+    """
     t = min(max(t, -1.0), 1.0)
     return (1 + t) ** 2 / 2 if t <= 0 else 1 - (1 - t) ** 2 / 2
 
@@ -198,7 +173,7 @@ def _share(t: float) -> float:
 def _spread(  # type: ignore[no-untyped-def]
     pictures, first_row, row_step, first_column, column_step, out
 ):
-    """Add pixels to new ones, of which they lie at ``first + step * own``, by the shares of `overlaps`."""
+    """Add pixels to new ones, of which they lie at ``first + step * own``, each spread as the triangle of `_share`."""
     views, rows, columns = pictures.shape
     _, new_rows, new_columns = out.shape
     many = int(2 * column_step) + 2

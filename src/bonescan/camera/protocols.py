@@ -305,7 +305,7 @@ class Tomography:
     Parameters
     ----------
     centre_mm : (x, z)
-        Of the field. The axis of rotation lies at x, and midway between the patient's front and back there.
+        Of the field. The axis of rotation lies at x, and midway between the patient's front and the table's underside.
     views : int
         Around the full circle, even.
     seconds_per_view : float
@@ -318,7 +318,7 @@ class Tomography:
     clearance_mm : float
         Between collimator and skin or table.
     scatter_percent : float
-        Width of the scatter window next below the photopeak, in percent of 140.5 keV; 0 for none.
+        Width of the scatter window next below the photopeak, in percent of 140.5 keV, up to 40; 0 for none.
     shape : (row, column)
     window_percent : float
     table : Table
@@ -351,10 +351,10 @@ class Tomography:
             raise InvalidValue(f"An orbit is contour, ellipse or circle, got {self.orbit!r}.", got=self.orbit)
         if self.continuous and self.step_s:
             raise InvalidValue(f"A continuous motion has no steps, got {self.step_s} s from stop to stop.")
+        if not 0 <= self.scatter_percent <= 40:
+            raise InvalidValue(f"A scatter window is 0 to 40 % wide, got {self.scatter_percent} %.")
         _check_centre(self.centre_mm)
-        _not_negative(
-            "A tomography's", clearance=self.clearance_mm, step=self.step_s, scatter_percent=self.scatter_percent
-        )
+        _not_negative("A tomography's", clearance=self.clearance_mm, step=self.step_s)
         _check_picture(self.shape, self.window_percent)
 
     def windows_kev(self, photopeak_kev: tuple[float, float]) -> tuple[tuple[float, float], ...]:

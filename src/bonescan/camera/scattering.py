@@ -35,17 +35,36 @@ from bonescan.anatomy.tables import rows
 from bonescan.anatomy.tissues import ENERGY_RANGE_KEV, free_incoherent_cm2_per_g, tissue
 from bonescan.errors import InvalidValue
 
-__all__ = ["ELECTRON_REST_KEV", "Electrons", "ScatterTables", "scatter_tables"]
+__all__ = [
+    "ELECTRON_REST_KEV",
+    "LAST_ROOT",
+    "PER_KEV_ANGSTROM",
+    "ROOT_STEPS",
+    "Electrons",
+    "ScatterTables",
+    "scatter_tables",
+]
 
 Array = NDArray[np.float64]
 Electrons = Literal["bound", "free"]
 """What scatters: electrons bound in atoms, or free ones at rest."""
 
 ELECTRON_REST_KEV = 510.99895
+"""Rest energy of an electron."""
+
 _KEV_ANGSTROM = 12.398420  # h c
+
+PER_KEV_ANGSTROM = 1 / _KEV_ANGSTROM
+"""Momentum transfer in 1/Angstrom of a photon of 1 keV that is thrown straight back."""
 
 _TRANSFERS = 257  # sqrt(x) from 0 to 4
 _LARGEST_ROOT = 4.0
+
+LAST_ROOT = _TRANSFERS - 2
+"""Last step of the tables by the square root of the momentum transfer."""
+
+ROOT_STEPS = (_TRANSFERS - 1) / _LARGEST_ROOT
+"""Their steps per unit of that root."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

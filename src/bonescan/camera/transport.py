@@ -29,7 +29,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonescan.anatomy.medium import Medium
-from bonescan.camera.scattering import ELECTRON_REST_KEV, Electrons, ScatterTables, scatter_tables
+from bonescan.camera.cameras import PHOTON_KEV
+from bonescan.camera.scattering import (
+    ELECTRON_REST_KEV,
+    LAST_ROOT,
+    PER_KEV_ANGSTROM,
+    ROOT_STEPS,
+    Electrons,
+    ScatterTables,
+    scatter_tables,
+)
 from bonescan.errors import GeometryMismatch, InvalidValue
 from bonescan.field import Field, Grid
 
@@ -61,9 +70,6 @@ _S27, _S30, _S31, _S11 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(
 _S32 = np.uint64(32)
 _UNIT_53 = 2.0**-53
 _UNIT_32 = 2.0**-32
-_ROOT_STEPS = 64.0  # tables by the square root of the momentum transfer: 256 steps up to 4
-_LAST_ROOT = 255
-_PER_KEV_ANGSTROM = 1 / 12.398420
 _EDGE_CM = 1e-7  # past a border, so that rounding cannot hold a photon on it
 
 GONE, HIT = 0, 1
@@ -205,7 +211,7 @@ def fates(
     histories: int,
     seed: int,
     *,
-    energy_kev: float = 140.511,
+    energy_kev: float = PHOTON_KEV,
     lowest_kev: float = 20.0,
     edges_kev: tuple[float, ...] = (0.0, 60.0, 90.0, 110.0, 126.0, 150.0),
     electrons: Electrons = "bound",
@@ -444,7 +450,7 @@ def compton(body: Body, material: Any, energy_kev: Any, state: Any) -> Any:
         After it.
     """
     a = energy_kev / ELECTRON_REST_KEV
-    transfer = energy_kev * _PER_KEV_ANGSTROM
+    transfer = energy_kev * PER_KEV_ANGSTROM
     while True:
         state, u, v = _pair(state)
         c = 1 - 2 * u
@@ -452,8 +458,8 @@ def compton(body: Body, material: Any, energy_kev: Any, state: Any) -> Any:
         shape = k * k * (k + 1 / k - 1 + c * c) / 2
         if v < shape:
             # x = E / hc sqrt((1 - c) / 2), and (1 - c) / 2 = u
-            root = math.sqrt(transfer * math.sqrt(u)) * _ROOT_STEPS
-            i = min(int(root), _LAST_ROOT)
+            root = math.sqrt(transfer * math.sqrt(u)) * ROOT_STEPS
+            i = min(int(root), LAST_ROOT)
             low = body.angular[material, i, 0]
             if v < shape * (low + (root - i) * (body.angular[material, i + 1, 0] - low)):
                 return state, c, k * energy_kev
@@ -476,11 +482,11 @@ def rayleigh(body: Body, material: Any, energy_kev: Any, state: Any) -> Any:
     c : float
         Cosine of the angle.
     """
-    largest = (energy_kev * _PER_KEV_ANGSTROM) ** 2
+    largest = (energy_kev * PER_KEV_ANGSTROM) ** 2
     integral = body.coherent[material]
     while True:
         state, u, v = _pair(state)
-        low, high = 0, _LAST_ROOT + 1
+        low, high = 0, LAST_ROOT + 1
         while high - low > 1:
             middle = (low + high) // 2
             if integral[middle] <= u:
@@ -488,7 +494,7 @@ def rayleigh(body: Body, material: Any, energy_kev: Any, state: Any) -> Any:
             else:
                 high = middle
         share = (u - integral[low]) / (integral[high] - integral[low])
-        first, last = (low / _ROOT_STEPS) ** 4, (high / _ROOT_STEPS) ** 4
+        first, last = (low / ROOT_STEPS) ** 4, (high / ROOT_STEPS) ** 4
         c = 1 - 2 * (first + share * (last - first)) / largest
         if c >= -1 and v < (1 + c * c) / 2:
             return state, c

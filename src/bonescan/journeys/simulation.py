@@ -50,7 +50,7 @@ COHORT = "cohort"
 _INJECTED_AT = datetime(2026, 1, 15, 9, 0)  # of every simulated study: nothing depends on the day it was made
 _FOLDERS = ("dicom", "truth")
 _NAMES = (*_FOLDERS, "preview.png")
-_FULL_MM, _FAST_MM = 3.0, 6.0
+_FULL_MM = 3.0
 _FULL_HISTORIES = 10_000_000
 
 
@@ -107,7 +107,13 @@ class Settings:
     @property
     def voxel_mm(self) -> float:
         """Edge of a voxel."""
-        return self.spacing_mm or (_FAST_MM if self.fast else _FULL_MM)
+        if self.spacing_mm is not None:
+            return self.spacing_mm
+        if not self.fast:
+            return _FULL_MM
+        from bonescan.camera.fast import FAST_SPACING_MM
+
+        return FAST_SPACING_MM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,7 +266,7 @@ def simulate(
             patient=_patient_facts(told.title, patient, seed, number),
             injected_at=_INJECTED_AT,
             description="Bone scan, simulated",
-            key=json.dumps([scenario, seed, number, asdict(settings), *inputs], default=str),
+            key=json.dumps([Path(scenario).name, seed, number, asdict(replace(settings, volumes=None)), *inputs]),
             seeds=root,
         )
         taken = take(session, progress)
