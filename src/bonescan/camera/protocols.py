@@ -374,7 +374,7 @@ class Tomography:
         return (photopeak_kev, (photopeak_kev[0] - width, photopeak_kev[0]))
 
 
-AcquisitionProtocol = WholeBody | Spot | Flow | Pool | ThreePhase | Tomography
+AcquisitionProtocol = WholeBody | Spot | ThreePhase | Tomography
 
 PROTOCOLS: Mapping[str, AcquisitionProtocol] = MappingProxyType(
     {

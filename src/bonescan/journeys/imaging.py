@@ -19,8 +19,9 @@ from bonescan.anatomy.skeleton import default_skeleton
 from bonescan.camera.acquisition import Facts, draw_placement, whole_body_model
 from bonescan.camera.cameras import Camera
 from bonescan.camera.emitter import Emitter
+from bonescan.camera.faults import Faults
 from bonescan.camera.look import ScatterModel
-from bonescan.camera.protocols import AcquisitionProtocol, Flow, Pool, Spot, ThreePhase, Tomography, WholeBody
+from bonescan.camera.protocols import AcquisitionProtocol, Flow, Spot, ThreePhase, Tomography, WholeBody
 from bonescan.camera.stills import film_model, spot_model
 from bonescan.camera.tomography import tomographic_model
 from bonescan.errors import InvalidValue
@@ -83,7 +84,7 @@ class Session:
     description, key : str
         Of the study for people, and what its UID is made from.
     seeds : numpy.random.SeedSequence
-        Of placement, scatter and counts.
+        Of placement, scatter, counts and the crystal's pattern.
     """
 
     poses: tuple[SampledPatient, ...]
@@ -108,6 +109,11 @@ class Session:
         return np.random.default_rng(
             np.random.SeedSequence(self.seeds.entropy, spawn_key=(*self.seeds.spawn_key, *key))
         )
+
+    @property
+    def faults(self) -> Faults:
+        """The camera's usual ones, each study's with a pattern of the crystal of its own: no reader may learn one."""
+        return Faults.usual(self.camera, seed=_integer(self.stream(3)))
 
     def emitter(self, pose: int, time_h: float) -> Emitter:
         """What lies under the camera."""
@@ -232,12 +238,6 @@ def take(session: Session, progress: Callable[[str], None]) -> tuple[Taken, ...]
     if isinstance(protocol, Tomography):
         progress("Tomography")
         return (_tomography(session, replace(protocol, centre_mm=centre), part),)
-    if isinstance(protocol, Flow):
-        return (_flow(session, replace(protocol, centre_mm=centre), part, progress),)
-    if isinstance(protocol, Pool):
-        progress("Blood pool")
-        spot = replace(protocol.spot, centre_mm=centre)
-        return (_spot(session, spot, "pool", 1, part, protocol.start_min / 60),)
     whole = protocol.over(centre)
     flow = _flow(session, whole.flow, part, progress)
     progress("Blood pool")
@@ -297,6 +297,7 @@ def _whole_body(session: Session, protocol: WholeBody) -> Taken:
         counts=session.counts,
         placement=draw_placement(session.stream(0)),
         histories=session.histories,
+        faults=session.faults,
         seed=_integer(session.stream(1)),
     )
     scan = model.acquire(session.stream(2), session.facts(session.time_h))
@@ -324,6 +325,7 @@ def _spot(session: Session, protocol: Spot, name: str, series: int, part: str, t
         protocol,
         session.scatter,
         histories=round(_STANDING_SHARE * session.histories),
+        faults=session.faults,
         seed=_integer(session.stream(1, series)),
     )
     scan = model.acquire(session.stream(2, series), session.facts(time_h))
@@ -356,6 +358,7 @@ def _flow(session: Session, protocol: Flow, part: str, progress: Callable[[str],
         protocol,
         session.scatter,
         histories=round(_STANDING_SHARE * session.histories),
+        faults=session.faults,
         seed=_integer(session.stream(1, 0)),
     )
     scan = model.acquire(session.stream(2, 0), session.facts(protocol.start_s / 3600))
@@ -381,6 +384,7 @@ def _tomography(session: Session, protocol: Tomography, part: str) -> Taken:
         protocol,
         session.scatter,
         histories=round(_TURNING_SHARE * session.histories),
+        faults=session.faults,
         seed=_integer(session.stream(1, 0)),
     )
     scan = model.acquire(session.stream(2, 0), session.facts(session.time_h))

@@ -51,7 +51,7 @@ _INJECTED_AT = datetime(2026, 1, 15, 9, 0)  # of every simulated study: nothing 
 _FOLDERS = ("dicom", "truth")
 _NAMES = (*_FOLDERS, "preview.png")
 _FULL_MM = 3.0
-_FULL_HISTORIES = 10_000_000
+_FULL_HISTORIES = 8_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
