@@ -396,7 +396,14 @@ class Camera:
         -------
         float
             1e6 x yield x g x detected fraction.
+
+        Raises
+        ------
+        InvalidValue
+            For a window whose limits do not ascend.
         """
+        if not 0 <= window_kev[0] < window_kev[1] < np.inf:
+            raise InvalidValue(f"The limits of a window ascend, got {window_kev} keV.", got=window_kev)
         if yield_per_decay is None:
             yield_per_decay = _technetium_yield()
         counted = float(self.detected_fraction(energy_kev, window_kev))
