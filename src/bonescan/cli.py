@@ -508,7 +508,7 @@ def simulate(
         body = None
         if phantom is not None and labels is not None:
             body = journeys.Phantom(labels=phantom, table=labels, ct=ct, sex=sex, age_years=age)
-        chosen = scenario or journeys.COHORT
+        chosen = journeys.COHORT if scenario is None else scenario
         if count is not None:
             made = journeys.simulate_cohort(
                 chosen, out, count=count, seed=seed, settings=settings, phantom=body, processes=processes,
@@ -543,9 +543,10 @@ def _study_in_words(said: Mapping[str, Any], out: Path) -> str:
     person, views, findings = said["person"], said["views"], said["findings"]
     counts = ", ".join(f"{name} {view['counts']:,.0f} counts" for name, view in views.items())
     found = ", ".join(f"{number} {kind.replace('_', ' ')}" for kind, number in findings.items())
+    age = int(person["age_years"])  # in whole years, as in the header
     return "\n".join(
         [
-            f"Patient          simulated: {person['sex']}, {person['age_years']:.0f} years, {person['mass_kg']:.0f} kg",
+            f"Patient          simulated: {person['sex']}, {age} years, {person['mass_kg']:.0f} kg",
             *([f"Views            {counts}"] if counts else []),
             f"Put in           {found or 'nothing'}",
             f"Bone Scan Index  {said['bone_scan_index_percent']:.2f} %, by mass of the metastases",

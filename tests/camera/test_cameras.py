@@ -75,3 +75,11 @@ def test_what_is_unknown_or_impossible_is_refused():
     ):
         with pytest.raises(InvalidValue):
             dataclasses.replace(part, **change)
+
+
+@pytest.mark.parametrize(
+    "window_kev", [(151.0, 130.0), (130.0, 130.0), (-1.0, 150.0), (np.nan, 150.0), (130.0, np.inf)]
+)
+def test_a_window_that_is_none_is_refused(window_kev):
+    with pytest.raises(InvalidValue, match="ascend"):
+        camera("symbia_lehr").sensitivity_cps_per_mbq(window_kev)

@@ -376,6 +376,46 @@ def test_a_study_that_cannot_be_says_which(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["cohort.json"]
 
 
+@pytest.mark.parametrize("damaged", ["", "[1]", '{"settings": 5}', '{"versions": "1"}'])
+def test_a_damaged_record_of_a_cohort_is_refused(tmp_path, damaged):
+    (tmp_path / "cohort.json").write_text(damaged, encoding="utf-8")
+    with pytest.raises(OutputFailed, match="cannot be read"):
+        journeys.simulate_cohort("normal", tmp_path, count=1, settings=TINY)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are listed elsewhere there")
+def test_no_process_of_a_cohort_outlives_a_killed_one(tmp_path):
+    program = (
+        "from bonescan import journeys\n"
+        "from pathlib import Path\n"
+        "settings = journeys.Settings(spacing_mm=12.0, histories=1000)\n"
+        f"journeys.simulate_cohort('normal', Path({str(tmp_path)!r}), count=500, settings=settings, processes=2)\n"
+    )
+    running = subprocess.Popen([sys.executable, "-c", program], start_new_session=True)  # a session of their own
+    end = time.monotonic() + 120
+    while not (tmp_path / "case_00000").exists() and running.poll() is None and time.monotonic() < end:
+        time.sleep(0.05)
+    assert len(_of_session(running.pid)) >= 3
+    running.kill()
+    running.wait(timeout=60)
+    while _of_session(running.pid) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert _of_session(running.pid) == []
+
+
+def _of_session(session: int) -> list[str]:
+    """Processes of a session that still run."""
+    out = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, own = path.read_text(encoding="utf-8").rpartition(")")[2].split()[:4]
+        except OSError:  # it has just ended
+            continue
+        if int(own) == session and state != "Z":
+            out.append(path.parent.name)
+    return out
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
 def test_stopping_a_cohort_leaves_whole_studies_only(tmp_path):
     program = (
@@ -485,10 +525,18 @@ def test_a_wrong_call_is_exit_2(run, words, told):
 
 
 @pytest.mark.parametrize(
-    "words", [("normal", "--counts", "nan"), ("normal", "--counts", "-5"), ("nonsense",), ("normal", "--camera", "box")]
+    "words",
+    [
+        ("normal", "--counts", "nan"),
+        ("normal", "--counts", "-5"),
+        ("nonsense",),
+        ("",),
+        ("normal", "--camera", "box"),
+        ("normal", "--out", "p" * 300),
+    ],
 )
 def test_nonsense_is_exit_1_with_one_sentence(run, words):
-    status, out, err = run(*words, "-o", "p", "--quiet")
+    status, out, err = run("-o", "p", *words, "--quiet")
     assert (status, out) == (1, "")
     assert err.count("\n") == 1
     assert "should have foreseen" not in err

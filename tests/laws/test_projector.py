@@ -323,3 +323,16 @@ def test_what_does_not_belong_together_is_refused():
     ):
         with pytest.raises(InvalidValue):
             projector(grid, **change)
+
+
+@pytest.mark.parametrize(("value", "unit"), [(np.nan, "/cm"), (-0.1, "/cm"), (0.1, "/mm")])
+def test_what_cannot_attenuate_is_refused(value, unit):
+    grid = grid_of((4, 6, 6))
+    attenuation = Field(values=np.full((4, 6, 6), value, dtype=np.float32), grid=grid, unit=unit)
+    with pytest.raises(InvalidValue, match="Attenuation is finite, not negative and in /cm"):
+        dataclasses.replace(projector(grid), attenuation=attenuation)
+
+
+def test_a_face_beyond_any_room_is_refused():
+    with pytest.raises(InvalidValue, match="within 5 m"):
+        projector(grid_of((4, 6, 6)), face_mm=1e9)

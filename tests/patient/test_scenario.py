@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -297,3 +298,10 @@ def test_a_build_that_is_told_and_no_body_has_is_refused_not_replaced(bmi):
     with pytest.raises(InvalidValue, match="the nearest is"):
         scenario.patient(1)
     assert read_scenario("[person]\nbmi = 31").patient(1).person.bmi == pytest.approx(31, abs=0.05)
+
+
+@pytest.mark.parametrize(("sex", "stature_mm"), [("female", 1446.0), ("female", 1790.0), ("male", 1572.0)])
+def test_the_packaged_build_is_one_that_short_and_tall_people_have(sex, stature_mm):
+    obesity = packaged_scenario("obesity")
+    person = replace(obesity, person={**obesity.person, "sex": sex, "stature_mm": stature_mm}).patient(1).person
+    assert person.bmi == pytest.approx(obesity.person["bmi"], abs=0.05)

@@ -384,7 +384,14 @@ class Camera:
         -------
         float
             1e6 x yield x g x detected fraction.
+
+        Raises
+        ------
+        InvalidValue
+            For a window whose limits do not ascend.
         """
+        if not 0 <= window_kev[0] < window_kev[1] < np.inf:
+            raise InvalidValue(f"The limits of a window ascend, got {window_kev} keV.", got=window_kev)
         counted = float(self.detected_fraction(energy_kev, window_kev))
         return 1e6 * _technetium_yield() * self.collimator.efficiency * counted
 

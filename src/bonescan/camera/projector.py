@@ -55,6 +55,7 @@ Image = NDArray[np.float32]
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
+_FARTHEST_MM = 5000.0  # of a face from the axis: no room is larger [D]
 _BLOCK = 16  # slices of a straight view that a thread takes at a time
 _SLAB = 128  # slices of a turned view whose paths are held at a time
 _PARTS = 8  # of such a slab's rows, for threads
@@ -96,7 +97,8 @@ class Projector:
         For a grid that lies another way round, voxels that are not square where views need it, or an attenuation on
         another grid.
     InvalidValue
-        For no view, angles that are not finite, or faces that do not fit the views and slices.
+        For no view, angles that are not finite, faces that do not fit the views and slices or lie metres away, or an
+        attenuation that is negative, not finite or not in /cm.
     """
 
     grid: Grid
@@ -123,6 +125,14 @@ class Projector:
                 expected=grid,
                 got=self.attenuation.grid,
             )
+        if self.attenuation is not None and (
+            self.attenuation.unit != "/cm"
+            or not 0 <= self.attenuation.values.min() <= self.attenuation.values.max() < 1e3
+        ):
+            raise InvalidValue(
+                f"Attenuation is finite, not negative and in /cm, got {self.attenuation.values.min():g} to "
+                f"{self.attenuation.values.max():g} {self.attenuation.unit}."
+            )
         if not self.angles_deg or not np.isfinite([*self.angles_deg, *self.axis_mm]).all():
             raise InvalidValue(f"A projector has views at finite angles, got {self.angles_deg} about {self.axis_mm}.")
         try:
@@ -134,8 +144,11 @@ class Projector:
                 expected=(len(self.angles_deg), grid.shape[0]),
                 got=np.shape(self.face_mm),
             ) from error
-        if not np.isfinite(face).all():
-            raise InvalidValue("The distances from the axis to the collimator's face are finite.")
+        if not (np.abs(face) <= _FARTHEST_MM).all():
+            raise InvalidValue(
+                f"The collimator's faces lie within {_FARTHEST_MM / 1000:g} m of the axis, got {face.min():g} to "
+                f"{face.max():g} mm."
+            )
         straight = all(math.isclose(angle % 180, 0, abs_tol=1e-9) for angle in self.angles_deg)
         view = (_straight if straight else _turned)(self, face)
         sensitivity = self.camera.sensitivity_cps_per_mbq(self.window_kev)

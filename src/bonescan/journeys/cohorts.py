@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import threading
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -144,15 +145,16 @@ def _refuse_another(out: Path, record: dict[str, object]) -> None:
     """Refuse to put studies beside those that other settings, or another bonescan, have made."""
     try:
         earlier = json.loads((out / _RECORD).read_text(encoding="utf-8"))
+        before = {key: earlier.get(key) for key in ("schema", "scenario", "inputs", "seed", "phantom")}
+        before |= earlier.get("settings") or {}
+        before["bonescan"] = (earlier.get("versions") or {}).get("bonescan")
     except FileNotFoundError:
         return
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, AttributeError, TypeError) as error:  # no JSON, or not that of a cohort
         raise OutputFailed(f"The {_RECORD} of the cohort cannot be read; choose another folder.") from error
     plain = json.loads(json.dumps(record))
     compared = {**{key: plain[key] for key in ("schema", "scenario", "inputs", "seed", "phantom")}, **plain["settings"]}
-    before = {**{key: earlier.get(key) for key in ("schema", "scenario", "inputs", "seed", "phantom")}}
-    before |= earlier.get("settings") or {}
-    compared["bonescan"], before["bonescan"] = __version__, (earlier.get("versions") or {}).get("bonescan")
+    compared["bonescan"] = __version__
     differing = [key for key in compared if compared[key] != before.get(key)]
     if differing:
         key = differing[0]
@@ -209,6 +211,15 @@ def _alone() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for variable in ("NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = "1"
+    threading.Thread(target=_leave_with_the_parent, daemon=True).start()
+
+
+def _leave_with_the_parent() -> None:
+    """End with a parent that was killed: nobody would, and two runs would work at one study when it is run again."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _make_one(case: _Case) -> None:

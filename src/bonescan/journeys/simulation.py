@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from bonescan.errors import InvalidValue, OutputFailed, UnreadableInput
 from bonescan.journeys.clinic import Progress, recorded, versions
-from bonescan.journeys.files import staged
+from bonescan.journeys.files import staged, told_plainly
 
 if TYPE_CHECKING:
     import numpy as np
@@ -412,9 +412,11 @@ def _refuse_negative(seed: int, number: int) -> None:
 
 def _refuse_strange_folders(out: Path) -> None:
     """An earlier study may go; a folder of the same name that is something else must not."""
-    earlier = (out / "truth" / "truth.json").is_file()
-    for name in _FOLDERS:
-        if (out / name).exists() and not earlier:
+    with told_plainly(out):  # a name may be too long even to be looked at
+        earlier = (out / "truth" / "truth.json").is_file()
+        there = [name for name in _FOLDERS if (out / name).exists()]
+    for name in there:
+        if not earlier:
             raise OutputFailed(
                 f"There is a {name!r} in the folder for the study that no simulation has written; choose another "
                 "folder.",
