@@ -151,21 +151,33 @@ def frames_of_pose(posed: PosedSkeleton) -> BoneFrames:
     -------
     BoneFrames
     """
-    default = default_skeleton()
-    before, after = _ends(default.centres_mm, default.axes_mm), _ends(posed.centres_mm, posed.axes_mm)
-    maps = np.full((len(default.bones), 3, 4), np.nan)
-    for k, name in enumerate(default.bones):
-        own = before[default.bone_index == k].reshape(-1, 3)
+    after = _ends(posed.centres_mm, posed.axes_mm)
+    maps = np.full((len(default_skeleton().bones), 3, 4), np.nan)
+    for k, (name, own, middle, solve) in enumerate(_default_ends()):
         moved = after[posed.skeleton.bone_index == posed.skeleton.bones.index(name)].reshape(-1, 3)
         if own.shape == moved.shape:
-            middle = own.mean(axis=0)
-            known = np.column_stack([own - middle, np.ones(len(own))])
-            fit = np.linalg.lstsq(known, moved, rcond=None)[0].T
+            fit = (solve @ moved).T
             maps[k, :, :3] = fit[:, :3]
             maps[k, :, 3] = fit[:, 3] - fit[:, :3] @ middle
         else:
             maps[k] = join_moments(own.mean(axis=0), np.cov(own.T), moved.mean(axis=0), np.cov(moved.T))
     return BoneFrames(maps=maps)
+
+
+@cache
+def _default_ends() -> tuple[tuple[str, Array, Array, Array], ...]:
+    """Of each bone: its name, the ends of its ellipsoids, their middle, and what makes a least-squares map of others."""
+    default = default_skeleton()
+    before = _ends(default.centres_mm, default.axes_mm)
+    out = []
+    for k, name in enumerate(default.bones):
+        own = before[default.bone_index == k].reshape(-1, 3)
+        middle = own.mean(axis=0)
+        solve = np.linalg.pinv(np.column_stack([own - middle, np.ones(len(own))]))
+        for array in (own, middle, solve):
+            array.flags.writeable = False
+        out.append((name, own, middle, solve))
+    return tuple(out)
 
 
 def _ends(centres: Array, axes: Array) -> Array:
