@@ -545,7 +545,8 @@ def _study_in_words(said: Mapping[str, Any], out: Path) -> str:
     found = ", ".join(f"{number} {kind.replace('_', ' ')}" for kind, number in findings.items())
     return "\n".join(
         [
-            f"Patient          simulated: {person['sex']}, {person['age_years']:.0f} years, {person['mass_kg']:.0f} kg",
+            f"Patient          simulated: {person['sex']}, {int(person['age_years'])} years, "
+            f"{person['mass_kg']:.0f} kg",
             *([f"Views            {counts}"] if counts else []),
             f"Put in           {found or 'nothing'}",
             f"Bone Scan Index  {said['bone_scan_index_percent']:.2f} %, by mass of the metastases",

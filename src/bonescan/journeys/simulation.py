@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from bonescan.camera.look import ScatterModel
+    from bonescan.camera.protocols import AcquisitionProtocol
     from bonescan.journeys.imaging import Session, Taken
     from bonescan.patient import Motion, Patient, Person, Scenario
     from bonescan.patient.outside import OutsideBody
@@ -221,12 +222,11 @@ def simulate(
     _refuse_strange_folders(out)
     progress("Drawing the patient")
     from bonescan.camera.cameras import camera
-    from bonescan.camera.protocols import protocol
     from bonescan.journeys.imaging import Session, refuse_choices, take
     from bonescan.journeys.truth import truth_files
     from bonescan.patient.volumes import volumes_at
 
-    chosen_camera, chosen_protocol = camera(settings.camera), protocol(_protocol_name(settings.protocol))
+    chosen_camera, chosen_protocol = camera(settings.camera), _protocol(settings.protocol)
     refuse_choices(chosen_protocol, settings.counts, settings.over, settings.dialect, settings.fast)
     inputs = input_digests(scenario, phantom)
     told, patient, root = _patient(scenario, seed, number, phantom)
@@ -416,8 +416,14 @@ def _refuse_strange_folders(out: Path) -> None:
             )
 
 
-def _protocol_name(name: str) -> str:
-    return name.replace("-", "_").replace("spect", "tomography")
+def _protocol(name: str) -> AcquisitionProtocol:
+    from bonescan.camera.protocols import PROTOCOLS, protocol
+
+    known = {own.replace("_", "-").replace("tomography", "spect"): own for own in PROTOCOLS}
+    wanted = name.replace("_", "-").replace("tomography", "spect")
+    if wanted not in known:
+        raise InvalidValue(f"There is no protocol {name!r}; there are {', '.join(known)}.", got=name)
+    return protocol(known[wanted])
 
 
 def _patient(
@@ -519,7 +525,8 @@ def _preview(title: str, session: Session, seed: int, number: int, taken: Sequen
 
     patient = session.poses[0].patient
     note = (
-        f"seed {seed}{f', person {number}' if number else ''} · {session.camera.manufacturer} {session.camera.model} · "
-        f"{session.time_h:.1f} h after {patient.injected_mbq:.0f} MBq {patient.tracer.name}"
+        f"seed {seed}{f', person {number}' if number else ''} · "
+        f"{session.time_h:.1f} h after {patient.injected_mbq:.0f} MBq {patient.tracer.name} · "
+        f"{session.camera.manufacturer} {session.camera.model}"
     )
     return draw_preview([one.tiles for one in taken], title, note, "SIMULATED")
