@@ -31,7 +31,7 @@ from bonescan.journeys.truth import PlanarPicture
 from bonescan.patient.sampling import SampledPatient
 from bonescan.patient.volumes import Truth
 from bonescan.report.preview import Tile
-from bonescan.scan import DynamicScan, Injection, PatientFacts, Scan, TomographicScan
+from bonescan.scan import DynamicScan, Injection, PatientFacts, Scan, TomographicScan, ViewName
 
 __all__ = ["Session", "Taken", "places_to_look", "refuse_choices", "take"]
 
@@ -52,6 +52,9 @@ _STANDING_SHARE, _TURNING_SHARE = 0.4, 0.1
 _BOTH_SIDES_MM = 190.0  # a limb no farther from the midline shares the early phases' field with the other side's
 
 _FROM = {0: ", from behind", 90: ", from the left", 180: ", from in front", 270: ", from the right"}
+
+# The patient's sides on the picture's left and right.
+_SIDES = {ViewName.ANTERIOR: ("R", "L"), ViewName.POSTERIOR: ("L", "R")}
 
 _BODY_PARTS = {
     1: "SKULL", 2: "CSPINE", 3: "TSPINE", 4: "CHEST", 5: "CHEST", 6: "CLAVICLE", 7: "SHOULDER", 8: "ARM", 9: "LSPINE",
@@ -381,6 +384,7 @@ def _flow(session: Session, protocol: Flow, part: str, progress: Callable[[str],
             counts=scan.counts[0, k],
             row_spacing_mm=scan.row_spacing_mm,
             column_spacing_mm=scan.column_spacing_mm,
+            sides=_SIDES[scan.view_names[0]],
         )
         for k in chosen
     )
@@ -437,6 +441,7 @@ def _planar_tiles(scan: Scan, name: str = "") -> tuple[Tile, ...]:
             counts=view.counts,
             row_spacing_mm=view.row_spacing_mm,
             column_spacing_mm=view.column_spacing_mm,
+            sides=_SIDES[view.name],
         )
         for view in scan.views
     )
