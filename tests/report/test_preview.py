@@ -50,6 +50,21 @@ def test_every_picture_says_that_it_is_simulated():
         assert (sheet[60:85, left + 3 : left + 110] < 160).sum() > 50
 
 
+def test_pictures_say_which_side_of_the_patient_is_where():
+    empty = np.zeros((200, 60), dtype=np.float32)
+    tiles = [
+        Tile(label="", counts=empty, row_spacing_mm=5, column_spacing_mm=5, sides=sides)
+        for sides in (("R", "L"), ("", ""))
+    ]
+    sheet = np.asarray(Image.open(io.BytesIO(draw_preview([tiles], "", "", ""))).convert("L")).astype(int)
+    bottom, width = 58 + 1024, round(60 * 1024 / 200)
+    for k, least in enumerate((5, 0)):
+        left = 14 + k * (width + 14)
+        for corner in (slice(left + 3, left + 20), slice(left + width - 20, left + width - 3)):
+            dark = (sheet[bottom - 22 : bottom - 3, corner] < 160).sum()
+            assert dark >= least if least else dark == 0
+
+
 def test_objects_stand_in_rows_and_low_ones_are_smaller():
     square = np.ones((50, 50), dtype=np.float32)
     one, two = drawn([square]), drawn([square], [square, square])

@@ -6,6 +6,7 @@ protocol's own field, centred where `places_to_look` says: by default at the fir
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -31,7 +32,7 @@ from bonescan.journeys.truth import PlanarPicture
 from bonescan.patient.sampling import SampledPatient
 from bonescan.patient.volumes import Truth
 from bonescan.report.preview import Tile
-from bonescan.scan import DynamicScan, Injection, PatientFacts, Scan, TomographicScan
+from bonescan.scan import DynamicScan, Injection, PatientFacts, Scan, TomographicScan, ViewName
 
 __all__ = ["Session", "Taken", "places_to_look", "refuse_choices", "take"]
 
@@ -48,6 +49,13 @@ PARTS: Mapping[str, tuple[tuple[str, ...], str]] = {
 
 # Photons to follow, over those of a whole-body pass: a field holds less of the body; one photon adds to every angle.
 _STANDING_SHARE, _TURNING_SHARE = 0.4, 0.1
+
+_BOTH_SIDES_MM = 190.0  # a limb no farther from the midline shares the early phases' field with the other side's
+
+_FROM = {0: ", from behind", 90: ", from the left", 180: ", from in front", 270: ", from the right"}
+
+# The patient's sides on the picture's left and right.
+_SIDES = {ViewName.ANTERIOR: ("R", "L"), ViewName.POSTERIOR: ("L", "R")}
 
 _BODY_PARTS = {
     1: "SKULL", 2: "CSPINE", 3: "TSPINE", 4: "CHEST", 5: "CHEST", 6: "CLAVICLE", 7: "SHOULDER", 8: "ARM", 9: "LSPINE",
@@ -267,9 +275,12 @@ def places_to_look(session: Session) -> dict[str, tuple[tuple[float, float], str
     if session.over:
         return {place: _centre(session, place) for place in session.over}
     for lesion in session.truth.lesions:
-        if lesion.volume_ml and lesion.bone:
+        if lesion.volume_ml:
             x, _, z = lesion.centre_mm
-            return {lesion.bone: ((x, z), _BODY_PARTS.get(bone_named(lesion.bone).region, "CHEST"))}
+            bone = lesion.bone or _nearest_bone(session, lesion.centre_mm)  # cellulitis lies in no bone
+            if isinstance(session.protocol, Flow | Pool | ThreePhase) and abs(x) <= _BOTH_SIDES_MM:
+                x = 0.0
+            return {bone: ((x, z), _BODY_PARTS.get(bone_named(bone).region, "CHEST"))}
     return {"pelvis": _centre(session, "pelvis")}
 
 
@@ -281,6 +292,11 @@ def _centre(session: Session, place: str) -> tuple[tuple[float, float], str]:
     weight = np.array([bone.volume_ml for bone in own])
     x, _, z = np.average([bone.centre_mm for bone in own], axis=0, weights=weight)
     return (float(x), float(z)), part or _BODY_PARTS.get(bone_named(place).region, "CHEST")
+
+
+def _nearest_bone(session: Session, centre_mm: tuple[float, float, float]) -> str:
+    bones = session.truth.bones
+    return min(bones, key=lambda name: math.dist(bones[name].centre_mm, centre_mm))
 
 
 def _counted(protocol: Spot, counts: float | None) -> Spot:
@@ -371,6 +387,7 @@ def _flow(session: Session, protocol: Flow, part: str, progress: Callable[[str],
             counts=scan.counts[0, k],
             row_spacing_mm=scan.row_spacing_mm,
             column_spacing_mm=scan.column_spacing_mm,
+            sides=_SIDES[scan.view_names[0]],
         )
         for k in chosen
     )
@@ -395,7 +412,7 @@ def _tomography(session: Session, protocol: Tomography, part: str) -> Taken:
     quarter = max(1, len(scan.angles_deg) // 4)
     tiles = tuple(
         Tile(
-            label=f"{scan.angles_deg[k]:.0f} degrees",
+            label=f"{scan.angles_deg[k]:.0f} degrees{_FROM.get(round(scan.angles_deg[k]), '')}",
             counts=scan.counts[0, k],
             row_spacing_mm=scan.row_spacing_mm,
             column_spacing_mm=scan.column_spacing_mm,
@@ -428,6 +445,7 @@ def _planar_tiles(scan: Scan, name: str = "") -> tuple[Tile, ...]:
             counts=view.counts,
             row_spacing_mm=view.row_spacing_mm,
             column_spacing_mm=view.column_spacing_mm,
+            sides=_SIDES[view.name],
         )
         for view in scan.views
     )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from bonescan.camera.look import ScatterModel
+    from bonescan.camera.protocols import AcquisitionProtocol
     from bonescan.journeys.imaging import Session, Taken
     from bonescan.patient import Motion, Patient, Person, Scenario
     from bonescan.patient.outside import OutsideBody
@@ -227,12 +228,11 @@ def simulate(
     _refuse_strange_folders(out)
     progress("Drawing the patient")
     from bonescan.camera.cameras import camera
-    from bonescan.camera.protocols import protocol
     from bonescan.journeys.imaging import Session, refuse_choices, take
     from bonescan.journeys.truth import truth_files
     from bonescan.patient.volumes import volumes_at
 
-    chosen_camera, chosen_protocol = camera(settings.camera), protocol(_protocol_name(settings.protocol))
+    chosen_camera, chosen_protocol = camera(settings.camera), _protocol(settings.protocol)
     refuse_choices(chosen_protocol, settings.counts, settings.over, settings.dialect, settings.fast)
     inputs = input_digests(scenario, phantom)
     told, patient, root = _patient(scenario, seed, number, phantom)
@@ -263,7 +263,7 @@ def simulate(
             scatter=_scatter_model(settings.fast),
             histories=settings.histories,
             dialect=settings.dialect,
-            patient=_patient_facts(told.title, patient, seed, number),
+            patient=_patient_facts(patient, seed, number),
             injected_at=_INJECTED_AT,
             description="Bone scan, simulated",
             key=json.dumps([Path(scenario).name, seed, number, asdict(replace(settings, volumes=None)), *inputs]),
@@ -424,8 +424,14 @@ def _refuse_strange_folders(out: Path) -> None:
             )
 
 
-def _protocol_name(name: str) -> str:
-    return name.replace("-", "_").replace("spect", "tomography")
+def _protocol(name: str) -> AcquisitionProtocol:
+    from bonescan.camera.protocols import PROTOCOLS, protocol
+
+    known = {own.replace("_", "-").replace("tomography", "spect"): own for own in PROTOCOLS}
+    wanted = name.replace("_", "-").replace("tomography", "spect")
+    if wanted not in known:
+        raise InvalidValue(f"There is no protocol {name!r}; there are {', '.join(known)}.", got=name)
+    return protocol(known[wanted])
 
 
 def _patient(
@@ -506,14 +512,13 @@ def _scatter_model(fast: bool) -> ScatterModel:
     return scatter
 
 
-def _patient_facts(title: str, patient: Patient, seed: int, number: int) -> PatientFacts:
+def _patient_facts(patient: Patient, seed: int, number: int) -> PatientFacts:
     from bonescan.scan import PatientFacts
 
     person = patient.person
-    words = "".join(sign if sign.isalnum() else " " for sign in title).split()
     stature = getattr(person, "stature_mm", None)
     return PatientFacts(
-        name=f"Simulated^{' '.join(words)[:50].strip() or 'Scan'}",
+        name=f"Simulated^Person {seed} {number}"[:64],  # not the scenario: a reader must find that out
         patient_id=f"SIMULATED-{seed}-{number}",
         sex=person.sex[0].upper(),
         age_years=float(int(person.age_years)),
@@ -527,7 +532,8 @@ def _preview(title: str, session: Session, seed: int, number: int, taken: Sequen
 
     patient = session.poses[0].patient
     note = (
-        f"seed {seed}{f', person {number}' if number else ''} · {session.camera.manufacturer} {session.camera.model} · "
-        f"{session.time_h:.1f} h after {patient.injected_mbq:.0f} MBq {patient.tracer.name}"
+        f"seed {seed}{f', person {number}' if number else ''} · "
+        f"{session.time_h:.1f} h after {patient.injected_mbq:.0f} MBq {patient.tracer.name} · "
+        f"{session.camera.manufacturer} {session.camera.model}"
     )
     return draw_preview([one.tiles for one in taken], title, note, "SIMULATED")

@@ -166,7 +166,7 @@ def frames_of_pose(posed: PosedSkeleton) -> BoneFrames:
 
 @cache
 def _default_ends() -> tuple[tuple[str, Array, Array, Array], ...]:
-    """Of each bone: its name, the ends of its ellipsoids, their middle, and what makes a least-squares map of others."""
+    """Of each bone: name, ends of its ellipsoids, their middle, and what solves for the map to others' ends."""
     default = default_skeleton()
     before = _ends(default.centres_mm, default.axes_mm)
     out = []

@@ -45,12 +45,15 @@ class Tile:
         Stands under it.
     counts : (row, column) ndarray
     row_spacing_mm, column_spacing_mm : float
+    sides : (str, str)
+        The patient's side on the picture's left and right, burned in; empty where they are in front or behind.
     """
 
     label: str
     counts: NDArray[np.floating]
     row_spacing_mm: float
     column_spacing_mm: float
+    sides: tuple[str, str] = ("", "")
 
 
 def draw_preview(rows: Sequence[Sequence[Tile]], title: str, note: str, burned_in: str) -> bytes:
@@ -84,7 +87,10 @@ def draw_preview(rows: Sequence[Sequence[Tile]], title: str, note: str, burned_i
     for tiles, row, height in zip(rows, drawn, heights, strict=True):
         left = _MARGIN
         for tile, picture in zip(tiles, row, strict=True):
-            ImageDraw.Draw(picture).text((6, 4), burned_in, fill=90, font=small)
+            burn = ImageDraw.Draw(picture)
+            burn.text((6, 4), burned_in, fill=90, font=small)
+            burn.text((6, picture.height - 6), tile.sides[0], fill=90, font=small, anchor="ls")
+            burn.text((picture.width - 6, picture.height - 6), tile.sides[1], fill=90, font=small, anchor="rs")
             sheet.paste(picture.convert("RGB"), (left, top))
             draw.rectangle((left - 1, top - 1, left + picture.width, top + picture.height), outline=_FRAME)
             words = _fitting(draw, tile.label, small, picture.width)

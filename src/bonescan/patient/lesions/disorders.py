@@ -40,12 +40,15 @@ __all__ = [
 ]
 
 
-def _soft(segment: str, centre_mm: Any, half_mm: tuple[float, float, float], blood_factor: float) -> Focus:
+def _soft(
+    segment: str, centre_mm: Any, half_mm: tuple[float, ...], blood_factor: float, profile: str = "flat"
+) -> Focus:
     return Focus(
         segment=segment,
         centre_mm=np.array(centre_mm, dtype=float),
         axes_mm=np.diag(half_mm),
         realm="soft",
+        profile=profile,
         blood_factor=blood_factor,
     )
 
@@ -145,7 +148,8 @@ def cellulitis(
     centre = np.array(_CELLULITIS_AT[limb]) * [mirror, 1, 1]
     half = _CELLULITIS_HALF_MM[limb]
     bones = {"shank": ("tibia", "fibula"), "forearm": ("radius", "ulna"), "foot": ()}[limb]
-    foci = [_soft(f"{limb}_{letter}", centre, half, hyperaemia)]
+    # it has no border: most in the middle, nothing at a third beyond
+    foci = [_soft(f"{limb}_{letter}", centre, tuple(1.3 * own for own in half), hyperaemia, profile="peak")]
     # bone under inflamed skin gets more blood and so somewhat more tracer [V for the pattern, D for 1.25]
     for name in bones:
         foci.append(focus_in_bone(f"{name}_{letter}", centre, half, uptake_factor=1.25, blood_factor=hyperaemia))

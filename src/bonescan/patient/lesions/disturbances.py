@@ -231,6 +231,9 @@ def urine_on_clothing(rng: np.random.Generator, *, skin: Skin, fraction: float |
     return artefact(LesionKind.URINE_ON_CLOTHING, "urine on clothing", *foci)
 
 
+_TUBE_PIECES = 30  # near enough to each other to look like one tube
+
+
 def catheter_bag(
     rng: np.random.Generator, *, side: str = "right", fraction: float = 0.08, hung_mm: float = 430.0
 ) -> tuple[Lesion, ...]:
@@ -269,10 +272,10 @@ def catheter_bag(
     )
     start, end = np.array([0.0, -75.0, 835.0]), np.array([mirror * 180.0, -60.0, hung_mm + 80.0])
     tube = []
-    for k in range(9):
-        t = (k + 0.5) / 9
+    for k in range(_TUBE_PIECES):
+        t = (k + 0.5) / _TUBE_PIECES
         at = start + t * (end - start) + np.array([mirror * 12 * math.sin(2 * math.pi * t), 0, 0])
-        tube.append(_pool(f"thigh_{letter}", at, (7.0, 6.0, 26.0), 0.03 * fraction / 9))
+        tube.append(_pool(f"thigh_{letter}", at, (7.0, 6.0, 16.0), 0.03 * fraction / _TUBE_PIECES))
     return artefact(LesionKind.CATHETER_BAG, f"urinary catheter and bag, {side}", bag, *tube)
 
 

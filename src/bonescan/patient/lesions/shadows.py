@@ -266,9 +266,10 @@ def compression(rng: np.random.Generator, *, side: str = "right") -> tuple[Lesio
     letter, mirror = sided(side)
     focus = Focus(
         segment=f"thigh_{letter}",
-        centre_mm=np.array([mirror * 95.0, 0.0, 640.0]),
-        axes_mm=np.diag([90.0, 110.0, 30.0]),
+        centre_mm=np.array([mirror * 120.0, 0.0, 640.0]),
+        axes_mm=np.diag([125.0, 150.0, 32.0]),
         realm="soft",
+        profile="peak",
         blood_factor=0.25,
     )
     return artefact(LesionKind.COMPRESSION, f"strap around the {side} thigh", focus)
