@@ -278,7 +278,7 @@ def places_to_look(session: Session) -> dict[str, tuple[tuple[float, float], str
         if lesion.volume_ml:
             x, _, z = lesion.centre_mm
             bone = lesion.bone or _nearest_bone(session, lesion.centre_mm)  # cellulitis lies in no bone
-            if isinstance(session.protocol, Flow | Pool | ThreePhase) and abs(x) <= _BOTH_SIDES_MM:
+            if isinstance(session.protocol, ThreePhase) and abs(x) <= _BOTH_SIDES_MM:
                 x = 0.0
             return {bone: ((x, z), _BODY_PARTS.get(bone_named(bone).region, "CHEST"))}
     return {"pelvis": _centre(session, "pelvis")}
