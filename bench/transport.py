@@ -22,18 +22,23 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expn
 
+from bonescan.anatomy import REGION_NAMES
 from bonescan.anatomy.medium import Medium
 from bonescan.anatomy.tissues import free_incoherent_cm2_per_g, mass_coefficients
 from bonescan.camera import camera, transport
 from bonescan.camera.forced import analog_scatter, scatter
+from bonescan.camera.projections import Projections
 from bonescan.camera.projector import Projector
 from bonescan.camera.scattering import scatter_tables
 from bonescan.camera.transport import fates
 from bonescan.field import Field, Grid
-from bonescan.patient.sampling import sample_patient
+from bonescan.journeys.shadows import PlanarPlace, bone_maps, region_map
+from bonescan.patient.sampling import SampledPatient, sample_patient
 from bonescan.patient.scenario_file import packaged_scenario
+from bonescan.scan import ViewName
 
 EDGES = (0.0, 60.0, 90.0, 110.0, 126.0, 150.0)
 TILE_MM = 80.0
@@ -138,9 +143,14 @@ def goupil_slab(many: int, electrons: str, rayleigh: bool) -> tuple[float, Any] 
 
 
 @cache
+@cache
+def normal_patient(spacing_mm: float) -> SampledPatient:
+    return sample_patient(packaged_scenario("normal").patient(1), spacing_mm)
+
+
 def study(spacing_mm: float) -> dict[str, Any]:
     """A normal patient 3 h after injection, two heads of a whole-body scan 2 cm from the body."""
-    sampled = sample_patient(packaged_scenario("normal").patient(1), spacing_mm)
+    sampled = normal_patient(spacing_mm)
     activity = sampled.activity(3.0, sampled.shares(3.0), sampled.weights(3.0))
     medium = sampled.medium()
     grid = medium.grid
@@ -244,6 +254,23 @@ def primary(histories: int, spacing_mm: float) -> None:
             f"primary, pixels of {pixel:g} mm: whole views {np.round(whole, 4).tolist()}, {seen.sum()} regions of "
             f"{TILE_MM / 10:g} cm: rms {100 * (off**2).mean() ** 0.5:.2f} %, worst {100 * np.abs(off).max():.2f} %"
         )
+        print(f"  planar regions, off by %: {by_region(found.values[0], expected, given)}")
+
+
+def by_region(found: NDArray[np.floating], expected: Projections, given: dict[str, Any]) -> str:
+    """How far the counts in each planar region of each view are off, in percent."""
+    sampled, words = normal_patient(given["medium"].grid.spacing_mm[0]), []
+    for k, angle in enumerate(expected.angles_deg):
+        view = ViewName.ANTERIOR if angle == 180 else ViewName.POSTERIOR
+        place = PlanarPlace(name=view, lattice=expected.lattice, axis_x_mm=given["axis_mm"][0])
+        regions = region_map(sampled, place, bone_maps(sampled, place))
+        off = {
+            name: 100 * (found[k][regions == number].sum() / expected.values[k][regions == number].sum() - 1)
+            for number, name in REGION_NAMES.items()
+            if number and (regions == number).any()
+        }
+        words.append(f"{view.value}: " + ", ".join(f"{name} {value:+.1f}" for name, value in off.items()))
+    return "; ".join(words)
 
 
 def speed(spacing_mm: float) -> None:
