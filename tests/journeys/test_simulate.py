@@ -383,6 +383,9 @@ def test_a_cohort_is_the_same_from_any_number_of_processes_and_goes_on(tmp_path)
     assert truth["member"] == 2
     assert truth["person"]["stature_mm"] == pytest.approx(person.stature_mm, rel=1e-6)
     assert "volumes.npz" not in {path.name for path in whole.rglob("*")}
+    fewer = journeys.simulate_cohort(journeys.COHORT, whole, count=1, seed=5, settings=TINY)
+    assert (fewer.made, len(fewer.cases)) == (0, 1)
+    assert json.loads((whole / "cohort.json").read_text(encoding="utf-8"))["count"] == 3  # the others stay
 
     for differing, settings, seed in (("seed", TINY, 6), ("spacing_mm", replace(TINY, spacing_mm=11.0), 5)):
         with pytest.raises(OutputFailed, match=f"another {differing}"):

@@ -115,6 +115,7 @@ def simulate_cohort(
         record = _record(scenario, seed, count, settings, phantom)
         _refuse_another(out, record)
         _clear(out)
+        record["count"] = max(count, len(list(out.glob("case_*"))))  # where fewer are asked for now, the others stay
         write_file(out / _RECORD, (json.dumps(record, indent=1) + "\n").encode())
         cases = [
             _Case(scenario=scenario, number=k, seed=seed, out=out, settings=settings, phantom=phantom)
