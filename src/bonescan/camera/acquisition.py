@@ -25,6 +25,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,6 @@ __all__ = [
     "Facts",
     "Placement",
     "WholeBodyModel",
-    "device_of",
     "draw_placement",
     "pass_seconds",
     "whole_body_model",
@@ -79,24 +79,31 @@ class Facts:
     study_uid: str | None = None
     study_description: str | None = None
 
+    def header(self, camera: Camera) -> dict[str, Any]:
+        """These facts and the camera's, by the names that every kind of scan gives them.
 
-def device_of(camera: Camera) -> Device:
-    """What a scan's header says of the camera.
+        Parameters
+        ----------
+        camera : Camera
 
-    Parameters
-    ----------
-    camera : Camera
-
-    Returns
-    -------
-    Device
-    """
-    return Device(
-        manufacturer=camera.manufacturer,
-        model=camera.model,
-        software=camera.software,
-        collimator=camera.collimator.name,
-    )
+        Returns
+        -------
+        dict of str to object
+        """
+        device = Device(
+            manufacturer=camera.manufacturer,
+            model=camera.model,
+            software=camera.software,
+            collimator=camera.collimator.name,
+        )
+        return {
+            "patient": self.patient,
+            "injection": self.injection,
+            "device": device,
+            "acquired_at": self.acquired_at,
+            "study_uid": self.study_uid,
+            "study_description": self.study_description,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,12 +280,7 @@ class WholeBodyModel:
                 )
                 for name, picture in zip(self.views, counts, strict=True)
             ),
-            patient=facts.patient,
-            injection=facts.injection,
-            device=device_of(self.camera),
-            acquired_at=facts.acquired_at,
-            study_uid=facts.study_uid,
-            study_description=facts.study_description,
+            **facts.header(self.camera),
         )
 
     def _counted(self, cps: Picture) -> Array:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from bonescan.anatomy.medium import Medium
-from bonescan.camera.acquisition import ANGLES_DEG, Facts, device_of
+from bonescan.camera.acquisition import ANGLES_DEG, Facts
 from bonescan.camera.cameras import Camera
 from bonescan.camera.emitter import Emitter, outline, standing_face_mm, table_level_mm, through_table
 from bonescan.camera.faults import Faults
@@ -124,12 +124,7 @@ class SpotModel:
                 )
                 for name, picture in zip(self.views, counts, strict=True)
             ),
-            patient=facts.patient,
-            injection=facts.injection,
-            device=device_of(self.look.camera),
-            acquired_at=facts.acquired_at,
-            study_uid=facts.study_uid,
-            study_description=facts.study_description,
+            **facts.header(self.look.camera),
             whole_body=False,
         )
 
@@ -187,12 +182,7 @@ class FilmModel:
             row_spacing_mm=self.look.lattice.spacing_mm[0],
             column_spacing_mm=self.look.lattice.spacing_mm[1],
             energy_window_kev=self.window_kev,
-            patient=facts.patient,
-            injection=facts.injection,
-            device=device_of(self.look.camera),
-            acquired_at=facts.acquired_at,
-            study_uid=facts.study_uid,
-            study_description=facts.study_description,
+            **facts.header(self.look.camera),
             series_description="Blood flow",
         )
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bonescan.camera.acquisition import Facts, device_of
+from bonescan.camera.acquisition import Facts
 from bonescan.camera.cameras import Camera
 from bonescan.camera.emitter import Emitter, orbit_mm, outline, table_level_mm, through_table
 from bonescan.camera.faults import Faults
@@ -102,12 +102,7 @@ class TomographicModel:
             durations_s=self.durations_s,
             row_spacing_mm=lattice.spacing_mm[0],
             column_spacing_mm=lattice.spacing_mm[1],
-            patient=facts.patient,
-            injection=facts.injection,
-            device=device_of(self.look.camera),
-            acquired_at=facts.acquired_at,
-            study_uid=facts.study_uid,
-            study_description=facts.study_description,
+            **facts.header(self.look.camera),
             series_description="Tomography",
         )
 
