@@ -1,15 +1,21 @@
-"""Reading a scan: quality, bone labels, normal uptake, hot and cold spots, burden."""
+"""Reading a scan: quality, bone labels, normal uptake, hot and cold spots, burden, impression."""
 
 from bonescan.reading.interpret import read
 from bonescan.reading.model import (
     BoneMap,
     Burden,
+    Evidence,
+    Familiarity,
     Finding,
     FindingView,
+    Impression,
     Kind,
     LabelledView,
     Labels,
+    Nature,
+    Pattern,
     Polarity,
+    Presence,
     Quality,
     QualityCheck,
     Reading,
@@ -19,12 +25,18 @@ from bonescan.reading.model import (
 __all__ = [
     "BoneMap",
     "Burden",
+    "Evidence",
+    "Familiarity",
     "Finding",
     "FindingView",
+    "Impression",
     "Kind",
     "LabelledView",
     "Labels",
+    "Nature",
+    "Pattern",
     "Polarity",
+    "Presence",
     "Quality",
     "QualityCheck",
     "Reading",

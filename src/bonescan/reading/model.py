@@ -16,12 +16,18 @@ from bonescan.scan import Remark, Scan, View, ViewName
 __all__ = [
     "BoneMap",
     "Burden",
+    "Evidence",
+    "Familiarity",
     "Finding",
     "FindingView",
+    "Impression",
     "Kind",
     "LabelledView",
     "Labels",
+    "Nature",
+    "Pattern",
     "Polarity",
+    "Presence",
     "Quality",
     "QualityCheck",
     "Reading",
@@ -35,6 +41,26 @@ class Kind(StrEnum):
     BONE = "bone"
     PHYSIOLOGIC = "physiologic"
     ARTEFACT = "artefact"
+
+
+class Nature(StrEnum):
+    """What a spot may be: the classes between which its probability is shared out."""
+
+    METASTATIC = "metastatic"
+    TRAUMATIC = "traumatic"
+    DEGENERATIVE = "degenerative"
+    INFLAMMATORY = "inflammatory"
+    OTHER_BENIGN = "other benign"
+    PHYSIOLOGIC = "physiologic"
+    ARTEFACT = "artefact"
+
+
+class Presence(StrEnum):
+    """Whether a scan shows a pattern."""
+
+    PRESENT = "present"
+    POSSIBLE = "possible"
+    NOT_JUDGED = "not judged"
 
 
 class Polarity(StrEnum):
@@ -179,6 +205,25 @@ class Labels:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One reason for or against what a spot or a scan is taken for.
+
+    Parameters
+    ----------
+    text : str
+        A sentence that a physician can check on the picture.
+    weight : float
+        Change of the log-odds it stands for; positive speaks for, negative against.
+    source : str
+        Where the weight is from: a publication, ``"simulated people"`` or ``"design"``.
+    """
+
+    text: str
+    weight: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FindingView:
     """One finding in one view.
 
@@ -238,6 +283,10 @@ class Finding:
         Probability that it is metastatic, or absent with the reason.
     reason : str
         Why it is called this kind, in a sentence.
+    natures : mapping of Nature to float
+        Probability of each nature, sums to 1; empty where it was not judged.
+    evidence : tuple of Evidence
+        For and against its being metastatic, the strongest first.
     """
 
     id: int
@@ -257,6 +306,8 @@ class Finding:
     in_burden: bool
     likelihood: Measurement
     reason: str
+    natures: Mapping[Nature, float] = field(default_factory=dict)
+    evidence: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -325,6 +376,80 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pattern:
+    """One pattern over the whole scan, such as a superscan or a line of rib fractures.
+
+    Parameters
+    ----------
+    code : str
+        Its name in the rules' data, e.g. ``"metastatic_superscan"``.
+    name : str
+        In words.
+    presence : Presence
+    evidence_for, evidence_against : tuple of Evidence
+    findings : tuple of int
+        Ids of the findings it is made of.
+    advice : tuple of str
+        What a guideline would do next.
+    source : str
+    uncertainty : str
+        What the rule cannot know.
+    """
+
+    code: str
+    name: str
+    presence: Presence
+    evidence_for: tuple[Evidence, ...]
+    evidence_against: tuple[Evidence, ...]
+    findings: tuple[int, ...]
+    advice: tuple[str, ...]
+    source: str
+    uncertainty: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Familiarity:
+    """How far a scan is from those the reader was made with.
+
+    Parameters
+    ----------
+    score : float
+        Share of simulated scans that are at least as strange, 0 to 1; small is strange.
+    familiar : bool
+    reasons : tuple of str
+        What is strange, in sentences; empty where nothing is.
+    """
+
+    score: float
+    familiar: bool
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Impression:
+    """What the whole scan amounts to.
+
+    Parameters
+    ----------
+    sentences : tuple of str
+        The impression in words, the most important first.
+    metastatic : Measurement
+        Probability that this scan shows bone metastases at all, or absent with the reason.
+    patterns : tuple of Pattern
+        Present and possible ones first.
+    advice : tuple of str
+    abstains : tuple of str
+        What it does not judge, and why.
+    """
+
+    sentences: tuple[str, ...]
+    metastatic: Measurement
+    patterns: tuple[Pattern, ...] = ()
+    advice: tuple[str, ...] = ()
+    abstains: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """Everything `bonescan.reading` says about one scan."""
 
@@ -336,3 +461,5 @@ class Reading:
     remarks: tuple[Remark, ...]
     method: Mapping[str, str]
     versions: Mapping[str, str]
+    impression: Impression | None = None
+    familiarity: Familiarity | None = None
