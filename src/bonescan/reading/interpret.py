@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
 import bonescan
+from bonescan.reading import network
 from bonescan.reading.model import Reading
 from bonescan.scan import Scan
 
@@ -38,7 +39,7 @@ def read(scan: Scan, *, progress: Callable[[str], None] = lambda _: None) -> Rea
     """
     from bonescan.reading.labels import label  # the room's compiled loops: only when reading
 
-    labels = label(scan, progress)
+    labels = label(scan, network.look(scan), progress)
     from bonescan.reading import burden, quality, spots
 
     progress("checking image quality")
