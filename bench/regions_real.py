@@ -1,8 +1,10 @@
 """Regions 1 to 12 of real scans against outlines drawn by another program: Dice and area ratio.
 
-``python bench/regions_real.py FOLDER [--json OUT.json]`` prints, for the anterior and the posterior view, both measures
-for every region and every scan. ``FOLDER`` (or the environment variable ``BONESCAN_REAL_SCANS``) holds ``ID.dcm`` and
-``ID_regions_VIEW.png``, a picture of region numbers as large as the view.
+``python bench/regions_real.py FOLDER [--only outlines|network|fused|alone] [--json OUT.json]`` prints, for the anterior
+and the posterior view, both measures for every region and every scan. ``--only`` says whose regions: the outlines of
+the skeleton that the network led, the network's alone, both fused (what a reading shows, the default), or ``alone``,
+the model-based reader's without any network. ``FOLDER`` (or the environment variable ``BONESCAN_REAL_SCANS``) holds
+``ID.dcm`` and ``ID_regions_VIEW.png``, a picture of region numbers as large as the view.
 
 With L the pixels that bonescan gives a region and M those that the outline gives it::
 
@@ -24,8 +26,9 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,8 +36,11 @@ from PIL import Image
 
 from bonescan.anatomy import REGION_NAMES
 from bonescan.dicom import open_scan
+from bonescan.reading import labels as labels_module
 from bonescan.reading.labels import label
-from bonescan.scan import ViewName
+from bonescan.reading.model import Labels
+from bonescan.reading.network import look
+from bonescan.scan import Scan, ViewName
 
 REGIONS = range(1, 13)
 NAMES = ("skull", "cerv", "thor", "ribs", "stern", "clav", "scap", "humer", "lumb", "sacr", "pelv", "femur")
@@ -73,12 +79,30 @@ def overlaps(found: NDArray[np.uint8], outlined: NDArray[np.uint8]) -> tuple[dic
     return dice, area_ratio
 
 
-def measure(folder: Path) -> list[Overlap]:
+def labelled(scan: Scan, whose: str) -> Labels:
+    """Labels of a scan with regions by the outlines, by the network, by both, or without any network."""
+    glance = None if whose == "alone" else look(scan)
+    if whose != "alone" and glance is None:
+        sys.exit("No trained network is part of this installation: only --only alone can be measured.")
+    if whose == "outlines":
+        with patch.object(labels_module, "fused_regions", lambda outlined, probability, mm: outlined):
+            return label(scan, glance)
+    labels = label(scan, glance)
+    if whose == "network":
+        views = tuple(
+            replace(view, regions=dense.regions.argmax(axis=0).astype(np.uint8))
+            for view, dense in zip(labels.views, glance.views, strict=True)
+        )
+        labels = replace(labels, views=views)
+    return labels
+
+
+def measure(folder: Path, whose: str) -> list[Overlap]:
     """Label every scan of the folder that has outlines."""
     found = []
     for name in numbers(folder):
         scan = open_scan([folder / f"{name}.dcm"])
-        labels = label(scan)
+        labels = labelled(scan, whose)
         for view in labels.views:
             path = folder / f"{name}_regions_{view.name}.png"
             if not path.is_file():
@@ -161,13 +185,16 @@ def report(found: list[Overlap], order: list[str]) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", default=os.environ.get("BONESCAN_REAL_SCANS", ""))
+    parser.add_argument(
+        "--only", choices=("outlines", "network", "fused", "alone"), default="fused", help="whose regions"
+    )
     parser.add_argument("--json", type=Path, help="also write the figures here")
     arguments = parser.parse_args()
     folder = Path(arguments.folder)
     if not arguments.folder or not any(folder.glob("*_regions_*.png")):
         print("Give the folder that holds the scans and their region outlines.", file=sys.stderr)
         return 2
-    found = measure(folder)
+    found = measure(folder, arguments.only)
     report(found, numbers(folder))
     if arguments.json:
         rows = [

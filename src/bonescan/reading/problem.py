@@ -22,8 +22,8 @@ ROWS = 192
 
 _STANCE_RAD = 0.8  # a turn of the start beyond this was chosen, and the prior is centred on it
 _DATA_WEIGHT = 0.3  # neighbouring pixels repeat each other: about seven share one piece of evidence
-_AREA_WEIGHT = 0.3  # of a pixel of areas; its residuals count as the picture's do [D]
-_LEVEL_WEIGHT = 2.0  # of one vertebra or rib [D]
+_AREA_WEIGHT = 0.05  # of a pixel of areas [C]: on simulated people and one half of real scans, with the first weights
+_LEVEL_WEIGHT = 1.0  # of one vertebra or rib [C], likewise: four times as much pulled a good chest away
 
 
 class Problem:
