@@ -55,8 +55,6 @@ from scipy import ndimage
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from variety import draw_varied
-
 from bonescan.anatomy.skeleton import default_skeleton
 from bonescan.camera.acquisition import WholeBodyModel, draw_placement, whole_body_model
 from bonescan.camera.cameras import camera
@@ -68,6 +66,8 @@ from bonescan.field import Field
 from bonescan.journeys.excess import SeenLesion, lesion_map
 from bonescan.journeys.shadows import PlanarPlace, bone_maps, region_map
 from bonescan.patient.sampling import SampledPatient
+from bonescan.reading.model import BoneMap
+from variety import draw_varied
 
 Array = NDArray[np.float64]
 Image = NDArray[np.float32]
@@ -77,7 +77,8 @@ SHAPE = (512, 128)
 CAMERAS = ("symbia_lehr", "discovery_670_lehr", "infinia_lehr")  # two more are for those who test the reader
 URINARY = ("kidney", "renal_pelvis", "ureter", "bladder")
 BONE, SOFT, URINE, LESIONS, DISTURBANCES = range(5)
-LEAST = 1e-3  # counts of a pixel below which a component is written as none: less than noise ever shows
+MOST_CONTRAST = 50.0  # told of a lesion with nothing around it
+LEAST = 2e-4  # counts of a pixel below which a component is written as none: less than noise ever shows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -96,6 +97,7 @@ def make_person(seed: int, number: int, cameras: Sequence[str] = CAMERAS) -> dic
     sampled, time_h = drawn.patient.sampled(FAST_SPACING_MM), drawn.time_h
     shares, weights = sampled.shares(time_h), sampled.weights(time_h)
     whole = sampled.activity(time_h, shares, weights)
+    whole = with_kidneys(whole, sampled, drawn.kidneys)
     added = added_by_lesions(sampled, time_h, shares, weights)
     model = whole_body_model(
         [Emitter(medium=sampled.medium(), activity=whole)],
@@ -110,7 +112,8 @@ def make_person(seed: int, number: int, cameras: Sequence[str] = CAMERAS) -> dic
     components = split_picture(model, sampled, whole, added, injected_kbq)
     places = [PlanarPlace(name=view, lattice=model.lattice, axis_x_mm=model.axis_mm[0]) for view in model.views]
     seen = seen_each(model, sampled, added, expected)
-    regions = np.stack([region_map(sampled, place, bone_maps(sampled, place)) for place in places])
+    bones = bone_maps(sampled, places[0])
+    regions = np.stack([region_map(sampled, places[0], bones), region_map(sampled, places[1], from_behind(bones))])
     mineral, metastatic = mineral_pictures(sampled, places[0])
     vertebra, rib = levels(sampled, places, regions)
     facts = {
@@ -139,6 +142,16 @@ def make_person(seed: int, number: int, cameras: Sequence[str] = CAMERAS) -> dic
 
 
 # --- activity, in parts ----------------------------------------------------------------------------------
+
+
+def with_kidneys(activity: Field, sampled: SampledPatient, factors: tuple[float, float]) -> Field:
+    """The activity with another share of it in each kidney."""
+    times = np.ones(1 + len(sampled.organs), dtype=np.float32)
+    for side, factor in zip("lr", factors, strict=True):
+        for k, name in enumerate(sampled.organs):
+            if name.startswith(("kidney", "renal_pelvis")) and name.endswith(f"_{side}"):
+                times[k + 1] = factor
+    return Field(values=activity.values * times[sampled.organ], grid=activity.grid, unit=activity.unit)
 
 
 def added_by_lesions(
@@ -174,10 +187,10 @@ def split_picture(
     if injected_kbq > 0:
         cover = sampled.site.cover * (injected_kbq / sampled.site.cover.sum() / grid.voxel_ml)
         parts[DISTURBANCES].reshape(-1)[sampled.site.index] += cover.astype(np.float32)
-    rest = whole.values - parts[LESIONS] - parts[DISTURBANCES]
+    flat = [part.reshape(-1) for part in (whole.values, *parts)]
     urinary = np.array([False, *(name.startswith(URINARY) for name in sampled.organs)])[sampled.organ]
-    parts[URINE][urinary] = rest[urinary]
-    parts[BONE].reshape(-1)[sampled.index] = rest.reshape(-1)[sampled.index]
+    for k, index in ((URINE, np.flatnonzero(urinary)), (BONE, sampled.index)):
+        flat[1 + k][index] = flat[0][index] - flat[1 + LESIONS][index] - flat[1 + DISTURBANCES][index]
     expected = model.expected()
     out = np.zeros((5, *expected.shape))
     for k in (BONE, URINE, LESIONS, DISTURBANCES):
@@ -240,8 +253,9 @@ def seen_one(
     """One lesion in one view, from its voxels as they arrive there."""
     row = (lattice.top_mm - z_mm) / lattice.spacing_mm[0]
     column = (u_mm - lattice.left_mm) / lattice.spacing_mm[1]
-    # points between pixels are shared linearly, which widens them by a sixth of a pixel squared; voxels are wider
-    width = math.sqrt(sigma_mm**2 + FAST_SPACING_MM**2 / 12 - lattice.spacing_mm[0] ** 2 / 6) / lattice.spacing_mm[0]
+    # as wide as in the model, which shares voxels out to pixels; what sharing points to pixels widens is taken off
+    step = lattice.spacing_mm[0]
+    width = math.sqrt(sigma_mm**2 + FAST_SPACING_MM**2 / 6 - step**2 / 12) / step
     reach = math.ceil(3.5 * width) + 2
     top, left = math.floor(row.min()) - reach, math.floor(column.min()) - reach
     shape = math.ceil(row.max()) + reach + 1 - top, math.ceil(column.max()) + reach + 1 - left
@@ -271,7 +285,7 @@ def seen_one(
         column=int(at[1]) + columns.start,
         peak_counts=peak,
         excess_counts=float(excess.sum()),
-        contrast=float(level[at]) / without if without > 0 else math.inf,
+        contrast=float(level[at]) / max(without, float(level[at]) / MOST_CONTRAST, 1e-9),
         snr=math.sqrt(float((excess**2 / noise).sum())),
         box=(rows, columns),
         mask=mask,
@@ -280,6 +294,21 @@ def seen_one(
 
 
 # --- maps of the skeleton --------------------------------------------------------------------------------
+
+
+def from_behind(bones: Sequence[BoneMap]) -> tuple[BoneMap, ...]:
+    """An anterior view's bones as the posterior one shows them, but for their depth, which regions do not ask for.
+
+    Pixels lie evenly about the axis, so that both views see the same rays, one from right to left.
+    """
+    return tuple(
+        replace(
+            one,
+            column=SHAPE[1] - one.column - one.thickness_mm.shape[1],
+            thickness_mm=np.ascontiguousarray(one.thickness_mm[:, ::-1]),
+        )
+        for one in bones
+    )
 
 
 def mineral_pictures(sampled: SampledPatient, place: PlanarPlace) -> tuple[Image, Image]:
@@ -304,7 +333,6 @@ def mineral_pictures(sampled: SampledPatient, place: PlanarPlace) -> tuple[Image
     onto = Projections(values=grams, lattice=own, angles_deg=(0.0, 180.0)).onto(place.lattice).values
     onto = onto / np.float32(math.prod(place.lattice.spacing_mm) / 100)
     share = np.where(onto[0] > 1e-3, onto[1] / np.maximum(onto[0], 1e-3), 0)
-    # pixels lie evenly about the axis, so that the posterior view sees the same rays from right to left
     return np.stack([onto[0], onto[0][:, ::-1]]), np.stack([share, share[:, ::-1]]).astype(np.float32)
 
 
@@ -355,7 +383,7 @@ def told(
     def entry(k: int, lesion: Any) -> dict[str, Any]:
         views = {
             name: {
-                "contrast": round(one.contrast, 4) if math.isfinite(one.contrast) else None,
+                "contrast": round(one.contrast, 4),
                 "snr": round(one.snr, 3),
                 "excess_counts": round(one.excess_counts, 2),
                 "area_mm2": round(float(one.mask.sum()) * area, 1),

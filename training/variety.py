@@ -28,16 +28,19 @@ from bonescan.patient.volumes import Patient
 __all__ = ["GROUPS", "DrawnPerson", "draw_varied"]
 
 GROUPS = {
-    "clinic": 0.26,  # the default cohort
-    "metastatic": 0.24,  # 1 to 60 metastases of any contrast, size and place
+    "clinic": 0.22,  # the default cohort
+    "metastatic": 0.23,  # 1 to 60 metastases of any contrast, size and place
     "confluent": 0.06,  # many in few bones, and superscans
     "faint": 0.12,  # one to four small or faint spots, malignant or not
-    "benign": 0.18,  # mimics two to six times as common
-    "healthy": 0.14,  # disturbances at most
+    "benign": 0.24,  # mimics up to ten times as common, rare ones often
+    "healthy": 0.13,  # disturbances at most
 }
 """Shares of the groups."""
 
 _DISEASES = tuple(FREQUENCIES)[: tuple(FREQUENCIES).index("dental_work") + 1]  # the table's first part
+_RARE = ("rheumatoid_arthritis", "sacral_insufficiency", "fracture", "stress_fracture", "prosthesis_hip",
+         "prosthesis_knee", "avascular_necrosis", "osteomyelitis", "paget", "fibrous_dysplasia", "regional_pain",
+         "vertebral_fracture", "rib_fractures", "hypertrophic_osteoarthropathy", "metabolic_superscan")  # fmt: skip
 _WHOLE = ("kidney_failure", "free_pertechnetate", "colloid", "too_early", "too_late")
 
 # Sites of metastases beyond how often they are published: rarely seen ones must be learnt too.
@@ -47,6 +50,7 @@ _SITES = {site: float(n) + 12.0 for site, n in METASTASIS_SITES.items()}
 _REGION_LOG, _BONE_LOG, _PLACE_LOG = 0.25, 0.10, 0.30
 _VERTEBRA_LOG = 0.12  # in half of the people: single levels that stand out without disease
 _BRIGHT = 0.35  # share of people with brighter joints, as many with a brighter face, and so on
+_FACE = ("skull_maxilla", "skull_ethmoid", "skull_nasal", "skull_zygomatic", "mandible")
 _JOINTS = ("sacroiliac", "shoulder", "sternoclavicular", "acromioclavicular", "elbow", "wrist", "knee", "patella",
            "ankle", "great_toe", "facets", "hip", "costovertebral", "costochondral", "sternal_angle")  # fmt: skip
 
@@ -62,11 +66,14 @@ class DrawnPerson:
     patient : Patient
     time_h : float
         From injection to the scan.
+    kidneys : (float, float)
+        Times what the left and the right kidney hold; next to nothing where one is missing.
     """
 
     group: str
     patient: Patient
     time_h: float
+    kidneys: tuple[float, float]
 
 
 def draw_varied(seed: int, number: int) -> DrawnPerson:
@@ -85,11 +92,19 @@ def draw_varied(seed: int, number: int) -> DrawnPerson:
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number, 10)))
     group = str(rng.choice(list(GROUPS), p=np.array(list(GROUPS.values())) / sum(GROUPS.values())))
     scenario = _GROUP_SCENARIO[group](rng, seed, number)
-    scenario = _lying(rng, _built(rng, scenario))
+    scenario = _lying(rng, _built(rng, scenario, growing=group in ("healthy", "faint")))
     root = np.random.SeedSequence(seed, spawn_key=(number, 11))
     patient = _patient(scenario, root)
     patient = replace(patient, uptake=_varied_uptake(rng, patient.uptake))
-    return DrawnPerson(group=group, patient=patient, time_h=scenario.imaging().time_h)
+    kidneys = np.exp(rng.normal(-0.15, 0.25) + rng.normal(0, 0.12, 2))
+    if rng.random() < 0.04:
+        kidneys[int(rng.integers(2))] *= rng.uniform(0.02, 0.3)
+    return DrawnPerson(
+        group=group,
+        patient=patient,
+        time_h=scenario.imaging().time_h,
+        kidneys=(float(kidneys[0]), float(kidneys[1])),
+    )
 
 
 def _patient(scenario: Scenario, root: np.random.SeedSequence) -> Patient:
@@ -124,8 +139,8 @@ def _healthy(rng: np.random.Generator, seed: int, number: int) -> Scenario:
 
 def _benign(rng: np.random.Generator, seed: int, number: int) -> Scenario:
     common = {name: float(np.exp(rng.uniform(math.log(1), math.log(10)))) for name in _DISEASES}
-    for name in ("metabolic_superscan", "hypertrophic_osteoarthropathy", "amputation"):
-        common[name] = min(common[name], 4.0)
+    for name in rng.choice(_RARE, int(rng.integers(0, 4)), replace=False):
+        common[str(name)] = 0.7 / max(FREQUENCIES[str(name)].men, FREQUENCIES[str(name)].women)
     scenario = _with_mimics(seed, number, lambda name: common.get(name, 1.0))
     more = [Finding(kind="degenerative_spine", told={"contrast": _level(rng, 1.3, 5.0)})] if rng.random() < 0.4 else []
     if rng.random() < 0.25:
@@ -210,7 +225,7 @@ def _many(rng: np.random.Generator, low: int, high: int) -> int:
 # --- what they are like ----------------------------------------------------------------------------------
 
 
-def _built(rng: np.random.Generator, scenario: Scenario) -> Scenario:
+def _built(rng: np.random.Generator, scenario: Scenario, *, growing: bool) -> Scenario:
     person, physiology = dict(scenario.person), dict(scenario.physiology)
     what = rng.random()
     if what < 0.18:
@@ -219,6 +234,9 @@ def _built(rng: np.random.Generator, scenario: Scenario) -> Scenario:
         person["bmi"] = float(rng.uniform(17.5, 20.5))
     if rng.random() < 0.25:
         person["age_years"] = float(rng.uniform(18, 45) if rng.random() < 0.6 else rng.uniform(82, 97))
+    if growing and rng.random() < 0.08:
+        person["age_years"] = float(rng.uniform(11, 18))
+        person.pop("bmi", None)
     if rng.random() < 0.3:
         person["sex"] = str(rng.choice(["male", "female"]))
     if "bladder_ml" not in person and rng.random() < 0.2:
@@ -271,8 +289,7 @@ def _varied_uptake(rng: np.random.Generator, uptake: NormalUptake) -> NormalUpta
     if rng.random() < 0.5:
         change[vertebra] += rng.normal(0, _VERTEBRA_LOG, int(vertebra.sum()))
     if rng.random() < _BRIGHT:
-        face = [name.startswith(("skull_maxilla", "skull_ethmoid", "skull_nasal", "skull_zygo", "mandible")) for name in names]
-        change[np.array(face)] += rng.uniform(0.2, 0.9)
+        change[np.array([name.startswith(_FACE) for name in names])] += rng.uniform(0.2, 0.9)
     if rng.random() < _BRIGHT:  # the thoracic spine stands out from the ribs
         change[regions == 3] += rng.uniform(0.1, 0.5)
     if rng.random() < _BRIGHT:
@@ -286,5 +303,3 @@ def _varied_uptake(rng: np.random.Generator, uptake: NormalUptake) -> NormalUpta
         joint = {stem: own - rng.uniform(0.3, 1.5) for stem, own in joint.items()}
     places += [next((own for stem, own in joint.items() if name.startswith(stem)), 0.0) for name in place_names]
     return NormalUptake(bones=uptake.bones * np.exp(change), places=uptake.places * np.exp(places))
-
-
