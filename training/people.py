@@ -67,7 +67,7 @@ from bonescan.journeys.excess import SeenLesion, lesion_map
 from bonescan.journeys.shadows import PlanarPlace, bone_maps, region_map
 from bonescan.patient.sampling import SampledPatient
 from bonescan.reading.model import BoneMap
-from variety import draw_varied
+from variety import DrawnPerson, draw_varied
 
 Array = NDArray[np.float64]
 Image = NDArray[np.float32]
@@ -82,6 +82,17 @@ LEAST = 2e-4  # counts of a pixel below which a component is written as none: le
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Imaged:
+    """A person under a camera."""
+
+    drawn: DrawnPerson
+    sampled: SampledPatient
+    activity: Field
+    camera: str
+    model: WholeBodyModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Added:
     """What one lesion or disturbance adds to the activity, by voxel."""
 
@@ -89,27 +100,34 @@ class Added:
     kbq_per_ml: Array
 
 
-def make_person(seed: int, number: int, cameras: Sequence[str] = CAMERAS) -> dict[str, NDArray[Any]]:
-    """One person's shard."""
+def imaged(seed: int, number: int, cameras: Sequence[str], shape: tuple[int, int] = SHAPE) -> Imaged:
+    """One person, under one of the cameras."""
     drawn = draw_varied(seed, number)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number, 20)))
-    own_camera = str(rng.choice(list(cameras)))
+    chosen = str(rng.choice(list(cameras)))
     sampled, time_h = drawn.patient.sampled(FAST_SPACING_MM), drawn.time_h
-    shares, weights = sampled.shares(time_h), sampled.weights(time_h)
-    whole = sampled.activity(time_h, shares, weights)
-    whole = with_kidneys(whole, sampled, drawn.kidneys)
-    added = added_by_lesions(sampled, time_h, shares, weights)
+    activity = sampled.activity(time_h, sampled.shares(time_h), sampled.weights(time_h))
+    activity = with_kidneys(activity, sampled, drawn.kidneys)
     model = whole_body_model(
-        [Emitter(medium=sampled.medium(), activity=whole)],
-        camera(own_camera),
-        WholeBody(shape=SHAPE),
+        [Emitter(medium=sampled.medium(), activity=activity)],
+        camera(chosen),
+        WholeBody(shape=shape),
         scatter_by_kernel,
         counts=COUNTS,
         placement=draw_placement(rng),
     )
+    return Imaged(drawn=drawn, sampled=sampled, activity=activity, camera=chosen, model=model)
+
+
+def make_person(seed: int, number: int, cameras: Sequence[str] = CAMERAS) -> dict[str, NDArray[Any]]:
+    """One person's shard."""
+    own = imaged(seed, number, cameras)
+    sampled, model, time_h = own.sampled, own.model, own.drawn.time_h
+    shares, weights = sampled.shares(time_h), sampled.weights(time_h)
+    added = added_by_lesions(sampled, time_h, shares, weights)
     expected = model.expected()
-    injected_kbq = 1000 * drawn.patient.injected_mbq * shares["injection_site"]
-    components = split_picture(model, sampled, whole, added, injected_kbq)
+    injected_kbq = 1000 * sampled.patient.injected_mbq * shares["injection_site"]
+    components = split_picture(model, sampled, own.activity, added, injected_kbq)
     places = [PlanarPlace(name=view, lattice=model.lattice, axis_x_mm=model.axis_mm[0]) for view in model.views]
     seen = seen_each(model, sampled, added, expected)
     bones = bone_maps(sampled, places[0])
@@ -119,22 +137,21 @@ def make_person(seed: int, number: int, cameras: Sequence[str] = CAMERAS) -> dic
     facts = {
         "seed": seed,
         "number": number,
-        "group": drawn.group,
-        "camera": own_camera,
+        "group": own.drawn.group,
+        "camera": own.camera,
         "pixel_mm": round(model.lattice.spacing_mm[0], 4),
         "time_h": round(time_h, 3),
         "duration_s": round(model.duration_s, 1),
         "counts": [round(float(part.sum())) for part in expected],
         **told(sampled, seen, model),
     }
+    numbers = np.stack([lesion_map(SHAPE, [views[v] for views in seen]) for v in (0, 1)])
     return {
         "components": np.where(np.abs(components) < LEAST, 0, np.clip(components, -6e4, 6e4)).astype(np.float16),
         "regions": regions,
         "metastatic": metastatic.astype(np.float16),
         "mineral": mineral.astype(np.float16),
-        "lesion": np.stack([np.minimum(lesion_map(SHAPE, [own[v] for own in seen]), 255) for v in (0, 1)]).astype(
-            np.uint8
-        ),
+        "lesion": np.minimum(numbers, 255).astype(np.uint8),
         "vertebra": vertebra.astype(np.float16),
         "rib": rib,
         "facts": np.array(json.dumps(facts)),
