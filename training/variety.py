@@ -29,7 +29,7 @@ __all__ = ["GROUPS", "DrawnPerson", "draw_varied"]
 
 GROUPS = {
     "clinic": 0.22,  # the default cohort
-    "metastatic": 0.23,  # 1 to 60 metastases of any contrast, size and place
+    "metastatic": 0.23,  # 1 to 130 metastases of any contrast, size and place
     "confluent": 0.06,  # many in few bones, and superscans
     "faint": 0.12,  # one to four small or faint spots, malignant or not
     "benign": 0.24,  # mimics up to ten times as common, rare ones often
@@ -155,8 +155,11 @@ def _metastatic(rng: np.random.Generator, seed: int, number: int) -> Scenario:
     own = {site: weight * math.exp(0.8 * rng.normal()) for site, weight in _SITES.items()}
     share = np.array(list(own.values())) / sum(own.values())
     level, size = _level(rng, 1.6, 7.0), _level(rng, 14.0, 34.0)
+    many = _many(rng, 1, 60)
+    if rng.random() < 0.18:  # between many spots and a superscan
+        many, size = int(rng.integers(50, 131)), _level(rng, 20.0, 40.0)
     made = []
-    for _ in range(_many(rng, 1, 60)):
+    for _ in range(many):
         told: dict[str, Any] = {"bone": str(rng.choice(list(own), p=share))}
         if rng.random() < 0.6:
             told["contrast"] = float(np.clip(level * math.exp(0.4 * rng.normal()), 1.3, 14.0))
