@@ -42,7 +42,7 @@ import threading
 import time
 import traceback
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from functools import partial
@@ -75,21 +75,11 @@ Image = NDArray[np.float32]
 COUNTS = 1.5e6
 SHAPE = (512, 128)
 CAMERAS = ("symbia_lehr", "discovery_670_lehr", "infinia_lehr")  # two more are for those who test the reader
-URINARY = ("kidney", "renal_pelvis", "ureter", "bladder")
+KIDNEY = ("kidney", "renal_pelvis")
+URINARY = (*KIDNEY, "ureter", "bladder")
 BONE, SOFT, URINE, LESIONS, DISTURBANCES = range(5)
 MOST_CONTRAST = 50.0  # told of a lesion with nothing around it
 LEAST = 2e-4  # counts of a pixel below which a component is written as none: less than noise ever shows
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Imaged:
-    """A person under a camera."""
-
-    drawn: DrawnPerson
-    sampled: SampledPatient
-    activity: Field
-    camera: str
-    model: WholeBodyModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -100,36 +90,46 @@ class Added:
     kbq_per_ml: Array
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Imaged:
+    """A person under a camera."""
+
+    drawn: DrawnPerson
+    sampled: SampledPatient
+    added: tuple[Added, ...]  # by lesion, disturbances after the lesions
+    parts: Image  # (component, slice, row, column): kBq/mL, soft tissue in none
+    camera: str
+    model: WholeBodyModel
+
+
 def imaged(seed: int, number: int, cameras: Sequence[str], shape: tuple[int, int] = SHAPE) -> Imaged:
     """One person, under one of the cameras."""
     drawn = draw_varied(seed, number)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number, 20)))
     chosen = str(rng.choice(list(cameras)))
     sampled, time_h = drawn.patient.sampled(FAST_SPACING_MM), drawn.time_h
-    activity = sampled.activity(time_h, sampled.shares(time_h), sampled.weights(time_h))
-    activity = with_kidneys(activity, sampled, drawn.kidneys)
+    shares, weights = sampled.shares(time_h), sampled.weights(time_h)
+    added = added_by_lesions(sampled, time_h, shares, weights)
+    whole, parts = split_activity(drawn, sampled, added, shares, sampled.activity(time_h, shares, weights).values)
     model = whole_body_model(
-        [Emitter(medium=sampled.medium(), activity=activity)],
+        [Emitter(medium=sampled.medium(), activity=Field(values=whole, grid=sampled.grid, unit="kBq/mL"))],
         camera(chosen),
         WholeBody(shape=shape),
         scatter_by_kernel,
         counts=COUNTS,
         placement=draw_placement(rng),
     )
-    return Imaged(drawn=drawn, sampled=sampled, activity=activity, camera=chosen, model=model)
+    return Imaged(drawn=drawn, sampled=sampled, added=added, parts=parts, camera=chosen, model=model)
 
 
 def make_person(seed: int, number: int, cameras: Sequence[str] = CAMERAS) -> dict[str, NDArray[Any]]:
     """One person's shard."""
     own = imaged(seed, number, cameras)
-    sampled, model, time_h = own.sampled, own.model, own.drawn.time_h
-    shares, weights = sampled.shares(time_h), sampled.weights(time_h)
-    added = added_by_lesions(sampled, time_h, shares, weights)
+    sampled, model = own.sampled, own.model
     expected = model.expected()
-    injected_kbq = 1000 * sampled.patient.injected_mbq * shares["injection_site"]
-    components = split_picture(model, sampled, own.activity, added, injected_kbq)
+    components = split_picture(own, expected)
     places = [PlanarPlace(name=view, lattice=model.lattice, axis_x_mm=model.axis_mm[0]) for view in model.views]
-    seen = seen_each(model, sampled, added, expected)
+    seen = seen_each(model, sampled, own.added, expected)
     bones = bone_maps(sampled, places[0])
     regions = np.stack([region_map(sampled, places[0], bones), region_map(sampled, places[1], from_behind(bones))])
     mineral, metastatic = mineral_pictures(sampled, places[0])
@@ -140,7 +140,7 @@ def make_person(seed: int, number: int, cameras: Sequence[str] = CAMERAS) -> dic
         "group": own.drawn.group,
         "camera": own.camera,
         "pixel_mm": round(model.lattice.spacing_mm[0], 4),
-        "time_h": round(time_h, 3),
+        "time_h": round(own.drawn.time_h, 3),
         "duration_s": round(model.duration_s, 1),
         "counts": [round(float(part.sum())) for part in expected],
         **told(sampled, seen, model),
@@ -161,18 +161,8 @@ def make_person(seed: int, number: int, cameras: Sequence[str] = CAMERAS) -> dic
 # --- activity, in parts ----------------------------------------------------------------------------------
 
 
-def with_kidneys(activity: Field, sampled: SampledPatient, factors: tuple[float, float]) -> Field:
-    """The activity with another share of it in each kidney."""
-    times = np.ones(1 + len(sampled.organs), dtype=np.float32)
-    for side, factor in zip("lr", factors, strict=True):
-        for k, name in enumerate(sampled.organs):
-            if name.startswith(("kidney", "renal_pelvis")) and name.endswith(f"_{side}"):
-                times[k + 1] = factor
-    return Field(values=activity.values * times[sampled.organ], grid=activity.grid, unit=activity.unit)
-
-
 def added_by_lesions(
-    sampled: SampledPatient, time_h: float, shares: dict[str, float], weights: Array
+    sampled: SampledPatient, time_h: float, shares: Mapping[str, float], weights: Array
 ) -> tuple[Added, ...]:
     """What each lesion, then each disturbance adds, as if it were alone; a bone's weight takes up what it does now."""
     total = weights.sum()
@@ -186,33 +176,41 @@ def added_by_lesions(
     return tuple(out)
 
 
-def split_picture(
-    model: WholeBodyModel,
-    sampled: SampledPatient,
-    whole: Field,
-    added: Sequence[Added],
-    injected_kbq: float,
-) -> Array:
-    """The components of the expected picture; soft tissue is what is left of it.
-
-    ``injected_kbq`` is what stayed where the tracer was injected.
-    """
-    grid, count = sampled.grid, len(sampled.patient.lesions)
+def split_activity(
+    drawn: DrawnPerson, sampled: SampledPatient, added: Sequence[Added], shares: Mapping[str, float], whole: Image
+) -> tuple[Image, Image]:
+    """The activity as this person has it, and its components but soft tissue, all in kBq/mL."""
+    grid, count, site = sampled.grid, len(sampled.patient.lesions), sampled.site
     parts = np.zeros((5, *grid.shape), dtype=np.float32)
+    flat = [part.reshape(-1) for part in parts]
     for k, own in enumerate(added):
-        parts[LESIONS if k < count else DISTURBANCES].reshape(-1)[own.index] += own.kbq_per_ml.astype(np.float32)
+        flat[LESIONS if k < count else DISTURBANCES][own.index] += own.kbq_per_ml.astype(np.float32)
+    injected_kbq = 1000 * sampled.patient.injected_mbq * shares["injection_site"]
     if injected_kbq > 0:
-        cover = sampled.site.cover * (injected_kbq / sampled.site.cover.sum() / grid.voxel_ml)
-        parts[DISTURBANCES].reshape(-1)[sampled.site.index] += cover.astype(np.float32)
-    flat = [part.reshape(-1) for part in (whole.values, *parts)]
-    urinary = np.array([False, *(name.startswith(URINARY) for name in sampled.organs)])[sampled.organ]
+        cover = site.cover * (injected_kbq / site.cover.sum() / grid.voxel_ml)
+        flat[DISTURBANCES][site.index] += cover.astype(np.float32)
+    rest = whole - parts[LESIONS] - parts[DISTURBANCES]
+    names = ("", *sampled.organs)
+    kidney = {"l": drawn.kidneys[0], "r": drawn.kidneys[1]}
+    times = [
+        kidney[name[-1]] if name.startswith(KIDNEY) else 1.0 if name.startswith(URINARY) else drawn.soft
+        for name in names
+    ]
+    factor = np.array(times, dtype=np.float32)[sampled.organ].reshape(-1)
+    factor[sampled.index] = 1.0
+    rest *= factor.reshape(grid.shape)
+    urinary = np.array([name.startswith(URINARY) for name in names])[sampled.organ]
     for k, index in ((URINE, np.flatnonzero(urinary)), (BONE, sampled.index)):
-        flat[1 + k][index] = flat[0][index] - flat[1 + LESIONS][index] - flat[1 + DISTURBANCES][index]
-    expected = model.expected()
+        flat[k][index] = rest.reshape(-1)[index]
+    return rest + parts[LESIONS] + parts[DISTURBANCES], parts
+
+
+def split_picture(own: Imaged, expected: Array) -> Array:
+    """The components of the expected picture; soft tissue is what is left of it."""
     out = np.zeros((5, *expected.shape))
     for k in (BONE, URINE, LESIONS, DISTURBANCES):
-        if parts[k].any():
-            out[k] = counted(model, Field(values=parts[k], grid=grid, unit="kBq/mL"))
+        if own.parts[k].any():
+            out[k] = counted(own.model, Field(values=own.parts[k], grid=own.sampled.grid, unit="kBq/mL"))
     out[SOFT] = expected - out.sum(axis=0)
     return out
 
