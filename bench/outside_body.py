@@ -120,17 +120,12 @@ class Canvas:
         box, place = self._box(middle - half, middle + half)
         self.labels[box][(((place - middle) / half) ** 2).sum(axis=-1) <= 1] = self.number(name)
 
-    def shell(self, names: list[tuple[str, Array]], centre: ArrayLike, half: ArrayLike, thick_mm: float) -> None:
-        """An ellipsoid's wall in the head, each place with the name of the nearest direction."""
-        middle, half = self.proportions.at(centre, "head")[0], np.asarray(half, dtype=float)
+    def shell(self, name: str, centre: ArrayLike, half: ArrayLike, thick_mm: float, part: str = "trunk") -> None:
+        """An ellipsoid's wall."""
+        middle, half = self.proportions.at(centre, part)[0], np.asarray(half, dtype=float)
         box, place = self._box(middle - half, middle + half)
-        away = place - middle
-        inner = half - thick_mm
-        wall = (((away / half) ** 2).sum(axis=-1) <= 1) & (((away / inner) ** 2).sum(axis=-1) > 1)
-        ways = np.array([way / np.linalg.norm(way) for _, way in names])
-        nearest = (away / half @ ways.T).argmax(axis=-1)
-        numbers = np.array([self.number(name) for name, _ in names], dtype=np.uint8)
-        self.labels[box][wall] = numbers[nearest[wall]]
+        outer, inner = ((((place - middle) / size) ** 2).sum(axis=-1) for size in (half, half - thick_mm))
+        self.labels[box][(outer <= 1) & (inner > 1)] = self.number(name)
 
     def plate(self, name: str, corners: ArrayLike, thick_mm: float) -> None:
         """A triangular plate."""
@@ -221,41 +216,32 @@ def spine_and_thorax(canvas: Canvas) -> None:
         canvas.ellipsoid(name, (0.0, y, z), np.array(size) * [1.15 * grown, 1.15 * grown, 1.25], part)
         drop = {"l": 6, "t": 22, "c": 6}[name[9]]
         canvas.tube(name, [(0, y + size[1], z), (0, y + size[1] + 34, z - drop)], 6.0, part)
-        wide = {"l": 42, "t": 30, "c": 24}[name[9]]
+        wide = {"l": 42, "t": 30, "c": 24}[name[9]] + 10 * (name == "vertebra_c01")
         canvas.tube(name, [(-wide, y + size[1] + 6, z), (wide, y + size[1] + 6, z)], 5.5, part)
     for k in range(1, 13):
         z, y = places[f"vertebra_t{k:02d}"]
-        reach = np.interp(k, [1, 2, 4, 8, 10, 12], [64, 92, 118, 138, 134, 118])
-        front = np.interp(k, [1, 3, 7, 12], [-58, -84, -98, -70])
-        drop = np.interp(k, [1, 4, 8, 12], [34, 80, 105, 80])
+        reach = np.interp(k, [1, 2, 4, 8, 10, 12], [56, 86, 112, 132, 122, 92])
+        front = np.interp(k, [1, 3, 7, 12], [-38, -80, -98, -60])
+        drop = np.interp(k, [1, 4, 7, 10, 12], [32, 85, 125, 105, 62])
         end = math.radians(float(np.interp(k, [1, 7, 8, 10, 11, 12], [150, 152, 132, 118, 84, 58])))
         turn = np.linspace(math.radians(10), end, 22)
         deep = (y + 28 - front) / 2
         for side, _, sign in SIDES:
-            line = [
-                (sign * reach * math.sin(t), y + 28 - deep * (1 - math.cos(t)), z + 6 - drop * (1 - math.cos(t)) / 2)
-                for t in turn
-            ]
+            part = 1 - np.cos(turn)
+            along_x, along_y = sign * reach * np.sin(turn), y + 28 - deep * part
+            line = np.column_stack([along_x, along_y, z + 6 - drop * part / part[-1]])
             canvas.tube(f"rib_{k:02d}_{side}", line, 5.6)
-    canvas.tube("sternum_manubrium", [(0, -72, 1412), (0, -86, 1368)], [26, 19], flat=0.45)
-    canvas.tube("sternum_body", [(0, -89, 1358), (0, -100, 1262)], [16, 17], flat=0.45)
-    canvas.tube("sternum_xiphoid", [(0, -101, 1250), (0, -100, 1228)], [8, 5], flat=0.6)
+    canvas.tube("sternum_manubrium", [(0, -74, 1400), (0, -80, 1388)], [23, 19], flat=0.45)
+    canvas.tube("sternum_body", [(0, -84, 1350), (0, -98, 1272)], [16, 17], flat=0.45)
+    canvas.tube("sternum_xiphoid", [(0, -100, 1249), (0, -100, 1242)], [7, 5], flat=0.6)
 
 
 def head(canvas: Canvas) -> None:
-    """The vault in its bones, the face and the jaw."""
-    vault = [
-        ("skull_frontal", (0, -1.0, 0.55)),
-        ("skull_occipital", (0, 1.0, -0.35)),
-        ("skull_sphenoid", (0, -0.5, -1)),
-    ]
-    for side, _, sign in SIDES:
-        vault.append((f"skull_parietal_{side}", (0.6 * sign, 0.35, 0.9)))
-        vault.append((f"skull_temporal_{side}", (1.0 * sign, 0.1, -0.5)))
-    canvas.shell([(name, np.array(way, dtype=float)) for name, way in vault], (0.0, -8.0, 1638.0), (74, 94, 84), 7.5)
-    for side, _, sign in SIDES:
-        canvas.ellipsoid(f"skull_maxilla_{side}", (sign * 18.0, -82.0, 1572.0), (17, 18, 22), "head")
-        canvas.tube(f"skull_zygomatic_{side}", [(sign * 34, -82, 1590), (sign * 62, -45, 1588)], 6.0, "head")
+    """Vault and face, in one label, and the jaw."""
+    canvas.shell("cranium", (0.0, -8.0, 1638.0), (74, 94, 84), 7.5, "head")
+    for _, _, sign in SIDES:
+        canvas.ellipsoid("cranium", (sign * 18.0, -78.0, 1572.0), (17, 18, 24), "head")
+        canvas.ellipsoid("cranium", (sign * 46.0, -66.0, 1582.0), (9, 12, 14), "head")
         canvas.tube("mandible", [(sign * 50, -20, 1575), (sign * 46, -32, 1532), (0, -92, 1520)], 7.0, "head")
 
 
@@ -341,7 +327,7 @@ def main() -> None:
 
 def is_bone(name: str) -> bool:
     """Whether a label is bone."""
-    return "_" in name or name in ("sacrum", "mandible") or name.startswith(("wrist", "foot"))
+    return "_" in name or name in ("sacrum", "mandible", "cranium") or name.startswith(("wrist", "foot"))
 
 
 if __name__ == "__main__":
