@@ -13,6 +13,7 @@ from bonescan.journeys.simulation import (
     simulation_manifest,
     simulation_summary,
 )
+from bonescan.journeys.three_phase import StudyReading, read_study, study_manifest, study_summary
 
 __all__ = [
     "COHORT",
@@ -22,16 +23,20 @@ __all__ = [
     "Progress",
     "Settings",
     "SimulatedStudy",
+    "StudyReading",
     "demo",
     "example_scan",
     "manifest",
     "plan",
     "read",
+    "read_study",
     "scenario_list",
     "simulate",
     "simulate_cohort",
     "simulation_manifest",
     "simulation_summary",
+    "study_manifest",
+    "study_summary",
     "summary",
     "write_file",
 ]

@@ -20,6 +20,7 @@ Mask = NDArray[np.bool_]
 
 SIDE_SD = 0.10  # of the logarithm of a ratio of sides: how exactly a region finds its counterpart [D]
 _PLACE_SD_MM = 5.0  # by which a counterpart may be misplaced: a pixel of the flow [D]
+FOCAL_MM = 100.0  # a focus is shorter than a hand is wide [D]
 _LEAST_SIGNIFICANCE = 3.0  # in standard deviations, Poisson and SIDE_SD together; a fifth to a third more counts [D]
 _RADII_MM = (12.0, 25.0, 50.0)  # from a small bone to half a shank [D]
 _EDGE_MM = 10.0  # of the outline, where the sides never fit exactly, no peak is looked for [D]
@@ -191,8 +192,13 @@ def suspected_region(field: Field2D, mirror: Mirror, usable: Mask, side: str | N
             log_ratio, z = _log_ratio(picture, carried, usable, sigma, field.pixel_mm)
             hot = max(hot, _Seed.highest(phase, log_ratio, np.where(searched, z, 0.0)), key=_Seed.rank)
             cold = max(cold, _Seed.highest(phase, log_ratio, np.where(searched, -z, 0.0)), key=_Seed.rank)
-    # the ill side of somebody who says which may have less; an implant, which has none, hides what is hot beside it
-    best = cold if side is not None and hot.significance < _LEAST_SIGNIFICANCE else hot
+    best = hot
+    if side is not None and cold.significance > hot.significance and cold.log_ratio is not None:
+        # a limb with less is an illness of the table; a small place with less, such as an implant, is none, and the
+        # hot place beside it goes before it
+        length = _length(_grown(cold.log_ratio, usable & own_side[side], cold.place)) * field.pixel_mm
+        if length >= FOCAL_MM or hot.significance < _LEAST_SIGNIFICANCE:
+            best = cold
     if best.significance < _LEAST_SIGNIFICANCE or best.phase is None or best.log_ratio is None:
         return _whole_side(field, mirror, usable & own_side[side or _brighter(field, usable, own_side)])
     seed = best.place

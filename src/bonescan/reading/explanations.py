@@ -12,7 +12,7 @@ from importlib import resources
 
 from bonescan.scan import Phase
 
-__all__ = ["Call", "Calls", "Explanation", "Judgement", "TableRow", "explain", "phase_table"]
+__all__ = ["Call", "Calls", "Explanation", "Judgement", "TableRow", "explain", "is_hand_or_foot", "phase_table"]
 
 _TELLING = 0.5  # an agreement below this is no fit [D]
 _LESS_COMMON = 0.5  # of less on one side against more on the other, in the order alone [D]
@@ -212,6 +212,20 @@ def explain(sides: Sequence[Calls], body_part: str | None = None) -> tuple[Expla
     return tuple(one for _, one in sorted(found, key=lambda pair: -round(pair[0], 1)))
 
 
+def is_hand_or_foot(body_part: str | None) -> bool:
+    """Whether DICOM's name of a part of the body is that of a hand or foot, or a part of them.
+
+    Parameters
+    ----------
+    body_part : str or None
+
+    Returns
+    -------
+    bool
+    """
+    return (body_part or "").upper() in _HANDS_AND_FEET
+
+
 def _agreement(row: TableRow, calls: Calls, body_part: str | None) -> float:
     early = [phase for phase in (Phase.FLOW, Phase.POOL) if phase in calls.judgements]
     agreement = 1.0
@@ -223,7 +237,7 @@ def _agreement(row: TableRow, calls: Calls, body_part: str | None) -> float:
         )
     if Phase.DELAYED in calls.judgements:
         agreement *= _delayed(row, calls)
-    if row.hand_or_foot and body_part and body_part.upper() not in _HANDS_AND_FEET:
+    if row.hand_or_foot and body_part and not is_hand_or_foot(body_part):
         agreement *= _ELSEWHERE
     return min(agreement, 1.0)
 
@@ -258,7 +272,7 @@ def _held_against(row: TableRow, calls: Calls, body_part: str | None) -> Explana
         )
         (against if more is row.bone_spared else fors).append(text)
     if row.hand_or_foot and body_part:
-        if body_part.upper() in _HANDS_AND_FEET:
+        if is_hand_or_foot(body_part):
             fors.append("The part is a hand or foot, where it nearly always is.")
         else:
             against.append("The part is neither hand nor foot, where it nearly always is.")

@@ -34,7 +34,7 @@ from scipy.stats import norm
 import bonescan
 from bonescan.errors import InvalidValue
 from bonescan.measurement import Measurement
-from bonescan.reading.asymmetry import SIDE_SD, Region, compared, extent_mm, sums_of, suspected_region
+from bonescan.reading.asymmetry import FOCAL_MM, SIDE_SD, Region, compared, extent_mm, sums_of, suspected_region
 from bonescan.reading.curves import Curve, curve_of
 from bonescan.reading.explanations import Call, Calls, Explanation, Judgement, explain
 from bonescan.reading.mirror import Field2D, Mirror, field_of, mirror_of
@@ -49,7 +49,7 @@ _FOCAL_LIMIT = 1.33
 _LIMITS: Mapping[Phase, float] = {Phase.FLOW: 63 / 37, Phase.POOL: 57 / 43, Phase.DELAYED: 1.32}
 _FOOT_LIMITS: Mapping[Phase, float] = {Phase.FLOW: 67 / 33, Phase.POOL: 60 / 40, Phase.DELAYED: 1.32}
 _FEET = frozenset({"FOOT", "TOE"})
-_FOCAL_MM, _FOCAL_SPREAD = 100.0, 0.25  # a focus is shorter than a hand's width [D]; SD of the length's logarithm [D]
+_FOCAL_SPREAD = 0.25  # SD of the logarithm of a length [D]
 _SMOOTH_MM = 7.0  # before bone is told from soft tissue [D]
 _MOTION_MM = 10.0  # two pixels of the flow [D]
 _FEWEST_COUNTS = 100.0  # in a region: below, a ratio is more than 14 % uncertain [D]
@@ -264,7 +264,7 @@ def judge(ratio: float, log_sd: float, rest_ratio: float, extent: float | None, 
 
     within = ratio / rest_ratio
     return Judgement(
-        focal=0.0 if extent is None else float(norm.cdf(math.log(_FOCAL_MM / extent) / _FOCAL_SPREAD)),
+        focal=0.0 if extent is None else float(norm.cdf(math.log(FOCAL_MM / extent) / _FOCAL_SPREAD)),
         up_if_focal=beyond(within, _FOCAL_LIMIT),
         down_if_focal=beyond(1 / within, _FOCAL_LIMIT),
         up_if_diffuse=beyond(ratio, limit),
