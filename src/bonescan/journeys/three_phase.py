@@ -81,7 +81,6 @@ def read_study(
     """
     from bonescan import dicom
 
-    progress("Opening the files")
     written = [out / name for name in clinic.OUTPUT_NAMES]
     clinic.refuse_to_overwrite(inputs, written)
     study = dicom.open_phases(inputs, view=view, flip=flip, pixel_mm=pixel_mm, leave_out=written)

@@ -6,6 +6,7 @@ says when the blood arrived and how steeply it rose.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -143,14 +144,14 @@ def arrival_of(middles_s: Array, durations_s: Array, counts: Array, variance: Ar
     begin, end = (middles_s - durations_s / 2)[:last], (middles_s + durations_s / 2)[:last]
     weight = 1 / expected[:last] ** 2
     starts = np.arange(begin[0], end[-1], _STEP_S)
-    best, slopes = np.full(len(starts), np.inf), np.zeros(len(starts))
+    best, slopes, doubts = np.full(len(starts), np.inf), np.zeros(len(starts)), np.zeros(len(starts))
     for k, t0 in enumerate(starts):
         ends = np.arange(t0 + _SHORTEST_RAMP_S, end[-1] + _STEP_S, _STEP_S)[:, None]
         ramps = (_ramp_integral(end, t0, ends) - _ramp_integral(begin, t0, ends)) / (end - begin)
-        misfits, steepness = _lines(ramps, rate[:last], weight)
+        misfits, steepness, doubt = _lines(ramps, rate[:last], weight)
         if misfits.size:
             which = int(np.argmin(misfits))
-            best[k], slopes[k] = misfits[which], steepness[which]
+            best[k], slopes[k], doubts[k] = misfits[which], steepness[which], doubt[which]
     if not np.isfinite(best).any():
         return absent("No rise fits the counts.")
     k = int(np.argmin(best))
@@ -158,7 +159,7 @@ def arrival_of(middles_s: Array, durations_s: Array, counts: Array, variance: Ar
     inside = starts[best <= best[k] + scale]
     spread = max((inside[-1] - inside[0]) / 2, _STEP_S / 2)
     of_slope = slopes[best <= best[k] + scale]
-    slope_spread = max((of_slope.max() - of_slope.min()) / 2, 0.0)
+    slope_spread = math.hypot((of_slope.max() - of_slope.min()) / 2, doubts[k] * math.sqrt(scale))
     return (
         Measurement(value=float(starts[k]), unit="s", uncertainty=float(spread), method=_METHOD, source=source),
         Measurement(
@@ -179,8 +180,8 @@ def _ramp_integral(time_s: Array, t0: float, t1: Array) -> Array:
     return np.asarray(np.clip(time_s - t0, 0.0, length) ** 2 / 2 + length * np.maximum(time_s - t1, 0.0))
 
 
-def _lines(x: Array, y: Array, weight: Array) -> tuple[Array, Array]:
-    """Chi-square and slope of weighted fits y = base + slope x, neither of them negative, one for each row of x."""
+def _lines(x: Array, y: Array, weight: Array) -> tuple[Array, Array, Array]:
+    """Chi-square, slope and its doubt of fits y = base + slope x, neither of them negative, one for each row of x."""
     total, mean_x, mean_y = weight.sum(), x @ weight, float(weight @ y)
     xx, xy = (x * x) @ weight, x @ (weight * y)
     det = total * xx - mean_x**2
@@ -190,4 +191,6 @@ def _lines(x: Array, y: Array, weight: Array) -> tuple[Array, Array]:
         slope = np.where(base < 0, xy / xx, slope)
     base = np.maximum(base, 0.0)
     misfit = ((y - base[:, None] - slope[:, None] * x) ** 2) @ weight
-    return np.where((slope > 0) & (det > 0), misfit, np.inf), np.nan_to_num(slope)
+    usable = (slope > 0) & (det > 0)
+    doubt = np.sqrt(total / np.where(usable, det, 1.0))
+    return np.where(usable, misfit, np.inf), np.nan_to_num(slope), doubt
