@@ -562,13 +562,13 @@ def _study_in_words(said: Mapping[str, Any], out: Path) -> str:
             f"Put in           {found or 'nothing'}",
             f"Bone Scan Index  {said['bone_scan_index_percent']:.2f} %, by mass of the metastases",
             f"Quick look       {out / 'preview.png'}",
-            *([f"Read it          bonescan read {out} -o {out}-reading"] if _whole_body(said) else []),
+            *([f"Read it          bonescan read {out} -o {out}-reading"] if _readable(said) else []),
         ]
     )
 
 
-def _whole_body(said: Mapping[str, Any]) -> bool:
-    return any(name.startswith("dicom/whole_body") for name in said["outputs"])
+def _readable(said: Mapping[str, Any]) -> bool:
+    return any(name.startswith(("dicom/whole_body", "dicom/flow")) for name in said["outputs"])
 
 
 @app.command()

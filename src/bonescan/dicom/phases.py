@@ -51,8 +51,7 @@ class _Candidate:
 
     @property
     def words(self) -> str:
-        said = (headers.text(self.dataset, keyword) for keyword in ("SeriesDescription", "StudyDescription"))
-        return " ".join(filter(None, said))
+        return headers.text(self.dataset, "SeriesDescription") or ""
 
     @property
     def body_part(self) -> str | None:
@@ -111,7 +110,7 @@ def open_phases(
             return None
         flows = [series.dynamic_of([one.item], view, flip, pixel_mm) for one in dynamic]
         began = min((flow.acquired_at for flow in flows if flow.acquired_at is not None), default=None)
-        early, late, remarks = _by_time(static, began)
+        early, late, remarks = _by_time(static, began, bool(dynamic))
         if not dynamic and not (early and (late or whole)):
             return None
         everything = [
@@ -171,7 +170,7 @@ def _is_early(one: _Candidate, began: datetime | None) -> bool | None:
 
 
 def _by_time(
-    static: list[_Candidate], began: datetime | None
+    static: list[_Candidate], began: datetime | None, beside_flow: bool
 ) -> tuple[list[_Candidate], list[_Candidate], list[Remark]]:
     """Static views of the first hour, and later ones."""
     early: list[_Candidate] = []
@@ -180,13 +179,15 @@ def _by_time(
     for one in static:
         is_early = _is_early(one, began)
         if is_early is None:
-            said = bool(_EARLY_WORDS.search(one.words)), bool(_LATE_WORDS.search(one.words))
-            if said[0] == said[1]:
+            is_early = bool(_EARLY_WORDS.search(one.words))
+            if not (is_early or _LATE_WORDS.search(one.words)):
+                if not beside_flow:  # two views of a bone scan, as far as anybody can tell
+                    late.append(one)
+                    continue
                 raise NotABoneScan(
-                    f"Nothing in {one.item.place} says whether it is of the blood pool or delayed: it has neither the "
-                    "time of the injection nor a telling description; give the files of one phase."
+                    f"Nothing in {one.item.place} says whether it is of the blood pool or delayed: it has neither its "
+                    "time nor a telling description; leave it out, or give it alone."
                 )
-            is_early = said[0]
             remarks.append(
                 Remark(
                     code="dicom.phases.by_words",

@@ -1,6 +1,16 @@
 """Whole journeys through the house: the only place where rooms that do not know each other meet, and meet the disk."""
 
-from bonescan.journeys.clinic import OUTPUT_NAMES, Progress, demo, example_scan, manifest, plan, read, summary
+from bonescan.journeys.clinic import (
+    OUTPUT_NAMES,
+    PHASE_NAMES,
+    Progress,
+    demo,
+    example_scan,
+    manifest,
+    plan,
+    read,
+    summary,
+)
 from bonescan.journeys.cohorts import CohortFolder, simulate_cohort
 from bonescan.journeys.files import write_file
 from bonescan.journeys.simulation import (
@@ -18,6 +28,7 @@ from bonescan.journeys.three_phase import StudyReading, read_study, study_manife
 __all__ = [
     "COHORT",
     "OUTPUT_NAMES",
+    "PHASE_NAMES",
     "CohortFolder",
     "Phantom",
     "Progress",

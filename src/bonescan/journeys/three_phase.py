@@ -85,6 +85,8 @@ def read_study(
     clinic.refuse_to_overwrite(inputs, written)
     study = dicom.open_phases(inputs, view=view, flip=flip, pixel_mm=pixel_mm, leave_out=written)
     if study is None:
+        if side is not None:
+            progress("There are no early phases: the side with symptoms has no meaning here")
         reading = clinic.read(inputs, out, view=view, flip=flip, pixel_mm=pixel_mm, progress=progress)
         return StudyReading(reading=reading, phases=None)
     from bonescan import reading as reader
