@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from tests.reading.limbs import ARRIVAL_S, PIXEL_MM, SHAPE, legs, patch, phase_pictures, study_of
 
-from bonescan.errors import InvalidValue
+from bonescan.errors import GeometryMismatch, InvalidValue
 from bonescan.reading.asymmetry import sums_of
 from bonescan.reading.explanations import Call
 from bonescan.reading.mirror import field_of, mirror_of
 from bonescan.reading.phases import judge, read_phases, side_limit
-from bonescan.scan import Phase
+from bonescan.scan import Phase, ViewName
 
 FOCUS = patch("left", (36, 44), 4)  # 38 x 43 mm
 LIMB = patch("left", (15, 65), 9)  # 240 mm long
@@ -124,6 +125,18 @@ def test_a_leg_that_lies_otherwise_still_meets_its_counterpart():
     assert mirror is not None
     assert mirror.overlap > 0.97
     assert mirror.axis_column == pytest.approx((SHAPE[1] - 1) / 2, abs=1)
+
+
+def test_phases_without_a_common_view_are_refused_and_pixels_that_are_not_square_are_made_so():
+    study = study_of(phase_pictures(UP, FOCUS), np.random.default_rng(12))
+    assert study.flow is not None
+    behind = replace(study.flow, view_names=(ViewName.POSTERIOR,))
+    with pytest.raises(GeometryMismatch, match="no view in common"):
+        field_of(replace(study, flow=behind))
+    wide = replace(study.flow, counts=study.flow.counts[..., ::2] * 2, column_spacing_mm=2 * PIXEL_MM)
+    field = field_of(replace(study, flow=wide))
+    assert field.body.shape == SHAPE
+    assert field.counts[Phase.FLOW].sum() == pytest.approx(wide.counts.sum())
 
 
 def test_a_phase_that_moved_is_moved_back():

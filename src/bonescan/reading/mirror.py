@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from bonescan.errors import GeometryMismatch
 from bonescan.scan import DynamicScan, Phase, Scan, ThreePhaseStudy, ViewName
 
 __all__ = ["Field2D", "Mirror", "field_of", "mirror_of"]
@@ -138,6 +139,11 @@ def field_of(study: ThreePhaseStudy) -> Field2D:
     -------
     Field2D
 
+    Raises
+    ------
+    GeometryMismatch
+        Where no view is in every phase.
+
     Notes
     -----
     Pixels are shared out between those of the grid by area, both centred, so that sums are kept. A later phase is moved
@@ -147,15 +153,13 @@ def field_of(study: ThreePhaseStudy) -> Field2D:
     first = study.first
     names = _common_views(scans)
     if isinstance(first, DynamicScan):
+        own_mm, own_shape = (first.row_spacing_mm, first.column_spacing_mm), first.counts.shape[2:]
         pixel_mm = first.row_spacing_mm
-        shape: tuple[int, ...] = first.counts.shape[2:]
     else:
-        pixel_mm = max(_GRID_MM, first.views[0].row_spacing_mm)
-        rows, columns = first.views[0].counts.shape
-        shape = (
-            round(rows * first.views[0].row_spacing_mm / pixel_mm),
-            round(columns * first.views[0].column_spacing_mm / pixel_mm),
-        )
+        one = first.views[0]
+        own_mm, own_shape = (one.row_spacing_mm, one.column_spacing_mm), one.counts.shape
+        pixel_mm = max(_GRID_MM, one.row_spacing_mm)
+    shape = tuple(round(number * mm / pixel_mm) for number, mm in zip(own_shape, own_mm, strict=True))
     frames = None
     counts: dict[Phase, Array] = {}
     for phase, scan in scans.items():
@@ -231,11 +235,18 @@ def mirror_of(field: Field2D) -> Mirror | None:
 
 def _common_views(scans: Mapping[Phase, DynamicScan | Scan]) -> tuple[ViewName, ...]:
     """Views that every phase has."""
-    names = [
+    each = [
         set(scan.view_names) if isinstance(scan, DynamicScan) else {view.name for view in scan.views}
         for scan in scans.values()
     ]
-    return tuple(sorted(set.intersection(*names)))
+    names = tuple(sorted(set.intersection(*each)))
+    if not names:
+        raise GeometryMismatch(
+            "The phases have no view in common: one is from the front alone, another from behind; give phases of the "
+            "same view.",
+            views=[sorted(own) for own in each],
+        )
+    return names
 
 
 def _on_grid(scan: DynamicScan | Scan, names: tuple[ViewName, ...], pixel_mm: float, shape: tuple[int, ...]) -> Array:

@@ -174,6 +174,8 @@ def read_phases(
     ------
     InvalidValue
         For another side.
+    GeometryMismatch
+        Where the phases have no view in common.
     """
     if side not in (None, "left", "right"):
         raise InvalidValue(f"The side with symptoms is left or right, got {side!r}.", got=side)

@@ -348,7 +348,7 @@ def _ratio_row(finding: PhaseFinding) -> dict[str, Any]:
     if finding.judgement is None:
         return {
             "style": "absent",
-            "cells": [w[finding.phase.value]["name"], w["unknown"], finding.ratio.absent_reason, "", "", "", ""],
+            "cells": [w[finding.phase.value]["name"], w["unknown"], "–", "–", "–", "–", finding.ratio.absent_reason],
         }
     likely = sorted(finding.judgement.probabilities.items(), key=lambda pair: -pair[1])
     styles = {Call.NORMAL: "normal", Call.DOWN: "down", Call.FOCAL_DOWN: "down"}
