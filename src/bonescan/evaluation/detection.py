@@ -10,15 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bonescan.anatomy.bones import BONES, REGION_NAMES
 from bonescan.evaluation.figures import GROUPS, Figure, People, absent, figure
-from bonescan.evaluation.statistics import FreeResponse, bootstrap, operating_points
+from bonescan.evaluation.statistics import FreeResponse, interval, operating_points
 from bonescan.evaluation.truth import VISIBLE_CONTRAST, VISIBLE_SNR
 
 __all__ = ["CURVES", "RATES", "Curve", "counts_band", "detection_figures", "free_response_scores", "in_order"]
@@ -164,24 +162,18 @@ def detection_figures(people: People) -> list[Figure]:
 
 
 def _sensitivities(people: People, scores: FreeResponse, curve: Curve, of: str) -> list[Figure]:
+    rates = (*RATES, math.inf)
+    _, reached, found = operating_points(scores, rates)
+    drawn = np.array([operating_points(scores, rates, draw)[2] for draw in people.draws])
+    n = len(scores.lesion_scores)
     out = []
-    for rate in (*RATES, math.inf):
-        told = bootstrap(partial(_sensitivity, scores, rate), people.draws)
-        reached = float(operating_points(scores, [rate])[1][0])
-        name = "end" if math.isinf(rate) else f"{rate:g}"
-        title = f"{of}, all marks ({reached:.2f} false a scan)" if math.isinf(rate) else f"{of}, {rate:g} false a scan"
-        told_of = told, len(scores.lesion_scores)
-        out.append(figure(f"{curve.key}.{of}.{name}", curve.title, title, told_of, "lesions"))
-        if math.isinf(rate):
-            false = people.rate(scores.false_people, people.with_lesions_known)
-            out.append(
-                figure(f"{curve.key}.{of}.false", curve.title, f"{of}, false marks a scan in all", false, "scans")
-            )
-    return out
-
-
-def _sensitivity(scores: FreeResponse, rate: float, weights: NDArray[np.float64] | None) -> float:
-    return float(operating_points(scores, [rate], weights)[2][0])
+    for k, rate in enumerate(rates):
+        end = math.isinf(rate)
+        title = f"{of}, all marks ({reached[k]:.2f} false a scan)" if end else f"{of}, {rate:g} false a scan"
+        told = interval(float(found[k]), drawn[:, k]), n
+        out.append(figure(f"{curve.key}.{of}.{'end' if end else f'{rate:g}'}", curve.title, title, told, "lesions"))
+    false = people.rate(scores.false_people, people.with_lesions_known)
+    return [*out, figure(f"{curve.key}.{of}.false", curve.title, f"{of}, false marks a scan in all", false, "scans")]
 
 
 def _seen_cold(one: Case) -> bool:

@@ -22,6 +22,7 @@ __all__ = [
     "draw_people",
     "equal_count_bins",
     "free_response",
+    "interval",
     "operating_points",
     "ratio",
     "slope",
@@ -359,7 +360,23 @@ def bootstrap(statistic: Callable[[Array | None], float], draws: Array) -> Inter
     Efron B. Bootstrap methods: another look at the jackknife. Ann Stat 1979;7:1.
     """
     values = np.array([statistic(draw) for draw in draws], dtype=float)
-    return _interval(statistic(None), values[np.isfinite(values)], len(draws))
+    return interval(statistic(None), values)
+
+
+def interval(value: float, drawn: Array) -> Interval:
+    """A figure with the interval of what its draws gave.
+
+    Parameters
+    ----------
+    value : float
+    drawn : (draw,) ndarray
+        NaN where a draw gave no figure.
+
+    Returns
+    -------
+    Interval
+    """
+    return _interval(value, drawn[np.isfinite(drawn)], len(drawn))
 
 
 def _interval(value: float, values: Array, draws: int) -> Interval:
