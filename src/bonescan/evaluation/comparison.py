@@ -68,7 +68,7 @@ def compare(reading: Reading, truth: Truth) -> dict[str, Any]:
         "facts": {**truth.facts, "manufacturer": reading.scan.device.manufacturer},
         "labels": {
             "trusted": reading.labels.trusted,
-            "correlation": {view.name.value: float(view.correlation) for view in reading.labels.views},
+            "correlation": {view.name.value: _finite(view.correlation) for view in reading.labels.views},
         },
         "regions": _regions({view.name: view.regions for view in reading.labels.views}, truth),
         "marks": marks if known else None,
@@ -150,7 +150,7 @@ def _mark(finding: Finding, hit: Sequence[int], truth: Truth) -> dict[str, Any]:
         "region": finding.region,
         "views": sorted(view.value for view in finding.views),
         "significance": abs(float(finding.significance)),
-        "uptake_ratio": float(finding.uptake_ratio),
+        "uptake_ratio": _finite(finding.uptake_ratio),
         "in_burden": finding.in_burden,
         "metastatic": _probability(finding),
         "natures": {nature.value: float(share) for nature, share in finding.natures.items()},
@@ -217,7 +217,7 @@ def _lesion(focus: Focus, marks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "visible": focus.visible,
         "polarity": None if best is None else best.polarity.value,
         "snr": None if best is None else best.snr,
-        "contrast": _contrast(focus),
+        "contrast": None if best is None else _finite(best.contrast),
         "area_mm2": None if best is None else best.area_mm2,
         "found": bool(named),
         "found_in": sorted({view for mark in named for view in mark["views"]}),
@@ -227,12 +227,9 @@ def _lesion(focus: Focus, marks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _contrast(focus: Focus) -> float | None:
-    """Of the view where it is most seen; null for infinite."""
-    best = focus.best
-    if best is None or not math.isfinite(best.contrast):
-        return None
-    return best.contrast
+def _finite(value: float) -> float | None:
+    """As JSON can hold it."""
+    return float(value) if math.isfinite(value) else None
 
 
 def _burden(index: Measurement, truth: Truth) -> dict[str, Any]:

@@ -245,9 +245,10 @@ def _regions(both: Both) -> str | None:
     if not rows:
         return None
     step = 13 * len(both) + 5
+    names = " and ".join(f"{name} ({'hollow' if hollow else 'filled'})" for _, name, hollow in both)
     plot = _Plot(
         title="Dice of regions: quartiles, lowest and highest",
-        x="Dice",
+        x="Dice" if len(both) == 1 else f"Dice; {names}",
         y="",
         x_range=(0, 1),
         y_range=(0, 1),

@@ -9,7 +9,9 @@ from html import escape
 from importlib import resources
 from typing import Any
 
+from bonescan.anatomy.bones import REGION_NAMES
 from bonescan.errors import UnreadableInput
+from bonescan.evaluation.agreement import mirrored_figures
 from bonescan.evaluation.curves import curves
 from bonescan.evaluation.detection import detection_figures
 from bonescan.evaluation.drawing import draw
@@ -56,6 +58,7 @@ def figures(people: People) -> tuple[Figure, ...]:
         *patient_figures(people),
         *calibration_figures(people),
         *burden_figures(people),
+        *mirrored_figures(people),
         *cost_figures(people),
     )
 
@@ -103,6 +106,38 @@ def evaluation_record(
         "figures": [asdict(one) for one in figures(people)],
         "curves": curves(people),
         "failed": [{"name": case["name"], "why": case["failed"]} for case in cases if case["failed"] is not None],
+        "by_study": [_study(case) for case in cases],
+    }
+
+
+def _study(case: Mapping[str, Any]) -> dict[str, Any]:
+    """What one line says of one study; null where it means nothing."""
+    dice = {
+        f"{REGION_NAMES[int(region)]}, {view}": value
+        for view, own in case["regions"].items()
+        for region, value in own["dice"].items()
+    }
+    lowest = min(dice, key=lambda name: dice[name], default=None)
+    marks = [mark for mark in case["marks"] or () if mark["kind"] == "bone"]
+    visible = [one for one in case["lesions"] or () if one["visible"]]
+    known = case["lesions"] is not None
+    return {
+        "name": case["name"],
+        "group": case["group"],
+        "labels_trusted": case["labels"]["trusted"] if case["labels"] else None,
+        "mean_dice": sum(dice.values()) / len(dice) if dice else None,
+        "lowest_region": lowest,
+        "lowest_dice": None if lowest is None else dice[lowest],
+        "visible_lesions": len(visible) if known else None,
+        "found": sum(one["found"] for one in visible) if known else None,
+        "false_marks": sum(not mark["hits"] for mark in marks) if known else None,
+        "circles": case["circles"]["all"]["sure"] if case.get("circles") else None,
+        "circles_found": case["circles"]["all"]["found"] if case.get("circles") else None,
+        "not_marked": len(case["circles"]["all"]["extra"]) if case.get("circles") else None,
+        "bone_scan_index_percent": case["burden"]["bone_scan_index_percent"],
+        "true_percent": case["burden"]["true_percent"],
+        "metastatic": case["impression"]["metastatic"] if case["impression"] else None,
+        "seconds": case["seconds"],
     }
 
 
@@ -193,8 +228,27 @@ def _markdown(
         out += [f"## {section}", "", f"| | {' | '.join(names)} | over |", "|---" * (len(names) + 2) + "|"]
         out += [f"| {title} | {' | '.join(cells)} | {over} |" for title, over, cells in rows]
         out.append("")
-    out += [f"![{name.replace('_', ' ')}]({name}.svg)" for name in plots]
+    columns, studies = _studies_table(record)
+    out += ["## Study by study", "", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    out += [f"| {' | '.join(row)} |" for row in studies]
+    out += ["", *(f"![{name.replace('_', ' ')}]({name}.svg)" for name in plots)]
     return "\n".join(out) + "\n"
+
+
+def _studies_table(record: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Columns that hold anything, and a row for every study."""
+    told = record["by_study"]
+    columns = [column for column in told[0] if any(row[column] is not None for row in told)]
+    rows = [[_plain(row[column]) for column in columns] for row in told]
+    return [column.replace("_percent", ", %").replace("_", " ") for column in columns], rows
+
+
+def _plain(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return _number(value) if isinstance(value, int | float) else str(value)
 
 
 def _opening(record: Mapping[str, Any]) -> list[str]:
@@ -235,4 +289,8 @@ def _html(
             data = "".join(f"<td>{escape(cell)}</td>" for cell in (title, *cells, over))
             out.append(f"<tr>{data}</tr>")
         out.append("</table></details>" if part else "</table>")
-    return "\n".join([*out, "</body></html>"]) + "\n"
+    columns, studies = _studies_table(record)
+    out.append("<details><summary>Study by study</summary><table><tr>")
+    out += [*(f"<th>{escape(column)}</th>" for column in columns), "</tr>"]
+    out += [f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in studies]
+    return "\n".join([*out, "</table></details></body></html>"]) + "\n"

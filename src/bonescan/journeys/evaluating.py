@@ -97,6 +97,7 @@ class _Task:
     study: Study
     out: Path
     reader: str
+    mirrored: bool
     digest: str
 
 
@@ -219,6 +220,7 @@ def evaluate(
     out: Path,
     *,
     learned: bool = True,
+    mirrored: bool = False,
     against: Path | None = None,
     processes: int | None = None,
     progress: Progress = lambda _: None,
@@ -233,6 +235,8 @@ def evaluate(
         Made when absent. Comparisons in it of the same studies by the same reader are kept.
     learned : bool
         As in `bonescan.reading.read`.
+    mirrored : bool
+        Whether every scan is also read with left and right exchanged, which takes twice as long.
     against : Path, optional
         Another run's ``evaluation.json``, whose figures then stand beside every one of this.
     processes : int, optional
@@ -263,7 +267,9 @@ def evaluate(
         out.mkdir(parents=True, exist_ok=True)
     with alone_in(out, wait=False):
         reader = "learned" if learned else "model-based"
-        tasks = [_Task(study=study, out=out, reader=reader, digest=_digest(study)) for study in studies]
+        tasks = [
+            _Task(study=study, out=out, reader=reader, mirrored=mirrored, digest=_digest(study)) for study in studies
+        ]
         missing = [task for task in tasks if not _is_there(task)]
         if len(missing) < len(tasks):
             progress(f"{len(tasks) - len(missing)} of {len(tasks)} studies are read already")
@@ -323,7 +329,7 @@ def _is_there(task: _Task) -> bool:
                 f"The folder holds the comparison of {task.study.name} with another {key}; choose another folder.",
                 key=key,
             )
-    return True
+    return "mirrored" in earlier or earlier["failed"] is not None or not task.mirrored
 
 
 def _digest(study: Study) -> str:
@@ -355,9 +361,12 @@ def _read_one(task: _Task) -> str:
     """Read and compare one study, write the comparison, and say how that failed, if it did."""
     from bonescan import dicom, reading
     from bonescan.evaluation import agreement_with_circles, circles_of, compare, unread
+    from bonescan.evaluation.agreement import agreement_of_mirrored, mirrored
     from bonescan.evaluation.comparison import COMPARISON_SCHEMA
 
     truth = true_of(task.study)
+    circles = None if task.study.circles is None else circles_of(task.study.circles)
+    learned = task.reader == "learned"
     case: dict[str, Any] = {
         "schema": COMPARISON_SCHEMA,
         "name": task.study.name,
@@ -365,18 +374,24 @@ def _read_one(task: _Task) -> str:
         "digest": task.digest,
         "bonescan": versions()["bonescan"],
         "failed": None,
-        **unread(truth),
     }
+    read, other, seconds = None, None, None
     begun = time.perf_counter()
     try:
-        read = reading.read(dicom.open_scan([task.study.images]), learned=task.reader == "learned")
-        case["seconds"] = time.perf_counter() - begun
-        case |= compare(read, truth)
-        if task.study.circles is not None:
-            case["circles"] = agreement_with_circles(read.findings, circles_of(task.study.circles))
+        scan = dicom.open_scan([task.study.images])
+        read = reading.read(scan, learned=learned)
+        seconds = time.perf_counter() - begun
+        if task.mirrored:
+            other = reading.read(mirrored(scan), learned=learned)
     except Exception as error:  # whatever stops the reader is a result of it, and is counted
+        read = None
         case["failed"] = str(error) if isinstance(error, BoneScanError) else type(error).__name__
-    case["peak_mb"] = _peak_mb()
+    case |= unread(truth) if read is None else compare(read, truth)
+    case |= {"seconds": seconds, "peak_mb": _peak_mb()}
+    if read is not None and other is not None:
+        case["mirrored"] = agreement_of_mirrored(read, other)
+    if circles is not None:
+        case["circles"] = agreement_with_circles(() if read is None else read.findings, circles)
     write_file(_path(task), (json.dumps(case, indent=1, allow_nan=False) + "\n").encode())
     return "" if case["failed"] is None else f"failed ({case['failed']})"
 
