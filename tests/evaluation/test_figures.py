@@ -131,3 +131,15 @@ def test_a_record_is_valid_and_a_page_has_every_figure_of_both_evaluations():
         evaluation_files(record, {"schema": "other"})
     with pytest.raises(UnreadableInput, match="no comparison"):
         evaluation_record([], reader="x", versions={})
+
+
+def test_what_one_evaluation_lacks_as_a_whole_stands_beside_the_parts_of_the_other():
+    likely = [mark(9, hits=(1,), metastasis=True, metastatic=0.9)], [found(1, 9, metastatic=0.9)]
+    learned = evaluation_record([case("a", "metastatic", *likely)], reader="learned", versions={}, resamples=5)
+    plain = evaluation_record(four(), reader="model-based", versions={}, resamples=5)
+    for one, other, cells in ((learned, plain, "1 (1 to 1) | findings have no probability"),
+                              (plain, learned, "findings have no probability | 1 (1 to 1)")):  # fmt: skip
+        text = evaluation_files(one, other)["evaluation.md"].decode()
+        section = text.partition("## Metastases, by probability\n")[2].partition("##")[0]
+        assert f"| visible, 3.8 false a scan | {cells} |" in section
+        assert "| visible | " not in section

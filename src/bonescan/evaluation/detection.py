@@ -163,17 +163,20 @@ def detection_figures(people: People) -> list[Figure]:
 
 def _sensitivities(people: People, scores: FreeResponse, curve: Curve, of: str) -> list[Figure]:
     rates = (*RATES, math.inf)
-    _, reached, found = operating_points(scores, rates)
+    found = operating_points(scores, rates)[2]
     drawn = np.array([operating_points(scores, rates, draw)[2] for draw in people.draws])
     n = len(scores.lesion_scores)
     out = []
     for k, rate in enumerate(rates):
         end = math.isinf(rate)
-        title = f"{of}, all marks ({reached[k]:.2f} false a scan)" if end else f"{of}, {rate:g} false a scan"
+        title = f"{of}, all marks" if end else f"{of}, {rate:g} false a scan"
         told = interval(float(found[k]), drawn[:, k]), n
         out.append(figure(f"{curve.key}.{of}.{'end' if end else f'{rate:g}'}", curve.title, title, told, "lesions"))
     false = people.rate(scores.false_people, people.with_lesions_known)
-    return [*out, figure(f"{curve.key}.{of}.false", curve.title, f"{of}, false marks a scan in all", false, "scans")]
+    return [
+        *out,
+        figure(f"{curve.key}.{of}.false", curve.title, f"{of}, false among all marks, a scan", false, "scans"),
+    ]
 
 
 def _seen_cold(one: Case) -> bool:

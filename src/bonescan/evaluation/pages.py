@@ -15,7 +15,7 @@ from bonescan.evaluation.agreement import mirrored_figures
 from bonescan.evaluation.curves import curves
 from bonescan.evaluation.detection import detection_figures
 from bonescan.evaluation.drawing import draw
-from bonescan.evaluation.figures import Figure, People, agreement_figures, cost_figures
+from bonescan.evaluation.figures import Figure, People, agreement_figures, cost_figures, scan_dice
 from bonescan.evaluation.patients import burden_figures, calibration_figures, patient_figures
 from bonescan.evaluation.statistics import RESAMPLES
 
@@ -125,7 +125,7 @@ def _study(case: Mapping[str, Any]) -> dict[str, Any]:
         "name": case["name"],
         "group": case["group"],
         "labels_trusted": case["labels"]["trusted"] if case["labels"] else None,
-        "mean_dice": sum(dice.values()) / len(dice) if dice else None,
+        "mean_dice": scan_dice(case),
         "lowest_region": lowest,
         "lowest_dice": None if lowest is None else dice[lowest],
         "visible_lesions": len(visible) if known else None,
@@ -190,10 +190,14 @@ Row = tuple[str, str, list[str]]
 def _rows(record: Mapping[str, Any], against: Mapping[str, Any] | None) -> Iterable[tuple[str, list[Row]]]:
     """By section, every figure in words: title, how many it is over, and the cell of each evaluation."""
     beside = {} if against is None else {one["key"]: one for one in against["figures"]}
-    own = {one["key"] for one in record["figures"]}
-    rest = [one for key, one in beside.items() if key not in own]
-    told = [(one, [one, *([beside.get(one["key"])] if against is not None else [])]) for one in record["figures"]]
-    told += [(one, [None, one]) for one in rest]
+    own = {one["key"]: one for one in record["figures"]}
+    rest = [one for key, one in beside.items() if key not in own and not _parts(key, own)]
+    told = [
+        (one, [one, *([beside.get(key) or _absent_whole(key, beside)] if against is not None else [])])
+        for key, one in own.items()
+        if one["value"] is not None or key in beside or not _parts(key, beside)
+    ]
+    told += [(one, [_absent_whole(one["key"], own), one]) for one in rest]
     sections: dict[str, list[Row]] = {}
     for one, cells in told:
         over = " / ".join(f"{cell['n']}" if cell else "-" for cell in cells)
@@ -201,6 +205,15 @@ def _rows(record: Mapping[str, Any], against: Mapping[str, Any] | None) -> Itera
         row = one["title"], f"{over} {one['of']}".strip(), [_cell(cell) for cell in cells]
         sections.setdefault(one["section"], []).append(row)
     return sections.items()
+
+
+def _parts(key: str, figures: Iterable[str]) -> bool:
+    """Whether one evaluation has in parts what is absent as a whole in the other."""
+    return any(other.startswith(f"{key}.") for other in figures)
+
+
+def _absent_whole(key: str, figures: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    return next((one for own, one in figures.items() if one["value"] is None and key.startswith(f"{own}.")), None)
 
 
 def _cell(one: Mapping[str, Any] | None) -> str:
@@ -281,7 +294,7 @@ def _html(
         f'<div class="plots">{"".join(plots.values())}</div>',
     ]
     for section, rows in _rows(record, against):
-        part = " by " in section or section.startswith("Single")
+        part = "scan, by" in section or section.startswith("Single")
         out.append(f"<details><summary>{escape(section)}</summary>" if part else f"<h2>{escape(section)}</h2>")
         head = "".join(f"<th>{escape(name)}</th>" for name in names)
         out.append(f"<table><tr><th></th>{head}<th>over</th></tr>")
