@@ -35,7 +35,7 @@ from bonescan.evaluation.figures import Figure
 
 CAMERAS = ("brightview_lehr", "czt_whole_body")  # those that training/people.py leaves out
 KINDS = ("cohort:normal", "cohort:mimics", "cohort:metastatic")
-READERS = ("learned", "model-based")
+READERS = ("installed", "model-based")
 FIRST = "first"
 
 
@@ -180,7 +180,7 @@ def report(told: dict[str, dict[str, dict[str, Figure]]]) -> None:
         row = [told["pairs/agreement"][reader][key] for reader in READERS]
         what = key.split(".")[1].replace("_", " ")
         print(f"{f'{what}: {one.title}':<56}" + "".join(f"{in_words(own):>32}" for own in row))
-    print("\nEvery figure: OUT/figures/learned/PART/evaluation.html, PART one of", ", ".join(told))
+    print("\nEvery figure: OUT/figures/installed/PART/evaluation.html, PART one of", ", ".join(told))
 
 
 def in_words(one: Figure | None, aim: Aim | None = None) -> str:

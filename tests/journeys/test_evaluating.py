@@ -54,6 +54,7 @@ def here(monkeypatch, rooms, small_reading):
     rooms.read = read
     few = partial(evaluation.evaluation_record, resamples=20)
     monkeypatch.setattr(evaluation, "evaluation_record", few)
+    monkeypatch.setattr(evaluating, "_network", lambda: "weights")
     monkeypatch.setattr(evaluating, "each", one_by_one)
     return asked
 
@@ -85,11 +86,18 @@ def test_comparisons_of_another_reader_or_of_other_images_are_refused(here, tmp_
     study = write_study(tmp_path / "cohort" / "case_00000")
     journeys.evaluate(tmp_path / "cohort", tmp_path / "out", learned=False)
     assert here == [False]
-    with pytest.raises(OutputFailed, match="another reader"):
+    with pytest.raises(OutputFailed, match="by another reader"):
         journeys.evaluate(tmp_path / "cohort", tmp_path / "out")
     (study / "dicom" / "whole_body.dcm").write_bytes(b"another person")
-    with pytest.raises(OutputFailed, match="another digest"):
+    with pytest.raises(OutputFailed, match="with other images"):
         journeys.evaluate(tmp_path / "cohort", tmp_path / "out", learned=False)
+
+
+def test_without_a_network_the_reader_is_the_model_based_one(here, tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluating, "_network", lambda: None)
+    write_study(tmp_path / "cohort" / "case_00000")
+    done = journeys.evaluate(tmp_path / "cohort", tmp_path / "out")
+    assert (done.record["reader"], here) == ("model-based", [False])
 
 
 def test_a_study_that_cannot_be_read_is_a_result(here, tmp_path, monkeypatch):
@@ -115,8 +123,10 @@ def test_another_evaluation_stands_beside_it(here, tmp_path, capsys):
         with pytest.raises(SystemExit) as stopped:
             cli.main(words)
         assert stopped.value.code == 0
-    assert json.loads(capsys.readouterr().out)["reader"] == "learned"
-    assert "| | learned | model-based | over |" in (tmp_path / "out" / "evaluation.md").read_text(encoding="utf-8")
+    assert json.loads(capsys.readouterr().out)["reader"] == "with the network"
+    assert "| | with the network | model-based | over |" in (tmp_path / "out" / "evaluation.md").read_text(
+        encoding="utf-8"
+    )
     manifest = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
     assert manifest["settings"]["command"] == "evaluate"
     assert {one["name"] for one in manifest["outputs"]} >= {"evaluation.json", "evaluation.html"}

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +97,7 @@ class _Task:
 
     study: Study
     out: Path
-    reader: str
+    network: str | None
     mirrored: bool
     digest: str
 
@@ -234,7 +235,7 @@ def evaluate(
     out : Path
         Made when absent. Comparisons in it of the same studies by the same reader are kept.
     learned : bool
-        As in `bonescan.reading.read`.
+        As in `bonescan.reading.read`; where no trained network is installed the reader is the model-based one anyway.
     mirrored : bool
         Whether every scan is also read with left and right exchanged, which takes twice as long.
     against : Path, optional
@@ -266,9 +267,9 @@ def evaluate(
     with told_plainly(out):
         out.mkdir(parents=True, exist_ok=True)
     with alone_in(out, wait=False):
-        reader = "learned" if learned else "model-based"
+        network = _network() if learned else None
         tasks = [
-            _Task(study=study, out=out, reader=reader, mirrored=mirrored, digest=_digest(study)) for study in studies
+            _Task(study=study, out=out, network=network, mirrored=mirrored, digest=_digest(study)) for study in studies
         ]
         missing = [task for task in tasks if not _is_there(task)]
         if len(missing) < len(tasks):
@@ -278,6 +279,7 @@ def evaluate(
                 failed = _told_which(answer, task)
                 progress(f"{task.study.name} {failed or 'read'}: {done} of {len(missing)}")
         progress("Working out the figures")
+        reader = "model-based" if network is None else "with the network"
         record = evaluation_record([_json(_path(task)) for task in tasks], reader=reader, versions=versions())
         files = evaluation_files(record, beside)
         for name, content in files.items():
@@ -323,13 +325,22 @@ def _is_there(task: _Task) -> bool:
     if not _path(task).is_file():
         return False
     earlier = _json(_path(task))
-    for key, now in (("reader", task.reader), ("digest", task.digest), ("bonescan", versions()["bonescan"])):
+    for key, now, words in (
+        ("network", task.network, "by another reader"),
+        ("bonescan", versions()["bonescan"], "by another version of bonescan"),
+        ("images", task.digest, "with other images"),
+    ):
         if earlier.get(key) != now:
             raise OutputFailed(
-                f"The folder holds the comparison of {task.study.name} with another {key}; choose another folder.",
-                key=key,
+                f"The folder holds the comparison of {task.study.name} {words}; choose another folder.", key=key
             )
     return "mirrored" in earlier or earlier["failed"] is not None or not task.mirrored
+
+
+def _network() -> str | None:
+    """What tells one trained network from another; none where none is part of this installation."""
+    weights = resources.files("bonescan.reading") / "data" / "reader.onnx"
+    return hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else None
 
 
 def _digest(study: Study) -> str:
@@ -366,12 +377,12 @@ def _read_one(task: _Task) -> str:
 
     truth = true_of(task.study)
     circles = None if task.study.circles is None else circles_of(task.study.circles)
-    learned = task.reader == "learned"
+    learned = task.network is not None
     case: dict[str, Any] = {
         "schema": COMPARISON_SCHEMA,
         "name": task.study.name,
-        "reader": task.reader,
-        "digest": task.digest,
+        "network": task.network,
+        "images": task.digest,
         "bonescan": versions()["bonescan"],
         "failed": None,
     }
