@@ -41,6 +41,7 @@ def test_the_figures_of_four_people_by_hand():
     assert told["lesions.visible.end"].n == 4
     assert told["lesions.visible.false"].value == 0.75
     assert told["lesions.all.1"].value == 0.8  # the one that cannot be seen was found too
+    assert told["lesions.distinct.1"].value == 0.75  # nobody has a superscan
     # metastases: 9, missed, 6; a mark on the worn joint, 7, is false: four false marks in four scans
     assert told["metastases_by_significance.visible.1"].value == pytest.approx(2 / 3)
     assert told["metastases_by_significance.visible.false"].value == 1.0
@@ -59,6 +60,13 @@ def test_the_figures_of_four_people_by_hand():
     assert told["lesions.by.contrast.1.1 to 1.3"].n == 1
     assert told["cost.seconds"].value == 2.0
     assert told["false.benign people"].value == 1.0
+
+
+def test_the_bones_of_a_superscan_are_not_distinct():
+    bones = [found(k, None, kind="metastatic_superscan") for k in range(2, 12)]
+    told = figures_of([case("s", "metastatic", [mark(9, hits=(1,), metastasis=True)], [found(1, 9), *bones])])
+    assert told["lesions.visible.1"].value == pytest.approx(1 / 11)
+    assert told["lesions.distinct.1"].value == 1.0
 
 
 def test_breakdowns_keep_the_threshold_of_all():
