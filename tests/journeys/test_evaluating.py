@@ -72,6 +72,7 @@ def test_a_cohort_is_read_once_and_goes_on(here, tmp_path):
     assert value_of(done, "lesions.visible.1") == 1.0
     assert value_of(done, "regions.posterior") == 1.0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"cases", *done.outputs}
+    (tmp_path / "out" / "reliability.svg").write_text("of an earlier run")
     # a third study, and one whose comparison was lost
     write_study(tmp_path / "cohort" / "case_00002", b"third")
     (tmp_path / "out" / "cases" / "case_00001.json").unlink()
@@ -79,6 +80,7 @@ def test_a_cohort_is_read_once_and_goes_on(here, tmp_path):
     again = journeys.evaluate(tmp_path / "cohort", tmp_path / "out")
     assert (again.read_now, len(here)) == (2, 4)
     assert (tmp_path / "out" / "cases" / "case_00000.json").stat().st_mtime_ns == kept
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"cases", *again.outputs}
     assert again.record["studies"] == ["case_00000", "case_00001", "case_00002"]
 
 
@@ -130,6 +132,14 @@ def test_another_evaluation_stands_beside_it(here, tmp_path, capsys):
     manifest = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
     assert manifest["settings"]["command"] == "evaluate"
     assert {one["name"] for one in manifest["outputs"]} >= {"evaluation.json", "evaluation.html"}
+
+
+def test_what_to_compare_with_is_looked_at_before_anything_is_read(here, tmp_path):
+    write_study(tmp_path / "cohort" / "case_00000")
+    (tmp_path / "other.json").write_text('{"schema": "other"}', encoding="utf-8")
+    with pytest.raises(UnreadableInput, match="bonescan-evaluation/1"):
+        journeys.evaluate(tmp_path / "cohort", tmp_path / "out", against=tmp_path / "other.json")
+    assert here == []
 
 
 def test_studies_are_found_in_every_documented_form(tmp_path):

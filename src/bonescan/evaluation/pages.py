@@ -14,14 +14,25 @@ from bonescan.errors import UnreadableInput
 from bonescan.evaluation.agreement import mirrored_figures
 from bonescan.evaluation.curves import curves
 from bonescan.evaluation.detection import detection_figures
-from bonescan.evaluation.drawing import draw
+from bonescan.evaluation.drawing import PLOTS, draw
 from bonescan.evaluation.figures import Figure, People, agreement_figures, cost_figures, scan_dice
 from bonescan.evaluation.patients import burden_figures, calibration_figures, patient_figures
 from bonescan.evaluation.statistics import RESAMPLES
 
-__all__ = ["EVALUATION_SCHEMA", "evaluation_files", "evaluation_record", "evaluation_schema", "figures"]
+__all__ = [
+    "EVALUATION_SCHEMA",
+    "OUTPUT_NAMES",
+    "evaluation_files",
+    "evaluation_record",
+    "evaluation_schema",
+    "figures",
+    "refuse_another_schema",
+]
 
 EVALUATION_SCHEMA = "bonescan-evaluation/1"
+
+OUTPUT_NAMES = ("evaluation.json", "evaluation.md", "evaluation.html", *(f"{plot}.svg" for plot in PLOTS))
+"""Every file that an evaluation may have."""
 
 _NOTE = (
     "Readings held against a truth that is known because the studies are simulated, or against outlines of another "
@@ -110,6 +121,21 @@ def evaluation_record(
     }
 
 
+def refuse_another_schema(record: Mapping[str, Any]) -> None:
+    """Refuse what is no evaluation of this version.
+
+    Parameters
+    ----------
+    record : mapping
+
+    Raises
+    ------
+    UnreadableInput
+    """
+    if record.get("schema") != EVALUATION_SCHEMA:
+        raise UnreadableInput(f"What to compare with is no {EVALUATION_SCHEMA}: give another run's evaluation.json.")
+
+
 def _study(case: Mapping[str, Any]) -> dict[str, Any]:
     """What one line says of one study; null where it means nothing."""
     dice = {
@@ -161,8 +187,8 @@ def evaluation_files(record: Mapping[str, Any], against: Mapping[str, Any] | Non
     UnreadableInput
         When `against` is not a record of this version.
     """
-    if against is not None and against.get("schema") != EVALUATION_SCHEMA:
-        raise UnreadableInput(f"What to compare with is no {EVALUATION_SCHEMA}: give another run's evaluation.json.")
+    if against is not None:
+        refuse_another_schema(against)
     names = [_called(record, against), *([_called(against, record)] if against is not None else [])]
     plots = draw(
         record["curves"],

@@ -261,9 +261,12 @@ def evaluate(
     if processes is not None and processes < 1:
         raise InvalidValue(f"There is a process at least, got {processes}.", got=processes)
     from bonescan.evaluation import evaluation_files, evaluation_record
+    from bonescan.evaluation.pages import OUTPUT_NAMES, refuse_another_schema
 
     studies = find_studies(folder)
     beside = None if against is None else _json(against)
+    if beside is not None:
+        refuse_another_schema(beside)
     with told_plainly(out):
         out.mkdir(parents=True, exist_ok=True)
     with alone_in(out, wait=False):
@@ -284,6 +287,9 @@ def evaluate(
         files = evaluation_files(record, beside)
         for name, content in files.items():
             write_file(out / name, content)
+        with told_plainly(out):
+            for name in set(OUTPUT_NAMES) - set(files):  # a plot that an earlier run had something for
+                (out / name).unlink(missing_ok=True)
     return EvaluatedFolder(
         out=out,
         outputs=tuple(files),
