@@ -12,6 +12,7 @@ from bonescan.journeys.clinic import (
     summary,
 )
 from bonescan.journeys.cohorts import CohortFolder, simulate_cohort
+from bonescan.journeys.evaluating import EvaluatedFolder, evaluate, evaluation_manifest
 from bonescan.journeys.files import write_file
 from bonescan.journeys.simulation import (
     COHORT,
@@ -30,12 +31,15 @@ __all__ = [
     "OUTPUT_NAMES",
     "PHASE_NAMES",
     "CohortFolder",
+    "EvaluatedFolder",
     "Phantom",
     "Progress",
     "Settings",
     "SimulatedStudy",
     "StudyReading",
     "demo",
+    "evaluate",
+    "evaluation_manifest",
     "example_scan",
     "manifest",
     "plan",
