@@ -18,6 +18,7 @@ METHOD = {
     "normal": "robust levels along each bone and over its region, mirrored side; Poisson noise with estimated gain",
     "spots": "matched filters at several scales against normal uptake; threshold by false-alarm rate per view",
     "burden": "sum over bones of mass share times involved fraction of projected bone; both views counted once",
+    "impression": "patterns by rules over measured signs of the whole scan, weights by design (patterns.toml)",
 }
 
 
@@ -39,7 +40,7 @@ def read(scan: Scan, *, progress: Callable[[str], None] = lambda _: None) -> Rea
     from bonescan.reading.labels import label  # the room's compiled loops: only when reading
 
     labels = label(scan, progress)
-    from bonescan.reading import burden, quality, spots
+    from bonescan.reading import burden, impression, quality, spots
 
     progress("checking image quality")
     progress("looking for hot and cold spots")
@@ -49,6 +50,8 @@ def read(scan: Scan, *, progress: Callable[[str], None] = lambda _: None) -> Rea
         checked = checking.result()
     progress("summing up the burden")
     summed = burden.measure(scan, labels, findings, checked)
+    progress("drawing the impression")
+    concluded = impression.conclude(scan, labels, checked, findings, summed)
     return Reading(
         scan=scan,
         labels=labels,
@@ -63,4 +66,5 @@ def read(scan: Scan, *, progress: Callable[[str], None] = lambda _: None) -> Rea
             "python": platform.python_version(),
             **{name: version(name) for name in ("numpy", "scipy", "numba")},
         },
+        impression=concluded,
     )

@@ -95,6 +95,8 @@ class Rule:
         Codes of patterns of which at most one is called present.
     advice : tuple of str
     source, uncertainty : str
+    limits : str
+        What a scan with this pattern keeps from being judged, and why; empty where it hides nothing.
     """
 
     code: str
@@ -109,6 +111,7 @@ class Rule:
     advice: tuple[str, ...]
     source: str
     uncertainty: str
+    limits: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,6 +285,7 @@ def _rule(table: Mapping[str, Any], place: str) -> Rule:
         advice=_texts(table, "advice", code),
         source=_text(table, "source", code),
         uncertainty=_text(table, "uncertainty", code),
+        limits=_text(table, "limits", code) if "limits" in table else "",
     )
     for name in rule.made_of:
         if name not in SIGNS:

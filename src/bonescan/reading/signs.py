@@ -421,7 +421,7 @@ def _injection(case: _Case) -> Found:
     if site is None:
         return 0.0, "", ()
     value, where, _ = _checked("quality.injection")(case)
-    return value, site.place if value is not None else where, (site.id,)
+    return value, f"{site.side} arm" if value is not None else where, (site.id,)
 
 
 def _armpit(case: _Case) -> Found:
