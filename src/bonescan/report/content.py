@@ -377,6 +377,7 @@ def _summary(reading: Reading, bone: Sequence[Finding], other: Sequence[Finding]
             "note": w["burden_note" if reading.burden.hot_spot_count else "burden_none_note"].format(
                 counted=reading.burden.hot_spot_count, hot=hot, table=reading.burden.mass_table
             )
+            + _unjudged(reading)
             if index.value is not None
             else _sentence(index.absent_reason),
             "tone": "plain" if index.value is not None else "bad",
@@ -599,8 +600,14 @@ def _burden(reading: Reading) -> dict[str, Any]:
             ],
             "none": w["by_region_none"],
         },
-        "note": w["note"],
+        "note": w["note"] + _unjudged(reading),
     }
+
+
+def _unjudged(reading: Reading) -> str:
+    """Say that no finding has a probability, where none has."""
+    judged = any(finding.natures for finding in reading.findings)
+    return "" if judged else " " + str(words()["summary"]["burden_unjudged"])
 
 
 def _area(area_mm2: Measurement) -> str:
