@@ -39,16 +39,18 @@ def read(scan: Scan, *, progress: Callable[[str], None] = lambda _: None) -> Rea
     from bonescan.reading.labels import label  # the room's compiled loops: only when reading
 
     labels = label(scan, progress)
-    from bonescan.reading import burden, quality, spots
+    from bonescan.reading import burden, natures, network, quality, spots
+
+    glance = network.look(scan)
 
     progress("checking image quality")
     progress("looking for hot and cold spots")
     with ThreadPoolExecutor() as pool:  # neither needs the other
         checking = pool.submit(quality.assess, scan, labels)
-        findings = spots.find(scan, labels)
+        findings = natures.judge(spots.find(scan, labels, glance), scan, labels, glance)
         checked = checking.result()
     progress("summing up the burden")
-    summed = burden.measure(scan, labels, findings, checked)
+    summed = burden.measure(scan, labels, findings, checked, glance=glance)
     return Reading(
         scan=scan,
         labels=labels,
