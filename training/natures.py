@@ -93,7 +93,7 @@ def collect_one(case: Path, out: Path, with_network: bool) -> str:
     glance = network.look(scan) if with_network else None
     if with_network and glance is None:
         raise SystemExit("No trained network is part of this installation; use --without-network.")
-    labels = label(scan, lambda _: None)
+    labels = label(scan, glance)
     findings = [one for one in find(scan, labels, glance) if one.polarity is Polarity.HOT]
     truth = json.loads((case / "truth/truth.json").read_text())
     for one in [*truth["lesions"], *truth["disturbances"]]:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
 import bonescan
+from bonescan.reading import network
 from bonescan.reading.model import Reading
 from bonescan.scan import Scan
 
@@ -38,10 +39,10 @@ def read(scan: Scan, *, progress: Callable[[str], None] = lambda _: None) -> Rea
     """
     from bonescan.reading.labels import label  # the room's compiled loops: only when reading
 
-    labels = label(scan, progress)
-    from bonescan.reading import burden, natures, network, quality, spots
+    from bonescan.reading import burden, natures, quality, spots
 
     glance = network.look(scan)
+    labels = label(scan, glance, progress)
 
     progress("checking image quality")
     progress("looking for hot and cold spots")
