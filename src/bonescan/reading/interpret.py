@@ -22,12 +22,14 @@ METHOD = {
 }
 
 
-def read(scan: Scan, *, progress: Callable[[str], None] = lambda _: None) -> Reading:
+def read(scan: Scan, *, learned: bool = True, progress: Callable[[str], None] = lambda _: None) -> Reading:
     """Everything bonescan says about one scan.
 
     Parameters
     ----------
     scan : Scan
+    learned : bool
+        Whether the network may look too, where it is installed; else the model-based reader alone.
     progress : callable
         Told in words what is being done.
 
