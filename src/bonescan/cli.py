@@ -50,6 +50,7 @@ Begin with one of these:
   bonescan read scan.dcm -o reading    read your own
   bonescan simulate metastases -o study  make one whose truth is known
   bonescan plan --weight-kg 70         activity, times and dose of the next one
+  bonescan evaluate studies -o figures  how good its readings of simulated studies are
   bonescan read --help                 all it can do, with examples
 
 Exit status: 0 done, 1 failed (one sentence on stderr says why), 2 called wrongly.
@@ -353,7 +354,7 @@ def simulate(
         str | None,
         typer.Argument(
             metavar="SCENARIO",
-            help="Name of a scenario (see --list), a TOML file, or cohort.",
+            help="Name of a scenario or a cohort (see --list), or a TOML file.",
             show_default=False,
         ),
     ] = None,
@@ -466,7 +467,8 @@ def simulate(
     With --count, OUT will hold case_00000, case_00001, ... and cohort.json.
     A run that was stopped goes on with the same command; finished studies stay.
     SCENARIO cohort draws people as they come to a clinic; without a SCENARIO,
-    --count does so too.
+    --count does so too. cohort:normal, cohort:mimics and cohort:metastatic draw
+    people without lesions, with benign ones only, and with metastases.
 
     \b
     Examples:
@@ -558,6 +560,106 @@ def _study_in_words(said: Mapping[str, Any], out: Path) -> str:
 
 def _whole_body(said: Mapping[str, Any]) -> bool:
     return any(name.startswith("dicom/whole_body") for name in said["outputs"])
+
+
+@app.command()
+def evaluate(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER",
+            help="Studies whose truth is known: of bonescan simulate, or scans with outlines beside them.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="OUT", help="Folder for the figures.", show_default=False)
+    ],
+    model_based: Annotated[
+        bool, typer.Option("--model-based", help="Read without the trained network, to see what it is worth.")
+    ] = False,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            "--against",
+            metavar="FILE",
+            help="evaluation.json of another run: its figures stand beside every one of this.",
+            show_default=False,
+        ),
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option("--processes", metavar="N", min=1, help="Fewer than all cores.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            "--manifest", metavar="FILE", help="Also record versions, settings and outputs.", show_default=False
+        ),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Read many studies whose truth is known, and say how good the readings are.
+
+    \b
+    FOLDER may be
+      one study, or many, with dicom/ and truth/ as bonescan simulate writes them
+      scans NAME.dcm with NAME_regions_VIEW.png, and marks in readings.json
+
+    \b
+    OUT will hold
+      evaluation.html, .md     every figure with its 95 % interval, and the plots
+      evaluation.json          the same for machines, and for --against
+      free_response.svg, ...   the plots alone
+      cases/                   every reading held against its truth
+    A run that was stopped goes on with the same command. A study that cannot be
+    read is counted as such. Simulated studies say nothing of clinical use.
+
+    \b
+    Examples:
+      bonescan simulate cohort -o cohort --count 100 --fast --seed 7
+      bonescan evaluate cohort -o figures
+      bonescan evaluate cohort -o model --model-based
+      bonescan evaluate cohort -o figures --against model/evaluation.json
+    """
+    progress = _progress(quiet)
+    with _compiled_code(progress):
+        from bonescan import journeys
+
+        done = journeys.evaluate(
+            folder, out, learned=not model_based, against=against, processes=processes, progress=progress
+        )
+    if manifest is not None:
+        journeys.write_file(manifest, _json(journeys.evaluation_manifest(done)).encode())
+    if as_json:
+        _print(_json(done.record))
+    elif not quiet:
+        _print(_figures_in_words(done.record, out))
+
+
+_MAIN_FIGURES = (
+    "regions.all", "circles.all.found", "circles.all.extra", "lesions.visible.3.8", "lesions.visible.7.6",
+    "metastases.visible.3.8", "people.auc.all", "people.specificity.all.benign", "calibration.findings",
+    "calibration.people", "bsi.r", "bsi.error.all", "cost.seconds",
+)  # fmt: skip
+
+
+def _figures_in_words(record: Mapping[str, Any], out: Path) -> str:
+    rows: list[Mapping[str, object]] = [
+        {
+            "": f"{one['section']}: {one['title']}",
+            "value": one["value"],
+            "from": one["low"],
+            "to": one["high"],
+            "n": one["n"],
+        }
+        for one in record["figures"]
+        if one["key"] in _MAIN_FIGURES and one["value"] is not None
+    ]
+    failed = len(record["failed"])
+    read = f"{len(record['studies']) - failed} studies read, {failed} could not be"
+    table = [_aligned(rows)] if rows else []
+    return "\n".join([*table, read, f"All figures are in {out / 'evaluation.html'}", NOT_A_DEVICE])
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from bonescan.journeys.clinic import OUTPUT_NAMES, Progress, demo, example_scan, manifest, plan, read, summary
 from bonescan.journeys.cohorts import CohortFolder, simulate_cohort
+from bonescan.journeys.evaluating import EvaluatedFolder, evaluate, evaluation_manifest
 from bonescan.journeys.files import write_file
 from bonescan.journeys.simulation import (
     COHORT,
@@ -18,11 +19,14 @@ __all__ = [
     "COHORT",
     "OUTPUT_NAMES",
     "CohortFolder",
+    "EvaluatedFolder",
     "Phantom",
     "Progress",
     "Settings",
     "SimulatedStudy",
     "demo",
+    "evaluate",
+    "evaluation_manifest",
     "example_scan",
     "manifest",
     "plan",

@@ -70,6 +70,7 @@ _RECORDED_PACKAGES = (
     "numpy",
     "scipy",
     "numba",
+    "onnxruntime",
     "nibabel",
     "pydicom",
     "python-gdcm",

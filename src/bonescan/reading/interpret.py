@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
 import bonescan
+from bonescan.reading import network
 from bonescan.reading.model import Reading
 from bonescan.scan import Scan
 
@@ -22,12 +23,14 @@ METHOD = {
 }
 
 
-def read(scan: Scan, *, progress: Callable[[str], None] = lambda _: None) -> Reading:
+def read(scan: Scan, *, learned: bool = True, progress: Callable[[str], None] = lambda _: None) -> Reading:
     """Everything bonescan says about one scan.
 
     Parameters
     ----------
     scan : Scan
+    learned : bool
+        Whether the network may look too, where it is installed; else the model-based reader alone.
     progress : callable
         Told in words what is being done.
 
@@ -39,19 +42,23 @@ def read(scan: Scan, *, progress: Callable[[str], None] = lambda _: None) -> Rea
     """
     from bonescan.reading.labels import label  # the room's compiled loops: only when reading
 
-    labels = label(scan, progress)
-    from bonescan.reading import burden, impression, quality, spots
+    from bonescan.reading import burden, impression, natures, quality, spots
+
+    glance = network.look(scan) if learned else None
+    labels = label(scan, glance, progress)
 
     progress("checking image quality")
     progress("looking for hot and cold spots")
     with ThreadPoolExecutor() as pool:  # neither needs the other
         checking = pool.submit(quality.assess, scan, labels)
-        findings = spots.find(scan, labels)
+        findings = natures.judge(spots.find(scan, labels, glance), scan, labels, glance)
         checked = checking.result()
     progress("summing up the burden")
-    summed = burden.measure(scan, labels, findings, checked)
+    summed = burden.measure(scan, labels, findings, checked, glance=glance)
     progress("drawing the impression")
-    concluded = impression.conclude(scan, labels, checked, findings, summed)
+    familiarity = None if glance is None else network.familiarity(glance)
+    likelihood = natures.patient_likelihood(findings, glance)
+    concluded = impression.conclude(scan, labels, checked, findings, summed, glance, familiarity, likelihood)
     return Reading(
         scan=scan,
         labels=labels,
@@ -67,4 +74,5 @@ def read(scan: Scan, *, progress: Callable[[str], None] = lambda _: None) -> Rea
             **{name: version(name) for name in ("numpy", "scipy", "numba")},
         },
         impression=concluded,
+        familiarity=familiarity,
     )

@@ -352,16 +352,17 @@ def _abdomen(left_over_right: bool) -> Callable[[_Case], Found]:
 
 def _metastatic_foci(case: _Case) -> Found:
     """Expected number where findings have probabilities, else the number of clear foci that count in the index."""
-    axial = [finding for finding in case.clear if finding.region in AXIAL and finding.in_burden]
-    ids = tuple(finding.id for finding in axial)
+    axial = [finding for finding in case.clear if finding.region in AXIAL]
     if any(finding.natures for finding in axial):
-        return float(sum(finding.natures.get(Nature.METASTATIC, 0.0) for finding in axial)), "", ids
-    return float(len(axial)), "", ids
+        expected = sum(finding.natures.get(Nature.METASTATIC, 0.0) for finding in axial)
+        return float(expected), "", tuple(finding.id for finding in axial if finding.in_burden)
+    counted = tuple(finding.id for finding in axial if finding.in_burden)
+    return float(len(counted)), "", counted
 
 
 def _regions_with_foci(case: _Case) -> Found:
-    axial = [finding for finding in case.clear if finding.region in AXIAL and finding.in_burden]
-    return float(len({finding.region for finding in axial})), "", tuple(finding.id for finding in axial)
+    counted = [finding for finding in case.clear if finding.region in AXIAL and finding.in_burden]
+    return float(len({finding.region for finding in counted})), "", tuple(finding.id for finding in counted)
 
 
 def _rib_line(case: _Case) -> Found:
