@@ -153,7 +153,7 @@ def test_the_probability_of_the_whole_scan_is_said_with_its_uncertainty(measured
     said = concluded(metastatic=given)
     assert said.metastatic is given
     assert said.sentences[0] == (
-        "Bone metastases on the whole: likely (probability 87 ± 5 %, calibrated on simulated people)."
+        "By its findings together, bone metastases are likely (87 ± 5 %, calibrated on simulated people)."
     )
     assert not any("No finding" in sentence for sentence in said.sentences)
 

@@ -39,8 +39,8 @@ LIKELY, INDETERMINATE = 0.5, 0.15
 """[D] Probability of metastasis from which a focus is called likely metastatic, and from which indeterminate. One new
 focus of a cancer patient was metastatic in 11 %, so that less is no suspicion."""
 
-SUSPICIOUS_SCAN = 0.2
-"""[D] Probability for the whole scan below which it may be said to show nothing suspicious."""
+SUSPICIOUS_SCAN = 0.3
+"""[D] Probability for the whole scan below which it may be said to show nothing suspicious: `in_words` unlikely."""
 
 EXCHANGED = 0.5
 NAMED = 4
@@ -115,11 +115,11 @@ def conclude(
     abstains += [one.rule.limits for one in present if one.rule.limits]
     sentences = [
         *_patterns_said(judged, Presence.PRESENT, _DISEASE),
-        *_metastatic_said(metastatic),
         *foci.said(),
+        *_nothing_said(foci, present, metastatic, abstains),
+        *_metastatic_said(metastatic),
         *_patterns_said(judged, Presence.POSSIBLE, _DISEASE),
         *_burden_said(burden, present, foci),
-        *_nothing_said(foci, present, metastatic, abstains),
         *_patterns_said(judged, Presence.PRESENT, _TECHNICAL),
         *_patterns_said(judged, Presence.POSSIBLE, _TECHNICAL),
         *_normal_said(signs, present),
@@ -268,8 +268,8 @@ def _metastatic_said(metastatic: Measurement) -> list[str]:
         return []
     spread = f" ± {100 * metastatic.uncertainty:.0f}" if metastatic.uncertainty else ""
     return [
-        f"Bone metastases on the whole: {in_words(metastatic.value)} "
-        f"(probability {100 * metastatic.value:.0f}{spread} %, calibrated on simulated people)."
+        f"By its findings together, bone metastases are {in_words(metastatic.value)} "
+        f"({100 * metastatic.value:.0f}{spread} %, calibrated on simulated people)."
     ]
 
 
