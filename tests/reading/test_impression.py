@@ -167,6 +167,16 @@ def test_a_pattern_leads_and_its_findings_are_not_told_again(measured):
     assert [pattern.code for pattern in said.patterns if pattern.presence is Presence.PRESENT] == ["rib_fractures"]
 
 
+def test_a_probability_that_knows_no_pattern_says_so(measured):
+    measured({**NORMAL, **SHOWN["growth_plates"]})
+    said = concluded(metastatic=Measurement(value=0.59, unit="1", method="m"))
+    assert said.sentences[1:3] == (
+        "No other finding suspicious of bone metastasis.",
+        "Single findings alone, without that pattern, would make bone metastases uncertain "
+        "(59 %, calibrated on simulated people).",
+    )
+
+
 def test_a_superscan_is_not_told_twice_and_forbids_to_count_lesions(measured):
     measured({**NORMAL, **SHOWN["metastatic_superscan"]})
     said = concluded()

@@ -15,6 +15,9 @@ from bonescan.reading.uptake import measure_uptake
 from bonescan.scan import PatientFacts, ViewName
 
 
+TEMPLATE = phantom_reading(findings=5).findings[0]
+
+
 @pytest.fixture(scope="module")
 def doll() -> Reading:
     """A doll without findings, 60 years old; its vertebrae T10 to L5 show 42 to 48 counts, its hip bones 40."""
@@ -49,12 +52,11 @@ def spot(reading: Reading, number: int, bone: str, z_mm: float, x_mm: float, **c
     row, column = np.unravel_index(
         int(np.argmin((labelled.z_mm - z_mm) ** 2 + (labelled.x_mm - x_mm) ** 2)), labelled.z_mm.shape
     )
-    template = phantom_reading(findings=5).findings[0]
-    seen = next(iter(template.views.values()))
+    seen = next(iter(TEMPLATE.views.values()))
     view: FindingView = replace(seen, peak_row=int(row), peak_column=int(column))
     side = "left" if x_mm > 0 else "right"
     return replace(
-        template, id=number, bone=bone, side=side, region=4, views={ViewName.ANTERIOR: view}, uptake_ratio=2.0,
+        TEMPLATE, id=number, bone=bone, side=side, region=4, views={ViewName.ANTERIOR: view}, uptake_ratio=2.0,
         significance=10.0, in_burden=True, **changes,
     )  # fmt: skip
 
@@ -128,6 +130,12 @@ def test_ribs_that_scatter_are_no_line(doll):
     assert value(signs_of(doll, scattered), "rib_line") <= 2
     aslant = [spot(doll, k, f"rib_{4 + k:02d}_l", 1300 - 30 * k, 30 * k) for k in range(1, 5)]
     assert value(signs_of(doll, aslant), "rib_line") == 1
+
+
+def test_growth_plates_are_made_of_spots_of_limbs_alike_on_both_sides(doll):
+    knees = [replace(spot(doll, k, "femur_l", 430, x), region=12) for k, x in ((1, 90), (2, -90))]
+    alone = replace(spot(doll, 3, "tibia_l", 60, 90), region=16)
+    assert signs_of(doll, [*knees, alone])["growth_plates"].findings == (1, 2)
 
 
 def test_a_line_of_faint_spots_alone_does_not_count(doll):

@@ -117,7 +117,7 @@ def conclude(
         *_patterns_said(judged, Presence.PRESENT, _DISEASE),
         *foci.said(),
         *_nothing_said(foci, present, metastatic, abstains),
-        *_metastatic_said(metastatic),
+        *_metastatic_said(metastatic, present),
         *_patterns_said(judged, Presence.POSSIBLE, _DISEASE),
         *_burden_said(burden, present, foci),
         *_patterns_said(judged, Presence.PRESENT, _TECHNICAL),
@@ -263,13 +263,19 @@ def _patterns_said(judged: Sequence[Judgement], presence: Presence, kinds: Seque
     return [one.sentence for one in shown]
 
 
-def _metastatic_said(metastatic: Measurement) -> list[str]:
+def _metastatic_said(metastatic: Measurement, present: Sequence[Judgement]) -> list[str]:
     if metastatic.value is None:
         return []
     spread = f" ± {100 * metastatic.uncertainty:.0f}" if metastatic.uncertainty else ""
+    percent = f"{100 * metastatic.value:.0f}{spread} %"
+    if any(one.rule.kind in _DISEASE for one in present):
+        return [
+            f"Single findings alone, without that pattern, would make bone metastases {in_words(metastatic.value)} "
+            f"({percent}, calibrated on simulated people)."
+        ]
     return [
         f"By its findings together, bone metastases are {in_words(metastatic.value)} "
-        f"({100 * metastatic.value:.0f}{spread} %, calibrated on simulated people)."
+        f"({percent}, calibrated on simulated people)."
     ]
 
 
@@ -286,10 +292,11 @@ def _nothing_said(
     foci: _Foci, present: Sequence[Judgement], metastatic: Measurement, abstains: Sequence[str]
 ) -> list[str]:
     """That nothing is suspicious, only where nothing is held back; else what can be said short of it."""
-    disease = any(one.rule.kind == "metastatic" for one in present)
-    if foci.suspicious or disease or (metastatic.value is not None and metastatic.value >= SUSPICIOUS_SCAN):
+    explained = any(one.rule.kind == "benign" for one in present)
+    likely = metastatic.value is not None and metastatic.value >= SUSPICIOUS_SCAN and not explained
+    if foci.suspicious or likely or any(one.rule.kind == "metastatic" for one in present):
         return []
-    other = "other " if any(one.rule.kind == "benign" for one in present) else ""
+    other = "other " if explained else ""
     if foci.faint:
         places = "faint place of uptake" if len(foci.faint) == 1 else "faint places of uptake"
         said = f"No {other}clear focus; {_number(len(foci.faint))} {places}, as variants and noise show as well"

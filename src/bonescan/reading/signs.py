@@ -57,7 +57,8 @@ BORDER_MM = 12.0
 
 ARMPIT_MM = 65.0
 THYROID_HALF_WIDTH_MM = 30.0
-SACRUM = 10
+SACRUM, LONG_BONES, LIMBS = 10, frozenset({12, 13, 15, 16}), frozenset({6, 7, 8, 11, 12, 13, 14, 15, 16, 17})
+PAIR_MM = 50.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +227,10 @@ def _shaft_to_end(case: _Case) -> Found:
 
 def _shaft_level(case: _Case) -> Found:
     shafts = _shafts(case)
-    return _level(min(shaft for shaft, _ in shafts) if len(shafts) >= 3 else None)
+    if len(shafts) < 3:
+        return _unknown("not in view")
+    ids = tuple(finding.id for finding in case.clear if finding.region in LONG_BONES)
+    return min(shaft for shaft, _ in shafts), "", ids
 
 
 def _growth(case: _Case) -> Found:
@@ -236,7 +240,21 @@ def _growth(case: _Case) -> Found:
         shaft = case.uptake.bone("femur", side, along=(0.4, 0.7))
         if end is not None and shaft:
             ratios.append(end / shaft)
-    return _level(min(ratios) if len(ratios) == 2 else None)
+    return (min(ratios), "", _limb_pairs(case)) if len(ratios) == 2 else _unknown("not in view")
+
+
+def _limb_pairs(case: _Case) -> tuple[int, ...]:
+    """Findings of the limbs and shoulders that have a counterpart at the same height of the other side."""
+    limbs = [
+        (finding.id, *case.middle_mm(finding))
+        for finding in case.findings
+        if finding.kind is Kind.BONE and finding.polarity is Polarity.HOT and finding.region in LIMBS
+    ]
+    return tuple(
+        number
+        for number, x, z in limbs
+        if any(x * x_other < 0 and math.hypot(x + x_other, z - z_other) <= PAIR_MM for _, x_other, z_other in limbs)
+    )
 
 
 def _unevenness(case: _Case) -> Found:
