@@ -14,7 +14,6 @@ from bonescan.reading.signs import CLEAR_RATIO, SIGNS, Sign, clear_foci, read_si
 from bonescan.reading.uptake import measure_uptake
 from bonescan.scan import PatientFacts, ViewName
 
-
 TEMPLATE = phantom_reading(findings=5).findings[0]
 
 
