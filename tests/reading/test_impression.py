@@ -186,6 +186,16 @@ def test_a_superscan_is_not_told_twice_and_forbids_to_count_lesions(measured):
     assert not any("No finding" in sentence for sentence in said.sentences)
 
 
+def test_where_disease_is_widespread_nobody_asks_what_a_single_doubtful_focus_is(measured):
+    measured({**NORMAL, **SHOWN["widespread_metastases"]})
+    doubtful = replace(focus(9, "L3 vertebra", metastatic=0.35, degenerative=0.65), id=99)
+    threatened = replace(focus(12, "left femur", "B", metastatic=0.9, traumatic=0.1), id=98)
+    said = concluded((doubtful, threatened))
+    assert not any("Indeterminate" in sentence for sentence in said.sentences)
+    assert not any("SPECT/CT" in text for text in said.advice)
+    assert said.advice[0].startswith("Radiograph of left femur (B)")
+
+
 def test_poor_technique_limits_what_may_be_said(measured):
     measured({**NORMAL, **SHOWN["full_bladder"]})
     said = concluded()

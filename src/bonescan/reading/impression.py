@@ -111,7 +111,7 @@ def conclude(
     judged = judge(signs)
     present = [one for one in judged if one.presence is Presence.PRESENT]
     explained = {number for one in present for number in one.pattern.findings if one.rule.kind != "technical"}
-    foci = _Foci(findings, explained)
+    foci = _Foci(findings, explained, widespread=any(one.rule.kind == "metastatic" for one in present))
     abstains += [one.rule.limits for one in present if one.rule.limits]
     sentences = [
         *_patterns_said(judged, Presence.PRESENT, _DISEASE),
@@ -142,7 +142,8 @@ _DISEASE, _TECHNICAL = ("metastatic", "benign"), ("technical",)
 class _Foci:
     """The hot bone findings that no pattern explains, by what they most likely are."""
 
-    def __init__(self, findings: Sequence[Finding], explained: Iterable[int]) -> None:
+    def __init__(self, findings: Sequence[Finding], explained: Iterable[int], *, widespread: bool) -> None:
+        self.widespread = widespread  # then nobody asks what a single doubtful focus is
         inside = set(explained)
         bone = [one for one in findings if one.kind is Kind.BONE]
         hot = [one for one in bone if one.polarity is Polarity.HOT and one.id not in inside]
@@ -167,9 +168,9 @@ class _Foci:
         sentences = []
         if self.likely:
             sentences.append(f"Likely metastatic: {_named(self.likely, _percent)}.")
-        if self.indeterminate:
+        if self.indeterminate and not self.widespread:
             sentences.append(f"Indeterminate, metastasis not excluded: {_named(self.indeterminate, _leading)}.")
-        if self.clear:
+        if self.clear and not self.widespread:
             several = "foci whose nature was" if len(self.clear) > 1 else "focus whose nature was"
             number = _upper(_number(len(self.clear)))
             sentences.append(f"{number} clear {several} not estimated: {_named(self.clear, _ratio)}.")
@@ -186,7 +187,7 @@ class _Foci:
 
     def advice(self) -> list[str]:
         """What a guideline would do about single foci."""
-        doubtful = [*self.indeterminate, *self.clear]
+        doubtful = [] if self.widespread else [*self.indeterminate, *self.clear]
         central = [one for one in doubtful if one.region in _SPINE_AND_PELVIS]
         limbs = [one for one in (*self.likely, *doubtful) if one.region in _LONG_BONES]
         ribs = [one for one in doubtful if one.region == _RIBS]
@@ -203,7 +204,7 @@ class _Foci:
 
     def follow(self) -> list[str]:
         """What holds for any focus."""
-        if not self.suspicious:
+        if not self.suspicious or self.widespread:
             return []
         return ["Compare with earlier scans and radiology, and with the history: injury, surgery, treatment."]
 
