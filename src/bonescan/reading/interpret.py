@@ -39,9 +39,8 @@ def read(scan: Scan, *, learned: bool = True, progress: Callable[[str], None] = 
         Labels that are not trusted, and figures that quality withholds, are
         marked so; nothing is left out silently.
     """
-    from bonescan.reading.labels import label  # the room's compiled loops: only when reading
-
     from bonescan.reading import burden, natures, quality, spots
+    from bonescan.reading.labels import label  # the room's compiled loops: only when reading
 
     glance = network.look(scan)
     labels = label(scan, glance, progress)
