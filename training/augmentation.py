@@ -20,13 +20,16 @@ from scipy import ndimage
 from bonescan.reading.network import CHANNELS, FOCI, channels
 from bonescan.reading.normal import unwrap
 
-__all__ = ["Canvas", "Example", "Shard", "draw", "draw_canvas", "open_shard"]
+__all__ = ["Canvas", "Example", "Shard", "draw", "draw_canvas", "open_shard", "visible"]
 
 SHAPE = (512, 128)
 BONE, SOFT, URINE, LESIONS, DISTURBANCES = range(5)
 SHARD_COUNTS = 1.5e6
 LEAST_CONTRAST, LEAST_SNR = 1.25, 4.0
 """A lesion weaker than that is not seen by the best reader; its pixels teach nothing."""
+
+WIDESPREAD = 254
+"""Number given to metastatic bone outside single lesions that takes up visibly more: a superscan between its foci."""
 
 FOCUS_OF_NATURE = {"trauma": "traumatic", "joint disease": "degenerative"}
 """Benign natures that have a map of their own; the rest is ``other``."""
@@ -64,7 +67,8 @@ class Example:
     """One input of the network, and what it should say of it.
 
     ``picture`` (view, channel, row, column); ``regions`` (view, row, column); ``foci`` (view, focus, row, column);
-    ``known`` (view, row, column): 0 where bone foci are there but too faint to be asked for; ``levels`` (view, 2, row,
+    ``known`` (view, row, column): bit 0 off where bone foci are too faint to be asked for, bit 1 where metastatic bone
+    is; ``levels`` (view, 2, row,
     column): vertebra and rib, 0 where meaningless; ``present`` (view,); ``lesion`` (view, row, column): numbers of the
     visible lesions.
     """
@@ -98,6 +102,12 @@ def open_shard(path: Path) -> Shard:
         )
 
 
+def visible(shard: Shard, expected: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Numbers of the lesions that can be seen as they are, (view, row, column); 0 elsewhere."""
+    seen = _seen(shard.components[LESIONS], np.maximum(expected, 1e-3), shard.lesion, 1.0) * (shard.focus_of > 0)
+    return np.stack([np.where(own[lesion] > 0, lesion, 0) for own, lesion in zip(seen, shard.lesion, strict=True)])
+
+
 def draw_canvas(rng: np.random.Generator) -> Canvas:
     """Of one batch: 60 % whole bodies, 15 % without head or legs, 25 % parts."""
     u = rng.random()
@@ -114,6 +124,8 @@ def draw(shard: Shard, canvas: Canvas, rng: np.random.Generator) -> Example:
     counts = float(np.exp(rng.uniform(np.log(0.15e6), np.log(4e6))))
     per_count = counts / SHARD_COUNTS
     seen = _seen(parts[LESIONS], expected, shard.lesion, per_count)
+    raised = parts[LESIONS] > (LEAST_CONTRAST - 1) * (expected - parts[LESIONS])
+    lesions = np.where((shard.lesion == 0) & (shard.metastatic > 0.05) & raised, np.uint8(WIDESPREAD), shard.lesion)
     expected = _blurred(expected, rng)
     noise_first = rng.random() < 0.6
     if noise_first:
@@ -130,7 +142,7 @@ def draw(shard: Shard, canvas: Canvas, rng: np.random.Generator) -> Example:
     vertebra = np.empty((2, height, width), np.float32)
     regions, lesion, rib = (np.empty((2, height, width), np.uint8) for _ in range(3))
     _warp(
-        turns, expected, shares, shard.metastatic, shard.regions, shard.lesion, shard.vertebra, shard.rib,
+        turns, expected, shares, shard.metastatic, shard.regions, lesions, shard.vertebra, shard.rib,
         image, warped_shares, metastatic, regions, lesion, vertebra, rib,
     )  # fmt: skip
     if not noise_first:
@@ -166,7 +178,7 @@ def _smooth_noise(
 def _mixed(shard: Shard, rng: np.random.Generator) -> NDArray[np.float32]:
     """The parts, each made weaker or stronger; gains that vary slowly over the body and between its views."""
     factors = np.ones(5, np.float32)
-    factors[SOFT] = 0.75 * np.exp(0.5 * rng.standard_normal())
+    factors[SOFT] = np.exp(0.4 * rng.standard_normal())
     factors[URINE] = np.exp(0.7 * rng.standard_normal())
     factors[DISTURBANCES] = np.exp(0.7 * rng.standard_normal())
     parts = shard.components * factors[:, None, None, None]
@@ -380,6 +392,7 @@ def _foci(
     known = np.ones(lesion.shape, np.uint8)
     for view in range(2):
         of = focus_of * seen[view]
+        widespread = lesion[view] == WIDESPREAD
         focus = of[lesion[view]]
         known[view] = (focus > 0) | (focus_of[lesion[view]] == 0)
         foci[view, 0] = focus > 0
@@ -387,8 +400,10 @@ def _foci(
             foci[view, own] = focus == own + 1
         lesion[view][focus == 0] = 0
         near = ndimage.binary_dilation(focus == 1, iterations=2)
+        known[view][widespread & ~near] = 0
+        near |= widespread
         foci[view, 1] = np.where(near, metastatic[view], 0)
-        known[view][(metastatic[view] > 0.05) & ~near] = 0
+        known[view] |= np.where(near | (metastatic[view] < 0.05), np.uint8(2), np.uint8(0))
     foci[:, 5:] = shares.transpose(1, 0, 2, 3)
     return foci, known
 

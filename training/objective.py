@@ -5,8 +5,8 @@ regions' softmax, t the region that is there and sums over the n pixels of views
 
     entropy = -sum log p_t / n
     dice    = 1 - mean over regions c of (2 sum p_c [t = c] + k) / (sum p_c + sum [t = c] + k)
-    foci    = 6 sum over foci of -(y log q + (1 - y) log(1 - q)) / n,   where known
-    hot     = 0.2 (1 - (2 sum q y + k) / (sum q + sum y + k)) of the first focus
+    foci    = sum over foci of w (-y log q - (1 - y) log(1 - q)) / n,   where known; w 20 in bone, 6 for the rest
+    hot     = 0.5 (1 - (2 sum q y + k) / (sum q + sum y + k)) of the first focus
     levels  = 0.1 sum over both levels of the mean smooth L1 distance, where there is a level
 
 Entropy alone leaves small regions out, dice alone is blind to how sure one is; the sum trains both.
@@ -26,7 +26,7 @@ MAPS = REGIONS + len(FOCI) + 2
 LEVEL_SCALE = 10.0
 PARTS = ("entropy", "dice", "foci", "hot", "levels")
 K = 20.0
-FOCI_WEIGHT, HOT_WEIGHT, LEVEL_WEIGHT = 6.0, 0.2, 0.1
+BONE_WEIGHT, URINE_WEIGHT, HOT_WEIGHT, LEVEL_WEIGHT = 20.0, 6.0, 0.5, 0.1
 LEVEL_BETA = 0.5
 
 
@@ -92,14 +92,15 @@ def _measure(maps, regions, foci, known, levels, present, gradient):  # type: ig
                     inter[t] += e[t] / total
                     truth[t] += 1
                     for f in range(7):
-                        if f < 5 and not known[v, yy, xx]:
+                        if f < 5 and not known[v, yy, xx] & (2 if f == 1 else 1):
                             continue
                         m = 4 * (REGIONS + f) + s
                         a, b = z[m], foci[v, f, yy, xx]
                         small = np.exp(-abs(a))
-                        of_foci += max(a, np.float32(0)) - a * b + np.log(1 + small)
+                        weight = BONE_WEIGHT if f < 5 else URINE_WEIGHT
+                        of_foci += weight * (max(a, np.float32(0)) - a * b + np.log(1 + small))
                         q = 1 / (1 + small) if a >= 0 else small / (1 + small)
-                        g[m] = FOCI_WEIGHT * (q - b) / seen
+                        g[m] = weight * (q - b) / seen
                         if f == 0:
                             hot[0] += q * b
                             hot[1] += q
@@ -141,7 +142,7 @@ def _measure(maps, regions, foci, known, levels, present, gradient):  # type: ig
                         if c == t:
                             own += of_t[c]
                         g[4 * c + s] = p * (own - mean) + (p - (c == t)) / seen
-                    if known[v, yy, xx]:
+                    if known[v, yy, xx] & 1:
                         a, b = z[4 * REGIONS + s], foci[v, 0, yy, xx]
                         q = 1 / (1 + np.exp(-a))
                         g[4 * REGIONS + s] -= HOT_WEIGHT * q * (1 - q) * (2 * b - hot_dice) / hot_size
@@ -150,7 +151,7 @@ def _measure(maps, regions, foci, known, levels, present, gradient):  # type: ig
         [
             entropy / seen,
             1 - dice[1:].mean(),
-            FOCI_WEIGHT * of_foci / seen,
+            of_foci / seen,
             HOT_WEIGHT * (1 - hot_dice),
             LEVEL_WEIGHT * level_loss,
         ],

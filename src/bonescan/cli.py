@@ -638,7 +638,7 @@ def evaluate(
 
 
 _MAIN_FIGURES = (
-    "regions.all", "circles.all.found", "circles.all.extra", "lesions.visible.3.8", "lesions.visible.7.6",
+    "regions.all", "circles.all.found", "circles.all.extra", "lesions.visible.3.8", "lesions.distinct.3.8",
     "metastases.visible.3.8", "people.auc.all", "people.specificity.all.benign", "calibration.findings",
     "calibration.people", "bsi.r", "bsi.error.all", "cost.seconds",
 )  # fmt: skip

@@ -41,6 +41,7 @@ def test_the_figures_of_four_people_by_hand():
     assert told["lesions.visible.end"].n == 4
     assert told["lesions.visible.false"].value == 0.75
     assert told["lesions.all.1"].value == 0.8  # the one that cannot be seen was found too
+    assert told["lesions.distinct.1"].value == 0.75  # nobody has a superscan
     # metastases: 9, missed, 6; a mark on the worn joint, 7, is false: four false marks in four scans
     assert told["metastases_by_significance.visible.1"].value == pytest.approx(2 / 3)
     assert told["metastases_by_significance.visible.false"].value == 1.0
@@ -59,6 +60,13 @@ def test_the_figures_of_four_people_by_hand():
     assert told["lesions.by.contrast.1.1 to 1.3"].n == 1
     assert told["cost.seconds"].value == 2.0
     assert told["false.benign people"].value == 1.0
+
+
+def test_the_bones_of_a_superscan_are_not_distinct():
+    bones = [found(k, None, kind="metastatic_superscan") for k in range(2, 12)]
+    told = figures_of([case("s", "metastatic", [mark(9, hits=(1,), metastasis=True)], [found(1, 9), *bones])])
+    assert told["lesions.visible.1"].value == pytest.approx(1 / 11)
+    assert told["lesions.distinct.1"].value == 1.0
 
 
 def test_breakdowns_keep_the_threshold_of_all():
@@ -131,3 +139,15 @@ def test_a_record_is_valid_and_a_page_has_every_figure_of_both_evaluations():
         evaluation_files(record, {"schema": "other"})
     with pytest.raises(UnreadableInput, match="no comparison"):
         evaluation_record([], reader="x", versions={})
+
+
+def test_what_one_evaluation_lacks_as_a_whole_stands_beside_the_parts_of_the_other():
+    likely = [mark(9, hits=(1,), metastasis=True, metastatic=0.9)], [found(1, 9, metastatic=0.9)]
+    learned = evaluation_record([case("a", "metastatic", *likely)], reader="learned", versions={}, resamples=5)
+    plain = evaluation_record(four(), reader="model-based", versions={}, resamples=5)
+    for one, other, cells in ((learned, plain, "1 (1 to 1) | findings have no probability"),
+                              (plain, learned, "findings have no probability | 1 (1 to 1)")):  # fmt: skip
+        text = evaluation_files(one, other)["evaluation.md"].decode()
+        section = text.partition("## Metastases, by probability\n")[2].partition("##")[0]
+        assert f"| visible, 3.8 false a scan | {cells} |" in section
+        assert "| visible | " not in section

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from tests.evaluation.made import SHAPE, finding, lesion, seen, square, truth
 
-from bonescan.evaluation.matching import hit_foci, outlines_dice, region_overlap
+from bonescan.evaluation.matching import outlines_dice, region_overlap, spots_hit
 
 
 def hits(found, true):
-    return hit_foci(found, true.lesions, true)
+    return spots_hit(found, true.lesions, true)
 
 
 @pytest.mark.parametrize(("rows_away", "expected"), [(3, (1,)), (4, ())])  # pixels of 5 mm: 15 mm is the limit

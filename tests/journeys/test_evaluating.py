@@ -54,6 +54,7 @@ def here(monkeypatch, rooms, small_reading):
     rooms.read = read
     few = partial(evaluation.evaluation_record, resamples=20)
     monkeypatch.setattr(evaluation, "evaluation_record", few)
+    monkeypatch.setattr(evaluating, "_network", lambda: "weights")
     monkeypatch.setattr(evaluating, "each", one_by_one)
     return asked
 
@@ -71,6 +72,7 @@ def test_a_cohort_is_read_once_and_goes_on(here, tmp_path):
     assert value_of(done, "lesions.visible.1") == 1.0
     assert value_of(done, "regions.posterior") == 1.0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"cases", *done.outputs}
+    (tmp_path / "out" / "reliability.svg").write_text("of an earlier run")
     # a third study, and one whose comparison was lost
     write_study(tmp_path / "cohort" / "case_00002", b"third")
     (tmp_path / "out" / "cases" / "case_00001.json").unlink()
@@ -78,6 +80,7 @@ def test_a_cohort_is_read_once_and_goes_on(here, tmp_path):
     again = journeys.evaluate(tmp_path / "cohort", tmp_path / "out")
     assert (again.read_now, len(here)) == (2, 4)
     assert (tmp_path / "out" / "cases" / "case_00000.json").stat().st_mtime_ns == kept
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"cases", *again.outputs}
     assert again.record["studies"] == ["case_00000", "case_00001", "case_00002"]
 
 
@@ -85,11 +88,18 @@ def test_comparisons_of_another_reader_or_of_other_images_are_refused(here, tmp_
     study = write_study(tmp_path / "cohort" / "case_00000")
     journeys.evaluate(tmp_path / "cohort", tmp_path / "out", learned=False)
     assert here == [False]
-    with pytest.raises(OutputFailed, match="another reader"):
+    with pytest.raises(OutputFailed, match="by another reader"):
         journeys.evaluate(tmp_path / "cohort", tmp_path / "out")
     (study / "dicom" / "whole_body.dcm").write_bytes(b"another person")
-    with pytest.raises(OutputFailed, match="another digest"):
+    with pytest.raises(OutputFailed, match="with other images"):
         journeys.evaluate(tmp_path / "cohort", tmp_path / "out", learned=False)
+
+
+def test_without_a_network_the_reader_is_the_model_based_one(here, tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluating, "_network", lambda: None)
+    write_study(tmp_path / "cohort" / "case_00000")
+    done = journeys.evaluate(tmp_path / "cohort", tmp_path / "out")
+    assert (done.record["reader"], here) == ("model-based", [False])
 
 
 def test_a_study_that_cannot_be_read_is_a_result(here, tmp_path, monkeypatch):
@@ -115,11 +125,21 @@ def test_another_evaluation_stands_beside_it(here, tmp_path, capsys):
         with pytest.raises(SystemExit) as stopped:
             cli.main(words)
         assert stopped.value.code == 0
-    assert json.loads(capsys.readouterr().out)["reader"] == "learned"
-    assert "| | learned | model-based | over |" in (tmp_path / "out" / "evaluation.md").read_text(encoding="utf-8")
+    assert json.loads(capsys.readouterr().out)["reader"] == "with the network"
+    assert "| | with the network | model-based | over |" in (tmp_path / "out" / "evaluation.md").read_text(
+        encoding="utf-8"
+    )
     manifest = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
     assert manifest["settings"]["command"] == "evaluate"
     assert {one["name"] for one in manifest["outputs"]} >= {"evaluation.json", "evaluation.html"}
+
+
+def test_what_to_compare_with_is_looked_at_before_anything_is_read(here, tmp_path):
+    write_study(tmp_path / "cohort" / "case_00000")
+    (tmp_path / "other.json").write_text('{"schema": "other"}', encoding="utf-8")
+    with pytest.raises(UnreadableInput, match="bonescan-evaluation/1"):
+        journeys.evaluate(tmp_path / "cohort", tmp_path / "out", against=tmp_path / "other.json")
+    assert here == []
 
 
 def test_studies_are_found_in_every_documented_form(tmp_path):

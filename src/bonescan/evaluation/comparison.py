@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from bonescan.anatomy.bones import BONES
 from bonescan.errors import GeometryMismatch
-from bonescan.evaluation.matching import hit_foci, outlines_dice, region_overlap
-from bonescan.evaluation.truth import Focus, Truth
+from bonescan.evaluation.matching import outlines_dice, region_overlap, spots_hit
+from bonescan.evaluation.truth import TrueSpot, Truth
 from bonescan.measurement import Measurement
 from bonescan.reading.model import Finding, Kind, Nature, Polarity, Reading
 from bonescan.scan import ViewName
@@ -34,7 +34,7 @@ _SPINE = (
     "sacrum",
 )
 _NOT_READ = Measurement(value=None, unit="%", method="none", absent_reason="the reading failed")
-_MAIN_SHARE = 0.25  # of a focus that lies in several bones, those with so much of it are right names
+_MAIN_SHARE = 0.25  # of a spot that lies in several bones, those with so much of it are right names
 
 
 def compare(reading: Reading, truth: Truth) -> dict[str, Any]:
@@ -58,8 +58,8 @@ def compare(reading: Reading, truth: Truth) -> dict[str, Any]:
         When no view of the reading is as large as the truth's.
     """
     _refuse_other_views(reading, truth)
-    foci = truth.lesions or ()
-    hits = {finding.id: hit_foci(finding, foci, truth) for finding in reading.findings}
+    spots = truth.lesions or ()
+    hits = {finding.id: spots_hit(finding, spots, truth) for finding in reading.findings}
     marks = [_mark(finding, hits[finding.id], truth) for finding in reading.findings]
     hot = [one for one in reading.findings if one.kind is Kind.BONE and one.polarity is Polarity.HOT]
     known = truth.lesions is not None
@@ -68,12 +68,12 @@ def compare(reading: Reading, truth: Truth) -> dict[str, Any]:
         "facts": {**truth.facts, "manufacturer": reading.scan.device.manufacturer},
         "labels": {
             "trusted": reading.labels.trusted,
-            "correlation": {view.name.value: float(view.correlation) for view in reading.labels.views},
+            "correlation": {view.name.value: _finite(view.correlation) for view in reading.labels.views},
         },
         "regions": _regions({view.name: view.regions for view in reading.labels.views}, truth),
         "marks": marks if known else None,
-        "lesions": [_lesion(focus, marks) for focus in foci] if known else None,
-        "outlines_dice": outlines_dice(hot, [focus for focus in foci if focus.visible], truth) if known else None,
+        "lesions": [_lesion(spot, marks) for spot in spots] if known else None,
+        "outlines_dice": outlines_dice(hot, [spot for spot in spots if spot.visible], truth) if known else None,
         "burden": _burden(reading.burden.bone_scan_index_percent, truth),
         "impression": _impression(reading),
     }
@@ -99,7 +99,7 @@ def unread(truth: Truth) -> dict[str, Any]:
         "labels": None,
         "regions": _regions(nothing, truth),
         "marks": [] if known else None,
-        "lesions": [_lesion(focus, ()) for focus in truth.lesions or ()] if known else None,
+        "lesions": [_lesion(spot, ()) for spot in truth.lesions or ()] if known else None,
         "outlines_dice": None,
         "burden": _burden(_NOT_READ, truth),
         "impression": None,
@@ -138,9 +138,9 @@ def _regions(found: Mapping[ViewName, NDArray[np.uint8]], truth: Truth) -> dict[
 
 
 def _mark(finding: Finding, hit: Sequence[int], truth: Truth) -> dict[str, Any]:
-    own = [focus for focus in truth.lesions or () if focus.number in hit]
-    disturbing = hit_foci(finding, truth.disturbances, truth)
-    right = frozenset(bone for focus in own for bone in _right_bones(focus))
+    own = [spot for spot in truth.lesions or () if spot.number in hit]
+    disturbing = spots_hit(finding, truth.disturbances, truth)
+    right = frozenset(bone for spot in own for bone in _right_bones(spot))
     return {
         "letter": finding.letter,
         "kind": finding.kind.value,
@@ -150,14 +150,14 @@ def _mark(finding: Finding, hit: Sequence[int], truth: Truth) -> dict[str, Any]:
         "region": finding.region,
         "views": sorted(view.value for view in finding.views),
         "significance": abs(float(finding.significance)),
-        "uptake_ratio": float(finding.uptake_ratio),
+        "uptake_ratio": _finite(finding.uptake_ratio),
         "in_burden": finding.in_burden,
         "metastatic": _probability(finding),
         "natures": {nature.value: float(share) for nature, share in finding.natures.items()},
         "hits": sorted(hit),
-        "metastasis": any(focus.metastasis for focus in own),
-        "natures_true": sorted({focus.nature for focus in own}),
-        "disturbances": sorted({focus.kind for focus in truth.disturbances if focus.number in disturbing}),
+        "metastasis": any(spot.metastasis for spot in own),
+        "natures_true": sorted({spot.nature for spot in own}),
+        "disturbances": sorted({spot.kind for spot in truth.disturbances if spot.number in disturbing}),
         "name": _named(finding.bone, right) if own else None,
     }
 
@@ -169,10 +169,10 @@ def _probability(finding: Finding) -> float | None:
     return None if value is None else float(value)
 
 
-def _right_bones(focus: Focus) -> tuple[str, ...]:
-    total = sum(focus.bones.values())
-    main = next(iter(focus.bones), None)
-    return tuple(bone for bone, ml in focus.bones.items() if bone == main or ml >= _MAIN_SHARE * total)
+def _right_bones(spot: TrueSpot) -> tuple[str, ...]:
+    total = sum(spot.bones.values())
+    main = next(iter(spot.bones), None)
+    return tuple(bone for bone, ml in spot.bones.items() if bone == main or ml >= _MAIN_SHARE * total)
 
 
 def _named(bone: str, right: frozenset[str]) -> dict[str, bool]:
@@ -202,22 +202,22 @@ def _side(bone: str) -> str:
     return _SIDES.get(bone, "")
 
 
-def _lesion(focus: Focus, marks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    best = focus.best
-    own = [mark for mark in marks if focus.number in mark["hits"]]
+def _lesion(spot: TrueSpot, marks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    best = spot.best
+    own = [mark for mark in marks if spot.number in mark["hits"]]
     named = [mark for mark in own if mark["kind"] == Kind.BONE]
     return {
-        "number": focus.number,
-        "kind": focus.kind,
-        "nature": focus.nature,
-        "metastasis": focus.metastasis,
-        "bone": next(iter(focus.bones), ""),
-        "volume_ml": focus.volume_ml,
-        "views": sorted(view.value for view, seen in focus.views.items() if seen.visible),
-        "visible": focus.visible,
+        "number": spot.number,
+        "kind": spot.kind,
+        "nature": spot.nature,
+        "metastasis": spot.metastasis,
+        "bone": next(iter(spot.bones), ""),
+        "volume_ml": spot.volume_ml,
+        "views": sorted(view.value for view, seen in spot.views.items() if seen.visible),
+        "visible": spot.visible,
         "polarity": None if best is None else best.polarity.value,
         "snr": None if best is None else best.snr,
-        "contrast": _contrast(focus),
+        "contrast": None if best is None else _finite(best.contrast),
         "area_mm2": None if best is None else best.area_mm2,
         "found": bool(named),
         "found_in": sorted({view for mark in named for view in mark["views"]}),
@@ -227,12 +227,9 @@ def _lesion(focus: Focus, marks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _contrast(focus: Focus) -> float | None:
-    """Of the view where it is most seen; null for infinite."""
-    best = focus.best
-    if best is None or not math.isfinite(best.contrast):
-        return None
-    return best.contrast
+def _finite(value: float) -> float | None:
+    """As JSON can hold it."""
+    return float(value) if math.isfinite(value) else None
 
 
 def _burden(index: Measurement, truth: Truth) -> dict[str, Any]:

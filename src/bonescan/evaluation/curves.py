@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bonescan.evaluation.detection import CURVES, free_response_scores
+from bonescan.evaluation.detection import CURVES, SETS, free_response_scores
 from bonescan.evaluation.figures import VIEWS, People
 from bonescan.evaluation.matching import REGIONS
 from bonescan.evaluation.patients import patient_scores
@@ -56,12 +56,11 @@ def curves(people: People) -> dict[str, Any]:
 def _free_response(people: People) -> dict[str, Any]:
     told = {}
     for curve in CURVES:
-        for visible in (True, False):
-            scores = free_response_scores(people, curve, visible=visible)
+        for of in SETS:
+            scores = free_response_scores(people, curve, of)
             if scores is not None and len(scores.lesion_scores):
                 _, false_marks, sensitivity = free_response(scores)
-                name = f"{curve.key}.{'visible' if visible else 'all'}"
-                told[name] = {"false_marks": _thinned(false_marks), "sensitivity": _thinned(sensitivity)}
+                told[f"{curve.key}.{of}"] = {"false_marks": _thinned(false_marks), "sensitivity": _thinned(sensitivity)}
     return told
 
 

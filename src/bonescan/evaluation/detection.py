@@ -2,7 +2,8 @@
 
 Three free-response curves: all lesions by the marks' significance; metastases by the marks' probability of being one,
 where a mark on a benign focus is false; and metastases by significance, which every reader has. Each is given for
-visible lesions and for all. A mark that hits only lesions below visibility is no hit of a visible one, and not false.
+visible lesions, for those of them that are no part of a superscan, and for all. A mark that hits only lesions outside
+such a set is no hit of one in it, and not false.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from bonescan.evaluation.figures import GROUPS, Figure, People, absent, figure
 from bonescan.evaluation.statistics import FreeResponse, interval, operating_points
 from bonescan.evaluation.truth import VISIBLE_CONTRAST, VISIBLE_SNR
 
-__all__ = ["CURVES", "RATES", "Curve", "counts_band", "detection_figures", "free_response_scores", "in_order"]
+__all__ = ["CURVES", "RATES", "SETS", "Curve", "counts_band", "detection_figures", "free_response_scores", "in_order"]
 
 Case = Mapping[str, Any]
 
@@ -54,6 +55,14 @@ CURVES = (
     Curve(key="metastases_by_significance", title="Metastases, by significance", score="significance", metastases=True),
 )
 
+SETS: Mapping[str, Callable[[Case], bool]] = {
+    "visible": lambda one: bool(one["visible"]),
+    "distinct": lambda one: bool(one["visible"]) and not str(one["kind"]).endswith("superscan"),
+    "all": lambda _: True,
+}
+"""Lesions that are to be found. Distinct are visible ones but the bones of a superscan, whose very sign is that no
+single lesion stands out: one such person has more of them than many others together."""
+
 _BINS: Mapping[str, tuple[float, ...]] = {
     "snr": (2, 5, 10, 20, 50),
     "contrast": (1.1, 1.3, 1.6, 2.5, 5),
@@ -84,15 +93,15 @@ _OF_PERSON: Mapping[str, tuple[str, Callable[[Case], str | None]]] = {
 }
 
 
-def free_response_scores(people: People, curve: Curve, *, visible: bool) -> FreeResponse | None:
+def free_response_scores(people: People, curve: Curve, of: str) -> FreeResponse | None:
     """Scores for a free-response curve.
 
     Parameters
     ----------
     people : People
     curve : Curve
-    visible : bool
-        Whether only visible lesions are to be found.
+    of : str
+        Which lesions are to be found: a key of `SETS`.
 
     Returns
     -------
@@ -101,11 +110,7 @@ def free_response_scores(people: People, curve: Curve, *, visible: bool) -> Free
     """
     if not people.with_lesions_known.any() or (people.marks and all(m[curve.score] is None for _, m in people.marks)):
         return None
-    lesions = [
-        (k, one)
-        for k, one in people.lesions
-        if (one["visible"] or not visible) and (one["metastasis"] or not curve.metastases)
-    ]
+    lesions = [(k, one) for k, one in people.lesions if SETS[of](one) and (one["metastasis"] or not curve.metastases)]
     wrong = [(k, one) for k, one in people.marks if not (one["metastasis"] if curve.metastases else one["hits"])]
     return FreeResponse(
         lesion_scores=np.array([_score(one, curve) for _, one in lesions], dtype=float),
@@ -136,9 +141,8 @@ def detection_figures(people: People) -> list[Figure]:
     """
     out = []
     for curve in CURVES:
-        for visible in (True, False):
-            scores = free_response_scores(people, curve, visible=visible)
-            of = "visible" if visible else "all"
+        for of in SETS:
+            scores = free_response_scores(people, curve, of)
             if scores is None:
                 reason = "findings have no probability" if people.with_lesions_known.any() else "no lesions are known"
                 out.append(absent(f"{curve.key}.{of}", curve.title, of, reason))
@@ -152,7 +156,7 @@ def detection_figures(people: People) -> list[Figure]:
     cold = [(k, one["found"]) for k, one in people.lesions if _seen_cold(one)]
     out.append(figure("lesions.cold", CURVES[0].title, "cold and plain, all marks", people.share(cold), "lesions"))
     for curve in CURVES[:2]:
-        scores = free_response_scores(people, curve, visible=True)
+        scores = free_response_scores(people, curve, "visible")
         if scores is not None:
             threshold = float(operating_points(scores, [BREAKDOWN_RATE])[0][0])
             out += _breakdown(people, curve, threshold)
@@ -163,17 +167,20 @@ def detection_figures(people: People) -> list[Figure]:
 
 def _sensitivities(people: People, scores: FreeResponse, curve: Curve, of: str) -> list[Figure]:
     rates = (*RATES, math.inf)
-    _, reached, found = operating_points(scores, rates)
+    found = operating_points(scores, rates)[2]
     drawn = np.array([operating_points(scores, rates, draw)[2] for draw in people.draws])
     n = len(scores.lesion_scores)
     out = []
     for k, rate in enumerate(rates):
         end = math.isinf(rate)
-        title = f"{of}, all marks ({reached[k]:.2f} false a scan)" if end else f"{of}, {rate:g} false a scan"
+        title = f"{of}, all marks" if end else f"{of}, {rate:g} false a scan"
         told = interval(float(found[k]), drawn[:, k]), n
         out.append(figure(f"{curve.key}.{of}.{'end' if end else f'{rate:g}'}", curve.title, title, told, "lesions"))
     false = people.rate(scores.false_people, people.with_lesions_known)
-    return [*out, figure(f"{curve.key}.{of}.false", curve.title, f"{of}, false marks a scan in all", false, "scans")]
+    return [
+        *out,
+        figure(f"{curve.key}.{of}.false", curve.title, f"{of}, false among all marks, a scan", false, "scans"),
+    ]
 
 
 def _seen_cold(one: Case) -> bool:

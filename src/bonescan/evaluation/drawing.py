@@ -24,6 +24,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 16, 34, 52
 _COLOURS = ("#0072B2", "#D55E00", "#009E73")  # told apart by the colour-blind: Okabe and Ito's [M]
 _INK, _GRID = "#333", "#ddd"
 _FALSE_MARKS = 8.0
+_LETTER = 6.2  # width of a usual letter of the legend
 
 
 @dataclass(slots=True, kw_only=True)
@@ -108,11 +109,13 @@ class _Plot:
             f'<text transform="translate(16 {middle:.1f}) rotate(-90)" text-anchor="middle" font-size="12">'
             f"{escape(self.y)}</text>"
         )
+        longest = max((len(name) for name, _, _ in self.legend), default=0)
+        at = right - 48 - _LETTER * longest
         for row, (name, colour, dashed) in enumerate(self.legend):
             y = foot - 12 - 17 * (len(self.legend) - 1 - row)
             dash = ' stroke-dasharray="6 4"' if dashed else ""
-            out.append(f'<path d="M{right - 250} {y - 4}h24" stroke="{colour}" stroke-width="2"{dash}/>')
-            out.append(f'<text x="{right - 220}" y="{y}" font-size="12">{escape(name)}</text>')
+            out.append(f'<path d="M{at:.1f} {y - 4}h24" stroke="{colour}" stroke-width="2"{dash}/>')
+            out.append(f'<text x="{at + 30:.1f}" y="{y}" font-size="12">{escape(name)}</text>')
         return "\n".join([*out, "</svg>"]) + "\n"
 
 
@@ -213,10 +216,10 @@ def _reliability(both: Both) -> str | None:
 
 
 def _burden(both: Both) -> str | None:
-    ticks = (0, 0.1, 0.5, 1, 2, 5, 13, 30, 60, 100)
     highest = max((pair[what] for curves, _, _ in both for pair in curves["burden"] for what in pair), default=0)
     if not highest:
         return None
+    ticks = (0, 0.1, 0.5, 1, 2, 5, 13) if highest <= 13 else (0, 0.5, 2, 5, 13, 30, 60, 100)
     end = next((tick for tick in ticks if tick >= max(highest, 5)), 100)
     plot = _Plot(
         title="Bone Scan Index",
@@ -245,9 +248,10 @@ def _regions(both: Both) -> str | None:
     if not rows:
         return None
     step = 13 * len(both) + 5
+    names = " and ".join(f"{name} ({'hollow' if hollow else 'filled'})" for _, name, hollow in both)
     plot = _Plot(
         title="Dice of regions: quartiles, lowest and highest",
-        x="Dice",
+        x="Dice" if len(both) == 1 else f"Dice; {names}",
         y="",
         x_range=(0, 1),
         y_range=(0, 1),

@@ -18,7 +18,7 @@ from bonescan.anatomy.bones import REGION_NAMES
 from bonescan.evaluation.matching import REGIONS
 from bonescan.evaluation.statistics import RESAMPLES, Interval, bootstrap, draw_people, ratio
 
-__all__ = ["GROUPS", "VIEWS", "Figure", "People", "absent", "agreement_figures", "cost_figures", "figure"]
+__all__ = ["GROUPS", "VIEWS", "Figure", "People", "absent", "agreement_figures", "cost_figures", "figure", "scan_dice"]
 
 Array = NDArray[np.float64]
 Case = Mapping[str, Any]
@@ -204,11 +204,7 @@ def _regions(people: People) -> list[Figure]:
     views = [mean for own in by_view.values() for _, mean in own]
     if not views:
         return [absent("regions.all", section, "mean Dice", "no regions are known")]
-    scans = [
-        (k, float(np.mean([_mean(case["regions"][view]["dice"]) for view in VIEWS if _has(case, view)])))
-        for k, case in enumerate(people.cases)
-        if any(_has(case, view) for view in VIEWS)
-    ]
+    scans = [(k, mean) for k, case in enumerate(people.cases) if (mean := scan_dice(case)) is not None]
     regions = [one.value for one in single if one.key.endswith("dice") and one.value is not None]
     lowest = "lowest mean of a"
     return [
@@ -219,6 +215,23 @@ def _regions(people: People) -> list[Figure]:
         figure("regions.worst", section, f"{lowest} region in a view", _plain(min(regions), len(regions)), "regions"),
         *single,
     ]
+
+
+def scan_dice(case: Case) -> float | None:
+    """Mean of a scan's views, each the mean of its regions.
+
+    Parameters
+    ----------
+    case : mapping
+        A comparison.
+
+    Returns
+    -------
+    float or None
+        ``None`` where no regions are known.
+    """
+    views = [_mean(case["regions"][view]["dice"]) for view in VIEWS if _has(case, view)]
+    return float(np.mean(views)) if views else None
 
 
 def _has(case: Case, view: str) -> bool:

@@ -1,13 +1,13 @@
 """Which mark hits which lesion, and how regions overlap: the rules by which a reading is held against the truth.
 
-A mark (a finding) hits a focus when, in a view that shows both, they are of one polarity, hot or cold, and
+A mark (a finding) hits a spot when, in a view that shows both, they are of one polarity, hot or cold, and
 
-1. the mark's peak lies within `NEAR_MM` of the focus's peak, or
-2. the mark covers at least `COVERED` of the focus's pixels, or
-3. at least `COVERED` of the mark's pixels are the focus's.
+1. the mark's peak lies within `NEAR_MM` of the spot's peak, or
+2. the mark covers at least `COVERED` of the spot's pixels, or
+3. at least `COVERED` of the mark's pixels are the spot's.
 
-The focus's pixels are those where it adds at least half of what it adds at its peak. So one mark may hit several foci
-that run together, and several marks one large focus; each focus counts once, found or missed. A mark that hits no
+The spot's pixels are those where it adds at least half of what it adds at its peak. So one mark may hit several spots
+that run together, and several marks one large spot; each spot counts once, found or missed. A mark that hits no
 lesion is false. Why not any common pixel: a mark that only brushes a lesion would send nobody to the right place.
 """
 
@@ -19,16 +19,16 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bonescan.evaluation.truth import Focus, Truth
+from bonescan.evaluation.truth import TrueSpot, Truth
 from bonescan.reading.model import Finding
 from bonescan.scan import ViewName
 
-__all__ = ["COVERED", "NEAR_MM", "REGIONS", "hit_foci", "outlines_dice", "region_overlap"]
+__all__ = ["COVERED", "NEAR_MM", "REGIONS", "outlines_dice", "region_overlap", "spots_hit"]
 
 NEAR_MM = 15.0
-"""Largest distance between the peaks of a mark and its focus.
+"""Largest distance between the peaks of a mark and its spot.
 
-A point 10 to 20 cm before a low-energy collimator is 7 to 12 mm wide, and noise moves the peak of a faint blurred focus
+A point 10 to 20 cm before a low-energy collimator is 7 to 12 mm wide, and noise moves the peak of a faint blurred spot
 by some of that width; neighbouring vertebrae and ribs are 25 mm and more apart, so that 15 mm seldom reaches the next
 one [D].
 """
@@ -40,13 +40,13 @@ REGIONS = range(1, 13)
 """Planar regions that are compared: those that published readers label."""
 
 
-def hit_foci(finding: Finding, foci: Sequence[Focus], truth: Truth) -> tuple[int, ...]:
-    """Numbers of the foci that one finding hits.
+def spots_hit(finding: Finding, spots: Sequence[TrueSpot], truth: Truth) -> tuple[int, ...]:
+    """Numbers of the spots that one finding hits.
 
     Parameters
     ----------
     finding : Finding
-    foci : sequence of Focus
+    spots : sequence of TrueSpot
         Lesions or disturbances of `truth`.
     truth : Truth
 
@@ -54,11 +54,11 @@ def hit_foci(finding: Finding, foci: Sequence[Focus], truth: Truth) -> tuple[int
     -------
     tuple of int
     """
-    return tuple(focus.number for focus in foci if any(_hits(finding, focus, truth, view) for view in finding.views))
+    return tuple(spot.number for spot in spots if any(_hits(finding, spot, truth, view) for view in finding.views))
 
 
-def _hits(finding: Finding, focus: Focus, truth: Truth, view: ViewName) -> bool:
-    seen, true = focus.views.get(view), truth.views.get(view)
+def _hits(finding: Finding, spot: TrueSpot, truth: Truth, view: ViewName) -> bool:
+    seen, true = spot.views.get(view), truth.views.get(view)
     if seen is None or true is None or seen.polarity is not finding.polarity:
         return False
     shown = finding.views[view]
@@ -71,12 +71,12 @@ def _hits(finding: Finding, focus: Focus, truth: Truth, view: ViewName) -> bool:
             return True
     if true.lesions is None:
         return False
-    own = true.lesions == focus.number
+    own = true.lesions == spot.number
     common = np.count_nonzero(own & shown.mask)
     return bool(common > 0 and common >= COVERED * min(np.count_nonzero(own), np.count_nonzero(shown.mask)))
 
 
-def outlines_dice(findings: Sequence[Finding], foci: Sequence[Focus], truth: Truth) -> float | None:
+def outlines_dice(findings: Sequence[Finding], spots: Sequence[TrueSpot], truth: Truth) -> float | None:
     """Agreement of all marked pixels with all pixels of lesions, in all views together.
 
     ::
@@ -89,7 +89,7 @@ def outlines_dice(findings: Sequence[Finding], foci: Sequence[Focus], truth: Tru
     ----------
     findings : sequence of Finding
         The marks.
-    foci : sequence of Focus
+    spots : sequence of TrueSpot
         The lesions that count.
     truth : Truth
 
@@ -99,7 +99,7 @@ def outlines_dice(findings: Sequence[Finding], foci: Sequence[Focus], truth: Tru
         ``None`` where nothing is marked and nothing is there.
     """
     common = total = 0
-    numbers = [focus.number for focus in foci]
+    numbers = [spot.number for spot in spots]
     for name, true in truth.views.items():
         if true.lesions is None:
             continue

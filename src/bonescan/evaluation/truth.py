@@ -18,18 +18,27 @@ from bonescan.errors import UnreadableInput
 from bonescan.reading.model import Polarity
 from bonescan.scan import ViewName
 
-__all__ = ["VISIBLE_CONTRAST", "VISIBLE_SNR", "Appearance", "Focus", "TrueView", "Truth", "picture_names", "truth_of"]
+__all__ = [
+    "VISIBLE_CONTRAST",
+    "VISIBLE_SNR",
+    "Appearance",
+    "TrueSpot",
+    "TrueView",
+    "Truth",
+    "picture_names",
+    "truth_of",
+]
 
 VISIBLE_SNR = 5.0
-"""Signal-to-noise ratio from which a focus of known form can be told from noise at a place nobody named.
+"""Signal-to-noise ratio from which a spot of known form can be told from noise at a place nobody named.
 
 Rose's criterion, 5 [M]: an observer who searches some thousand places needs about so much to make no false alarm.
 """
 
 VISIBLE_CONTRAST = 1.3
-"""Contrast from which a focus stands out from normal bone, whose own uptake varies.
+"""Contrast from which a spot stands out from normal bone, whose own uptake varies.
 
-Counts are not all: a focus 10 % above its bone has a ratio of 5 in a long scan and cannot be told from an end plate.
+Counts are not all: a spot 10 % above its bone has a ratio of 5 in a long scan and cannot be told from an end plate.
 Normal bone of one region varies by 7 to 14 % about what is expected of it (the reading room's measured spreads), so 1.3
 is two to four of those [D].
 """
@@ -37,7 +46,7 @@ is two to four of those [D].
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appearance:
-    """How one view shows a focus.
+    """How one view shows a spot.
 
     Parameters
     ----------
@@ -66,7 +75,7 @@ class Appearance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Focus:
+class TrueSpot:
     """A lesion, or a disturbance that is none.
 
     Parameters
@@ -128,9 +137,9 @@ class Truth:
     Parameters
     ----------
     views : mapping of ViewName to TrueView
-    lesions : tuple of Focus or None
+    lesions : tuple of TrueSpot or None
         ``None`` where only regions are known.
-    disturbances : tuple of Focus
+    disturbances : tuple of TrueSpot
     bone_scan_index_percent, bone_scan_index_by_bone_mass_percent : float or None
         By mineral, and by mineral and marrow.
     facts : mapping
@@ -138,8 +147,8 @@ class Truth:
     """
 
     views: Mapping[ViewName, TrueView]
-    lesions: tuple[Focus, ...] | None = None
-    disturbances: tuple[Focus, ...] = ()
+    lesions: tuple[TrueSpot, ...] | None = None
+    disturbances: tuple[TrueSpot, ...] = ()
     bone_scan_index_percent: float | None = None
     bone_scan_index_by_bone_mass_percent: float | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -222,8 +231,8 @@ def truth_of(
         counts = [pictures[name]["counts"] for name in names.values()]
         return Truth(
             views=views,
-            lesions=tuple(_focus(one, names, disturbance=False) for one in record["lesions"]),
-            disturbances=tuple(_focus(one, names, disturbance=True) for one in record["disturbances"]),
+            lesions=tuple(_spot(one, names, disturbance=False) for one in record["lesions"]),
+            disturbances=tuple(_spot(one, names, disturbance=True) for one in record["disturbances"]),
             bone_scan_index_percent=record["burden"]["bone_scan_index_percent"],
             bone_scan_index_by_bone_mass_percent=record["burden"]["bone_scan_index_by_bone_mass_percent"],
             facts={
@@ -236,7 +245,7 @@ def truth_of(
         raise UnreadableInput(f"The truth lacks what it must hold ({error}); see the page Outputs.") from error
 
 
-def _focus(one: Mapping[str, Any], names: Mapping[ViewName, str], *, disturbance: bool) -> Focus:
+def _spot(one: Mapping[str, Any], names: Mapping[ViewName, str], *, disturbance: bool) -> TrueSpot:
     views = {
         view: Appearance(
             row=seen["peak"]["row"],
@@ -251,7 +260,7 @@ def _focus(one: Mapping[str, Any], names: Mapping[ViewName, str], *, disturbance
     }
     own = one["bone"]
     bones = {own: one["bones"].get(own) or 0.0} if own else {}
-    return Focus(
+    return TrueSpot(
         number=one["number"],
         kind=one["kind"],
         nature="disturbance" if disturbance else one["nature"] or "unknown",

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +97,8 @@ class _Task:
 
     study: Study
     out: Path
-    reader: str
+    network: str | None
+    mirrored: bool
     digest: str
 
 
@@ -219,6 +221,7 @@ def evaluate(
     out: Path,
     *,
     learned: bool = True,
+    mirrored: bool = False,
     against: Path | None = None,
     processes: int | None = None,
     progress: Progress = lambda _: None,
@@ -232,7 +235,9 @@ def evaluate(
     out : Path
         Made when absent. Comparisons in it of the same studies by the same reader are kept.
     learned : bool
-        As in `bonescan.reading.read`.
+        As in `bonescan.reading.read`; where no trained network is installed the reader is the model-based one anyway.
+    mirrored : bool
+        Whether every scan is also read with left and right exchanged, which takes twice as long.
     against : Path, optional
         Another run's ``evaluation.json``, whose figures then stand beside every one of this.
     processes : int, optional
@@ -256,14 +261,19 @@ def evaluate(
     if processes is not None and processes < 1:
         raise InvalidValue(f"There is a process at least, got {processes}.", got=processes)
     from bonescan.evaluation import evaluation_files, evaluation_record
+    from bonescan.evaluation.pages import OUTPUT_NAMES, refuse_another_schema
 
     studies = find_studies(folder)
     beside = None if against is None else _json(against)
+    if beside is not None:
+        refuse_another_schema(beside)
     with told_plainly(out):
         out.mkdir(parents=True, exist_ok=True)
     with alone_in(out, wait=False):
-        reader = "learned" if learned else "model-based"
-        tasks = [_Task(study=study, out=out, reader=reader, digest=_digest(study)) for study in studies]
+        network = _network() if learned else None
+        tasks = [
+            _Task(study=study, out=out, network=network, mirrored=mirrored, digest=_digest(study)) for study in studies
+        ]
         missing = [task for task in tasks if not _is_there(task)]
         if len(missing) < len(tasks):
             progress(f"{len(tasks) - len(missing)} of {len(tasks)} studies are read already")
@@ -272,10 +282,14 @@ def evaluate(
                 failed = _told_which(answer, task)
                 progress(f"{task.study.name} {failed or 'read'}: {done} of {len(missing)}")
         progress("Working out the figures")
+        reader = "model-based" if network is None else "with the network"
         record = evaluation_record([_json(_path(task)) for task in tasks], reader=reader, versions=versions())
         files = evaluation_files(record, beside)
         for name, content in files.items():
             write_file(out / name, content)
+        with told_plainly(out):
+            for name in set(OUTPUT_NAMES) - set(files):  # a plot that an earlier run had something for
+                (out / name).unlink(missing_ok=True)
     return EvaluatedFolder(
         out=out,
         outputs=tuple(files),
@@ -317,13 +331,22 @@ def _is_there(task: _Task) -> bool:
     if not _path(task).is_file():
         return False
     earlier = _json(_path(task))
-    for key, now in (("reader", task.reader), ("digest", task.digest), ("bonescan", versions()["bonescan"])):
+    for key, now, words in (
+        ("network", task.network, "by another reader"),
+        ("bonescan", versions()["bonescan"], "by another version of bonescan"),
+        ("images", task.digest, "with other images"),
+    ):
         if earlier.get(key) != now:
             raise OutputFailed(
-                f"The folder holds the comparison of {task.study.name} with another {key}; choose another folder.",
-                key=key,
+                f"The folder holds the comparison of {task.study.name} {words}; choose another folder.", key=key
             )
-    return True
+    return "mirrored" in earlier or earlier["failed"] is not None or not task.mirrored
+
+
+def _network() -> str | None:
+    """What tells one trained network from another; none where none is part of this installation."""
+    weights = resources.files("bonescan.reading") / "data" / "reader.onnx"
+    return hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else None
 
 
 def _digest(study: Study) -> str:
@@ -355,28 +378,37 @@ def _read_one(task: _Task) -> str:
     """Read and compare one study, write the comparison, and say how that failed, if it did."""
     from bonescan import dicom, reading
     from bonescan.evaluation import agreement_with_circles, circles_of, compare, unread
+    from bonescan.evaluation.agreement import agreement_of_mirrored, mirrored
     from bonescan.evaluation.comparison import COMPARISON_SCHEMA
 
     truth = true_of(task.study)
+    circles = None if task.study.circles is None else circles_of(task.study.circles)
+    learned = task.network is not None
     case: dict[str, Any] = {
         "schema": COMPARISON_SCHEMA,
         "name": task.study.name,
-        "reader": task.reader,
-        "digest": task.digest,
+        "network": task.network,
+        "images": task.digest,
         "bonescan": versions()["bonescan"],
         "failed": None,
-        **unread(truth),
     }
+    read, other, seconds = None, None, None
     begun = time.perf_counter()
     try:
-        read = reading.read(dicom.open_scan([task.study.images]), learned=task.reader == "learned")
-        case["seconds"] = time.perf_counter() - begun
-        case |= compare(read, truth)
-        if task.study.circles is not None:
-            case["circles"] = agreement_with_circles(read.findings, circles_of(task.study.circles))
+        scan = dicom.open_scan([task.study.images])
+        read = reading.read(scan, learned=learned)
+        seconds = time.perf_counter() - begun
+        if task.mirrored:
+            other = reading.read(mirrored(scan), learned=learned)
     except Exception as error:  # whatever stops the reader is a result of it, and is counted
+        read = None
         case["failed"] = str(error) if isinstance(error, BoneScanError) else type(error).__name__
-    case["peak_mb"] = _peak_mb()
+    case |= unread(truth) if read is None else compare(read, truth)
+    case |= {"seconds": seconds, "peak_mb": _peak_mb()}
+    if read is not None and other is not None:
+        case["mirrored"] = agreement_of_mirrored(read, other)
+    if circles is not None:
+        case["circles"] = agreement_with_circles(() if read is None else read.findings, circles)
     write_file(_path(task), (json.dumps(case, indent=1, allow_nan=False) + "\n").encode())
     return "" if case["failed"] is None else f"failed ({case['failed']})"
 

@@ -36,8 +36,8 @@ places P that count ::
     m_k = sum over bones b of  w_b t_bk / sum of t_bk            (percent per pixel)
     raw = 1/K  sum over views k  sum over pixels of P of  m_k phi_k,     BSI = factor raw^power
 
-P leaves out what lies under, or nearest within `REACH_MM` of, a finding that does not count; where no finding counts
-the index is 0. In widespread disease P so holds more than the findings' outlines. The network sees both views at
+P is what lies under, or nearest within `REACH_MM` of, a finding that counts, and, in widespread disease, what lies near
+no finding and has phi of `FAR_FROM` or more; where no finding counts the index is 0. The network sees both views at
 once, and the ray is the same from both sides: hence the plain mean. Factor and power are fitted with the natures on
 readings of simulated people (``data/natures.json``) and take the network's bias away. Mass shares are those of
 mineral, ICRP 110, of the recorded sex (male where it is unknown), as the network's share is one of mineral.
@@ -97,6 +97,10 @@ SMALL_BONE_CM3 = 5.0
 REACH_MM = 20.0
 """How far beyond its outline a finding still answers for what the network calls metastatic [D]: about twice the
 camera's resolution."""
+
+FAR_FROM = 0.25
+"""Farther from every finding only shares from here on count [D]: a few percent expected all over the skeleton
+are doubt, not disease."""
 
 _DEFINITION = "Imbriaco et al., Clin Cancer Res 1998;4:1765"
 
@@ -212,6 +216,7 @@ def filled_mass(labels: Labels, glance: Glance, findings: Sequence[Finding], tab
             far, at = ndimage.distance_transform_edt(nearest == 0, sampling=view.pixel_mm, return_indices=True)
             nearest = np.where(far <= REACH_MM, nearest[tuple(at)], 0)
         share = dense[view.name].foci["metastatic"]
+        share = np.where((nearest > 0) | (share >= FAR_FROM), share, 0.0)
         for one in view.bones:
             if one.bone in index:
                 length = one.thickness_mm.astype(np.float64)

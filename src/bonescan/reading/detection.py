@@ -16,8 +16,8 @@ chance of one false spot anywhere in the view (Bonferroni over scales and
 independent positions), or their share among many clear ones, as far as normal bone varies as stated; real bone has
 heavier tails, which `docs/rooms/reading-spots.md` reports. A spot below it is kept only where the other view shows one.
 
-Where a network's maps are given the list is generous instead: what the filter finds, what it finds faintly where the
-network sees something too, and what the network alone sees. `bonescan.reading.natures` then decides.
+Where a network's maps are given the list is generous instead: what reaches the threshold, what reaches `CONFIRMED_Z`
+where the network sees anything at all, and what the network alone sees. `bonescan.reading.natures` then decides.
 
 References
 ----------
@@ -82,7 +82,7 @@ SADDLE_FRACTION = 0.75
 
 SADDLE_NOISE = 3.0
 
-SEEN_AGAIN = 0.1
+SEEN_AGAIN = 0.05
 """Where the network's ``hot`` map reaches this, a faint spot of the filter is a candidate of its own [D]."""
 
 SEEN_ALONE = 0.2
@@ -307,10 +307,10 @@ def detect_hot(
             mask = _outline(one.net)
             if mask.sum() * normal.row_mm * normal.column_mm < MINIMUM_AREA_MM2:
                 continue
-            again = dense is not None and bool((dense.foci["hot"][one.box][mask] >= SEEN_AGAIN).any())
             whole = np.zeros(normal.counts.shape, dtype=np.bool_)
             whole[one.box] = mask
             spot = _measure(whole, Polarity.HOT, normal, labelled, normal.expected, one.significance)
+            again = dense is not None and bool((dense.foci["hot"][one.box][mask] >= SEEN_AGAIN).any())
             spots.append(replace(spot, stands_alone=again or one.significance >= limit))
         if dense is not None:
             taken = [spot.mask for spot in spots if spot.stands_alone]

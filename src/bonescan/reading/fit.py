@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +41,7 @@ from bonescan.anatomy.skeleton import SEGMENTS, default_skeleton
 from bonescan.reading.areas import PLANES, Areas, area_pictures, prepare_areas
 from bonescan.reading.edges import first_frames
 from bonescan.reading.network import DenseView
-from bonescan.reading.picture import FRAME, Level, point_cloud, prepare
+from bonescan.reading.picture import FRAME, Level, exposed_fields, point_cloud, prepare
 from bonescan.reading.placement import Frame, Placement, residual_warp
 from bonescan.reading.problem import ROWS, Problem
 from bonescan.scan import Scan
@@ -277,7 +277,28 @@ def fit_body(
     BodyFit
     """
     with threadpool_limits(1, user_api="blas"):  # sums in an order that does not depend on the number of threads
-        return _fit_body(scan, progress, seen)
+        if seen is None:
+            return _fit_body(scan, progress, None)
+        fields = exposed_fields(scan.views)
+        views = tuple(
+            replace(view, counts=np.ascontiguousarray(view.counts[field]))
+            for view, field in zip(scan.views, fields, strict=True)
+        )
+        parts = tuple(_part(one, field) for one, field in zip(seen, fields, strict=True))
+        fit = _fit_body(replace(scan, views=views), progress, parts)
+    moved = [one.moved(rows.start, columns.start) for one, (rows, columns) in zip(fit.placements, fields, strict=True)]
+    return replace(fit, placements=tuple(moved))
+
+
+def _part(seen: DenseView, field: tuple[slice, slice]) -> DenseView:
+    """What a network says of part of a view."""
+    return replace(
+        seen,
+        regions=seen.regions[:, *field],
+        foci={name: values[field] for name, values in seen.foci.items()},
+        vertebra=seen.vertebra[field],
+        rib=seen.rib[field],
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

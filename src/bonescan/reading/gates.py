@@ -17,9 +17,11 @@ __all__ = ["agreement", "exchange_remark", "gates", "network_gates"]
 
 # Gates, set from fits of whole-body scans that were seen to be right and from pictures without a body.
 _LEAST_CORRELATION = 0.60
+_LEAST_LED_CORRELATION = 0.45  # where a network led the fit, its agreement is the sharper gate; a still picture has 0.57
 _LEAST_PART_CORRELATION = 0.40  # right fits kept every part above 0.48; of lost ones some part fell below 0.40
 _LIMBS = frozenset({"left arm", "right arm", "lower legs"})  # their loss leaves the rest to be trusted
 _MOST_STRAINED = 6
+_FREE_LIMBS = ("arm", "forearm", "hand", "foot")
 _STRAIN = 2.5
 _MOST_STRAIN = 5.0  # of any one freedom; right fits stay below 3
 _MOST_VIEW_STRETCH = 0.35
@@ -34,13 +36,15 @@ _LEAST_PIXELS = 60  # of a region in both together: fewer say nothing
 _EXCHANGED, _SURELY_EXCHANGED = 0.5, 0.9  # probability
 
 
-def gates(scan: Scan, fit: BodyFit) -> tuple[Remark, ...]:
+def gates(scan: Scan, fit: BodyFit, *, led: bool = False) -> tuple[Remark, ...]:
     """Reasons not to believe the labels, or those of a limb, that the fit itself gives.
 
     Parameters
     ----------
     scan : Scan
     fit : BodyFit
+    led : bool
+        Whether a network led the fit: limbs then lie as the network sees them, however unusual that is.
 
     Returns
     -------
@@ -53,11 +57,12 @@ def gates(scan: Scan, fit: BodyFit) -> tuple[Remark, ...]:
         remarks.append(Remark(code=f"labels.{code}", text=text, severity=severity))
 
     for view, correlation, parts in zip(scan.views, fit.correlations, fit.part_correlations, strict=True):
-        if not correlation >= _LEAST_CORRELATION:
+        least = _LEAST_LED_CORRELATION if led else _LEAST_CORRELATION
+        if not correlation >= least:
             distrust(
                 f"correlation.{view.name}",
                 f"The fitted skeleton agrees poorly with the {view.name} view (correlation {correlation:.2f}, "
-                f"expected at least {_LEAST_CORRELATION:.2f}): bone and region labels, and figures that rest on them, "
+                f"expected at least {least:.2f}): bone and region labels, and figures that rest on them, "
                 "are not to be trusted.",
             )
             continue
@@ -70,14 +75,19 @@ def gates(scan: Scan, fit: BodyFit) -> tuple[Remark, ...]:
                 f"{'its labels' if limb else 'all labels, and figures that rest on them,'} are not to be trusted.",
                 Severity.WARNING if limb else Severity.WITHHELD,
             )
-    strained = [p.name for p, value in zip(PARAMETERS, fit.pose, strict=True) if abs(value) > _STRAIN * p.spread]
+    strains = {
+        p.name: abs(value) / p.spread
+        for p, value in zip(PARAMETERS, fit.pose, strict=True)
+        if not (led and p.name.startswith(_FREE_LIMBS))
+    }
+    strained = [name for name, strain in strains.items() if strain > _STRAIN]
     if len(strained) > _MOST_STRAINED:
         distrust(
             "strain",
             f"The fitted skeleton is strained beyond {_STRAIN} standard deviations in {len(strained)} of its "
-            f"{len(PARAMETERS)} freedoms: labels are not to be trusted.",
+            f"{len(strains)} freedoms: labels are not to be trusted.",
         )
-    worst = max(abs(value) / p.spread for p, value in zip(PARAMETERS, fit.pose, strict=True))
+    worst = max(strains.values())
     if worst > _MOST_STRAIN:
         distrust(
             "strain.single",

@@ -26,6 +26,7 @@ from bonescan.reading.fit import BodyFit, fit_body
 from bonescan.reading.gates import agreement, exchange_remark, gates, network_gates
 from bonescan.reading.model import BoneMap, LabelledView, Labels
 from bonescan.reading.network import REGIONS, DenseView, Glance
+from bonescan.reading.picture import exposed_fields
 from bonescan.scan import Scan, Severity, View, ViewName
 
 __all__ = ["fused_regions", "label"]
@@ -65,15 +66,19 @@ def label(scan: Scan, glance: Glance | None = None, progress: Callable[[str], No
     skin = _skin(scan, fit, posed)
     with ThreadPoolExecutor() as pool:
         views = tuple(pool.map(lambda v: _label_view(scan.views[v], fit, v, posed, skin), range(len(scan.views))))
-    remarks, in_view = gates(scan, fit), _regions_in_view(scan, fit)
+    remarks, in_view = gates(scan, fit, led=glance is not None), _regions_in_view(scan, fit)
     if glance is not None:
-        outlined = [view.regions for view in views]
-        seen = [one.regions.argmax(axis=0).astype(np.uint8) for one in glance.views]
+        fields = exposed_fields(scan.views)
+        outlined = [view.regions[field] for view, field in zip(views, fields, strict=True)]
+        seen = [
+            one.regions[:, *field].argmax(axis=0).astype(np.uint8)
+            for one, field in zip(glance.views, fields, strict=True)
+        ]
         remarks += network_gates([view.name for view in views], outlined, seen)
         exchange = exchange_remark(glance)
         remarks += (exchange,) if exchange else ()
         with ThreadPoolExecutor() as pool:
-            views = tuple(pool.map(_with_network, views, glance.views))
+            views = tuple(pool.map(_with_network, views, glance.views, fields))
         in_view &= _shown(outlined, [view.regions for view in views])
     return Labels(
         views=views,
@@ -137,11 +142,27 @@ def _label_view(view: View, fit: BodyFit, v: int, posed: PosedSkeleton, skin: Bo
     )
 
 
-def _with_network(view: LabelledView, seen: DenseView) -> LabelledView:
-    regions = fused_regions(view.regions, seen.regions, view.pixel_mm)
-    found = agreement(view.regions, seen.regions.argmax(axis=0).astype(np.uint8))
+def _with_network(view: LabelledView, seen: DenseView, field: tuple[slice, slice]) -> LabelledView:
+    """The view's final regions, and its bones as far as they lie in the field that was exposed."""
+    regions = np.zeros_like(view.regions)
+    regions[field] = fused_regions(view.regions[field], seen.regions[:, *field], view.pixel_mm)
+    found = agreement(view.regions[field], seen.regions[:, *field].argmax(axis=0).astype(np.uint8))
     regions.flags.writeable = False
-    return replace(view, regions=regions, agreement=found)
+    bones = tuple(part for one in view.bones if (part := _within(one, field)) is not None)
+    return replace(view, regions=regions, bones=bones, agreement=found)
+
+
+def _within(one: BoneMap, field: tuple[slice, slice]) -> BoneMap | None:
+    """The part of a bone that lies in the field; ``None`` where there is none."""
+    (rows, columns), (height, width) = field, one.thickness_mm.shape
+    top, bottom = max(rows.start - one.row, 0), min(rows.stop - one.row, height)
+    left, right = max(columns.start - one.column, 0), min(columns.stop - one.column, width)
+    if (top, left, bottom, right) == (0, 0, height, width):
+        return one
+    thickness = one.thickness_mm[top : max(bottom, top), left : max(right, left)]
+    if not thickness.any():
+        return None
+    return replace(one, row=one.row + top, column=one.column + left, thickness_mm=thickness)
 
 
 def _shown(outlined: Sequence[NDArray[np.uint8]], final: Sequence[NDArray[np.uint8]]) -> frozenset[int]:
@@ -228,7 +249,11 @@ def _regions_in_view(scan: Scan, fit: BodyFit) -> frozenset[int]:
         row, column = placement.pixels(posed.centres_mm[:, 0], posed.centres_mm[:, 2])
         exposed = np.flatnonzero(view.counts.any(axis=1))
         low, high = (exposed[0], exposed[-1]) if len(exposed) else (0, -1)
-        seen |= (row >= low) & (row <= high) & (column >= 0) & (column <= view.counts.shape[1] - 1)
+        left, right = 0, view.counts.shape[1] - 1
+        if not scan.whole_body and len(exposed):  # a still picture's field may be narrower than its matrix
+            across = np.flatnonzero(view.counts.any(axis=0))
+            left, right = across[0], across[-1]
+        seen |= (row >= low) & (row <= high) & (column >= left) & (column <= right)
     total = np.bincount(region, volume, minlength=18)
     inside = np.bincount(region, volume * seen, minlength=18)
     return frozenset(k for k in REGION_NAMES if inside[k] >= 0.5 * total[k] > 0)

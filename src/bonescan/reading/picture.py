@@ -34,6 +34,7 @@ __all__ = [
     "Level",
     "blur",
     "box_matrix",
+    "exposed_fields",
     "point_cloud",
     "prepare",
     "render",
@@ -400,6 +401,34 @@ def prepare(
         foot_rows=np.array(feet),
         middle_columns=np.array(middles),
     )
+
+
+def exposed_fields(views: tuple[View, ...]) -> tuple[tuple[slice, slice], ...]:
+    """Rows and columns of each view that hold counts: a still picture's field is smaller than its matrix.
+
+    Parameters
+    ----------
+    views : tuple of View
+
+    Returns
+    -------
+    tuple of (slice, slice)
+        One field for both views where their matrices are alike; the whole view where it holds nothing.
+    """
+    lit = [view.counts > 0 for view in views]
+    if len({one.shape for one in lit}) == 1:
+        lit = [np.logical_or.reduce(lit)] * len(lit)
+    fields = []
+    for one in lit:
+        rows, columns = np.flatnonzero(one.any(axis=1)), np.flatnonzero(one.any(axis=0))
+        none = not len(rows)
+        fields.append(
+            (
+                slice(0, one.shape[0]) if none else slice(int(rows[0]), int(rows[-1]) + 1),
+                slice(0, one.shape[1]) if none else slice(int(columns[0]), int(columns[-1]) + 1),
+            )
+        )
+    return tuple(fields)
 
 
 def box_matrix(old: int, new: int) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ Free-form deformation: Rueckert D et al. IEEE Trans Med Imaging 1999;18:712.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,11 +87,20 @@ class Placement:
         From `residual_warp`, in working pixels.
     factor : (2,) ndarray
         Working pixels per view pixel, along rows and columns.
+    first_row, first_column : int
+        Of the part of the view that the working grid covers.
     """
 
     frame: Frame
     displacement: Array
     factor: Array
+    first_row: int = 0
+    first_column: int = 0
+
+    def moved(self, rows: int, columns: int) -> Placement:
+        """The same placement on a view that has so many more rows above and columns to the left."""
+        frame = replace(self.frame, row_0=self.frame.row_0 + rows, column_0=self.frame.column_0 + columns)
+        return replace(self, frame=frame, first_row=self.first_row + rows, first_column=self.first_column + columns)
 
     def pixels(self, x_mm: Array, z_mm: Array) -> tuple[Array, Array]:
         """Row and column of body points: the inverse of `body`, by fixed-point iteration."""
@@ -108,6 +117,7 @@ class Placement:
         return self.frame.body(row - moved[0], column - moved[1])
 
     def _displaced(self, row: Array, column: Array) -> Array:
+        row, column = row - self.first_row, column - self.first_column
         at = np.stack([(row + 0.5) * self.factor[0] - 0.5, (column + 0.5) * self.factor[1] - 0.5])
         field = [ndimage.map_coordinates(part, at, order=1, mode="nearest") for part in self.displacement]
         return np.asarray([part / scale for part, scale in zip(field, self.factor, strict=True)])
