@@ -127,6 +127,13 @@ def test_an_indeterminate_focus_of_the_spine_asks_for_spect_and_of_a_long_bone_f
     assert said.advice[-1].startswith("Compare with earlier scans")
 
 
+def test_what_is_likelier_nothing_than_a_focus_is_a_faint_place_unless_metastasis_is_a_quarter_or_more(measured):
+    said = concluded((focus(9, "L3 vertebra", metastatic=0.2, physiologic=0.8),))
+    assert said.sentences[0] == "No clear focus; one faint place of uptake, as variants and noise show as well."
+    assert said.advice == ()
+    assert "Indeterminate" in concluded((focus(9, "L3 vertebra", metastatic=0.27, physiologic=0.73),)).sentences[0]
+
+
 def test_foci_of_ribs_alone_are_said_to_be_mostly_benign(measured):
     said = concluded((focus(4, "left 7th rib", metastatic=0.2, traumatic=0.8),))
     assert said.advice[0] == "Left 7th rib (A): foci of ribs alone are mostly benign; ask for injury, follow up."

@@ -35,9 +35,10 @@ from bonescan.scan import Scan
 
 __all__ = ["INDETERMINATE", "LIKELY", "conclude", "in_words"]
 
-LIKELY, INDETERMINATE = 0.5, 0.15
-"""[D] Probability of metastasis from which a focus is called likely metastatic, and from which indeterminate. One new
-focus of a cancer patient was metastatic in 11 %, so that less is no suspicion."""
+LIKELY, INDETERMINATE, FAINT = 0.5, 0.15, 0.25
+"""[D] Probability of metastasis from which a focus is called likely metastatic; from which indeterminate; and what it
+takes to be indeterminate where it is likelier nothing at all than a focus. One new focus of a cancer patient was
+metastatic in 11 %, so that less is no suspicion."""
 
 SUSPICIOUS_SCAN = 0.3
 """[D] Probability for the whole scan below which it may be said to show nothing suspicious: `in_words` unlikely."""
@@ -151,11 +152,13 @@ class _Foci:
         self.judged = [one for one in hot if one.natures]
         unjudged = [one for one in hot if not one.natures]
         self.clear = [one for one in unjudged if one.id in clear and one.in_burden]
-        self.faint = [one for one in unjudged if one.id not in clear]
+        doubtful = [one for one in self.judged if INDETERMINATE <= _metastasis(one) < LIKELY]
+        nothing = [one for one in doubtful if _metastasis(one) < FAINT and _nothing(one) >= 0.5]
+        self.faint = [one for one in unjudged if one.id not in clear] + nothing
         self.cold = [one for one in bone if one.polarity is Polarity.COLD]
         self.likely = sorted((one for one in self.judged if _metastasis(one) >= LIKELY), key=lambda f: -_metastasis(f))
         self.indeterminate = sorted(
-            (one for one in self.judged if INDETERMINATE <= _metastasis(one) < LIKELY), key=lambda f: -_metastasis(f)
+            (one for one in doubtful if all(one is not other for other in nothing)), key=lambda f: -_metastasis(f)
         )
         self.benign = [one for one in self.judged if _metastasis(one) < INDETERMINATE]
 
@@ -329,6 +332,11 @@ def _normal_said(signs: Mapping[str, Sign], present: Sequence[Judgement]) -> lis
 
 def _metastasis(finding: Finding) -> float:
     return finding.natures.get(Nature.METASTATIC, 0.0)
+
+
+def _nothing(finding: Finding) -> float:
+    """Probability that it is no focus of disease at all."""
+    return finding.natures.get(Nature.PHYSIOLOGIC, 0.0) + finding.natures.get(Nature.ARTEFACT, 0.0)
 
 
 def _first(finding: Finding) -> Nature:
