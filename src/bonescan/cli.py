@@ -765,8 +765,10 @@ def _in_words(reading: Reading, out: Path) -> str:
     spread = "" if index["uncertainty"] is None else f" +/- {index['uncertainty']:.2f}"
     amount = f"not given: {index['absent_reason']}" if index["value"] is None else f"{index['value']:.2f}{spread} %"
     notable = [remark for remark in said["remarks"] if remark["severity"] != "note"]
+    concluded = [] if said["impression"] is None else said["impression"]["sentences"][:1]
     return "\n".join(
         [
+            *(f"Impression       {sentence}" for sentence in concluded),
             f"Views            {counts}",
             f"Findings         {found}",
             f"Bone Scan Index  {amount}",

@@ -11,8 +11,9 @@ from tests.reading.person import bone_errors_mm, person, random_pose, with_turns
 from bonescan.anatomy.bones import bone
 from bonescan.anatomy.pose import PARAMETERS
 from bonescan.anatomy.skeleton import SEGMENTS, default_skeleton
-from bonescan.reading.fit import PARTS, _Problem, _rescale, fit_body
+from bonescan.reading.fit import PARTS, _rescale, fit_body
 from bonescan.reading.picture import point_cloud, prepare
+from bonescan.reading.problem import Problem
 from bonescan.scan import Scan, ViewName
 
 TRUNK_AND_THIGHS = range(1, 13)
@@ -87,7 +88,7 @@ def test_bent_elbows_are_found():
 def test_what_lies_outside_the_picture_is_told():
     one = person()
     level = prepare(one.scan.views, 96)
-    problem = _Problem(level, tuple(ViewName), point_cloud(default_skeleton(), 20000))
+    problem = Problem(level, tuple(ViewName), point_cloud(default_skeleton(), 20000))
     frames = np.array([dataclasses.astuple(one.frames[name]) for name in ViewName])
     theta = np.concatenate([np.zeros(len(PARAMETERS)), frames.ravel()])
     theta = _rescale(theta, np.ones((2, 2)), level.factors)

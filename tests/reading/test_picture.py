@@ -70,7 +70,7 @@ def test_blur_and_box_are_those_of_scipy():
     full = np.concatenate([kernel[:0:-1], kernel])
     assert full.sum() == pytest.approx(1, abs=1e-6)
     ours = values.copy()
-    picture._blur(ours, kernel, scratch)
+    picture.blur(ours, kernel, scratch)
     theirs = ndimage.correlate1d(ndimage.correlate1d(values, full, 0, mode="constant"), full, 1, mode="constant")
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
@@ -95,10 +95,10 @@ def test_points_fill_a_ball_evenly():
 
 
 def test_resampling_keeps_the_mean():
-    matrix = picture._box_matrix(100, 37)
+    matrix = picture.box_matrix(100, 37)
     np.testing.assert_allclose(matrix.sum(axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(matrix.sum(axis=0), 0.37, atol=1e-5)
-    np.testing.assert_allclose(picture._box_matrix(12, 12), np.eye(12), atol=1e-6)
+    np.testing.assert_allclose(picture.box_matrix(12, 12), np.eye(12), atol=1e-6)
 
 
 @pytest.fixture(scope="module")

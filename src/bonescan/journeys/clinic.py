@@ -75,6 +75,7 @@ _RECORDED_PACKAGES = (
     "numpy",
     "scipy",
     "numba",
+    "onnxruntime",
     "nibabel",
     "pydicom",
     "python-gdcm",
@@ -305,7 +306,17 @@ def summary(reading: Reading) -> dict[str, object]:
     burden = reading.burden
     kinds = Counter(str(finding.kind) for finding in reading.findings)
     verdicts = Counter(str(check.verdict) for check in reading.quality.checks)
+    impression = reading.impression
     return {
+        "impression": None
+        if impression is None
+        else {
+            "sentences": list(impression.sentences),
+            "metastatic": _plain(impression.metastatic),
+            "patterns": {pattern.code: str(pattern.presence) for pattern in impression.patterns},
+            "advice": list(impression.advice),
+            "abstains": list(impression.abstains),
+        },
         "views": {
             str(view.name): {"counts": round(view.total_counts), "identity_basis": view.identity_basis}
             for view in reading.scan.views

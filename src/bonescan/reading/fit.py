@@ -15,6 +15,9 @@ standardised locally, so that neither hot spots nor a region's level matters muc
 by Gauss-Newton (Levenberg-Marquardt damping, derivatives by differences, every
 parameter's picture on its own thread) from the best of a grid of starts.
 
+Where a network has looked at the scan, its regions say where to begin, and the areas and levels of
+`bonescan.reading.areas` are added to the residuals; a whole body is then no longer expected.
+
 References
 ----------
 Levenberg-Marquardt: Marquardt DW. J Soc Ind Appl Math 1963;11:431.
@@ -26,29 +29,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from threadpoolctl import threadpool_limits
 
-from bonescan.anatomy.pose import PARAMETERS, move_points, segment_maps, tree_arrays
+from bonescan.anatomy.pose import PARAMETERS, move_points
 from bonescan.anatomy.skeleton import SEGMENTS, default_skeleton
-from bonescan.reading.picture import FLOOR, FRAME, OFFSET, Cloud, Level, point_cloud, prepare, render, render_all
+from bonescan.reading.areas import PLANES, Areas, area_pictures, prepare_areas
+from bonescan.reading.edges import first_frames
+from bonescan.reading.network import DenseView
+from bonescan.reading.picture import FRAME, Level, exposed_fields, point_cloud, prepare
 from bonescan.reading.placement import Frame, Placement, residual_warp
-from bonescan.scan import Scan, ViewName
+from bonescan.reading.problem import ROWS, Problem
+from bonescan.scan import Scan
 
 __all__ = ["PARTS", "BodyFit", "fit_body"]
 
 Array = NDArray[np.float64]
 
-_ROWS = 192  # rows of the working picture: about 9 mm each for an adult
 _STATURE_MM = 1715.0
+_BODY_MM = 1950.0  # a scan that shows less than this of the body has fewer rows, of the same size
 _RAISED_STATURE_MM = 2000.0  # with the arms above the head
 _RAISED = ((135.0, 60.0), (160.0, 40.0), (165.0, 0.0))  # spread of the arm and bend of the elbow, degrees
-_STANCE_RAD = 0.8  # a turn of the start beyond this was chosen, and the prior is centred on it
 _STARTS = 3  # heights tried in full
+_AREA_WARP = 0.3  # of a layer of areas beside the view, where what is left is followed [D]
 _PART_REACH = 3  # pixels around a part's points that belong to it
 _PART_PIXELS = 40  # fewer say nothing
 _OUTSIDE_COST = 80.0  # of a whole skeleton outside the picture: whole-body scans mostly show the whole body
@@ -93,72 +100,7 @@ class BodyFit:
 # --- the fit -----------------------------------------------------------------------------------
 
 
-class _Problem:
-    """Residuals and derivatives at one resolution."""
-
-    def __init__(self, level: Level, names: tuple[ViewName, ...], cloud: Cloud) -> None:
-        self.level = level
-        self.sides = np.array([-1.0 if name is ViewName.ANTERIOR else 1.0 for name in names])
-        self.cloud = (cloud.points, cloud.segment, cloud.weight, cloud.curve)
-        self.tree = tree_arrays()
-        self.scales = np.ones(len(names))
-        self.shape = level.targets.shape[1:]
-        count = len(names) * FRAME
-        spread = [p.spread for p in PARAMETERS]
-        row = self.shape[0] / _ROWS
-        self.frame_spread = np.array([40 * row, 25 * row, 0.0, 0.0, 0.02, 0.02])
-        self.spread = np.array(spread + [0.0] * count)
-        self.names = names
-
-    def calibrate(self, theta: Array) -> None:
-        """Scale the pictures' counts as the views were: their 97th percentile becomes one."""
-        parents, pivots, pivot_curve, slots, signs = self.tree
-        maps, curve = segment_maps(theta[: len(PARAMETERS)], parents, pivots, pivot_curve, slots, signs)
-        for v in range(len(self.sides)):
-            out = np.zeros(self.shape, dtype=np.float32)
-            frame = theta[len(PARAMETERS) + v * FRAME :][:FRAME]
-            render(maps, curve, frame, self.sides[v], *self.cloud, self.level.psf, 1e-6, out, np.empty_like(out))
-            counts = ((out.astype(float) + math.sqrt(OFFSET)) ** 2 - OFFSET) * 1e6
-            lit = counts > 0.02 * counts.max()
-            self.scales[v] = 1 / np.percentile(counts[lit], 93)
-
-    def pictures(self, thetas: Array) -> NDArray[np.float32]:
-        out = np.empty((len(thetas), len(self.sides), *self.shape), dtype=np.float32)
-        render_all(
-            thetas,
-            self.sides,
-            self.scales,
-            self.tree,
-            self.cloud,
-            self.level.psf,
-            self.level.window_half,
-            FLOOR,
-            self.shape,
-            out,
-        )
-        return out
-
-    def outside(self, theta: Array) -> float:
-        """Fraction of the skeleton that falls outside the pictures, mean of the views."""
-        points, segment, weight, _ = self.cloud
-        moved = move_points(points, segment, theta[: len(PARAMETERS)])
-        shares = []
-        for frame in theta[len(PARAMETERS) :].reshape(-1, FRAME):
-            row, column = Frame.of(frame).pixels(moved[:, 0], moved[:, 2])
-            out = (row < 0) | (row > self.shape[0] - 1) | (column < 0) | (column > self.shape[1] - 1)
-            shares.append(weight[out].sum() / weight.sum())
-        return float(np.mean(shares))
-
-    def costs(self, thetas: Array) -> Array:
-        """Mean soft-L1 residual of each parameter vector."""
-        residual = (self.pictures(thetas) - self.level.targets) * self.level.trust
-        return np.asarray((np.sqrt(1 + residual**2) - 1).mean(axis=(1, 2, 3)), dtype=float)
-
-
-_DATA_WEIGHT = 0.3  # neighbouring pixels repeat each other: about seven share one piece of evidence
-
-
-def _refine(problem: _Problem, theta: Array, rounds: int, reference: Array) -> tuple[Array, float]:
+def _refine(problem: Problem, theta: Array, rounds: int, reference: Array) -> tuple[Array, float]:
     """Levenberg-Marquardt from ``theta``; priors pull pose to zero and frames to ``reference``."""
     n = len(PARAMETERS)
     frames = reference[n:].reshape(-1, FRAME)
@@ -166,21 +108,19 @@ def _refine(problem: _Problem, theta: Array, rounds: int, reference: Array) -> t
     step[:n] = 0.08 * problem.spread[:n]
     step[n:] = np.concatenate([[0.3, 0.3, 0.002 * f[2], 0.004 * abs(f[3]), 0.004, 0.004] for f in frames])
     damping, cost, theta = 1.0, math.inf, theta.copy()
-    target, trust = problem.level.targets.reshape(-1), problem.level.trust.reshape(-1)
-    prior, centre = _priors(problem, reference)
+    prior, centre = problem.priors(reference)
 
     def total(values: Array, residual: NDArray[np.float32]) -> float:
-        data = float((np.sqrt(1 + residual.astype(float) ** 2) - 1).sum()) * 2 * _DATA_WEIGHT
+        data = problem.misfit(residual)
         difference = prior @ (values - centre)
         return data + float(difference @ difference)
 
     for _ in range(rounds):
-        stack = problem.pictures(theta + np.vstack([np.zeros_like(step), np.diag(step)]))
-        stack = stack.reshape(len(stack), -1)
-        residual = (stack[0] - target) * trust
+        stack = problem.features(theta + np.vstack([np.zeros_like(step), np.diag(step)]))
+        residual = problem.residual(stack[0])
         cost = total(theta, residual)
         jacobian = (stack[1:] - stack[0]) / step[:, None].astype(np.float32)
-        weight = (_DATA_WEIGHT * trust / np.sqrt(1 + residual**2)).astype(np.float32)
+        weight = (problem.importance * problem.trust / np.sqrt(1 + residual**2)).astype(np.float32)
         normal = ((jacobian * weight) @ jacobian.T).astype(float) + prior.T @ prior
         gradient = (jacobian @ (weight * residual)).astype(float) + prior.T @ (prior @ (theta - centre))
         scale = np.sqrt(np.diag(normal))
@@ -188,8 +128,7 @@ def _refine(problem: _Problem, theta: Array, rounds: int, reference: Array) -> t
         for factor in (0.1, 1.0, 8.0):
             damped = normal + np.diag((damping * factor * 0.05) * scale**2)
             trials.append(theta - np.linalg.solve(damped, gradient))
-        pictures = problem.pictures(np.array(trials)).reshape(3, -1)
-        costs = [total(t, (p - target) * trust) for t, p in zip(trials, pictures, strict=True)]
+        costs = [total(t, problem.residual(f)) for t, f in zip(trials, problem.features(np.array(trials)), strict=True)]
         best = int(np.argmin(costs))
         if costs[best] < cost:
             gained = (cost - costs[best]) / cost
@@ -203,40 +142,7 @@ def _refine(problem: _Problem, theta: Array, rounds: int, reference: Array) -> t
     return theta, cost
 
 
-def _priors(problem: _Problem, reference: Array) -> tuple[Array, Array]:
-    """Square-root precision and centre of the Gaussian prior over pose and frames."""
-    n, views = len(PARAMETERS), len(problem.sides)
-    frames = reference[n:].reshape(-1, FRAME)
-    rows = []
-
-    def line(**at: float) -> None:
-        row = np.zeros(len(reference))
-        for key, value in at.items():
-            row[int(key[1:])] = value
-        rows.append(row)
-
-    for k, parameter in enumerate(PARAMETERS):
-        line(**{f"p{k}": 1 / parameter.spread})
-    for v in range(views):
-        at = n + v * FRAME
-        f = frames[v]
-        line(**{f"p{at}": 1 / problem.frame_spread[0]})
-        line(**{f"p{at + 1}": 1 / problem.frame_spread[1]})
-        line(**{f"p{at + 2}": 1 / (0.15 * f[2])})
-        # The aspect of pixels is one property of the file, loosely known; both views share their scales loosely.
-        line(**{f"p{at + 2}": 1 / (0.15 * f[2]), f"p{at + 3}": -1 / (0.15 * f[3])})
-        line(**{f"p{at + 4}": 1 / 0.02})
-        line(**{f"p{at + 5}": 1 / 0.02})
-        if v:
-            line(**{f"p{n + 2}": 1 / (0.05 * frames[0][2]), f"p{at + 2}": -1 / (0.05 * f[2])})
-            line(**{f"p{n + 3}": 1 / (0.05 * frames[0][3]), f"p{at + 3}": -1 / (0.05 * f[3])})
-    prior = np.array(rows)
-    centre = reference.copy()
-    centre[:n] = np.where(np.abs(reference[:n]) > _STANCE_RAD, reference[:n], 0)
-    return prior, centre
-
-
-def _starts(problem: _Problem) -> list[Array]:
+def _starts(problem: Problem) -> list[Array]:
     """The best of a grid of widths, head positions and arm angles for every height, best first."""
     level, n = problem.level, len(PARAMETERS)
     names = {p.name: k for k, p in enumerate(PARAMETERS)}
@@ -271,7 +177,7 @@ def _starts(problem: _Problem) -> list[Array]:
     return starts
 
 
-def _raised_starts(problem: _Problem) -> list[Array]:
+def _raised_starts(problem: Problem) -> list[Array]:
     """Arms above the head: the body's upper end is the hands or the elbows."""
     level, n = problem.level, len(PARAMETERS)
     names = {p.name: k for k, p in enumerate(PARAMETERS)}
@@ -292,7 +198,7 @@ def _raised_starts(problem: _Problem) -> list[Array]:
     return thetas
 
 
-def _search_frames(problem: _Problem, theta: Array) -> Array:
+def _search_frames(problem: Problem, theta: Array) -> Array:
     """Try each view's height and position anew: exports may cut or stretch one view and not the other."""
     n = len(PARAMETERS)
     for v in range(len(problem.sides)):
@@ -321,10 +227,16 @@ _LEG_TRIALS = [
 ] + [{"thigh.spread_rad": math.radians(spread)} for spread in (7, 14)]
 
 
-def _search_limbs(problem: _Problem, theta: Array) -> Array:
+_RAISED_TRIALS = [
+    {"arm.spread_rad": math.radians(spread), "forearm.bend_rad": math.radians(bend), "hand.bend_rad": 0.0}
+    for spread, bend in (*_RAISED, (90.0, 0.0), (70.0, -70.0))
+]
+
+
+def _search_limbs(problem: Problem, theta: Array, arms: list[dict[str, float]] = _ARM_TRIALS) -> Array:
     """Try arms and legs anew: arms lock onto the side of the chest, knees onto a hot femur or the thighs' skin."""
     names = {p.name: k for k, p in enumerate(PARAMETERS)}
-    for sides, limb in (("_l", "_r"), _LEG_TRIALS), (("_l",), _ARM_TRIALS), (("_r",), _ARM_TRIALS):
+    for sides, limb in (("_l", "_r"), _LEG_TRIALS), (("_l",), arms), (("_r",), arms):
         trials = [theta]
         for values in limb:
             trial = theta.copy()
@@ -347,7 +259,9 @@ def _rescale(theta: Array, old: Array, new: Array) -> Array:
     return out
 
 
-def fit_body(scan: Scan, progress: Callable[[str], None] = lambda _: None) -> BodyFit:
+def fit_body(
+    scan: Scan, progress: Callable[[str], None] = lambda _: None, seen: tuple[DenseView, ...] | None = None
+) -> BodyFit:
     """Fit pose and placements to every view of a scan.
 
     Parameters
@@ -355,43 +269,105 @@ def fit_body(scan: Scan, progress: Callable[[str], None] = lambda _: None) -> Bo
     scan : Scan
     progress : callable
         Told in words what is being done.
+    seen : tuple of DenseView, optional
+        What a network says of the views, in their order.
 
     Returns
     -------
     BodyFit
     """
     with threadpool_limits(1, user_api="blas"):  # sums in an order that does not depend on the number of threads
-        return _fit_body(scan, progress)
+        if seen is None:
+            return _fit_body(scan, progress, None)
+        fields = exposed_fields(scan.views)
+        views = tuple(
+            replace(view, counts=np.ascontiguousarray(view.counts[field]))
+            for view, field in zip(scan.views, fields, strict=True)
+        )
+        parts = tuple(_part(one, field) for one, field in zip(seen, fields, strict=True))
+        fit = _fit_body(replace(scan, views=views), progress, parts)
+    moved = [one.moved(rows.start, columns.start) for one, (rows, columns) in zip(fit.placements, fields, strict=True)]
+    return replace(fit, placements=tuple(moved))
 
 
-def _fit_body(scan: Scan, progress: Callable[[str], None]) -> BodyFit:
+def _part(seen: DenseView, field: tuple[slice, slice]) -> DenseView:
+    """What a network says of part of a view."""
+    return replace(
+        seen,
+        regions=seen.regions[:, *field],
+        foci={name: values[field] for name, values in seen.foci.items()},
+        vertebra=seen.vertebra[field],
+        rib=seen.rib[field],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Sight:
+    """The views at three resolutions, coarsest first, and what a network says of them there."""
+
+    levels: tuple[Level, Level, Level]
+    areas: tuple[Areas | None, Areas | None, Areas | None]
+    frames: Array | None
+
+
+def _sight(scan: Scan, seen: tuple[DenseView, ...] | None) -> _Sight:
+    frames = None if seen is None else first_frames(seen, scan.views)
+    if seen is None or frames is None:
+        rough, coarse, fine = (prepare(scan.views, ROWS // part) for part in (3, 2, 1))
+        return _Sight(levels=(rough, coarse, fine), areas=(None, None, None), frames=None)
+    shown_mm = max(view.counts.shape[0] / frame[2] for view, frame in zip(scan.views, frames, strict=True))
+    share = min(1.0, shown_mm / _BODY_MM)
+    ignored = tuple((one.foci["urine"] > 0.5) | (one.foci["artefact"] > 0.5) for one in seen)
+    rough, coarse, fine = (
+        prepare(scan.views, max(12, round(share * ROWS / part)), ROWS // part, ignored) for part in (3, 2, 1)
+    )
+
+    def areas(of: Level, at: Level) -> Areas:
+        return prepare_areas(seen, scan.views, of.targets.shape[1:], at.targets.shape[1:], of.psf)
+
+    return _Sight(
+        levels=(rough, coarse, fine),
+        areas=(areas(rough, rough), areas(coarse, coarse), areas(coarse, fine)),
+        frames=frames,
+    )
+
+
+def _fit_body(scan: Scan, progress: Callable[[str], None], seen: tuple[DenseView, ...] | None) -> BodyFit:
     names = tuple(view.name for view in scan.views)
     skeleton = default_skeleton()
-    rough, coarse, fine = (prepare(scan.views, _ROWS // part) for part in (3, 2, 1))
+    sight = _sight(scan, seen)
+    rough, coarse, fine = sight.levels
     progress("fitting the skeleton: searching for the body")
-    problem = _Problem(rough, names, point_cloud(skeleton, 8000))
-    found = []
-    for start in _starts(problem):
-        theta, cost = _refine(problem, start, 8, start)
-        theta = _search_limbs(problem, theta)
-        theta, cost = _refine(problem, theta, 6, start)
-        found.append((cost + _OUTSIDE_COST * problem.outside(theta), theta, start))
-    _, theta, start = min(found, key=lambda item: item[0])
+    problem = Problem(rough, names, point_cloud(skeleton, 8000), sight.areas[0])
+    theta, start = _find_body(problem) if sight.frames is None else _begin(problem, sight.frames)
     progress("fitting the skeleton: refining")
-    for old, new, grain, rounds in ((rough, coarse, 3000, 12), (coarse, fine, 1200, 12)):
+    for old, new, areas, grain, rounds in (
+        (rough, coarse, sight.areas[1], 3000, 12),
+        (coarse, fine, sight.areas[2], 1200, 12),
+    ):
         theta, start = (_rescale(values, old.factors, new.factors) for values in (theta, start))
-        problem = _Problem(new, names, point_cloud(skeleton, grain))
+        problem = Problem(new, names, point_cloud(skeleton, grain), areas)
         problem.calibrate(theta)
         theta, _ = _refine(problem, theta, rounds, start)
     progress("fitting the skeleton: following what is left")
     pictures = problem.pictures(theta[None])[0]
+    targets, drawn, importance = fine.targets[:, None], pictures[:, None], np.ones(1, np.float32)
+    if seen is not None and sight.frames is not None:
+        areas = prepare_areas(seen, scan.views, fine.targets.shape[1:], fine.targets.shape[1:], fine.psf)
+        shown = area_pictures(theta[None], areas, problem.tree)[0][0] * areas.exposed[:, None]
+        targets = np.concatenate([targets, areas.planes * areas.exposed[:, None]], axis=1)
+        drawn = np.concatenate([drawn, shown], axis=1)
+        importance = np.concatenate([importance, np.full(PLANES, _AREA_WARP, np.float32)])
     correlations, placements = [], []
     full = _rescale(theta, fine.factors, np.ones_like(fine.factors))
     frames = full[len(PARAMETERS) :].reshape(-1, FRAME)
-    for picture, target, frame, factor in zip(pictures, fine.targets, frames, fine.factors, strict=True):
+    for v, (picture, target, frame, factor) in enumerate(
+        zip(pictures, fine.targets, frames, fine.factors, strict=True)
+    ):
         lit = (np.abs(picture) > 0.2) | (np.abs(target) > 0.2)
         correlations.append(_correlation(picture, target, lit))
-        placements.append(Placement(frame=Frame.of(frame), displacement=residual_warp(target, picture), factor=factor))
+        displacement = residual_warp(targets[v], drawn[v], importance)
+        placements.append(Placement(frame=Frame.of(frame), displacement=displacement, factor=factor))
     return BodyFit(
         pose=theta[: len(PARAMETERS)],
         placements=tuple(placements),
@@ -399,6 +375,32 @@ def _fit_body(scan: Scan, progress: Callable[[str], None]) -> BodyFit:
         part_correlations=_part_correlations(problem, theta, pictures),
         cost=float(problem.costs(theta[None])[0]),
     )
+
+
+def _find_body(problem: Problem) -> tuple[Array, Array]:
+    """The best fit from a grid of starts, for a whole body, and the start it came from."""
+    found = []
+    for start in _starts(problem):
+        theta, cost = _refine(problem, start, 8, start)
+        theta = _search_limbs(problem, theta)
+        theta, cost = _refine(problem, theta, 6, start)
+        found.append((cost + _OUTSIDE_COST * problem.outside(theta), theta, start))
+    _, theta, start = min(found, key=lambda item: item[0])
+    return theta, start
+
+
+def _begin(problem: Problem, frames: Array) -> tuple[Array, Array]:
+    """A fit that begins where a network sees the body's regions, and the start it came from."""
+    start = np.concatenate([np.zeros(len(PARAMETERS)), frames.ravel()])
+    start = _rescale(start, np.ones_like(problem.level.factors), problem.level.factors)
+    problem.calibrate(start)
+    arms = _ARM_TRIALS + _RAISED_TRIALS
+    start = _search_limbs(problem, start, arms)
+    theta, _ = _refine(problem, start, 8, start)
+    theta = _search_limbs(problem, theta, arms)
+    start[: len(PARAMETERS)] = theta[: len(PARAMETERS)]
+    theta, _ = _refine(problem, theta, 6, start)
+    return theta, start
 
 
 def _correlation(picture: NDArray[np.float32], target: NDArray[np.float32], where: NDArray[np.bool_]) -> float:
@@ -410,7 +412,7 @@ def _correlation(picture: NDArray[np.float32], target: NDArray[np.float32], wher
 
 
 def _part_correlations(
-    problem: _Problem, theta: Array, pictures: NDArray[np.float32]
+    problem: Problem, theta: Array, pictures: NDArray[np.float32]
 ) -> tuple[Mapping[str, float], ...]:
     """Correlation around the bones of each part that lies at least half in the picture, for every view."""
     points, segment, _, _ = problem.cloud

@@ -1,13 +1,16 @@
 """Label every view: planar regions and single bones, from the fitted skeleton.
 
-The regions are outlines that move with the fitted body; the bones are the
-shadow of its ellipsoids. Gates on the fit say when neither should be believed.
+The regions are outlines that move with the fitted body, and where a network has looked
+at the scan, what both together make most likely; the bones are the shadow of the body's
+ellipsoids. Gates (`bonescan.reading.gates`) say when neither should be believed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,33 +23,34 @@ from bonescan.anatomy.projection import BoneShadow, project_bones
 from bonescan.anatomy.regions import paint_limbs, paint_regions
 from bonescan.anatomy.skeleton import default_skeleton
 from bonescan.reading.fit import BodyFit, fit_body
+from bonescan.reading.gates import agreement, exchange_remark, gates, network_gates
 from bonescan.reading.model import BoneMap, LabelledView, Labels
-from bonescan.scan import Remark, Scan, Severity, View, ViewName
+from bonescan.reading.network import REGIONS, DenseView, Glance
+from bonescan.reading.picture import exposed_fields
+from bonescan.scan import Scan, Severity, View, ViewName
 
-__all__ = ["label"]
+__all__ = ["fused_regions", "label"]
 
 Array = NDArray[np.float64]
 
-# Gates, set from fits of whole-body scans that were seen to be right and from pictures without a body.
-_LEAST_CORRELATION = 0.60
-_LEAST_PART_CORRELATION = 0.40  # right fits kept every part above 0.48; of lost ones some part fell below 0.40
-_LIMBS = frozenset({"left arm", "right arm", "lower legs"})  # their loss leaves the rest to be trusted
-_MOST_STRAINED = 6
-_STRAIN = 2.5
-_MOST_STRAIN = 5.0  # of any one freedom; right fits stay below 3
-_MOST_VIEW_STRETCH = 0.35
-_MOST_ASPECT = 1.8  # true height over width of a pixel, over what the file says, either way; exports show 1.0 to 1.4
+# Outlines and network together; see `fused_regions`.
+_OUTLINE_ERROR_MM = 8.0
+_OUTLINE_WEIGHT = 0.5
+_FLOOR = 0.02
+_LEAST_SHOWN = 0.25  # of a region's outline, for it to be in view [D]
 
 _SKIN_OVER_BONE_MM = 25.0  # where the body model does not reach
 _GIRTHS = (0.8, 0.9, 1.0, 1.15, 1.3, 1.5)
 
 
-def label(scan: Scan, progress: Callable[[str], None] = lambda _: None) -> Labels:
+def label(scan: Scan, glance: Glance | None = None, progress: Callable[[str], None] = lambda _: None) -> Labels:
     """Fit the skeleton to all views of a scan and label them.
 
     Parameters
     ----------
     scan : Scan
+    glance : Glance, optional
+        What a network says of the scan.
     progress : callable
         Told in words what is being done.
 
@@ -56,17 +60,30 @@ def label(scan: Scan, progress: Callable[[str], None] = lambda _: None) -> Label
         With ``trusted`` False, and a remark that says why, where a gate failed. A limb
         that was lost has a warning, and leaves the rest trusted.
     """
-    fit = fit_body(scan, progress)
+    fit = fit_body(scan, progress, None if glance is None else glance.views)
     progress("labelling regions and bones")
     posed = pose_skeleton(default_skeleton(), fit.pose)
     skin = _skin(scan, fit, posed)
     with ThreadPoolExecutor() as pool:
         views = tuple(pool.map(lambda v: _label_view(scan.views[v], fit, v, posed, skin), range(len(scan.views))))
-    remarks = _gates(scan, fit)
+    remarks, in_view = gates(scan, fit, led=glance is not None), _regions_in_view(scan, fit)
+    if glance is not None:
+        fields = exposed_fields(scan.views)
+        outlined = [view.regions[field] for view, field in zip(views, fields, strict=True)]
+        seen = [
+            one.regions[:, *field].argmax(axis=0).astype(np.uint8)
+            for one, field in zip(glance.views, fields, strict=True)
+        ]
+        remarks += network_gates([view.name for view in views], outlined, seen)
+        exchange = exchange_remark(glance)
+        remarks += (exchange,) if exchange else ()
+        with ThreadPoolExecutor() as pool:
+            views = tuple(pool.map(_with_network, views, glance.views, fields))
+        in_view &= _shown(outlined, [view.regions for view in views])
     return Labels(
         views=views,
         trusted=all(remark.severity is not Severity.WITHHELD for remark in remarks),
-        regions_in_view=_regions_in_view(scan, fit),
+        regions_in_view=in_view,
         parameters={p.name: float(value) for p, value in zip(PARAMETERS, fit.pose, strict=True)},
         remarks=remarks,
     )
@@ -125,6 +142,76 @@ def _label_view(view: View, fit: BodyFit, v: int, posed: PosedSkeleton, skin: Bo
     )
 
 
+def _with_network(view: LabelledView, seen: DenseView, field: tuple[slice, slice]) -> LabelledView:
+    """The view's final regions, and its bones as far as they lie in the field that was exposed."""
+    regions = np.zeros_like(view.regions)
+    regions[field] = fused_regions(view.regions[field], seen.regions[:, *field], view.pixel_mm)
+    found = agreement(view.regions[field], seen.regions[:, *field].argmax(axis=0).astype(np.uint8))
+    regions.flags.writeable = False
+    bones = tuple(part for one in view.bones if (part := _within(one, field)) is not None)
+    return replace(view, regions=regions, bones=bones, agreement=found)
+
+
+def _within(one: BoneMap, field: tuple[slice, slice]) -> BoneMap | None:
+    """The part of a bone that lies in the field; ``None`` where there is none."""
+    (rows, columns), (height, width) = field, one.thickness_mm.shape
+    top, bottom = max(rows.start - one.row, 0), min(rows.stop - one.row, height)
+    left, right = max(columns.start - one.column, 0), min(columns.stop - one.column, width)
+    if (top, left, bottom, right) == (0, 0, height, width):
+        return one
+    thickness = one.thickness_mm[top : max(bottom, top), left : max(right, left)]
+    if not thickness.any():
+        return None
+    return replace(one, row=one.row + top, column=one.column + left, thickness_mm=thickness)
+
+
+def _shown(outlined: Sequence[NDArray[np.uint8]], final: Sequence[NDArray[np.uint8]]) -> frozenset[int]:
+    """Regions of which some view's final map has a good part of what the skeleton's outlines have."""
+    shown = set()
+    for ours, last in zip(outlined, final, strict=True):
+        painted, kept = (np.bincount(one.ravel(), minlength=18) for one in (ours, last))
+        shown |= {number for number in REGION_NAMES if kept[number] >= max(1.0, _LEAST_SHOWN * painted[number])}
+    return frozenset(shown)
+
+
+def fused_regions(
+    outlined: NDArray[np.uint8], probability: NDArray[np.float32], mm: tuple[float, float]
+) -> NDArray[np.uint8]:
+    """The region that the skeleton's outlines and a network's probabilities together make most likely.
+
+    Parameters
+    ----------
+    outlined : (row, column) ndarray of uint8
+        Regions painted on the fitted skeleton.
+    probability : (region, row, column) ndarray of float32
+        Of regions 0 to 17, by the network.
+    mm : (row, column)
+        Size of a pixel in the body.
+
+    Returns
+    -------
+    (row, column) ndarray of uint8
+
+    Notes
+    -----
+    A product of experts: ``argmax over r of  log(p_r + e) + w log(q_r + e)``, p the network's probability, q the
+    outline of r blurred over its usual error. The floor e lets either be overruled where it is quite wrong.
+    """
+    sigma = _OUTLINE_ERROR_MM / mm[0], _OUTLINE_ERROR_MM / mm[1]
+    reach = tuple(round(4 * part) + 1 for part in sigma)
+    floor = _OUTLINE_WEIGHT * math.log(_FLOOR)
+    score = np.log(probability + _FLOOR)
+    boxes = ndimage.find_objects(outlined.astype(np.int32) + 1, max_label=REGIONS)
+    for number, box in enumerate(boxes):
+        score[number] += floor
+        if box is None:
+            continue
+        wide = tuple(slice(max(0, part.start - r), part.stop + r) for part, r in zip(box, reach, strict=True))
+        inside = ndimage.gaussian_filter((outlined[wide] == number).astype(np.float32), sigma, mode="nearest")
+        score[number][wide] += _OUTLINE_WEIGHT * np.log(inside + _FLOOR) - floor
+    return np.asarray(score.argmax(axis=0), dtype=np.uint8)
+
+
 def _depth_mm(shadow: BoneShadow, near_skin: NDArray[np.float32]) -> float:
     """Mean distance of a bone behind the skin that faces the camera, over the bone's shadow."""
     over = near_skin[_box(shadow)][shadow.length_mm > 0]
@@ -151,64 +238,6 @@ def _body(view: View) -> NDArray[np.bool_]:
     return np.asarray(filled)
 
 
-def _gates(scan: Scan, fit: BodyFit) -> tuple[Remark, ...]:
-    """Reasons not to believe the labels, or those of a limb; none when the fit is good."""
-    remarks = []
-
-    def distrust(code: str, text: str, severity: Severity = Severity.WITHHELD) -> None:
-        remarks.append(Remark(code=f"labels.{code}", text=text, severity=severity))
-
-    for view, correlation, parts in zip(scan.views, fit.correlations, fit.part_correlations, strict=True):
-        if not correlation >= _LEAST_CORRELATION:
-            distrust(
-                f"correlation.{view.name}",
-                f"The fitted skeleton agrees poorly with the {view.name} view (correlation {correlation:.2f}, "
-                f"expected at least {_LEAST_CORRELATION:.2f}): bone and region labels, and figures that rest on them, "
-                "are not to be trusted.",
-            )
-            continue
-        for part in (part for part, value in parts.items() if not value >= _LEAST_PART_CORRELATION):
-            limb = part in _LIMBS
-            distrust(
-                f"part.{view.name}.{part.replace(' ', '_')}",
-                f"In the {view.name} view the fitted skeleton does not follow the {part} (correlation "
-                f"{parts[part]:.2f}, expected at least {_LEAST_PART_CORRELATION:.2f}): "
-                f"{'its labels' if limb else 'all labels, and figures that rest on them,'} are not to be trusted.",
-                Severity.WARNING if limb else Severity.WITHHELD,
-            )
-    strained = [p.name for p, value in zip(PARAMETERS, fit.pose, strict=True) if abs(value) > _STRAIN * p.spread]
-    if len(strained) > _MOST_STRAINED:
-        distrust(
-            "strain",
-            f"The fitted skeleton is strained beyond {_STRAIN} standard deviations in {len(strained)} of its "
-            f"{len(PARAMETERS)} freedoms: labels are not to be trusted.",
-        )
-    worst = max(abs(value) / p.spread for p, value in zip(PARAMETERS, fit.pose, strict=True))
-    if worst > _MOST_STRAIN:
-        distrust(
-            "strain.single",
-            f"The fitted skeleton is strained to {worst:.0f} standard deviations in one of its freedoms, more than "
-            f"{_MOST_STRAIN:.0f}: labels are not to be trusted.",
-        )
-    for view, placement in zip(scan.views, fit.placements, strict=True):
-        true = abs(placement.frame.row_per_mm / placement.frame.column_per_mm)
-        aspect = true * view.row_spacing_mm / view.column_spacing_mm
-        if not 1 / _MOST_ASPECT <= aspect <= _MOST_ASPECT:
-            distrust(
-                f"aspect.{view.name}",
-                f"The {view.name} view shows a body only if its pixels were {aspect:.1f} times as wide for their "
-                "height as the file says: this may not be a whole body, and labels are not to be trusted.",
-            )
-    if len(fit.placements) > 1:
-        one, two = (placement.frame for placement in fit.placements)
-        stretch = abs(np.log(one.row_per_mm / two.row_per_mm))
-        if stretch > _MOST_VIEW_STRETCH:
-            distrust(
-                "views", f"The two views differ in height by {100 * np.expm1(stretch):.0f} %: they may not be one body."
-            )
-    return tuple(remarks)
-
-
 def _regions_in_view(scan: Scan, fit: BodyFit) -> frozenset[int]:
     """Regions of which at least half the bone volume projects into some view's exposed rows."""
     posed = pose_skeleton(default_skeleton(), fit.pose)
@@ -220,7 +249,11 @@ def _regions_in_view(scan: Scan, fit: BodyFit) -> frozenset[int]:
         row, column = placement.pixels(posed.centres_mm[:, 0], posed.centres_mm[:, 2])
         exposed = np.flatnonzero(view.counts.any(axis=1))
         low, high = (exposed[0], exposed[-1]) if len(exposed) else (0, -1)
-        seen |= (row >= low) & (row <= high) & (column >= 0) & (column <= view.counts.shape[1] - 1)
+        left, right = 0, view.counts.shape[1] - 1
+        if not scan.whole_body and len(exposed):  # a still picture's field may be narrower than its matrix
+            across = np.flatnonzero(view.counts.any(axis=0))
+            left, right = across[0], across[-1]
+        seen |= (row >= low) & (row <= high) & (column >= left) & (column <= right)
     total = np.bincount(region, volume, minlength=18)
     inside = np.bincount(region, volume * seen, minlength=18)
     return frozenset(k for k in REGION_NAMES if inside[k] >= 0.5 * total[k] > 0)

@@ -127,6 +127,8 @@ class LabelledView:
         (x, z) in the anterior and the posterior view.
     correlation : float
         Agreement of the fitted skeleton's picture with the view, -1 to 1.
+    agreement : mapping of int to float
+        Dice of the fitted skeleton's outlines with a network's regions, by region; empty where none looked.
     """
 
     name: ViewName
@@ -136,6 +138,7 @@ class LabelledView:
     x_mm: NDArray[np.float32]
     z_mm: NDArray[np.float32]
     correlation: float
+    agreement: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def pixel_mm(self) -> tuple[float, float]:

@@ -26,7 +26,20 @@ from bonescan.anatomy.skeleton import Skeleton
 from bonescan.errors import LabellingFailed
 from bonescan.scan import View
 
-__all__ = ["FLOOR", "FRAME", "OFFSET", "Cloud", "Level", "point_cloud", "prepare", "render", "render_all"]
+__all__ = [
+    "FLOOR",
+    "FRAME",
+    "OFFSET",
+    "Cloud",
+    "Level",
+    "blur",
+    "box_matrix",
+    "exposed_fields",
+    "point_cloud",
+    "prepare",
+    "render",
+    "render_all",
+]
 
 Array = NDArray[np.float64]
 
@@ -111,8 +124,19 @@ def _ball_points(count: int) -> Array:
 
 
 @numba.njit(cache=True, fastmath=True)
-def _blur(picture, kernel, scratch):  # type: ignore[no-untyped-def]
-    """Separable convolution in place; outside the picture is zero."""
+def blur(picture, kernel, scratch):  # type: ignore[no-untyped-def]
+    """Separable convolution in place; outside the picture is zero.
+
+    Parameters
+    ----------
+    picture, scratch : (row, column) ndarray of float32
+    kernel : (half + 1,) ndarray of float32
+        From its middle outwards.
+
+    Returns
+    -------
+    None
+    """
     rows, columns = picture.shape
     half = kernel.shape[0] - 1
     for r in range(rows):
@@ -208,7 +232,7 @@ def render(maps, curve, frame, side, points, segment, weight, basis, psf, scale,
         out[r + 1, c] += w * a * (1 - b)
         out[r, c + 1] += w * (1 - a) * b
         out[r + 1, c + 1] += w * a * b
-    _blur(out, psf, scratch)
+    blur(out, psf, scratch)
     for r in range(rows):
         for c in range(columns):
             out[r, c] = math.sqrt(min(out[r, c] * scale, 1.0) + OFFSET) - math.sqrt(OFFSET)
@@ -296,12 +320,15 @@ class Level:
     factors: Array  # working pixels per view pixel, (view, 2)
     psf: NDArray[np.float32]
     window_half: int
+    body_rows: int
     head_rows: Array
     foot_rows: Array
     middle_columns: Array
 
 
-def prepare(views: tuple[View, ...], rows: int) -> Level:
+def prepare(
+    views: tuple[View, ...], rows: int, body_rows: int | None = None, ignored: tuple[NDArray[np.bool_], ...] = ()
+) -> Level:
     """Resample the views to a working grid, cap the hottest pixels, compress and standardise.
 
     Parameters
@@ -309,6 +336,10 @@ def prepare(views: tuple[View, ...], rows: int) -> Level:
     views : tuple of View
     rows : int
         Of the working grid; its pixels are square if the first view's spacing is true.
+    body_rows : int, optional
+        Rows that a whole body would fill; without it, the views are taken to show one.
+    ignored : tuple of (row, column) ndarray of bool
+        For every view what is known not to be bone, or nothing at all.
 
     Returns
     -------
@@ -332,14 +363,15 @@ def prepare(views: tuple[View, ...], rows: int) -> Level:
             )
     rows_mm = spacing.counts.shape[0] * spacing.row_spacing_mm / rows
     columns = max(16, round(spacing.counts.shape[1] * spacing.column_spacing_mm / rows_mm))
-    window_half = max(2, round(rows * _WINDOW_FRACTION))
+    body_rows = body_rows or rows
+    window_half = max(2, round(body_rows * _WINDOW_FRACTION))
     targets = np.empty((len(views), rows, columns), dtype=np.float32)
     trust = np.ones_like(targets)
     factors, heads, feet, middles = np.empty((len(views), 2)), [], [], []
     for v, view in enumerate(views):
         shape = view.counts.shape
         factors[v] = rows / shape[0], columns / shape[1]
-        small = _box_matrix(shape[0], rows) @ view.counts @ _box_matrix(shape[1], columns).T
+        small = box_matrix(shape[0], rows) @ view.counts @ box_matrix(shape[1], columns).T
         smooth = ndimage.gaussian_filter(small, 0.7)
         clear = smooth > 0.03 * np.percentile(smooth, 99.5)  # not of the maximum: an injection may be any times hotter
         body = smooth > 0.15 * np.percentile(smooth[clear], 60)
@@ -347,9 +379,13 @@ def prepare(views: tuple[View, ...], rows: int) -> Level:
         heads.append(float(mass[0]))
         feet.append(float(mass[-1]))
         middles.append(float(np.average(np.arange(columns), weights=np.sqrt(smooth[: rows // 2]).sum(axis=0) ** 2)))
+        reach = max(1, round(body_rows * _HOT_REACH_FRACTION))
+        if ignored:
+            off = box_matrix(shape[0], rows) @ ignored[v].astype(np.float32) @ box_matrix(shape[1], columns).T > 0.5
+            trust[v] -= off
+            body = body & ~off if (body & ~off).any() else body
         cap = np.percentile(smooth[body], 97)
-        reach = max(1, round(rows * _HOT_REACH_FRACTION))
-        trust[v] -= ndimage.binary_dilation(smooth > _HOT * cap, iterations=reach)
+        trust[v] *= ~ndimage.binary_dilation(smooth > _HOT * cap, iterations=reach)
         compressed = (np.sqrt(np.minimum(smooth / cap, 1) + OFFSET) - np.sqrt(OFFSET)).astype(np.float32)
         scratch = [np.empty_like(compressed) for _ in range(3)]
         _standardise(compressed, window_half, FLOOR, *scratch)
@@ -360,14 +396,54 @@ def prepare(views: tuple[View, ...], rows: int) -> Level:
         factors=factors,
         psf=_half_kernel(0.8),
         window_half=window_half,
+        body_rows=body_rows,
         head_rows=np.array(heads),
         foot_rows=np.array(feet),
         middle_columns=np.array(middles),
     )
 
 
-def _box_matrix(old: int, new: int) -> NDArray[np.float32]:
-    """Area-averaging resampler, (new, old) ndarray whose rows sum to 1."""
+def exposed_fields(views: tuple[View, ...]) -> tuple[tuple[slice, slice], ...]:
+    """Rows and columns of each view that hold counts: a still picture's field is smaller than its matrix.
+
+    Parameters
+    ----------
+    views : tuple of View
+
+    Returns
+    -------
+    tuple of (slice, slice)
+        One field for both views where their matrices are alike; the whole view where it holds nothing.
+    """
+    lit = [view.counts > 0 for view in views]
+    if len({one.shape for one in lit}) == 1:
+        lit = [np.logical_or.reduce(lit)] * len(lit)
+    fields = []
+    for one in lit:
+        rows, columns = np.flatnonzero(one.any(axis=1)), np.flatnonzero(one.any(axis=0))
+        none = not len(rows)
+        fields.append(
+            (
+                slice(0, one.shape[0]) if none else slice(int(rows[0]), int(rows[-1]) + 1),
+                slice(0, one.shape[1]) if none else slice(int(columns[0]), int(columns[-1]) + 1),
+            )
+        )
+    return tuple(fields)
+
+
+def box_matrix(old: int, new: int) -> NDArray[np.float32]:
+    """Area-averaging resampler of one axis.
+
+    Parameters
+    ----------
+    old, new : int
+        Pixels before and after.
+
+    Returns
+    -------
+    (new, old) ndarray of float32
+        Its rows sum to 1.
+    """
     edges = np.linspace(0, old, new + 1)
     k = np.arange(old)
     overlap = np.minimum(edges[1:, None], k + 1) - np.maximum(edges[:-1, None], k)

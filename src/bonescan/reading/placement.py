@@ -4,10 +4,11 @@ The frame is affine. A jointed skeleton of average shape does not follow every r
 What remains is taken up by a small displacement ``d`` of each view, on a coarse
 grid of cubic B-splines, found by Gauss-Newton on
 
-    sum_pixels w (target - picture(p - d(p)))^2  +  a sum_nodes (second differences of d)^2
-                                                 +  b sum_nodes d^2,      w = 1 / sqrt(1 + residual^2)
+    sum_layers, pixels w (target - picture(p - d(p)))^2  +  a sum_nodes (second differences of d)^2
+                                                         +  b sum_nodes d^2,      w = 1 / sqrt(1 + residual^2)
 
-The weights keep hot spots and the bladder from pulling bones towards them.
+The weights keep hot spots and the bladder from pulling bones towards them. The first layer is the view itself; where a
+network has looked at it, its regions are the others.
 
 References
 ----------
@@ -16,7 +17,7 @@ Free-form deformation: Rueckert D et al. IEEE Trans Med Imaging 1999;18:712.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,11 +87,20 @@ class Placement:
         From `residual_warp`, in working pixels.
     factor : (2,) ndarray
         Working pixels per view pixel, along rows and columns.
+    first_row, first_column : int
+        Of the part of the view that the working grid covers.
     """
 
     frame: Frame
     displacement: Array
     factor: Array
+    first_row: int = 0
+    first_column: int = 0
+
+    def moved(self, rows: int, columns: int) -> Placement:
+        """The same placement on a view that has so many more rows above and columns to the left."""
+        frame = replace(self.frame, row_0=self.frame.row_0 + rows, column_0=self.frame.column_0 + columns)
+        return replace(self, frame=frame, first_row=self.first_row + rows, first_column=self.first_column + columns)
 
     def pixels(self, x_mm: Array, z_mm: Array) -> tuple[Array, Array]:
         """Row and column of body points: the inverse of `body`, by fixed-point iteration."""
@@ -107,18 +117,23 @@ class Placement:
         return self.frame.body(row - moved[0], column - moved[1])
 
     def _displaced(self, row: Array, column: Array) -> Array:
+        row, column = row - self.first_row, column - self.first_column
         at = np.stack([(row + 0.5) * self.factor[0] - 0.5, (column + 0.5) * self.factor[1] - 0.5])
         field = [ndimage.map_coordinates(part, at, order=1, mode="nearest") for part in self.displacement]
         return np.asarray([part / scale for part, scale in zip(field, self.factor, strict=True)])
 
 
-def residual_warp(target: NDArray[np.float32], picture: NDArray[np.float32]) -> Array:
-    """Displacement that carries the picture onto the target.
+def residual_warp(
+    targets: NDArray[np.float32], pictures: NDArray[np.float32], importance: NDArray[np.float32]
+) -> Array:
+    """Displacement that carries the pictures onto the targets.
 
     Parameters
     ----------
-    target, picture : (row, column) ndarray
-        The view and the fitted skeleton's picture, both standardised.
+    targets, pictures : (layer, row, column) ndarray
+        The view and the fitted skeleton's picture, both standardised; areas of regions after them.
+    importance : (layer,) ndarray of float32
+        Of every layer's residuals.
 
     Returns
     -------
@@ -126,18 +141,24 @@ def residual_warp(target: NDArray[np.float32], picture: NDArray[np.float32]) -> 
         Row and column displacement in working pixels: the picture's point
         ``p - d(p)`` lies at ``p`` of the target.
     """
-    shape = target.shape
+    shape = targets.shape[1:]
     rows, columns = _splines(shape[0]), _splines(shape[1])
     penalty = _penalty(rows.shape[1], columns.shape[1])
     nodes = np.zeros((2, rows.shape[1], columns.shape[1]))
     grid = np.mgrid[: shape[0], : shape[1]].astype(float)
     field = np.zeros((2, *shape))
     for _ in range(_ROUNDS):
-        moved = ndimage.map_coordinates(picture, grid - field, order=1, mode="nearest")
-        residual = target - moved
-        weight = 1 / np.sqrt(1 + residual**2)
-        slope = np.stack(np.gradient(ndimage.gaussian_filter(moved, 0.5)))
-        normal, right = _normal_equations(rows, columns, slope, weight, residual)
+        curvature, pull = np.zeros((2, 2, *shape), np.float32), np.zeros((2, *shape), np.float32)
+        for target, picture, important in zip(targets, pictures, importance, strict=True):
+            moved = ndimage.map_coordinates(picture, grid - field, order=1, mode="nearest")
+            residual = target - moved
+            weight = important / np.sqrt(1 + residual**2)
+            slope = np.stack(np.gradient(ndimage.gaussian_filter(moved, 0.5)))
+            for a in range(2):
+                pull[a] += -slope[a] * weight * residual
+                for b in range(2):
+                    curvature[a, b] += weight * slope[a] * slope[b]
+        normal, right = _normal_equations(rows, columns, curvature, pull)
         flat = nodes.ravel()
         step = np.linalg.solve(normal + penalty, right - penalty @ flat)
         nodes = (flat + step).reshape(nodes.shape)
@@ -163,7 +184,7 @@ def _penalty(rows: int, columns: int) -> Array:
     return np.asarray(np.kron(np.eye(2), one), dtype=float)
 
 
-def _normal_equations(rows: Array, columns: Array, slope: Array, weight: Array, residual: Array) -> tuple[Array, Array]:
+def _normal_equations(rows: Array, columns: Array, curvature: Array, pull: Array) -> tuple[Array, Array]:
     """Gauss-Newton system of the data term; ``d residual / d node = -slope * spline``, sign folded in."""
     size = rows.shape[1] * columns.shape[1]
     normal = np.zeros((2, size, 2, size))
@@ -171,9 +192,9 @@ def _normal_equations(rows: Array, columns: Array, slope: Array, weight: Array, 
     pairs_r = np.einsum("ri,rj->rij", rows, rows).reshape(len(rows), -1)
     pairs_c = np.einsum("ck,cl->ckl", columns, columns).reshape(len(columns), -1)
     for a in range(2):
-        right[a] = (rows.T @ (-slope[a] * weight * residual) @ columns).ravel()
+        right[a] = (rows.T @ pull[a] @ columns).ravel()
         for b in range(a, 2):
-            block = pairs_r.T @ (weight * slope[a] * slope[b]) @ pairs_c
+            block = pairs_r.T @ curvature[a, b] @ pairs_c
             block = block.reshape(rows.shape[1], rows.shape[1], columns.shape[1], columns.shape[1])
             normal[a, :, b] = normal[b, :, a] = block.transpose(0, 2, 1, 3).reshape(size, size)
     return np.asarray(normal.reshape(2 * size, 2 * size)), np.asarray(right.ravel())
