@@ -50,6 +50,7 @@ Begin with one of these:
   bonescan read scan.dcm -o reading    read your own
   bonescan simulate metastases -o study  make one whose truth is known
   bonescan plan --weight-kg 70         activity, times and dose of the next one
+  bonescan evaluate studies -o figures  how good its readings of simulated studies are
   bonescan read --help                 all it can do, with examples
 
 Exit status: 0 done, 1 failed (one sentence on stderr says why), 2 called wrongly.
@@ -111,6 +112,10 @@ def read(
             show_default=False,
         ),
     ] = None,
+    side: Annotated[
+        Literal["left", "right"] | None,
+        typer.Option("--side", help="The patient's side with symptoms, for a three-phase study.", show_default=False),
+    ] = None,
     as_json: AsJson = False,
     manifest: Annotated[
         Path | None,
@@ -133,6 +138,8 @@ def read(
       regions_VIEW.png           region of each pixel, 1 skull to 17 foot
       findings_VIEW.png          number of the finding at each pixel
       bones_VIEW.npz             every single bone
+      phases.html, .pdf, .json   of a study that holds blood flow, blood pool
+                                 and delayed views of one place
     with VIEW anterior or posterior. An earlier reading in OUT is replaced as a
     whole, or kept as it was if anything fails. Other files stay.
 
@@ -145,6 +152,7 @@ def read(
       bonescan read export.dcm -o reading --view posterior
       bonescan read anterior.png -o reading --view anterior --pixel-mm 2.4
       bonescan read scan.dcm -o reading --manifest run.json
+      bonescan read three-phase-folder/ -o reading --side left
     """
     progress = _progress(quiet)
     with _compiled_code(progress):
@@ -152,14 +160,18 @@ def read(
         from bonescan.scan import ViewName
 
         chosen = ViewName(view) if view else None
-        reading = journeys.read(inputs, out, view=chosen, flip=flip, pixel_mm=pixel_mm, progress=progress)
+        study = journeys.read_study(
+            inputs, out, view=chosen, flip=flip, pixel_mm=pixel_mm, side=side, progress=progress
+        )
     if manifest is not None:
-        settings = {"command": "read", "view": view, "flip": flip, "pixel_mm": pixel_mm}
-        journeys.write_file(manifest, _json(journeys.manifest(reading, out, settings)).encode())
+        settings = {"command": "read", "view": view, "flip": flip, "pixel_mm": pixel_mm, "side": side}
+        journeys.write_file(manifest, _json(journeys.study_manifest(study, out, settings)).encode())
     if as_json:
-        _print(_json(_with_outputs(reading, out)))
+        _print(_json({**_written(out), **journeys.study_summary(study)}))
     elif not quiet:
-        _print(_in_words(reading, out))
+        if study.phases is not None:
+            _print("\n".join([*study.phases.sentences, f"Phases           {out / 'phases.html'}"]))
+        _print(_in_words(study.reading, out) if study.reading is not None else NOT_A_DEVICE)
 
 
 @app.command()
@@ -353,7 +365,7 @@ def simulate(
         str | None,
         typer.Argument(
             metavar="SCENARIO",
-            help="Name of a scenario (see --list), a TOML file, or cohort.",
+            help="Name of a scenario or a cohort (see --list), or a TOML file.",
             show_default=False,
         ),
     ] = None,
@@ -466,7 +478,8 @@ def simulate(
     With --count, OUT will hold case_00000, case_00001, ... and cohort.json.
     A run that was stopped goes on with the same command; finished studies stay.
     SCENARIO cohort draws people as they come to a clinic; without a SCENARIO,
-    --count does so too.
+    --count does so too. cohort:normal, cohort:mimics and cohort:metastatic draw
+    people without lesions, with benign ones only, and with metastases.
 
     \b
     Examples:
@@ -551,13 +564,113 @@ def _study_in_words(said: Mapping[str, Any], out: Path) -> str:
             f"Put in           {found or 'nothing'}",
             f"Bone Scan Index  {said['bone_scan_index_percent']:.2f} %, by mass of the metastases",
             f"Quick look       {out / 'preview.png'}",
-            *([f"Read it          bonescan read {out} -o {out}-reading"] if _whole_body(said) else []),
+            *([f"Read it          bonescan read {out} -o {out}-reading"] if _readable(said) else []),
         ]
     )
 
 
-def _whole_body(said: Mapping[str, Any]) -> bool:
-    return any(name.startswith("dicom/whole_body") for name in said["outputs"])
+def _readable(said: Mapping[str, Any]) -> bool:
+    return any(name.startswith(("dicom/whole_body", "dicom/flow")) for name in said["outputs"])
+
+
+@app.command()
+def evaluate(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER",
+            help="Studies whose truth is known: of bonescan simulate, or scans with outlines beside them.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="OUT", help="Folder for the figures.", show_default=False)
+    ],
+    model_based: Annotated[
+        bool, typer.Option("--model-based", help="Read without the trained network, to see what it is worth.")
+    ] = False,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            "--against",
+            metavar="FILE",
+            help="evaluation.json of another run: its figures stand beside every one of this.",
+            show_default=False,
+        ),
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option("--processes", metavar="N", min=1, help="Fewer than all cores.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            "--manifest", metavar="FILE", help="Also record versions, settings and outputs.", show_default=False
+        ),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Read many studies whose truth is known, and say how good the readings are.
+
+    \b
+    FOLDER may be
+      one study, or many, with dicom/ and truth/ as bonescan simulate writes them
+      scans NAME.dcm with NAME_regions_VIEW.png, and marks in readings.json
+
+    \b
+    OUT will hold
+      evaluation.html, .md     every figure with its 95 % interval, and the plots
+      evaluation.json          the same for machines, and for --against
+      free_response.svg, ...   the plots alone
+      cases/                   every reading held against its truth
+    A run that was stopped goes on with the same command. A study that cannot be
+    read is counted as such. Simulated studies say nothing of clinical use.
+
+    \b
+    Examples:
+      bonescan simulate cohort -o cohort --count 100 --fast --seed 7
+      bonescan evaluate cohort -o figures
+      bonescan evaluate cohort -o model --model-based
+      bonescan evaluate cohort -o figures --against model/evaluation.json
+    """
+    progress = _progress(quiet)
+    with _compiled_code(progress):
+        from bonescan import journeys
+
+        done = journeys.evaluate(
+            folder, out, learned=not model_based, against=against, processes=processes, progress=progress
+        )
+    if manifest is not None:
+        journeys.write_file(manifest, _json(journeys.evaluation_manifest(done)).encode())
+    if as_json:
+        _print(_json(done.record))
+    elif not quiet:
+        _print(_figures_in_words(done.record, out))
+
+
+_MAIN_FIGURES = (
+    "regions.all", "circles.all.found", "circles.all.extra", "lesions.visible.3.8", "lesions.distinct.3.8",
+    "metastases.visible.3.8", "people.auc.all", "people.specificity.all.benign", "calibration.findings",
+    "calibration.people", "bsi.r", "bsi.error.all", "cost.seconds",
+)  # fmt: skip
+
+
+def _figures_in_words(record: Mapping[str, Any], out: Path) -> str:
+    rows: list[Mapping[str, object]] = [
+        {
+            "": f"{one['section']}: {one['title']}",
+            "value": one["value"],
+            "from": one["low"],
+            "to": one["high"],
+            "n": one["n"],
+        }
+        for one in record["figures"]
+        if one["key"] in _MAIN_FIGURES and one["value"] is not None
+    ]
+    failed = len(record["failed"])
+    read = f"{len(record['studies']) - failed} studies read, {failed} could not be"
+    table = [_aligned(rows)] if rows else []
+    return "\n".join([*table, read, f"All figures are in {out / 'evaluation.html'}", NOT_A_DEVICE])
 
 
 @app.command()
@@ -629,11 +742,16 @@ def _json(value: object) -> str:
     return json.dumps(value, indent=2, default=str)
 
 
+def _written(out: Path) -> dict[str, object]:
+    from bonescan import journeys
+
+    return {"out": str(out), "outputs": [name for name in journeys.OUTPUT_NAMES if (out / name).is_file()]}
+
+
 def _with_outputs(reading: Reading, out: Path) -> dict[str, object]:
     from bonescan import journeys
 
-    present = [name for name in journeys.OUTPUT_NAMES if (out / name).is_file()]
-    return {"out": str(out), "outputs": present, **journeys.summary(reading)}
+    return {**_written(out), **journeys.summary(reading)}
 
 
 def _in_words(reading: Reading, out: Path) -> str:
@@ -647,8 +765,10 @@ def _in_words(reading: Reading, out: Path) -> str:
     spread = "" if index["uncertainty"] is None else f" +/- {index['uncertainty']:.2f}"
     amount = f"not given: {index['absent_reason']}" if index["value"] is None else f"{index['value']:.2f}{spread} %"
     notable = [remark for remark in said["remarks"] if remark["severity"] != "note"]
+    concluded = [] if said["impression"] is None else said["impression"]["sentences"][:1]
     return "\n".join(
         [
+            *(f"Impression       {sentence}" for sentence in concluded),
             f"Views            {counts}",
             f"Findings         {found}",
             f"Bone Scan Index  {amount}",

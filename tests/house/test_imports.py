@@ -47,8 +47,8 @@ def test_opening_a_room_compiles_nothing():
         "import numba.core.dispatcher as dispatcher\n"
         "def compiled(self, signature): raise SystemExit(f'compiled at import: {self.py_func.__qualname__}')\n"
         "dispatcher.Dispatcher.compile = compiled\n"
-        "import bonescan.anatomy, bonescan.dicom, bonescan.journeys, bonescan.patient, bonescan.reading\n"
-        "import bonescan.report, bonescan.tracer\n"
+        "import bonescan.anatomy, bonescan.dicom, bonescan.evaluation, bonescan.journeys, bonescan.patient\n"
+        "import bonescan.reading, bonescan.report, bonescan.tracer\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -12,6 +12,7 @@ import shlex
 import shutil
 import zipfile
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import nibabel
@@ -19,9 +20,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bonescan import cli, dicom, journeys
+from bonescan import cli, dicom, evaluation, journeys, reading
 from bonescan.camera.projections import Lattice, Projections
-from bonescan.journeys import simulation
+from bonescan.journeys import evaluating, simulation
 from bonescan.patient.person import Person
 
 PAGE = (Path(__file__).parents[2] / "docs" / "journeys.md").read_text(encoding="utf-8")
@@ -89,14 +90,36 @@ def simulator(folder, phantom, monkeypatch):
     monkeypatch.setattr(journeys, "simulate_cohort", simulate_cohort)
 
 
+@pytest.fixture
+def evaluator(folder, monkeypatch, small_reading):
+    """A cohort of one study that has been read already, by both readers."""
+    case = folder / "cohort" / "case_00000"
+    (case / "dicom").mkdir(parents=True)
+    (case / "truth").mkdir()
+    shutil.copyfile(folder / "scan.dcm", case / "dicom" / "whole_body.dcm")
+    regions = np.full(small_reading.labels.views[0].regions.shape, 4, np.uint8)
+    Image.fromarray(regions).save(case / "truth" / "regions_posterior.png")
+    few = partial(evaluation.evaluation_record, resamples=20)
+    monkeypatch.setattr(evaluation, "evaluation_record", few)
+    with monkeypatch.context() as now:
+        now.setattr(reading, "read", lambda scan, *, learned: small_reading)
+        now.setattr(evaluating, "each", lambda work, items, processes: ((one, partial(work, one)) for one in items))
+        journeys.evaluate(folder / "cohort", folder / "figures")
+        journeys.evaluate(folder / "cohort", folder / "model", learned=False)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_on_the_page_does_its_work(command, folder, simulator, capsys):
+def test_every_command_on_the_page_does_its_work(command, folder, simulator, request, capsys):
+    if " evaluate " in command:
+        request.getfixturevalue("evaluator")
     with pytest.raises(SystemExit) as stopped:
         cli.main(shlex.split(command)[1:])
     assert not stopped.value.code, capsys.readouterr().err
     out = re.search(r"-o (\S+)", command)
     if " read " in command and out:
         assert (folder / out.group(1) / "report.html").is_file()
+    if " evaluate " in command:
+        assert (folder / out.group(1) / "evaluation.html").is_file()
     if " simulate " in command and out:
         assert list(folder.glob(f"{out.group(1)}/**/truth/truth.json"))
 

@@ -392,6 +392,20 @@ def test_a_cohort_is_the_same_from_any_number_of_processes_and_goes_on(tmp_path)
             journeys.simulate_cohort(journeys.COHORT, whole, count=3, seed=seed, settings=settings)
 
 
+def test_the_same_patient_can_be_scanned_again(tmp_path):
+    for repeat in (0, 1):
+        settings = replace(TINY, repeat=repeat)
+        journeys.simulate("cohort:metastatic", tmp_path / str(repeat), seed=4, number=1, settings=settings)
+    first, again = (json.loads((tmp_path / str(k) / "truth" / "truth.json").read_text("utf-8")) for k in (0, 1))
+    for same in ("person", "injection", "burden", "skeleton", "member"):
+        assert first[same] == again[same]
+    assert [one["centre_mm"] for one in first["lesions"]] == [one["centre_mm"] for one in again["lesions"]]
+    assert first["pictures"][0]["left_mm"] != again["pictures"][0]["left_mm"]  # laid down anew
+    assert first["pictures"][0]["counts"] != again["pictures"][0]["counts"]
+    with pytest.raises(InvalidValue, match="no cohort 'cohort:strange'"):
+        journeys.simulate("cohort:strange", tmp_path / "none", settings=TINY)
+
+
 def test_a_study_that_cannot_be_says_which(tmp_path):
     with pytest.raises(InvalidValue, match=r"Study 0: There is no camera 'box'"):
         journeys.simulate_cohort("normal", tmp_path, count=1, settings=replace(TINY, camera="box"))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bonescan.errors import InvalidValue
-from bonescan.patient.cohort import FREQUENCIES, Cohort, Frequency, draw_patient, draw_scenario
+from bonescan.patient.cohort import COHORTS, FREQUENCIES, Cohort, Frequency, draw_patient, draw_scenario
 from bonescan.patient.lesions.malignant import METASTASIS_SITES
 from bonescan.patient.scenario import BUILDERS
 
@@ -109,6 +109,21 @@ def test_a_cohort_can_be_another():
 def test_a_cohort_that_cannot_be_is_refused(wrong):
     with pytest.raises(InvalidValue):
         Cohort(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "metastatic", "benign"), [("normal", 0, 0), ("mimics", 0, 0.97), ("metastatic", 1, 0.7)]
+)
+def test_named_cohorts_hold_what_their_names_say(name, metastatic, benign):
+    drawn = [draw_scenario(6, number, COHORTS[f"cohort:{name}"]) for number in range(200)]
+    spread = [
+        {"metastasis", "lytic_metastasis", "metastatic_superscan"} & {f.kind for f in own.lesions} for own in drawn
+    ]
+    assert np.mean([bool(kinds) for kinds in spread]) == metastatic
+    others = [{f.kind for f in own.lesions} - kinds for own, kinds in zip(drawn, spread, strict=True)]
+    share = np.mean([bool(own) for own in others])
+    assert share == 0 if benign == 0 else share >= benign
+    assert any(own.disturbances for own in drawn)  # injection sites and urine are in all of them
 
 
 def test_numbers_below_zero_are_refused():

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from bonescan.anatomy import MassTable, bone, mass_table
 from bonescan.errors import GeometryMismatch
 from bonescan.measurement import Measurement
-from bonescan.reading.burden import involved_mass_percent, measure
+from bonescan.reading.burden import filled_mass, involved_mass_percent, measure
 from bonescan.reading.model import (
     BoneMap,
     Finding,
@@ -21,7 +23,8 @@ from bonescan.reading.model import (
     QualityCheck,
     Verdict,
 )
-from bonescan.scan import Scan, View, ViewName
+from bonescan.reading.network import FOCI, DenseView, Glance
+from bonescan.scan import PatientFacts, Scan, View, ViewName
 
 A, P = ViewName.ANTERIOR, ViewName.POSTERIOR
 ROWS, COLUMNS, PIXEL_MM = 60, 40, 4.0
@@ -325,3 +328,50 @@ def test_another_table_gives_another_index():
     burden = measure(scan(), BOTH, [finding(1, UPPER)], quality(), even)
     assert burden.bone_scan_index_percent.value == pytest.approx(0.5)
     assert burden.mass_table == "even version 1"
+
+
+# --- with a network's maps -----------------------------------------------------------------------------------
+
+
+def glance(share_front, share_back):
+    """A network's word: the metastatic share of mineral in each pixel, and bone wherever the figure has any."""
+    views = []
+    for name, share in ((A, share_front), (P, share_back)):
+        foci = {one: np.zeros((ROWS, COLUMNS), np.float32) for one in FOCI} | {"metastatic": share.astype(np.float32)}
+        nothing = np.zeros((ROWS, COLUMNS), np.float32)
+        regions = np.zeros((18, ROWS, COLUMNS), np.float32)
+        views.append(DenseView(name=name, regions=regions, foci=foci, vertebra=nothing, rib=nothing))
+    return Glance(views=tuple(views), exchanged=0.0, embedding=np.zeros(1, np.float32))
+
+
+def test_the_networks_share_of_mineral_is_summed_as_mass():
+    table = mass_table("icrp110-male")
+    mass = filled_mass(BOTH, glance(0.5 * UPPER[A], 0.5 * UPPER[P]), [finding(1, UPPER)], table)
+    # half of the mineral of the femur's upper half, in either view, and all of it near the one finding
+    expected = table.share_percent["femur_l"] / 4
+    assert mass.bones == ("femur_l",)
+    assert mass.percent[:, 0, :].tolist() == [[pytest.approx(0.0), pytest.approx(expected)]] * 2
+
+
+def test_what_lies_at_a_finding_that_does_not_count_is_left_out():
+    lower = {A: box(32, 24, 8, 8), P: box(32, 8, 8, 8)}
+    share = glance(*(0.5 * UPPER[name] + 0.5 * lower[name] for name in (A, P)))
+    both = [finding(1, UPPER), finding(2, lower)]
+    one = [finding(1, UPPER), finding(2, lower, in_burden=False)]
+    none = [finding(1, UPPER, in_burden=False), finding(2, lower, in_burden=False)]
+    table = mass_table("icrp110-male")
+    index = [
+        measure(scan(), BOTH, found, quality(), table, share).bone_scan_index_percent for found in (both, one, none)
+    ]
+    power = json.loads(resources.files("bonescan.reading").joinpath("data/natures.json").read_text())["burden"]["power"]
+    # 18 half-filled rows, then 10
+    assert index[1].value / index[0].value == pytest.approx((10 / 18) ** power, rel=1e-6)
+    assert index[2].value == 0.0
+    assert index[0].uncertainty > index[1].uncertainty > 0
+
+
+def test_with_a_network_mass_is_that_of_mineral_for_the_recorded_sex():
+    share = glance(0.5 * UPPER[A], 0.5 * UPPER[P])
+    woman = dataclasses.replace(scan(), patient=PatientFacts(sex="F"))
+    tables = [measure(one, BOTH, [finding(1, UPPER)], quality(), glance=share).mass_table for one in (scan(), woman)]
+    assert tables == ["icrp110-male version 1", "icrp110-female version 1"]

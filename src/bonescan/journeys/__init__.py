@@ -1,7 +1,18 @@
 """Whole journeys through the house: the only place where rooms that do not know each other meet, and meet the disk."""
 
-from bonescan.journeys.clinic import OUTPUT_NAMES, Progress, demo, example_scan, manifest, plan, read, summary
+from bonescan.journeys.clinic import (
+    OUTPUT_NAMES,
+    PHASE_NAMES,
+    Progress,
+    demo,
+    example_scan,
+    manifest,
+    plan,
+    read,
+    summary,
+)
 from bonescan.journeys.cohorts import CohortFolder, simulate_cohort
+from bonescan.journeys.evaluating import EvaluatedFolder, evaluate, evaluation_manifest
 from bonescan.journeys.files import write_file
 from bonescan.journeys.simulation import (
     COHORT,
@@ -13,25 +24,34 @@ from bonescan.journeys.simulation import (
     simulation_manifest,
     simulation_summary,
 )
+from bonescan.journeys.three_phase import StudyReading, read_study, study_manifest, study_summary
 
 __all__ = [
     "COHORT",
     "OUTPUT_NAMES",
+    "PHASE_NAMES",
     "CohortFolder",
+    "EvaluatedFolder",
     "Phantom",
     "Progress",
     "Settings",
     "SimulatedStudy",
+    "StudyReading",
     "demo",
+    "evaluate",
+    "evaluation_manifest",
     "example_scan",
     "manifest",
     "plan",
     "read",
+    "read_study",
     "scenario_list",
     "simulate",
     "simulate_cohort",
     "simulation_manifest",
     "simulation_summary",
+    "study_manifest",
+    "study_summary",
     "summary",
     "write_file",
 ]

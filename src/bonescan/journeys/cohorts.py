@@ -8,14 +8,11 @@ command, what is there stays.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import shutil
-import signal
-import threading
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -24,6 +21,7 @@ from bonescan.errors import BoneScanError, InvalidValue, OutputFailed
 from bonescan.journeys.clinic import Progress, versions
 from bonescan.journeys.files import STAGE_PREFIX, alone_in, told_plainly, write_file
 from bonescan.journeys.simulation import Phantom, Settings, input_digests, simulate
+from bonescan.journeys.workers import each
 
 __all__ = ["CohortFolder", "simulate_cohort"]
 
@@ -81,7 +79,8 @@ def simulate_cohort(
     Parameters
     ----------
     scenario : str
-        As in `simulate`: of a cohort case k is its person k, of any other scenario the study with k added to the seed.
+        As in `simulate`: of a cohort, whichever, case k is its person k, of any other scenario the study with k added
+        to the seed.
     out : Path
         Made when absent. Studies of the same cohort in it are kept.
     count : int
@@ -124,7 +123,7 @@ def simulate_cohort(
         missing = [case for case in cases if not (out / _CASE.format(case.number)).is_dir()]
         if len(missing) < count:
             progress(f"{count - len(missing)} of {count} studies are there already")
-        _make(missing, processes or _cores(), progress)
+        _make(missing, processes, progress)
     return CohortFolder(out=out, cases=tuple(_CASE.format(k) for k in range(count)), made=len(missing), record=record)
 
 
@@ -172,32 +171,21 @@ def _clear(out: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
-def _make(cases: list[_Case], processes: int, progress: Progress) -> None:
-    if not cases:
-        return
-    # A fresh interpreter each: a fork would take locks and threads of compiled code with it.
-    context = multiprocessing.get_context("spawn")
-    others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(min(processes, len(cases)), mp_context=context, initializer=_alone)
+def _make(cases: list[_Case], processes: int | None, progress: Progress) -> None:
     try:
-        futures: dict[Future[None], _Case] = {pool.submit(_make_one, case): case for case in cases}
-        for done, future in enumerate(as_completed(futures), start=1):
-            _told_which(future, futures[future])
-            progress(f"Study {futures[future].number} finished: {done} of {len(cases)}")
-        pool.shutdown()
+        with closing(each(_make_one, cases, processes)) as finished:
+            for done, (case, made) in enumerate(finished, start=1):
+                _told_which(made, case)
+                progress(f"Study {case.number} finished: {done} of {len(cases)}")
     except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in set(multiprocessing.active_children()) - others:
-            process.terminate()
-            process.join()
         _clear(cases[0].out)
         raise
 
 
-def _told_which(future: Future[None], case: _Case) -> None:
+def _told_which(made: Callable[[], None], case: _Case) -> None:
     """Raise what stopped a study, with its number."""
     try:
-        future.result()
+        made()
     except BrokenProcessPool as error:
         raise OutputFailed(
             "A process was ended from outside, most often for want of memory; run the same command again with fewer "
@@ -207,22 +195,6 @@ def _told_which(future: Future[None], case: _Case) -> None:
         raise type(error)(f"Study {case.number}: {error}", **error.facts) from error
 
 
-def _alone() -> None:
-    """Make a process ready: one thread, as every core has a process of its own; the parent says when to stop."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for variable in ("NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[variable] = "1"
-    threading.Thread(target=_leave_with_the_parent, daemon=True).start()
-
-
-def _leave_with_the_parent() -> None:
-    """End with a parent that was killed: nobody would, and two runs would work at one study when it is run again."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
 def _make_one(case: _Case) -> None:
     name = _CASE.format(case.number)
     aside = case.out / f"{STAGE_PREFIX}{name}"
@@ -230,9 +202,3 @@ def _make_one(case: _Case) -> None:
     simulate(case.scenario, aside, seed=case.seed, number=case.number, settings=case.settings, phantom=case.phantom)
     with told_plainly(case.out):
         os.replace(aside, case.out / name)
-
-
-def _cores() -> int:
-    with suppress(AttributeError):  # not everywhere can a process be told to keep to some cores
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bonescan.camera.look import ScatterModel
     from bonescan.camera.protocols import AcquisitionProtocol
     from bonescan.journeys.imaging import Session, Taken
-    from bonescan.patient import Motion, Patient, Person, Scenario
+    from bonescan.patient import Cohort, Motion, Patient, Person, Scenario
     from bonescan.patient.outside import OutsideBody
     from bonescan.scan import PatientFacts
 
@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 COHORT = "cohort"
-"""In place of a scenario: people as they come to a clinic, drawn from the seed (`bonescan.patient.Cohort`)."""
+"""In place of a scenario: people as they come to a clinic, drawn from the seed; `bonescan.patient.COHORTS` has more."""
 
 _INJECTED_AT = datetime(2026, 1, 15, 9, 0)  # of every simulated study: nothing depends on the day it was made
 _FOLDERS = ("dicom", "truth")
@@ -80,6 +80,8 @@ class Settings:
         more sides. Of no meaning where fast.
     volumes : bool, optional
         Whether the truth holds the volumes too; by default that of one study, not those of a cohort.
+    repeat : int
+        0, or another scan of the same patient under the same camera: laid down anew, with noise of its own.
 
     Raises
     ------
@@ -96,6 +98,7 @@ class Settings:
     spacing_mm: float | None = None
     histories: int = _FULL_HISTORIES
     volumes: bool | None = None
+    repeat: int = 0
 
     def __post_init__(self) -> None:
         if self.counts is not None and not 1e3 <= self.counts <= 1e8:
@@ -104,6 +107,8 @@ class Settings:
             raise InvalidValue(f"Voxels measure 2 to 12 mm, got {self.spacing_mm:g} mm.", got=self.spacing_mm)
         if not 1000 <= self.histories <= 10**10:
             raise InvalidValue(f"Histories lie between a thousand and ten thousand million, got {self.histories}.")
+        if self.repeat < 0:
+            raise InvalidValue(f"A patient is scanned once, 0, or again, 1 and on; got {self.repeat}.", got=self.repeat)
 
     @property
     def voxel_mm(self) -> float:
@@ -178,6 +183,9 @@ def scenario_list() -> dict[str, dict[str, str]]:
     told = {name: packaged_scenario(name) for name in scenario_names()}
     return {
         COHORT: {"title": "A person of a clinic", "shows": "Whoever comes: drawn from the seed, healthy or not."},
+        f"{COHORT}:normal": {"title": "A person without lesions", "shows": "Nothing, but for what misleads."},
+        f"{COHORT}:mimics": {"title": "A person with benign lesions", "shows": "What may be taken for metastases."},
+        f"{COHORT}:metastatic": {"title": "A person with metastases", "shows": "Them, beside whatever comes with age."},
         **{name: {"title": scenario.title, "shows": scenario.shows} for name, scenario in told.items()},
     }
 
@@ -267,14 +275,14 @@ def simulate(
             injected_at=_INJECTED_AT,
             description="Bone scan, simulated",
             key=json.dumps([Path(scenario).name, seed, number, asdict(replace(settings, volumes=None)), *inputs]),
-            seeds=root,
+            seeds=_again(root, settings.repeat),
         )
         taken = take(session, progress)
         progress("Working out the truth")
         facts = {
             "scenario": {"name": Path(scenario).name, "title": told.title, "shows": told.shows},
             "seed": seed,
-            "member": number if scenario == COHORT else None,
+            "member": number if _is_cohort(scenario) else None,
             "camera": settings.camera,
             "protocol": settings.protocol,
             "fast": settings.fast,
@@ -442,8 +450,9 @@ def _patient(
 
     from bonescan.patient import draw_scenario
 
-    if scenario == COHORT:  # as `bonescan.patient.draw_patient` does
-        told, root = draw_scenario(seed, number), np.random.SeedSequence(seed, spawn_key=(number, 1))
+    if _is_cohort(scenario):  # as `bonescan.patient.draw_patient` does
+        told = draw_scenario(seed, number, _cohort(scenario))
+        root = np.random.SeedSequence(seed, spawn_key=(number, 1))
         if phantom is not None:  # a body has one sex, and keeps its pose, whoever else is drawn
             person = {key: value for key, value in told.person.items() if key != "sex"}
             protocol = {key: value for key, value in told.protocol.items() if key != "motions"}
@@ -454,6 +463,25 @@ def _patient(
     patient = told.patient(root, body=None if phantom is None else _body(phantom, told))
     streams = np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, 100))
     return told, patient, streams
+
+
+def _is_cohort(scenario: str) -> bool:
+    return scenario.partition(":")[0] == COHORT
+
+
+def _cohort(name: str) -> Cohort:
+    from bonescan.patient import COHORTS
+
+    if name not in COHORTS:
+        raise InvalidValue(f"There is no cohort {name!r}; there are {', '.join(COHORTS)}.", got=name)
+    return COHORTS[name]
+
+
+def _again(root: np.random.SeedSequence, repeat: int) -> np.random.SeedSequence:
+    """Random numbers of another scan of the same patient; those of the first stay as they are."""
+    import numpy as np
+
+    return np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, repeat)) if repeat else root
 
 
 def _read_scenario(path: Path) -> Scenario:

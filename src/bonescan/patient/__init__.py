@@ -1,6 +1,6 @@
 """The digital patient: a body with organs, tracer, lesions and what misleads, and the truth about them."""
 
-from bonescan.patient.cohort import Cohort, draw_patient, draw_scenario
+from bonescan.patient.cohort import COHORTS, Cohort, draw_patient, draw_scenario
 from bonescan.patient.focus import Focus
 from bonescan.patient.lesions import Lesion, LesionKind, Nature
 from bonescan.patient.person import Person, draw_person
@@ -9,6 +9,7 @@ from bonescan.patient.scenario_file import packaged_scenario, read_scenario, sce
 from bonescan.patient.volumes import Patient, Truth, Volumes
 
 __all__ = [
+    "COHORTS",
     "Cohort",
     "Finding",
     "Focus",

@@ -12,6 +12,7 @@ have few sites and some have all; rho = 0.6 is ours [D]. The most extended 10 of
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ from bonescan.patient.lesions.malignant import METASTASIS_SITES
 from bonescan.patient.scenario import Finding, Scenario
 from bonescan.patient.volumes import Patient
 
-__all__ = ["FREQUENCIES", "Cohort", "Frequency", "draw_patient", "draw_scenario"]
+__all__ = ["COHORTS", "FREQUENCIES", "Cohort", "Frequency", "draw_patient", "draw_scenario"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +181,29 @@ class Cohort:
             )
         if unknown := set(self.frequencies) - set(FREQUENCIES):
             raise InvalidValue(f"A cohort knows no frequency of {sorted(unknown)}; it knows {', '.join(FREQUENCIES)}.")
+
+
+def _benign(times: float) -> Mapping[str, Frequency]:
+    """Lesions that are no metastases, so many times as common as by default (at most 90 %), at every age."""
+    names = (*itertools.takewhile(lambda name: name != "injection_site", FREQUENCIES), "scoliosis")
+    return {
+        name: Frequency(men=min(0.9, times * own.men), women=min(0.9, times * own.women))
+        for name, own in FREQUENCIES.items()
+        if name in names
+    }
+
+
+COHORTS: Mapping[str, Cohort] = MappingProxyType(
+    {
+        "cohort": Cohort(),
+        "cohort:normal": Cohort(metastatic=0.0, frequencies=_benign(0)),
+        "cohort:mimics": Cohort(metastatic=0.0, frequencies=_benign(3)),
+        "cohort:metastatic": Cohort(metastatic=1.0),
+    }
+)
+"""Cohorts by name: people of a clinic; without any lesion; with lesions that are no metastases, each three times as
+common as in the first and at every age [D], so that hardly anybody has none; with metastases, beside whatever else they
+have. What misleads, injection sites and urine among it, is as common in all of them."""
 
 
 def draw_scenario(seed: int, number: int, cohort: Cohort | None = None) -> Scenario:

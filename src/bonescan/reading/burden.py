@@ -27,9 +27,25 @@ Assumptions: a lesion takes up the bone's whole length along the ray; density is
 the broad-beam value of Tc-99m in soft tissue. Where disease is so widespread that overlapping bones are all hot, (3)
 understates it. Of a bone cut by the picture's edge the hidden part counts as not involved.
 
+With a network's maps
+---------------------
+Where a network has looked, it says of every pixel which share phi_k of the mineral along the ray is metastatic, and
+no whole length need be assumed. With the mass share per pixel of the fitted skeleton, the mean of K views, and the
+places P that count ::
+
+    m_k = sum over bones b of  w_b t_bk / sum of t_bk            (percent per pixel)
+    raw = 1/K  sum over views k  sum over pixels of P of  m_k phi_k,     BSI = factor raw^power
+
+P is what lies under, or nearest within `REACH_MM` of, a finding that counts, and, in widespread disease, what lies near
+no finding and has phi of `FAR_FROM` or more; where no finding counts the index is 0. The network sees both views at
+once, and the ray is the same from both sides: hence the plain mean. Factor and power are fitted with the natures on
+readings of simulated people (``data/natures.json``) and take the network's bias away. Mass shares are those of
+mineral, ICRP 110, of the recorded sex (male where it is unknown), as the network's share is one of mineral.
+The uncertainty is then the spread of the truth about c among those people and the views' disagreement.
+
 Uncertainty
 -----------
-One standard deviation, findings independent ::
+Without a network, one standard deviation, findings independent ::
 
     u^2 = sum_i [ (ds_i/dr  delta_i)^2 + ((s_iA - s_iP) / 2)^2 ]
     delta_i^2 = (1/4 pixel)^2 + (EDGE_MM / S_i)^2
@@ -50,9 +66,12 @@ Positive area: the percentage of positive area on bone scan, PMC2377050.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,9 +81,10 @@ from bonescan.anatomy.body import TISSUE_MU_PER_MM
 from bonescan.errors import GeometryMismatch
 from bonescan.measurement import Measurement
 from bonescan.reading.model import BoneMap, Burden, Finding, LabelledView, Labels, Polarity, Quality, Verdict
+from bonescan.reading.network import Glance
 from bonescan.scan import Scan, ViewName
 
-__all__ = ["involved_mass_percent", "measure"]
+__all__ = ["FilledMass", "filled_mass", "involved_mass_percent", "measure", "mineral_table"]
 
 Mask = NDArray[np.bool_]
 Array = NDArray[np.float64]
@@ -73,6 +93,14 @@ EDGE_MM = 6.0
 """How far noise as large as the spot itself would move its outline."""
 OUTLINE_PIXELS = 0.25
 SMALL_BONE_CM3 = 5.0
+
+REACH_MM = 20.0
+"""How far beyond its outline a finding still answers for what the network calls metastatic [D]: about twice the
+camera's resolution."""
+
+FAR_FROM = 0.25
+"""Farther from every finding only shares from here on count [D]: a few percent expected all over the skeleton
+are doubt, not disease."""
 
 _DEFINITION = "Imbriaco et al., Clin Cancer Res 1998;4:1765"
 
@@ -125,8 +153,88 @@ def involved_mass_percent(masks: Mapping[ViewName, Mask], labels: Labels, table:
     return involved
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FilledMass:
+    """Skeletal mass that a network takes for metastatic, by bone and by the finding that answers for it.
+
+    Parameters
+    ----------
+    bones : tuple of str
+    percent : (view, bone, 1 + finding) ndarray
+        Percent of skeletal mass; the first of the last axis lies near no finding.
+    """
+
+    bones: tuple[str, ...]
+    percent: Array
+
+
+def mineral_table(scan: Scan) -> MassTable:
+    """Mass shares of mineral for the recorded sex; the man's where none is recorded.
+
+    Parameters
+    ----------
+    scan : Scan
+
+    Returns
+    -------
+    MassTable
+    """
+    female = (scan.patient.sex or "").upper().startswith("F")
+    return mass_table("icrp110-female" if female else "icrp110-male")
+
+
+def filled_mass(labels: Labels, glance: Glance, findings: Sequence[Finding], table: MassTable) -> FilledMass:
+    """What the network takes for metastatic, as skeletal mass.
+
+    Parameters
+    ----------
+    labels : Labels
+    glance : Glance
+        Of the same scan.
+    findings : sequence of Finding
+        The earlier has a pixel that two claim.
+    table : MassTable
+
+    Returns
+    -------
+    FilledMass
+    """
+    from scipy import ndimage
+
+    dense = {view.name: view for view in glance.views}
+    views = [view for view in labels.views if view.name in dense]
+    bones = tuple(sorted({one.bone for view in views for one in view.bones if one.bone in table.share_percent}))
+    index = {bone_id: k for k, bone_id in enumerate(bones)}
+    percent = np.zeros((len(views), len(bones), len(findings) + 1))
+    places = [_place_and_radius(finding, labels) for finding in findings]
+    for v, view in enumerate(views):
+        nearest = np.zeros(view.regions.shape, np.int32)
+        for k in range(len(findings) - 1, -1, -1):
+            shown = findings[k].views.get(view.name)
+            nearest[_within(view, *places[k]) if shown is None else shown.mask] = k + 1
+        if findings:
+            far, at = ndimage.distance_transform_edt(nearest == 0, sampling=view.pixel_mm, return_indices=True)
+            nearest = np.where(far <= REACH_MM, nearest[tuple(at)], 0)
+        share = dense[view.name].foci["metastatic"]
+        share = np.where((nearest > 0) | (share >= FAR_FROM), share, 0.0)
+        for one in view.bones:
+            if one.bone in index:
+                length = one.thickness_mm.astype(np.float64)
+                whole = float(length.sum()) / _part_in_view(view, one)
+                filled = length * share[one.box] * (table.share_percent[one.bone] / max(whole, 1e-9))
+                percent[v, index[one.bone]] += np.bincount(
+                    nearest[one.box].ravel(), weights=filled.ravel(), minlength=len(findings) + 1
+                )
+    return FilledMass(bones=bones, percent=percent)
+
+
 def measure(
-    scan: Scan, labels: Labels, findings: Sequence[Finding], quality: Quality, table: MassTable | None = None
+    scan: Scan,
+    labels: Labels,
+    findings: Sequence[Finding],
+    quality: Quality,
+    table: MassTable | None = None,
+    glance: Glance | None = None,
 ) -> Burden:
     """Sum up what the hot spots involve, in total and per region.
 
@@ -139,7 +247,9 @@ def measure(
     quality : Quality
         A check that withholds makes the index absent, with that check's words as the reason.
     table : MassTable, optional
-        Mass shares; the Bone Scan Index's own by default.
+        Mass shares; the Bone Scan Index's own by default, with a glance those of mineral.
+    glance : Glance, optional
+        What a network makes of the scan.
 
     Returns
     -------
@@ -152,20 +262,30 @@ def measure(
         When the labels are not those of the scan's views.
     """
     labels.paired_with(scan)  # refuses labels of another scan before anything is summed
-    table = mass_table() if table is None else table
+    if table is None:
+        table = mass_table() if glance is None else mineral_table(scan)
     counted = [finding for finding in findings if finding.in_burden and finding.polarity is Polarity.HOT]
     total = {view.name: np.zeros(view.regions.shape, np.bool_) for view in labels.views}
     for finding in counted:
         for name, seen in finding.views.items():
             total[name] |= seen.mask
     reason = _why_withheld(labels, quality)
+    by_region: dict[int, tuple[float, int]] = {}
+    if glance is not None and not reason:
+        filled = filled_mass(labels, glance, findings, table)
+        index, shares = _index_by_network(filled, findings, table)
+        by_region = _with_counts(shares, counted)
+    else:
+        index = _bone_scan_index(counted, total, labels, table, reason)
+        if not reason:
+            by_region = _with_counts(involved_mass_percent(total, labels, table), counted)
     return Burden(
-        bone_scan_index_percent=_bone_scan_index(counted, total, labels, table, reason),
+        bone_scan_index_percent=index,
         mass_table=f"{table.name} version {table.version}",
         hot_spot_count=len(counted),
         positive_area_percent=_positive_area(counted, total, scan, labels, reason),
         lesion_area_mm2=_lesion_area(counted, scan, labels, quality),
-        by_region={} if reason else _by_region(counted, total, labels, table),
+        by_region=by_region,
         not_in_view=_not_in_view(labels, table),
     )
 
@@ -379,19 +499,58 @@ def _lesion_area(counted: Sequence[Finding], scan: Scan, labels: Labels, quality
     )
 
 
-def _by_region(
-    counted: Sequence[Finding], total: Mapping[ViewName, Mask], labels: Labels, table: MassTable
-) -> dict[int, tuple[float, int]]:
-    """Index and number of hot spots by the region of the bone they involve."""
-    shares: dict[int, float] = {}
-    for bone_id, percent in involved_mass_percent(total, labels, table).items():
+def _with_counts(shares: Mapping[str, float], counted: Sequence[Finding]) -> dict[int, tuple[float, int]]:
+    """Index, from shares by bone, and number of hot spots by the region of the bone they involve."""
+    by_region: dict[int, float] = {}
+    for bone_id, percent in shares.items():
         region = bone(bone_id).region
-        shares[region] = shares.get(region, 0.0) + percent
+        by_region[region] = by_region.get(region, 0.0) + percent
     counts: dict[int, int] = {}
     for finding in counted:
         region = bone(finding.bone).region if finding.bone else finding.region
         counts[region] = counts.get(region, 0) + 1
-    return {region: (shares.get(region, 0.0), counts.get(region, 0)) for region in sorted(shares | counts)}
+    return {r: (by_region.get(r, 0.0), counts.get(r, 0)) for r in sorted(by_region | counts)}
+
+
+def _index_by_network(
+    filled: FilledMass, findings: Sequence[Finding], table: MassTable
+) -> tuple[Measurement, dict[str, float]]:
+    """The index by the network's maps, and its parts by bone."""
+    method = f"metastatic share of mineral by a network, times mass share per pixel, mass shares {table.name}"
+    counts = [k for k, one in enumerate(findings, start=1) if one.in_burden and one.polarity is Polarity.HOT]
+    if not counts:
+        return Measurement(value=0.0, unit="%", method=method, source=_DEFINITION), {}
+    by_view = filled.percent[:, :, [0, *counts]].sum(2)
+    raw = float(by_view.mean(0).sum())
+    curve = _curve()
+    value = min(curve["factor"] * raw ** curve["power"], 100.0)
+    scale = value / raw if raw > 0 else 0.0
+    apart = float(np.ptp(by_view.sum(1))) / 2 * scale
+    spread = math.hypot(curve["spread_percent"], curve["relative_spread"] * value, apart)
+    shares = dict(zip(filled.bones, (by_view.mean(0) * scale).tolist(), strict=True))
+    index = Measurement(value=value, unit="%", uncertainty=spread, method=method, source=_DEFINITION)
+    return index, {bone_id: share for bone_id, share in shares.items() if share > 0}
+
+
+@cache
+def _curve() -> dict[str, float]:
+    """Factor and power of the fitted curve, and the truth's spread about it, absolute and relative."""
+    text = resources.files("bonescan.reading").joinpath("data/natures.json").read_text(encoding="utf-8")
+    curve: dict[str, float] = json.loads(text)["burden"]
+    return curve
+
+
+def _place_and_radius(finding: Finding, labels: Labels) -> tuple[float, float, float]:
+    """Centre in the body's frame and radius of the disc of equal area, mm, of a finding's larger view."""
+    views = [view for view in labels.views if view.name in finding.views]
+    view = max(views, key=lambda one: int(finding.views[one.name].mask.sum()))
+    mask = finding.views[view.name].mask
+    radius = math.sqrt(float(mask.sum()) * math.prod(view.pixel_mm) / math.pi)
+    return float(view.x_mm[mask].mean()), float(view.z_mm[mask].mean()), radius
+
+
+def _within(view: LabelledView, x_mm: float, z_mm: float, radius_mm: float) -> Mask:
+    return np.asarray((view.x_mm - x_mm) ** 2 + (view.z_mm - z_mm) ** 2 <= radius_mm**2)
 
 
 def _not_in_view(labels: Labels, table: MassTable) -> tuple[str, ...]:

@@ -16,6 +16,9 @@ chance of one false spot anywhere in the view (Bonferroni over scales and
 independent positions), or their share among many clear ones, as far as normal bone varies as stated; real bone has
 heavier tails, which `docs/rooms/reading-spots.md` reports. A spot below it is kept only where the other view shows one.
 
+Where a network's maps are given the list is generous instead: what reaches the threshold, what reaches `CONFIRMED_Z`
+where the network sees anything at all, and what the network alone sees. `bonescan.reading.natures` then decides.
+
 References
 ----------
 Benjamini Y, Hochberg Y. Controlling the false discovery rate. J R Stat Soc B 1995;57:289,
@@ -39,6 +42,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, special
 
 from bonescan.reading.model import LabelledView, Polarity
+from bonescan.reading.network import DenseView
 from bonescan.reading.normal import CAMERA_FWHM_MM, FIRST_LIMB_REGION, LINE_MM, NormalView, gaussian_mm
 from bonescan.scan import ViewName
 
@@ -77,6 +81,17 @@ SADDLE_FRACTION = 0.75
 """Two peaks are one spot when the saddle between them is above this fraction of the lower."""
 
 SADDLE_NOISE = 3.0
+
+SEEN_AGAIN = 0.05
+"""Where the network's ``hot`` map reaches this, a faint spot of the filter is a candidate of its own [D]."""
+
+SEEN_ALONE = 0.2
+"""From which a peak of the ``hot`` map is a candidate though the filter shows nothing there [D]; followed out to half
+of it."""
+
+HOT_NOISE = 0.02
+"""Ripple of the ``hot`` map that parts no two peaks [D]."""
+
 MINIMUM_AREA_MM2 = 40.0
 
 NATURAL_EXCESS: Mapping[int, float] = {
@@ -262,7 +277,9 @@ def _noise_equivalent_pixels(fwhm_mm: float, row_mm: float, column_mm: float) ->
     return max(4 * math.pi * sigma_mm**2 / (row_mm * column_mm), 1.0)
 
 
-def detect_hot(views: Sequence[tuple[NormalView, LabelledView]]) -> dict[ViewName, tuple[Spot, ...]]:
+def detect_hot(
+    views: Sequence[tuple[NormalView, LabelledView]], seen: Mapping[ViewName, DenseView] | None = None
+) -> dict[ViewName, tuple[Spot, ...]]:
     """Every hot spot of a scan's views, in bone or not.
 
     Parameters
@@ -270,17 +287,21 @@ def detect_hot(views: Sequence[tuple[NormalView, LabelledView]]) -> dict[ViewNam
     views : sequence of (NormalView, LabelledView)
         All views of one scan: what one of them shows beyond doubt makes faint spots of the other likelier
         (see `threshold`).
+    seen : mapping of ViewName to DenseView, optional
+        What a network makes of the same views; the list is generous where it is given.
 
     Returns
     -------
     mapping of ViewName to tuple of Spot
         By view, most significant first; those below the threshold that the other view may confirm among them.
     """
-    candidates = [_candidates(normal, labelled) for normal, labelled in views]
+    significant = [significance(normal, labelled) for normal, labelled in views]
+    candidates = [_candidates(normal, labelled, z) for (normal, labelled), z in zip(views, significant, strict=True)]
     clear = max((sum(one.clear for one in found) for found in candidates), default=0)
     hot = {}
-    for (normal, labelled), found in zip(views, candidates, strict=True):
+    for (normal, labelled), z, found in zip(views, significant, candidates, strict=True):
         limit = threshold(labelled, normal.row_mm, normal.column_mm, clear)
+        dense = None if seen is None else seen.get(normal.name)
         spots = []
         for one in found:
             mask = _outline(one.net)
@@ -289,9 +310,43 @@ def detect_hot(views: Sequence[tuple[NormalView, LabelledView]]) -> dict[ViewNam
             whole = np.zeros(normal.counts.shape, dtype=np.bool_)
             whole[one.box] = mask
             spot = _measure(whole, Polarity.HOT, normal, labelled, normal.expected, one.significance)
-            spots.append(replace(spot, stands_alone=one.significance >= limit))
+            again = dense is not None and bool((dense.foci["hot"][one.box][mask] >= SEEN_AGAIN).any())
+            spots.append(replace(spot, stands_alone=again or one.significance >= limit))
+        if dense is not None:
+            taken = [spot.mask for spot in spots if spot.stands_alone]
+            spots += [
+                _measure(mask, Polarity.HOT, normal, labelled, normal.expected, float(z[mask].max()))
+                for mask in _seen_alone(dense.foci["hot"], taken, normal)
+            ]
         hot[normal.name] = tuple(sorted(spots, key=lambda spot: -spot.significance))
     return hot
+
+
+def _seen_alone(
+    hot: NDArray[np.float32], taken: Sequence[NDArray[np.bool_]], normal: NormalView
+) -> list[NDArray[np.bool_]]:
+    """Outlines, at half their peak, of what the network's ``hot`` map shows beside the spots that are there already."""
+    known = np.zeros(hot.shape, dtype=np.bool_)
+    for mask in taken:
+        known |= mask
+    ripple = np.full(hot.shape, HOT_NOISE, dtype=np.float32)
+    basins = _basins(hot, ripple, hot >= SEEN_ALONE / 2)
+    alone = []
+    for number, box in enumerate(ndimage.find_objects(basins), start=1):
+        if box is None:
+            continue
+        own = np.where(basins[box] == number, hot[box], np.float32(0))
+        peak = np.unravel_index(int(own.argmax()), own.shape)
+        if own[peak] < SEEN_ALONE or known[box][peak]:
+            continue
+        mask = _outline(own, 0.5)
+        if (mask & known[box]).sum() >= 0.5 * mask.sum():
+            continue
+        if mask.sum() * normal.row_mm * normal.column_mm >= MINIMUM_AREA_MM2:
+            whole = np.zeros(hot.shape, dtype=np.bool_)
+            whole[box] = mask
+            alone.append(whole)
+    return alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,8 +359,7 @@ class _Candidate:
     clear: bool
 
 
-def _candidates(normal: NormalView, labelled: LabelledView) -> list[_Candidate]:
-    z = significance(normal, labelled)
+def _candidates(normal: NormalView, labelled: LabelledView, z: NDArray[np.float32]) -> list[_Candidate]:
     net = normal.smooth - normal.expected
     near = ndimage.binary_dilation(labelled.body, iterations=8)
     pixels = _noise_equivalent_pixels(CAMERA_FWHM_MM, normal.row_mm, normal.column_mm)
@@ -378,9 +432,9 @@ def detect_cold(normal: NormalView, labelled: LabelledView) -> tuple[Spot, ...]:
     return tuple(sorted(spots, key=lambda spot: spot.significance))
 
 
-def _outline(net: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """The piece around the peak above `OUTLINE_FRACTION` of it, holes filled."""
-    above = net >= OUTLINE_FRACTION * net.max()
+def _outline(net: NDArray[np.float32], fraction: float = OUTLINE_FRACTION) -> NDArray[np.bool_]:
+    """The piece around the peak above a fraction of it, holes filled."""
+    above = net >= fraction * net.max()
     pieces, _ = ndimage.label(above)
     peak = np.unravel_index(int(net.argmax()), net.shape)
     return np.asarray(ndimage.binary_fill_holes(pieces == pieces[peak]), dtype=np.bool_)

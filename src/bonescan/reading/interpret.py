@@ -19,15 +19,18 @@ METHOD = {
     "normal": "robust levels along each bone and over its region, mirrored side; Poisson noise with estimated gain",
     "spots": "matched filters at several scales against normal uptake; threshold by false-alarm rate per view",
     "burden": "sum over bones of mass share times involved fraction of projected bone; both views counted once",
+    "impression": "patterns by rules over measured signs of the whole scan, weights by design (patterns.toml)",
 }
 
 
-def read(scan: Scan, *, progress: Callable[[str], None] = lambda _: None) -> Reading:
+def read(scan: Scan, *, learned: bool = True, progress: Callable[[str], None] = lambda _: None) -> Reading:
     """Everything bonescan says about one scan.
 
     Parameters
     ----------
     scan : Scan
+    learned : bool
+        Whether the network may look too, where it is installed; else the model-based reader alone.
     progress : callable
         Told in words what is being done.
 
@@ -37,19 +40,26 @@ def read(scan: Scan, *, progress: Callable[[str], None] = lambda _: None) -> Rea
         Labels that are not trusted, and figures that quality withholds, are
         marked so; nothing is left out silently.
     """
-    from bonescan.reading.labels import label  # the room's compiled loops: only when reading
+    with ThreadPoolExecutor(1) as pool:  # the network looks while the room's compiled loops are loaded
+        looking = pool.submit(network.look, scan) if learned else None
+        from bonescan.reading import burden, impression, natures, quality, spots
+        from bonescan.reading.labels import label
 
-    labels = label(scan, network.look(scan), progress)
-    from bonescan.reading import burden, quality, spots
+        glance = looking.result() if looking else None
+    labels = label(scan, glance, progress)
 
     progress("checking image quality")
     progress("looking for hot and cold spots")
     with ThreadPoolExecutor() as pool:  # neither needs the other
         checking = pool.submit(quality.assess, scan, labels)
-        findings = spots.find(scan, labels)
+        findings = natures.judge(spots.find(scan, labels, glance), scan, labels, glance)
         checked = checking.result()
     progress("summing up the burden")
-    summed = burden.measure(scan, labels, findings, checked)
+    summed = burden.measure(scan, labels, findings, checked, glance=glance)
+    progress("drawing the impression")
+    familiarity = None if glance is None else network.familiarity(glance)
+    likelihood = natures.patient_likelihood(findings, glance)
+    concluded = impression.conclude(scan, labels, checked, findings, summed, glance, familiarity, likelihood)
     return Reading(
         scan=scan,
         labels=labels,
@@ -64,4 +74,6 @@ def read(scan: Scan, *, progress: Callable[[str], None] = lambda _: None) -> Rea
             "python": platform.python_version(),
             **{name: version(name) for name in ("numpy", "scipy", "numba")},
         },
+        impression=concluded,
+        familiarity=familiarity,
     )

@@ -31,7 +31,7 @@ from bonescan.reading.detection import Spot
 from bonescan.reading.model import Kind, Labels
 from bonescan.scan import ViewName
 
-__all__ = ["Call", "Landmarks", "Sighting", "classify", "find_bladder", "find_twins", "locate"]
+__all__ = ["Call", "Landmarks", "Sighting", "classify", "find_bladder", "find_pairs", "find_twins", "locate"]
 
 BLADDER_OVER_SACRUM = 0.25
 """Least fraction off bone of a bladder that reaches up before the sacrum."""
@@ -257,19 +257,41 @@ def find_twins(sightings: Sequence[Sighting]) -> frozenset[int]:
     frozenset of int
         Indices into ``sightings``.
     """
+    return find_pairs([(one.region, one.x_mm, one.z_mm, one.ratio) for one in sightings])
+
+
+def find_pairs(places: Sequence[tuple[int, float, float, float]]) -> frozenset[int]:
+    """Those of some places that are twins, as in `find_twins`.
+
+    Parameters
+    ----------
+    places : sequence of (region, x_mm, z_mm, ratio)
+        Region, place in the body's frame, and uptake over normal.
+
+    Returns
+    -------
+    frozenset of int
+        Indices into ``places``.
+    """
     twins: set[int] = set()
-    for i, one in enumerate(sightings):
-        for j, other in enumerate(sightings[:i]):
-            apart = math.hypot(one.x_mm + other.x_mm, one.z_mm - other.z_mm)
-            same_joint = other.region in _JOINTS.get(one.region, ())
-            excess = sorted((one.ratio - 1, other.ratio - 1))
-            if one.x_mm * other.x_mm < 0 and same_joint and apart <= TWIN_MM and excess[0] >= SYMMETRY * excess[1]:
+    for i, (region, x_mm, z_mm, ratio) in enumerate(places):
+        for j, (other_region, other_x_mm, other_z_mm, other_ratio) in enumerate(places[:i]):
+            apart = math.hypot(x_mm + other_x_mm, z_mm - other_z_mm)
+            same_joint = other_region in _JOINTS.get(region, ())
+            excess = sorted((ratio - 1, other_ratio - 1))
+            if x_mm * other_x_mm < 0 and same_joint and apart <= TWIN_MM and excess[0] >= SYMMETRY * excess[1]:
                 twins |= {i, j}
     return frozenset(twins)
 
 
 def classify(
-    sighting: Sighting, landmarks: Landmarks, *, side: str, is_bladder: bool, has_twin: bool = False
+    sighting: Sighting,
+    landmarks: Landmarks,
+    *,
+    side: str,
+    is_bladder: bool,
+    has_twin: bool = False,
+    seen_in_bone: bool = False,
 ) -> Call | None:
     """Name one hot sighting.
 
@@ -283,6 +305,8 @@ def classify(
         Whether `find_bladder` chose it.
     has_twin : bool
         Whether `find_twins` found its counterpart on the other side.
+    seen_in_bone : bool
+        Whether a network sees a focus of bone there; off the fitted bones it is then called bone all the same.
 
     Returns
     -------
@@ -290,13 +314,13 @@ def classify(
         ``None`` for diffuse soft tissue that is nothing to report; ``place``
         is empty for bone, which is named by its bone.
     """
-    if sighting.off_bone >= OFF_BONE and sighting.level_ratio < FAINT_LEVEL:
+    if sighting.off_bone >= OFF_BONE and sighting.level_ratio < FAINT_LEVEL and not seen_in_bone:
         return None
     for rule in (_urine_in_bladder, _injection, _tube, _urine_below, _kidney, _ureter, _soft_tissue):
         call = rule(sighting, landmarks, side, is_bladder)
         if call is not None:
             return call
-    if sighting.off_bone >= OFF_BONE:
+    if sighting.off_bone >= OFF_BONE and not seen_in_bone:
         return None
     return _bone(sighting, landmarks, has_twin)
 

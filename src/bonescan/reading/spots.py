@@ -47,17 +47,24 @@ from bonescan.reading.model import (
     Labels,
     Polarity,
 )
+from bonescan.reading.network import DenseView, Glance
 from bonescan.reading.normal import expect_normal
 from bonescan.reading.physiologic import Call, Sighting, classify, find_bladder, find_twins, locate
 from bonescan.scan import Scan, View, ViewName
 
-__all__ = ["find", "source_depth"]
+__all__ = ["find", "letter_of", "source_depth"]
 
 MU_SD_PER_MM = 0.001
 THICKNESS_SD_MM = 15.0
 OUTLINE_SD = 0.15
 JOIN_MM = 14.0
 MIDLINE_MM = 12.0
+
+REFERENCE = "this person's normal bone there: along the bone, on the other side, and by region"
+REFERENCE_WITH_NETWORK = "this person's normal bone there: along the bone and by region"
+
+SURELY_SEEN = 0.5
+"""From which the network's ``hot`` map makes a candidate of what lies off the fitted bones [D]."""
 
 _NEIGHBOURS = frozenset(
     frozenset(pair)
@@ -68,7 +75,7 @@ _NEIGHBOURS = frozenset(
 )
 
 
-def find(scan: Scan, labels: Labels) -> tuple[Finding, ...]:
+def find(scan: Scan, labels: Labels, glance: Glance | None = None) -> tuple[Finding, ...]:
     """Find the hot and cold spots of a scan.
 
     Parameters
@@ -76,6 +83,9 @@ def find(scan: Scan, labels: Labels) -> tuple[Finding, ...]:
     scan : Scan
     labels : Labels
         Of the same scan, one labelled view for every view.
+    glance : Glance, optional
+        What a network makes of the scan. Where it is given, the findings are candidates, more than can be true, for
+        `bonescan.reading.natures.judge` to choose from.
 
     Returns
     -------
@@ -89,10 +99,11 @@ def find(scan: Scan, labels: Labels) -> tuple[Finding, ...]:
     """
     pairs = labels.paired_with(scan)
     with ThreadPoolExecutor() as pool:  # the views beside each other: filters leave the interpreter free
-        expected = pool.map(lambda pair: expect_normal(*pair), pairs)
+        expected = pool.map(lambda pair: expect_normal(*pair, by_symmetry=glance is None), pairs)
         normals = [(normal, labelled) for normal, (_, labelled) in zip(expected, pairs, strict=True)]
         cold = dict(pool.map(lambda pair: (pair[0].name, detect_cold(*pair)), normals))
-    hot = detect_hot(normals)
+    seen = None if glance is None else {dense.name: dense for dense in glance.views}
+    hot = detect_hot(normals, seen)
     landmarks = locate(labels)
     sightings = _join(hot, labels)
     bladder = find_bladder(sightings, landmarks)
@@ -105,13 +116,18 @@ def find(scan: Scan, labels: Labels) -> tuple[Finding, ...]:
             side=_side_of_x(sighting.x_mm),
             is_bladder=index == bladder,
             has_twin=index in twins,
+            seen_in_bone=seen is not None and _hottest(sighting, seen) >= SURELY_SEEN,
         )
         if call is not None:
             named.append((sighting, call))
     named += [(sighting, _cold_call()) for sighting in _join(cold, labels)]
     named.sort(key=lambda item: (item[1].kind is not Kind.BONE, -_strength(item[0])))
     views = {view.name: (view, labelled) for view, labelled in pairs}
-    return tuple(_finding(number, s, call, views, labels) for number, (s, call) in enumerate(named, start=1))
+    reference = REFERENCE if glance is None else REFERENCE_WITH_NETWORK
+    return tuple(
+        _finding(number, sighting, call, views, labels, reference)
+        for number, (sighting, call) in enumerate(named, start=1)
+    )
 
 
 def source_depth(
@@ -165,12 +181,16 @@ def _join(spots: Mapping[ViewName, Sequence[Spot]], labels: Labels) -> list[Sigh
     views = {view.name: view for view in labels.views}
     front = list(spots.get(ViewName.ANTERIOR, ()))
     back = list(spots.get(ViewName.POSTERIOR, ()))
+    front_as, back_as = (
+        [(_radius_mm(spot, views[name]), _region(spot, views[name])[0]) for spot in own]
+        for name, own in ((ViewName.ANTERIOR, front), (ViewName.POSTERIOR, back))
+    )
     candidates = []
     for i, a in enumerate(front):
         for j, p in enumerate(back):
             distance = math.hypot(a.x_mm - p.x_mm, a.z_mm - p.z_mm)
-            radius = max(_radius_mm(a, views[ViewName.ANTERIOR]), _radius_mm(p, views[ViewName.POSTERIOR]))
-            regions = {_region(a, views[ViewName.ANTERIOR])[0], _region(p, views[ViewName.POSTERIOR])[0]}
+            radius = max(front_as[i][0], back_as[j][0])
+            regions = {front_as[i][1], back_as[j][1]}
             touching = len(regions) == 1 or 0 in regions or frozenset(regions) in _NEIGHBOURS
             if touching and distance <= JOIN_MM + 0.6 * radius and (a.stands_alone or p.stands_alone):
                 candidates.append((not (a.stands_alone and p.stands_alone), distance, i, j))
@@ -216,14 +236,8 @@ def _region(spot: Spot, view: LabelledView) -> tuple[int, float]:
     return (0, outside) if counts[1:].sum() == 0 else (int(counts[1:].argmax()) + 1, outside)
 
 
-def _pixel_mm2(view: LabelledView) -> float:
-    row_mm = float(np.median(np.abs(np.diff(view.z_mm[:, view.z_mm.shape[1] // 2]))))
-    column_mm = float(np.median(np.abs(np.diff(view.x_mm[view.x_mm.shape[0] // 2]))))
-    return row_mm * column_mm
-
-
 def _radius_mm(spot: Spot, view: LabelledView) -> float:
-    return math.sqrt(float(spot.mask.sum()) * _pixel_mm2(view) / math.pi)
+    return math.sqrt(float(spot.mask.sum()) * math.prod(view.pixel_mm) / math.pi)
 
 
 def _extent_mm(spot: Spot, view: LabelledView) -> tuple[float, float]:
@@ -238,6 +252,14 @@ def _side_of_x(x_mm: float) -> str:
     if abs(x_mm) <= MIDLINE_MM:
         return "midline"
     return "left" if x_mm > 0 else "right"
+
+
+def _hottest(sighting: Sighting, seen: Mapping[ViewName, DenseView]) -> float:
+    """What the network's map of bone foci shows at most within a sighting."""
+    return max(
+        (float(seen[name].foci["hot"][spot.mask].max()) for name, spot in sighting.spots.items() if name in seen),
+        default=0.0,
+    )
 
 
 def _strength(sighting: Sighting) -> float:
@@ -260,6 +282,7 @@ def _finding(
     call: Call,
     views: Mapping[ViewName, tuple[View, LabelledView]],
     labels: Labels,
+    reference: str,
 ) -> Finding:
     bone_id = _bone_under(sighting, views) if call.kind is Kind.BONE else ""
     side = bone_of(bone_id).side if bone_id else _side_of_x(sighting.x_mm)
@@ -273,7 +296,7 @@ def _finding(
         share = float(sum(involved_mass_percent(masks, labels, mass_table()).values()))
     return Finding(
         id=number,
-        letter=_letter(number),
+        letter=letter_of(number),
         kind=call.kind,
         polarity=first.polarity,
         bone=bone_id,
@@ -282,12 +305,12 @@ def _finding(
         region=sighting.region,
         views=shown,
         uptake_ratio=max(ratios) if first.polarity is Polarity.HOT else min(ratios),
-        uptake_reference="this person's normal bone there: along the bone, on the other side, and by region",
+        uptake_reference=reference,
         significance=strongest.significance,
         depth_mm=_depth(bone_id, sighting, views),
         mass_share_percent=share,
         in_burden=call.in_burden,
-        likelihood=_absent("1", "probability of metastasis", "no validated model is part of this version"),
+        likelihood=_absent("1", "probability of metastasis", "not judged"),
         reason=call.reason,
     )
 
@@ -309,8 +332,23 @@ def _absent(unit: str, method: str, reason: str, source: str = "") -> Measuremen
     return Measurement(value=None, unit=unit, method=method, source=source, absent_reason=reason)
 
 
-def _letter(number: int) -> str:
-    """1 -> A, 26 -> Z, 27 -> AA."""
+def letter_of(number: int) -> str:
+    """The mark of a finding in pictures and tables.
+
+    Parameters
+    ----------
+    number : int
+        1 or more.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> letter_of(1), letter_of(26), letter_of(27)
+    ('A', 'Z', 'AA')
+    """
     letters = ""
     while number > 0:
         number, rest = divmod(number - 1, 26)
