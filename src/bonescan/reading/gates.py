@@ -17,7 +17,9 @@ __all__ = ["agreement", "exchange_remark", "gates", "network_gates"]
 
 # Gates, set from fits of whole-body scans that were seen to be right and from pictures without a body.
 _LEAST_CORRELATION = 0.60
-_LEAST_LED_CORRELATION = 0.45  # where a network led the fit, its agreement is the sharper gate; a still picture has 0.57
+_LEAST_LED_CORRELATION = (
+    0.45  # where a network led the fit, its agreement is the sharper gate; a still picture has 0.57
+)
 _LEAST_PART_CORRELATION = 0.40  # right fits kept every part above 0.48; of lost ones some part fell below 0.40
 _LIMBS = frozenset({"left arm", "right arm", "lower legs"})  # their loss leaves the rest to be trusted
 _MOST_STRAINED = 6

@@ -18,6 +18,7 @@ METHOD = {
     "labels": "jointed skeleton fitted to all views jointly, residual B-spline warp, region outlines by rule",
     "normal": "robust levels along each bone and over its region, mirrored side; Poisson noise with estimated gain",
     "spots": "matched filters at several scales against normal uptake; threshold by false-alarm rate per view",
+    "natures": "weights of evidence on what a reader would name, fitted on readings of simulated people",
     "burden": "sum over bones of mass share times involved fraction of projected bone; both views counted once",
 }
 
@@ -42,7 +43,7 @@ def read(scan: Scan, *, learned: bool = True, progress: Callable[[str], None] = 
     from bonescan.reading import burden, natures, quality, spots
     from bonescan.reading.labels import label  # the room's compiled loops: only when reading
 
-    glance = network.look(scan)
+    glance = network.look(scan) if learned else None
     labels = label(scan, glance, progress)
 
     progress("checking image quality")
