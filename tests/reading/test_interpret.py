@@ -43,7 +43,7 @@ def test_remarks_of_the_file_come_first(scan, reading):
 
 
 def test_method_and_versions_are_said(reading):
-    assert reading.method.keys() == {"labels", "normal", "spots", "burden", "impression"}
+    assert reading.method.keys() == {"labels", "normal", "spots", "natures", "burden", "impression"}
     assert reading.versions["bonescan"] == bonescan.__version__
     assert reading.versions["mass_table"].startswith(DEFAULT_MASS_TABLE)
     assert {"python", "numpy", "scipy", "numba"} <= reading.versions.keys()

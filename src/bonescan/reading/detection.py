@@ -85,7 +85,7 @@ SADDLE_NOISE = 3.0
 SEEN_AGAIN = 0.05
 """Where the network's ``hot`` map reaches this, a faint spot of the filter is a candidate of its own [D]."""
 
-SEEN_ALONE = 0.2
+SEEN_ALONE = 0.15
 """From which a peak of the ``hot`` map is a candidate though the filter shows nothing there [D]; followed out to half
 of it."""
 

@@ -18,6 +18,7 @@ METHOD = {
     "labels": "jointed skeleton fitted to all views jointly, residual B-spline warp, region outlines by rule",
     "normal": "robust levels along each bone and over its region, mirrored side; Poisson noise with estimated gain",
     "spots": "matched filters at several scales against normal uptake; threshold by false-alarm rate per view",
+    "natures": "weights of evidence on what a reader would name, fitted on readings of simulated people",
     "burden": "sum over bones of mass share times involved fraction of projected bone; both views counted once",
     "impression": "patterns by rules over measured signs of the whole scan, weights by design (patterns.toml)",
 }

@@ -44,7 +44,17 @@ from bonescan.reading.spots import letter_of
 from bonescan.reading.traits import Traits, describe, filled_share, topic_of
 from bonescan.scan import Scan
 
-__all__ = ["BENIGN", "Fitted", "Linear", "fitted", "judge", "patient_likelihood", "patient_traits", "probabilities"]
+__all__ = [
+    "BENIGN",
+    "Fitted",
+    "Linear",
+    "fitted",
+    "is_kept",
+    "judge",
+    "patient_likelihood",
+    "patient_traits",
+    "probabilities",
+]
 
 BENIGN = (Nature.TRAUMATIC, Nature.DEGENERATIVE, Nature.INFLAMMATORY, Nature.OTHER_BENIGN)
 
@@ -54,6 +64,13 @@ decide otherwise."""
 
 NO_FOCUS_KEPT = 0.5
 """Probability of an artefact, or share of urine, from which a candidate that is no bone disease is told as such [D]."""
+
+FILTER_Z = 4.5
+"""From which the filter's word stands by itself: about its threshold in a view without disease."""
+
+ALONE_FROM = 0.8
+"""Least probability of a focus where the filter's word does not stand by itself [D]: the network has seen no real scan,
+and is believed against the filter only where it is sure."""
 
 _SIMULATED = "simulated people"
 _ONE_OR_TWO = "new foci that proved metastatic: 25 of 231 single ones, 17 of 70 in pairs; weight: simulated people"
@@ -88,7 +105,7 @@ class Fitted:
     patient : Linear
         Of `patient_traits`: whether the scan shows metastases at all.
     keep_from : float
-        Probability of being a focus from which a candidate is a finding.
+        Probability of being a focus from which a candidate is a finding (see `is_kept`).
     metastatic_share : float
         Of the foci among the fitted candidates.
     """
@@ -211,6 +228,29 @@ def probabilities(model: Fitted, numbers: Mapping[str, float], shift: float = 0.
     return chances
 
 
+def is_kept(kind: Kind, numbers: Mapping[str, float], chances: Mapping[Nature, float], keep_from: float) -> bool:
+    """Whether a candidate is likely enough a focus of bone disease to be a bone finding.
+
+    Parameters
+    ----------
+    kind : Kind
+        By the rules of place; what they call urine or an artefact is bone from one half on.
+    numbers : mapping of str to float
+        Its traits.
+    chances : mapping of Nature to float
+    keep_from : float
+        Least probability where the filter shows it by itself.
+
+    Returns
+    -------
+    bool
+    """
+    least = keep_from if numbers.get("level.z", 0.0) >= math.log(FILTER_Z) else max(keep_from, ALONE_FROM)
+    if kind is not Kind.BONE:
+        least = max(least, 0.5)
+    return 1 - chances[Nature.PHYSIOLOGIC] - chances[Nature.ARTEFACT] >= least
+
+
 def patient_likelihood(findings: Sequence[Finding], glance: Glance | None = None) -> Measurement:
     """Probability that a scan shows bone metastases at all.
 
@@ -271,13 +311,13 @@ def patient_traits(judged: Sequence[tuple[Kind, Mapping[Nature, float]]], glance
 
 def _choose(finding: Finding, chances: Mapping[Nature, float], traits: Traits, keep_from: float) -> Finding | None:
     """A candidate as the finding it is, or none: bone where likely enough, else urine or artefact where it is that."""
-    focus = 1 - chances[Nature.PHYSIOLOGIC] - chances[Nature.ARTEFACT]
+    kept = is_kept(finding.kind, traits.numbers, chances, keep_from)
     if finding.kind is not Kind.BONE:
-        if focus < max(keep_from, 0.5):
+        if not kept:
             return finding
         reason = f"A focus of bone by the network's maps; by place and shape it would be: {finding.place}."
         return _counted(replace(finding, kind=Kind.BONE, reason=reason), chances)
-    if focus >= keep_from:
+    if kept:
         return _counted(finding, chances)
     urine = _sigmoid(traits.numbers.get("network.urine", -9.0))
     apart = replace(finding, in_burden=False, bone="", mass_share_percent=0.0)

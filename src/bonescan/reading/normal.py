@@ -204,7 +204,7 @@ the lower quartile for ischium and pubis from the front (urine overlies them) an
 (disease often fills it)."""
 
 
-def expect_normal(view: View, labelled: LabelledView, *, by_symmetry: bool = True) -> NormalView:
+def expect_normal(view: View, labelled: LabelledView) -> NormalView:
     """Build the normal expectation of one view.
 
     Parameters
@@ -212,9 +212,6 @@ def expect_normal(view: View, labelled: LabelledView, *, by_symmetry: bool = Tru
     view : View
     labelled : LabelledView
         The same view's labels; regions, body and the x, z frame are used.
-    by_symmetry : bool
-        Whether step 2 is taken. It hides what wears alike on both sides; where symmetry is weighed afterwards, as one
-        trait among others, it is left out here.
 
     Returns
     -------
@@ -228,7 +225,7 @@ def expect_normal(view: View, labelled: LabelledView, *, by_symmetry: bool = Tru
     ceiling = _ceiling(view.name, smooth, labelled, levels, row_mm, column_mm)
     highest = _along_bone(smooth, labelled.body, row_mm, column_mm)
     mirrored = _mirrored(smooth, labelled)
-    other = np.nan_to_num(mirrored, nan=0.0) if by_symmetry else np.zeros_like(highest)
+    other = np.nan_to_num(mirrored, nan=0.0)
     pair = np.minimum(other, MIRROR_GAIN * highest)
     limbs = np.where(labelled.regions >= FIRST_LIMB_REGION, np.minimum(other, LIMB_MIRROR_GAIN * highest), 0.0)
     return NormalView(

@@ -60,9 +60,6 @@ OUTLINE_SD = 0.15
 JOIN_MM = 14.0
 MIDLINE_MM = 12.0
 
-REFERENCE = "this person's normal bone there: along the bone, on the other side, and by region"
-REFERENCE_WITH_NETWORK = "this person's normal bone there: along the bone and by region"
-
 SURELY_SEEN = 0.5
 """From which the network's ``hot`` map makes a candidate of what lies off the fitted bones [D]."""
 
@@ -99,7 +96,7 @@ def find(scan: Scan, labels: Labels, glance: Glance | None = None) -> tuple[Find
     """
     pairs = labels.paired_with(scan)
     with ThreadPoolExecutor() as pool:  # the views beside each other: filters leave the interpreter free
-        expected = pool.map(lambda pair: expect_normal(*pair, by_symmetry=glance is None), pairs)
+        expected = pool.map(lambda pair: expect_normal(*pair), pairs)
         normals = [(normal, labelled) for normal, (_, labelled) in zip(expected, pairs, strict=True)]
         cold = dict(pool.map(lambda pair: (pair[0].name, detect_cold(*pair)), normals))
     seen = None if glance is None else {dense.name: dense for dense in glance.views}
@@ -123,11 +120,7 @@ def find(scan: Scan, labels: Labels, glance: Glance | None = None) -> tuple[Find
     named += [(sighting, _cold_call()) for sighting in _join(cold, labels)]
     named.sort(key=lambda item: (item[1].kind is not Kind.BONE, -_strength(item[0])))
     views = {view.name: (view, labelled) for view, labelled in pairs}
-    reference = REFERENCE if glance is None else REFERENCE_WITH_NETWORK
-    return tuple(
-        _finding(number, sighting, call, views, labels, reference)
-        for number, (sighting, call) in enumerate(named, start=1)
-    )
+    return tuple(_finding(number, s, call, views, labels) for number, (s, call) in enumerate(named, start=1))
 
 
 def source_depth(
@@ -282,7 +275,6 @@ def _finding(
     call: Call,
     views: Mapping[ViewName, tuple[View, LabelledView]],
     labels: Labels,
-    reference: str,
 ) -> Finding:
     bone_id = _bone_under(sighting, views) if call.kind is Kind.BONE else ""
     side = bone_of(bone_id).side if bone_id else _side_of_x(sighting.x_mm)
@@ -305,7 +297,7 @@ def _finding(
         region=sighting.region,
         views=shown,
         uptake_ratio=max(ratios) if first.polarity is Polarity.HOT else min(ratios),
-        uptake_reference=reference,
+        uptake_reference="this person's normal bone there: along the bone, on the other side, and by region",
         significance=strongest.significance,
         depth_mm=_depth(bone_id, sighting, views),
         mass_share_percent=share,
