@@ -7,7 +7,7 @@ kept apart (every 32nd), and writes the weights and ``reader.json`` beside them.
 ``--real FOLDER`` prints, beside that, the overlap of regions with outlines of real scans: they are looked at, never
 trained on.
 
-The network is one U-Net for both views: shared weights, and from a quarter of the resolution down each view is given
+The network is one U-Net for both views: shared weights, and from an eighth of the resolution down each view is given
 what the other one sees. Every map of `bonescan.reading.network` is a channel of its last layer.
 """
 
@@ -42,7 +42,7 @@ from objective import LEVEL_SCALE, MAPS, PARTS, Objective
 
 WIDTHS = (32, 64, 96, 160, 192)
 JOINED_FROM = 2
-"""First level at which a view is given the other's features: a quarter of the input's resolution, next after 1/2."""
+"""First level at which a view is given the other's features: an eighth of the input's resolution."""
 EMBEDDING = 48
 LAST_LAYERS_SEEN = 600
 
@@ -410,8 +410,8 @@ def overlap_with_outlines(run: Run, folder: Path) -> dict[str, Any]:
                 truth, ours = np.asarray(Image.open(outline)), view.regions.argmax(0)
                 count = np.array([[np.count_nonzero(m == k) for k in range(1, 13)] for m in (ours, truth)], float)
                 both = np.array([np.count_nonzero((ours == k) & (truth == k)) for k in range(1, 13)], float)
-                there = np.where(count[1] > 0, 1.0, np.nan)
-                rows[view.name].append((path.stem, 2 * both / count.sum(0) * there, count[0] / count[1] * there))
+                theirs = np.where(count[1] > 0, count[1], np.nan)
+                rows[view.name].append((path.stem, 2 * both / (count[0] + theirs), count[0] / theirs))
     for name, own in rows.items():
         dice = np.array([d for _, d, _ in own])
         out[name] = {
@@ -582,8 +582,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="checkpoints")
     parser.add_argument("--people", type=Path, help="shards; OUT/people by default, made where there are none")
-    parser.add_argument("--count", type=int, default=3000, help="people to make")
-    parser.add_argument("--steps", type=int, default=3000, help="steps of 4 scans in all")
+    parser.add_argument("--count", type=int, default=2250, help="people to make")
+    parser.add_argument("--steps", type=int, default=4720, help="steps of 4 scans in all")
     parser.add_argument("--real", type=Path, help="print overlap with outlines of real scans, too")
     parser.add_argument("--every", type=int, default=400, help="steps between figures")
     parser.add_argument("--data", type=Path, help="where to write the weights; the package's data by default")
