@@ -45,12 +45,15 @@ from bonescan.scan import Scan
 
 Array = NDArray[np.float64]
 
+Choice = tuple[float, int] | None
+"""Least probability of a focus, and the doubts that are allowed; none without a network."""
+
 OUT = Path(__file__).parents[1] / "src/bonescan/reading/data/natures.json"
 SEEN_SNR = 2.0
 VISIBLE_SNR, VISIBLE_CONTRAST = 5.0, 1.3
 NEAR_MM, COVERED = 15.0, 0.25
 """As in `bonescan.evaluation`: what a lesion has in one view at least to be looked for, and what a hit is."""
-FALSE_PER_SCAN = 1.5
+FALSE_PER_SCAN = 2.5
 """False bone findings a scan that are allowed where `keep_from` is chosen [D]: published readers work at 3.8 on people
 like those they learnt from, and real scans are not like these."""
 PENALTY = 3.0
@@ -207,7 +210,7 @@ def fit(features: Path) -> None:
         figures[name]["metastatic_people"] = sum(record["metastatic"] for record in records)
         witnesses[f"{name} network"] = _witnesses(records)
         if name == "with":
-            curve, figures["index"] = _fit_curve(records, left_out, fitted.keep_from)
+            curve, figures["index"] = _fit_curve(records, left_out, (fitted.keep_from, fitted.doubts_allowed))
     models.setdefault("with", models["without"])  # until a network is there: the same form, without its traits
     told = {
         "about": "Weights of evidence for what a spot is; fitted by training/natures.py on simulated people alone.",
@@ -232,11 +235,15 @@ def _fit_readings(
         for k, record in enumerate(records):
             if k % FOLDS == fold:
                 left_out[k] = [natures.probabilities(fitted, one) for one in _numbers(record)]
-    keep_from, froc = _choose_threshold(records, left_out) if name == "with" else (0.0, {})
-    froc["chosen"] = _free_response(records, left_out, keep_from)
-    patient, patient_figures = _fit_patients(records, left_out, keep_from)
-    fitted = replace(_fit_models(records), patient=patient, keep_from=keep_from)
-    figures = froc | patient_figures | _calibration(records, left_out, keep_from)
+    choice: Choice = None
+    figures: dict[str, Any] = {}
+    if name == "with":
+        choice, figures = _choose_threshold(records, left_out)
+    figures["chosen"] = _free_response(records, left_out, choice)
+    patient, patient_figures = _fit_patients(records, left_out, choice)
+    keep_from, doubts_allowed = choice or (0.0, 0)
+    fitted = replace(_fit_models(records), patient=patient, keep_from=keep_from, doubts_allowed=doubts_allowed)
+    figures |= patient_figures | _calibration(records, left_out, choice)
     figures["witness_brier"] = round(_brier(fitted, _witnesses(records)), 4)
     return fitted, figures, left_out
 
@@ -294,6 +301,7 @@ def _fit_models(records: Sequence[Mapping[str, Any]]) -> Fitted:
         },
         patient=Linear(bias=0.0, weights={}),
         keep_from=0.5,
+        doubts_allowed=0,
         metastatic_share=float((truth[~no_focus] == Nature.METASTATIC.value).mean()),
     )
 
@@ -322,38 +330,43 @@ def _logistic(design: Array, target: Array) -> tuple[Array, Array]:
     return found.x[:classes], found.x[classes:].reshape(columns, classes)
 
 
-def _kept(
-    record: Mapping[str, Any], chances: Sequence[Mapping[Nature, float]], keep: float
-) -> list[tuple[dict[str, Any], Mapping[Nature, float]]]:
-    """Candidates that would be bone findings; without a network (``keep`` 0) all that the rules of place call bone."""
-    kept = []
-    for numbers, truth, own in zip(_numbers(record), _truths(record), chances, strict=True):
-        kind = Kind(truth["kind"])
-        if natures.is_kept(kind, numbers, own, keep) if keep else kind is Kind.BONE:
-            kept.append((truth, own))
-    return kept
+def _candidates(record: Mapping[str, Any], chances: Sequence[Mapping[Nature, float]]) -> list[natures.Candidate]:
+    kinds = [Kind(one["kind"]) for one in _truths(record)]
+    return list(zip(kinds, _numbers(record), chances, strict=True))
+
+
+def _kept(record: Mapping[str, Any], chances: Sequence[Mapping[Nature, float]], choice: Choice) -> list[bool]:
+    """Whether candidates would be bone findings; without a network all that the rules of place call bone."""
+    if choice is None:
+        return [one["kind"] == Kind.BONE.value for one in _truths(record)]
+    return natures.kept(_candidates(record, chances), *choice)
 
 
 def _choose_threshold(
     records: Sequence[Mapping[str, Any]], left_out: Sequence[Sequence[Mapping[Nature, float]]]
-) -> tuple[float, dict[str, Any]]:
-    """The least probability that allows `FALSE_PER_SCAN`, and the free-response curve of people left out."""
+) -> tuple[tuple[float, int], dict[str, Any]]:
+    """The least probability that allows `FALSE_PER_SCAN`, the doubts of nine in ten, and the free-response curve."""
+    doubts = [natures.doubts(_candidates(one, own)) for one, own in zip(records, left_out, strict=True)]
+    allowed = int(np.percentile(doubts, 90))
     curve = {}
     keep = 0.9
     for threshold in np.arange(0.9, 0.04, -0.02):
-        point = _free_response(records, left_out, float(threshold))
+        point = _free_response(records, left_out, (float(threshold), allowed))
         curve[f"{threshold:.2f}"] = point
         if point["false_per_scan"] <= FALSE_PER_SCAN:
-            keep = float(threshold)
-    return round(keep, 2), {"keep_from": round(keep, 2), "free_response": dict(list(curve.items())[::4])}
+            keep = round(float(threshold), 2)
+    told = {"keep_from": keep, "doubts_allowed": allowed, "free_response": dict(list(curve.items())[::4])}
+    return (keep, allowed), told
 
 
 def _free_response(
-    records: Sequence[Mapping[str, Any]], left_out: Sequence[Sequence[Mapping[Nature, float]]], keep: float
+    records: Sequence[Mapping[str, Any]], left_out: Sequence[Sequence[Mapping[Nature, float]]], choice: Choice
 ) -> dict[str, float]:
     false = false_normal = normal = found = visible = found_metastases = metastases = 0
     for record, chances in zip(records, left_out, strict=True):
-        kept = [truth for truth, _ in _kept(record, chances, keep)]
+        kept = [
+            truth for truth, is_bone in zip(_truths(record), _kept(record, chances, choice), strict=True) if is_bone
+        ]
         wrong = sum(one["nature"] in ("physiologic", "artefact") for one in kept)
         touched = {number for one in kept for number in one["lesions"]}
         false += wrong
@@ -375,11 +388,13 @@ def _free_response(
 def _fit_patients(
     records: Sequence[Mapping[str, Any]],
     left_out: Sequence[Sequence[Mapping[Nature, float]]],
-    keep: float,
+    choice: Choice,
 ) -> tuple[Linear, dict[str, Any]]:
     rows = []
     for record, chances in zip(records, left_out, strict=True):
-        judged = [(Kind.BONE, own) for _, own in _kept(record, chances, keep)]
+        judged = [
+            (Kind.BONE, own) for own, is_bone in zip(chances, _kept(record, chances, choice), strict=True) if is_bone
+        ]
         numbers = natures.patient_traits(judged, None)
         if "filled" in record:
             numbers["filled"] = record["filled"]
@@ -407,14 +422,15 @@ def _fit_patients(
 def _calibration(
     records: Sequence[Mapping[str, Any]],
     left_out: Sequence[Sequence[Mapping[Nature, float]]],
-    keep: float,
+    choice: Choice,
 ) -> dict[str, Any]:
     """Expected calibration error of every nature over the findings that are kept, and how well natures are told."""
     chances, truth = [], []
     for record, own in zip(records, left_out, strict=True):
-        for one, chance in _kept(record, own, keep):
-            chances.append([chance[nature] for nature in Nature])
-            truth.append([one["nature"] == nature.value for nature in Nature])
+        for one, chance, is_bone in zip(_truths(record), own, _kept(record, own, choice), strict=True):
+            if is_bone:
+                chances.append([chance[nature] for nature in Nature])
+                truth.append([one["nature"] == nature.value for nature in Nature])
     table, true = np.array(chances), np.array(truth, float)
     errors = {nature.value: round(_ece(table[:, k], true[:, k]), 4) for k, nature in enumerate(Nature)}
     metastatic = list(Nature).index(Nature.METASTATIC)
@@ -427,15 +443,15 @@ def _calibration(
 
 
 def _fit_curve(
-    records: Sequence[Mapping[str, Any]], left_out: Sequence[Sequence[Mapping[Nature, float]]], keep: float
+    records: Sequence[Mapping[str, Any]], left_out: Sequence[Sequence[Mapping[Nature, float]]], choice: Choice
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Factor and power from what the network takes for metastatic, where it counts, to the truth."""
     raw, true = [], []
     for record, chances in zip(records, left_out, strict=True):
         mass = np.array(record["mass"]).mean(0)
         counts = [
-            own[Nature.METASTATIC] >= natures.COUNTED_FROM and natures.is_kept(Kind(truth["kind"]), numbers, own, keep)
-            for numbers, truth, own in zip(_numbers(record), _truths(record), chances, strict=True)
+            is_bone and own[Nature.METASTATIC] >= natures.COUNTED_FROM
+            for own, is_bone in zip(chances, _kept(record, chances, choice), strict=True)
         ]
         raw.append(float(mass[0] + mass[1:][counts].sum()) if any(counts) else 0.0)
         true.append(record["index"])
@@ -492,6 +508,7 @@ def _plain(fitted: Fitted) -> dict[str, Any]:
 
     return {
         "keep_from": fitted.keep_from,
+        "doubts_allowed": fitted.doubts_allowed,
         "metastatic_share": round(fitted.metastatic_share, 4),
         "mean": short(fitted.mean),
         "scale": short(fitted.scale),

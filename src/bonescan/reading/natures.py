@@ -38,6 +38,7 @@ from typing import Any
 import numpy as np
 
 from bonescan.measurement import Measurement
+from bonescan.reading.detection import CONFIRMED_Z
 from bonescan.reading.model import Evidence, Finding, Kind, Labels, Nature, Polarity
 from bonescan.reading.network import Glance
 from bonescan.reading.spots import letter_of
@@ -48,9 +49,10 @@ __all__ = [
     "BENIGN",
     "Fitted",
     "Linear",
+    "doubts",
     "fitted",
-    "is_kept",
     "judge",
+    "kept",
     "patient_likelihood",
     "patient_traits",
     "probabilities",
@@ -68,12 +70,17 @@ NO_FOCUS_KEPT = 0.5
 FILTER_Z = 4.5
 """From which the filter's word stands by itself: about its threshold in a view without disease."""
 
-ALONE_FROM = 0.8
-"""Least probability of a focus where the filter's word does not stand by itself [D]: the network has seen no real scan,
-and is believed against the filter only where it is sure."""
+SURE_FROM, DOUBT_FROM = 0.8, 0.1
+"""Probabilities of a focus from which the network is sure, and between which it is in doubt [D]. A scan on which it
+doubts more often than it does on nearly all simulated ones is not of the kind it learnt from: there a faint spot must
+reach the filter's `CONFIRMED_Z`, and the network must be sure of it."""
 
 _SIMULATED = "simulated people"
 _ONE_OR_TWO = "new foci that proved metastatic: 25 of 231 single ones, 17 of 70 in pairs; weight: simulated people"
+
+
+Candidate = tuple[Kind, Mapping[str, float], Mapping[Nature, float]]
+"""Kind by the rules of place, traits, and probabilities."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -105,7 +112,9 @@ class Fitted:
     patient : Linear
         Of `patient_traits`: whether the scan shows metastases at all.
     keep_from : float
-        Probability of being a focus from which a candidate is a finding (see `is_kept`).
+        Probability of being a focus from which a candidate is a finding (see `kept`).
+    doubts_allowed : int
+        Faint candidates in doubt that nine in ten of the fitted people have at most.
     metastatic_share : float
         Of the foci among the fitted candidates.
     """
@@ -118,6 +127,7 @@ class Fitted:
     benign: Mapping[Nature, Linear]
     patient: Linear
     keep_from: float
+    doubts_allowed: int
     metastatic_share: float
 
 
@@ -149,6 +159,7 @@ def fitted(with_network: bool) -> Fitted:
         benign={nature: linear(own["benign"][nature.value]) for nature in BENIGN},
         patient=linear(own["patient"]),
         keep_from=float(own["keep_from"]),
+        doubts_allowed=int(own["doubts_allowed"]),
         metastatic_share=float(own["metastatic_share"]),
     )
 
@@ -186,16 +197,21 @@ def judge(
     shift = 0.0
     if metastatic_share is not None:
         shift = _logit(metastatic_share) - _logit(model.metastatic_share)
-    judged = []
-    for finding, traits in zip(findings, describe(findings, scan, labels, glance), strict=True):
-        if finding.polarity is Polarity.COLD:
-            judged.append(replace(finding, likelihood=_absent("cold spots are not judged")))
-            continue
-        chances = probabilities(model, traits.numbers, shift)
-        chosen = finding if glance is None else _choose(finding, chances, traits, model.keep_from)
-        if chosen is None:
-            continue
-        judged.append(_told(chosen, chances, _evidence(model, traits, shift), labels.trusted, glance is not None))
+    hot = [one for one in findings if one.polarity is Polarity.HOT]
+    judged = [
+        replace(one, likelihood=_absent("cold spots are not judged"))
+        for one in findings
+        if one.polarity is Polarity.COLD
+    ]
+    told = describe(findings, scan, labels, glance)
+    told = tuple(traits for one, traits in zip(findings, told, strict=True) if one.polarity is Polarity.HOT)
+    chances = [probabilities(model, traits.numbers, shift) for traits in told]
+    candidates = [(one.kind, traits.numbers, own) for one, traits, own in zip(hot, told, chances, strict=True)]
+    are_bone = kept(candidates, model.keep_from, model.doubts_allowed)
+    for finding, traits, own, is_bone in zip(hot, told, chances, are_bone, strict=True):
+        chosen = finding if glance is None else _choose(finding, own, traits, is_bone)
+        if chosen is not None:
+            judged.append(_told(chosen, own, _evidence(model, traits, shift), labels.trusted, glance is not None))
     judged.sort(key=lambda one: (one.kind is not Kind.BONE, -abs(one.significance)))
     return tuple(replace(one, id=k, letter=letter_of(k)) for k, one in enumerate(judged, start=1))
 
@@ -228,27 +244,61 @@ def probabilities(model: Fitted, numbers: Mapping[str, float], shift: float = 0.
     return chances
 
 
-def is_kept(kind: Kind, numbers: Mapping[str, float], chances: Mapping[Nature, float], keep_from: float) -> bool:
-    """Whether a candidate is likely enough a focus of bone disease to be a bone finding.
+def doubts(candidates: Sequence[Candidate]) -> int:
+    """How many faint candidates of a scan the models are in doubt about.
 
     Parameters
     ----------
-    kind : Kind
-        By the rules of place; what they call urine or an artefact is bone from one half on.
-    numbers : mapping of str to float
-        Its traits.
-    chances : mapping of Nature to float
-    keep_from : float
-        Least probability where the filter shows it by itself.
+    candidates : sequence of (Kind, traits, probabilities)
+        Hot ones of one scan.
 
     Returns
     -------
-    bool
+    int
     """
-    least = keep_from if numbers.get("level.z", 0.0) >= math.log(FILTER_Z) else max(keep_from, ALONE_FROM)
-    if kind is not Kind.BONE:
-        least = max(least, 0.5)
-    return 1 - chances[Nature.PHYSIOLOGIC] - chances[Nature.ARTEFACT] >= least
+    return sum(
+        kind is Kind.BONE and _is_faint(numbers) and DOUBT_FROM <= _focus(chances) < SURE_FROM
+        for kind, numbers, chances in candidates
+    )
+
+
+def kept(candidates: Sequence[Candidate], keep_from: float, doubts_allowed: int) -> list[bool]:
+    """Which candidates of a scan are likely enough foci of bone disease to be bone findings.
+
+    Parameters
+    ----------
+    candidates : sequence of (Kind, traits, probabilities)
+        Hot ones of one scan, with the kind by the rules of place; what those call urine or an artefact is bone from
+        one half on.
+    keep_from : float
+        Least probability of a focus; for faint ones only where the scan has few in doubt.
+    doubts_allowed : int
+        How many are few.
+
+    Returns
+    -------
+    list of bool
+    """
+    in_doubt = doubts(candidates) > doubts_allowed
+    return [
+        _focus(chances) >= max(_least(numbers, keep_from, in_doubt), 0.0 if kind is Kind.BONE else 0.5)
+        for kind, numbers, chances in candidates
+    ]
+
+
+def _least(numbers: Mapping[str, float], keep_from: float, in_doubt: bool) -> float:
+    """Least probability of a focus that a candidate needs; more than any where only a doubting network shows it."""
+    if not (in_doubt and _is_faint(numbers)):
+        return keep_from
+    return max(keep_from, SURE_FROM) if numbers.get("level.z", 0.0) >= math.log(CONFIRMED_Z) else math.inf
+
+
+def _is_faint(numbers: Mapping[str, float]) -> bool:
+    return numbers.get("level.z", 0.0) < math.log(FILTER_Z)
+
+
+def _focus(chances: Mapping[Nature, float]) -> float:
+    return 1 - chances[Nature.PHYSIOLOGIC] - chances[Nature.ARTEFACT]
 
 
 def patient_likelihood(findings: Sequence[Finding], glance: Glance | None = None) -> Measurement:
@@ -309,15 +359,14 @@ def patient_traits(judged: Sequence[tuple[Kind, Mapping[Nature, float]]], glance
 # --- one finding -------------------------------------------------------------------------------------------
 
 
-def _choose(finding: Finding, chances: Mapping[Nature, float], traits: Traits, keep_from: float) -> Finding | None:
+def _choose(finding: Finding, chances: Mapping[Nature, float], traits: Traits, is_bone: bool) -> Finding | None:
     """A candidate as the finding it is, or none: bone where likely enough, else urine or artefact where it is that."""
-    kept = is_kept(finding.kind, traits.numbers, chances, keep_from)
     if finding.kind is not Kind.BONE:
-        if not kept:
+        if not is_bone:
             return finding
         reason = f"A focus of bone by the network's maps; by place and shape it would be: {finding.place}."
         return _counted(replace(finding, kind=Kind.BONE, reason=reason), chances)
-    if kept:
+    if is_bone:
         return _counted(finding, chances)
     urine = _sigmoid(traits.numbers.get("network.urine", -9.0))
     apart = replace(finding, in_burden=False, bone="", mass_share_percent=0.0)
