@@ -5,9 +5,9 @@
 ``FOLDER`` (or the environment variable ``BONESCAN_REAL_SCANS``) holds ``ID.dcm`` and ``ID_regions_VIEW.png``. Every
 scan is labelled twice, without the network ("alone") and led by it ("outlines", the skeleton's regions only); the
 network's most probable regions are "network", and "fused W" both together with the outlines' weight W. Per view it
-prints the mean Dice over scans of the first half (every second one from the first: choose there), of the other (confirm
-there) and of all, the worst scan, and every region's mean. ``--fit-weights`` tries other weights of areas, levels and
-the warp's areas.
+prints the mean Dice over scans of the first half (every second one from the first: choose there), of the other
+(confirm there) and of all, the worst scan, and every region's mean. ``--fit-weights`` tries other weights of areas,
+levels and the warp's areas.
 """
 
 from __future__ import annotations
