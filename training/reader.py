@@ -7,7 +7,7 @@ kept apart (every 32nd), and writes the weights and ``reader.json`` beside them.
 ``--real FOLDER`` prints, beside that, the overlap of regions with outlines of real scans: they are looked at, never
 trained on.
 
-The network is one U-Net for both views: shared weights, and from a quarter of the resolution down each view is given
+The network is one U-Net for both views: shared weights, and from an eighth of the resolution down each view is given
 what the other one sees. Every map of `bonescan.reading.network` is a channel of its last layer.
 """
 
@@ -42,8 +42,9 @@ from objective import LEVEL_SCALE, MAPS, PARTS, Objective
 
 WIDTHS = (32, 64, 96, 160, 192)
 JOINED_FROM = 2
-"""First level at which a view is given the other's features: a quarter of the input's resolution, next after 1/2."""
+"""First level at which a view is given the other's features: an eighth of the input's resolution."""
 EMBEDDING = 48
+LAST_LAYERS_SEEN = 600
 
 WORKERS = 2
 PER_WORKER = 2
@@ -111,12 +112,11 @@ class Butterfly(nn.Module):
         self.joins = nn.ModuleList(Join(w, k + JOINED_FROM >= deepest - 1) for k, w in enumerate(widths[JOINED_FROM:]))
         self.up = nn.ModuleList(Block(a + b, a) for a, b in pairwise(widths))
         self.maps = nn.Conv2d(widths[0], 4 * MAPS, 1)
-        self.embedded = nn.Linear(2 * widths[-1], EMBEDDING)
-        self.exchanged = nn.Linear(EMBEDDING, 1)
         first = torch.tensor([2.0] + [0.0] * (REGIONS - 1) + [-4.0] * len(FOCI) + [1.5, 0.6])
         self.maps.bias.data = first.repeat_interleave(4)  # nothing, no focus, the eighth thoracic vertebra, rib 6
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Maps, and what the deepest level sees of both views of each scan in the mean."""
         kept = []
         for level, block in enumerate(self.down):
             x = block(functional.max_pool2d(x, 2) if level else x)
@@ -124,31 +124,67 @@ class Butterfly(nn.Module):
                 x = self.joins[level - JOINED_FROM](x)
             kept.append(x)
         pooled = x.float().unflatten(0, (-1, 2)).mean(dim=(3, 4)).flatten(1)
-        embedding = self.embedded(functional.layer_norm(pooled, pooled.shape[1:]))
+        pooled = functional.layer_norm(pooled, pooled.shape[1:])
         x = kept.pop()
         for block in reversed(self.up):
             x = block(torch.cat([kept.pop(), functional.interpolate(x, scale_factor=2.0, mode="nearest")], 1))
-        return self.maps(x), self.exchanged(torch.tanh(embedding))[:, 0], embedding
+        return self.maps(x), pooled
 
 
 class Exported(nn.Module):
-    """What `bonescan.reading.network.look` runs: one scan, (view, channel, row, column) in, maps out."""
+    """What `bonescan.reading.network.look` runs: one scan, (view, channel, row, column) in, maps out.
+
+    Two layers are fitted when the maps are trained (`fit_last_layers`): the embedding, principal components of what the
+    deepest level sees, and the probability that views are exchanged, from each region's share of the body in each view:
+    only a picture from the front has a sternum.
+    """
 
     def __init__(self, network: Butterfly) -> None:
         super().__init__()
         self.network = network
+        self.embedded = nn.Linear(2 * WIDTHS[-1], EMBEDDING)
+        self.exchanged = nn.Linear(2 * (REGIONS - 1), 1)
 
     def forward(self, views: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        maps, exchanged, embedding = self.network(functional.pixel_unshuffle(views, 2))
-        maps = functional.pixel_shuffle(maps, 2)
-        regions, foci, levels = maps.split([REGIONS, len(FOCI), 2], 1)
-        return (
-            torch.softmax(regions, 1),
-            torch.sigmoid(foci),
-            LEVEL_SCALE * levels,
-            torch.sigmoid(exchanged),
-            embedding[0],
-        )
+        regions, foci, levels, shares, pooled = self.seen(views)
+        return regions, foci, levels, torch.sigmoid(self.exchanged(shares)), self.embedded(pooled)[0]
+
+    def seen(self, views: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Maps, shares of regions and deepest features."""
+        maps, pooled = self.network(functional.pixel_unshuffle(views, 2))
+        regions, foci, levels = functional.pixel_shuffle(maps.float(), 2).split([REGIONS, len(FOCI), 2], 1)
+        regions = torch.softmax(regions, 1)
+        area = regions[:, 1:].mean(dim=(2, 3))
+        shares = (area / (area.sum(1, keepdim=True) + 1e-3)).flatten()
+        return regions, torch.sigmoid(foci), LEVEL_SCALE * levels, shares, pooled.float()
+
+
+def fit_last_layers(exported: Exported, files: Sequence[Path], count: int) -> None:
+    """Principal components, whitened, for the embedding; logistic regression for exchanged views."""
+    rng = np.random.default_rng([SEED, 6])
+    shares, pooled, exchanged = [], [], []
+    for _ in range(count):
+        example = draw(open_shard(files[rng.integers(len(files))]), draw_canvas(rng), rng)
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+            *_, own_shares, own_pooled = exported.seen(torch.from_numpy(example.picture))
+        shares.append(own_shares)
+        pooled.append(own_pooled[0])
+        exchanged.append(float(example.exchanged))
+    seen = torch.stack(pooled)
+    mean = seen.mean(0)
+    _, size, axes = torch.linalg.svd(seen - mean, full_matrices=False)
+    weight = axes[:EMBEDDING] / (size[:EMBEDDING, None] / count**0.5)
+    exported.embedded.weight.data, exported.embedded.bias.data = weight, -weight @ mean
+    x, y, layer = torch.stack(shares), torch.tensor(exchanged), exported.exchanged
+    optimiser = torch.optim.LBFGS(layer.parameters(), max_iter=300, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        loss = functional.binary_cross_entropy_with_logits(layer(x)[:, 0], y) + 1e-5 * layer.weight.square().sum()
+        loss.backward()
+        return loss
+
+    optimiser.step(closure)
 
 
 # --- what it is asked for --------------------------------------------------------------------------------
@@ -162,12 +198,10 @@ def asked_of(network: Butterfly, examples: Sequence[Example]) -> dict[str, Tenso
 
     picture = functional.pixel_unshuffle(torch.from_numpy(views(lambda e: e.picture)), 2)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        maps, exchanged, _ = network(picture.to(memory_format=torch.channels_last))
+        maps, _ = network(picture.to(memory_format=torch.channels_last))
     known, levels, present = views(lambda e: e.known), views(lambda e: e.levels), views(lambda e: e.present)
     told = Objective.apply(maps, views(lambda e: e.regions), views(lambda e: e.foci), known, levels, present)
-    truth = torch.tensor([float(example.exchanged) for example in examples])
-    switched = functional.binary_cross_entropy_with_logits(exchanged.float(), truth)
-    return {**dict(zip(PARTS, told, strict=True)), "exchanged": 0.3 * switched}
+    return dict(zip(PARTS, told, strict=True))
 
 
 # --- training --------------------------------------------------------------------------------------------
@@ -276,9 +310,9 @@ Run = Callable[[NDArray[np.float32]], Sequence[Array]]
 """A picture (view, channel, row, column) in; the exported network's five answers out."""
 
 
-def runner(network: Butterfly) -> Run:
+def runner(exported: Exported) -> Run:
     """The network as it stands, run by torch in the precision of its training."""
-    exported = Exported(network).eval()
+    exported.eval()
 
     def run(picture: NDArray[np.float32]) -> list[Array]:
         with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
@@ -376,8 +410,8 @@ def overlap_with_outlines(run: Run, folder: Path) -> dict[str, Any]:
                 truth, ours = np.asarray(Image.open(outline)), view.regions.argmax(0)
                 count = np.array([[np.count_nonzero(m == k) for k in range(1, 13)] for m in (ours, truth)], float)
                 both = np.array([np.count_nonzero((ours == k) & (truth == k)) for k in range(1, 13)], float)
-                there = np.where(count[1] > 0, 1.0, np.nan)
-                rows[view.name].append((path.stem, 2 * both / count.sum(0) * there, count[0] / count[1] * there))
+                theirs = np.where(count[1] > 0, count[1], np.nan)
+                rows[view.name].append((path.stem, 2 * both / (count[0] + theirs), count[0] / theirs))
     for name, own in rows.items():
         dice = np.array([d for _, d, _ in own])
         out[name] = {
@@ -405,13 +439,13 @@ def show(figures: dict[str, Any], real: dict[str, Any]) -> None:
 # --- what is shipped -------------------------------------------------------------------------------------
 
 
-def export(network: Butterfly, path: Path) -> None:
+def export(exported: Exported, path: Path) -> None:
     """Write the network as ONNX, weights in half precision; any rows and columns that are multiples of 32."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    network = copy.deepcopy(network).eval().float()
-    for module in [m for m in network.modules() if isinstance(m, Block)]:
+    exported = copy.deepcopy(exported).eval()
+    for module in [m for m in exported.modules() if isinstance(m, Block)]:
         layers = list(module.layers)
         module.layers = nn.Sequential(
             *(
@@ -421,7 +455,7 @@ def export(network: Butterfly, path: Path) -> None:
             )
         )
     torch.onnx.export(
-        Exported(network).eval(),
+        exported,
         (torch.zeros(2, CHANNELS, 256, 128),),
         str(path),
         input_names=["views"],
@@ -513,10 +547,12 @@ def ship(training: Training, data: Path, real: Path | None) -> None:
     """Write ``reader.onnx`` and ``reader.json`` to ``data``, with figures of the written weights."""
     data.mkdir(parents=True, exist_ok=True)
     weights, kept = data / "reader.onnx", data / "reader.json"
-    export(training.average, weights)
-    run = onnx_runner(weights)
     trained, held_out = training_files(training.people), held_out_files(training.people)
-    figures = {kind: evaluate(run, held_out, 2 * len(held_out), kind) for kind in ("whole", "part")}
+    exported = Exported(training.average).eval()
+    fit_last_layers(exported, trained, LAST_LAYERS_SEEN)
+    export(exported, weights)
+    run = onnx_runner(weights)
+    figures = {kind: evaluate(run, held_out, len(held_out), kind) for kind in ("whole", "part")}
     for kind, own in figures.items():
         print(f"{kind}:")
         show(own, overlap_with_outlines(run, real) if real and kind == "whole" else {})
@@ -531,7 +567,7 @@ def ship(training: Training, data: Path, real: Path | None) -> None:
             "parameters": sum(p.numel() for p in training.average.parameters()),
         },
         "figures": figures,
-        "familiarity": familiarity_of(run, trained, held_out, 600),
+        "familiarity": familiarity_of(run, trained, held_out, 300),
     }
     kept.write_text(json.dumps(known) + "\n", encoding="utf-8")
     if data == DATA:
@@ -546,8 +582,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="checkpoints")
     parser.add_argument("--people", type=Path, help="shards; OUT/people by default, made where there are none")
-    parser.add_argument("--count", type=int, default=3000, help="people to make")
-    parser.add_argument("--steps", type=int, default=3000, help="steps of 4 scans in all")
+    parser.add_argument("--count", type=int, default=2250, help="people to make")
+    parser.add_argument("--steps", type=int, default=4720, help="steps of 4 scans in all")
     parser.add_argument("--real", type=Path, help="print overlap with outlines of real scans, too")
     parser.add_argument("--every", type=int, default=400, help="steps between figures")
     parser.add_argument("--data", type=Path, help="where to write the weights; the package's data by default")
@@ -571,7 +607,7 @@ def main() -> int:
             now.log.clear()
         if now.step % chosen.every == 0:
             now.save()
-            run = runner(now.average)
+            run = runner(Exported(now.average))
             real = overlap_with_outlines(run, chosen.real) if chosen.real else {}
             show(evaluate(run, held_out_files(now.people), 24), real)
 
