@@ -1,6 +1,6 @@
 """Where labels fail, and whether the gates say so: simulated and real scans under stress.
 
-``python bench/robustness.py [--seeds 3] [--real FOLDER] [--only WORD]`` prints a line per stress.
+``python bench/robustness.py [--seeds 3] [--real FOLDER] [--only WORD] [--alone]`` prints a line per stress.
 
 *Simulated* (`bench/simulate.py`): the true pose is known, so region outlines and bone shadows painted from it are the
 truth. Per stress: mean Dice over regions 1 to 12 that are in view and its worst region, the median and the 90th
@@ -34,6 +34,7 @@ from bonescan.anatomy.regions import paint_regions
 from bonescan.anatomy.skeleton import default_skeleton
 from bonescan.reading.labels import label
 from bonescan.reading.model import Labels
+from bonescan.reading.network import look
 from bonescan.scan import Scan, ViewName
 from simulate import PIXEL_MM, DrawnLesion, Study, as_scan, random_pose, simulate
 
@@ -43,6 +44,7 @@ Regions = NDArray[np.uint8]
 WRONG_MEAN, WRONG_REGION = 0.70, 0.30
 LEAST_PIXELS = 60  # a smaller remnant of a region at a cut edge is not scored
 REGIONS = range(1, 13)
+NETWORK = True  # --alone leaves the network out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,7 +236,8 @@ def run_simulated(stress: Stress, seed: int) -> Outcome:
         replace(view, counts=rng.poisson(windows[view.name].of(study.expected[view.name])).astype(np.float32))
         for view in scan.views
     )
-    labels = label(replace(scan, views=views))
+    scan = replace(scan, views=views)
+    labels = label(scan, look(scan) if NETWORK else None)
     truth, distances = {}, []
     for view in labels.views:
         true, far = _truth(study, view.name, windows[view.name], view.regions.shape, labels)
@@ -403,7 +406,8 @@ def run_real(scan: Scan, plain: Labels, change: Callable[[Pictures, Truth], Pert
     pictures = {view.name: view.counts for view in scan.views}
     changed, truth = change(pictures, {view.name: view.regions for view in plain.views})
     views = tuple(replace(view, counts=np.ascontiguousarray(changed[view.name])) for view in scan.views)
-    labels = label(replace(scan, views=views))
+    scan = replace(scan, views=views)
+    labels = label(scan, look(scan) if NETWORK else None)
     return Outcome(
         dice=dice_of(labels, truth),
         bones_mm=np.full(1, np.nan),
@@ -448,7 +452,10 @@ def main() -> int:
     parser.add_argument("--scans", type=int, default=6, help="how many of the folder's scans, evenly taken")
     parser.add_argument("--only", default="", help="only stresses whose name holds this")
     parser.add_argument("--skip-simulated", action="store_true")
+    parser.add_argument("--alone", action="store_true", help="the model-based reader without the network")
     arguments = parser.parse_args()
+    global NETWORK
+    NETWORK = not arguments.alone
     missed = 0
     if not arguments.skip_simulated:
         print(f"Simulated, {arguments.seeds} people each{HEADER}")
@@ -460,7 +467,7 @@ def main() -> int:
 
         paths = sorted(arguments.real.glob("*.dcm"), key=lambda path: int(path.stem))
         scans = [open_scan([paths[k]]) for k in np.linspace(0, len(paths) - 1, arguments.scans).round().astype(int)]
-        plain = [label(scan) for scan in scans]
+        plain = [label(scan, look(scan) if NETWORK else None) for scan in scans]
         print(f"\nReal, {len(scans)} scans, against their own labels{HEADER}")
         for name, change in PERTURBATIONS.items():
             if arguments.only in name:

@@ -112,6 +112,10 @@ def read(
             show_default=False,
         ),
     ] = None,
+    side: Annotated[
+        Literal["left", "right"] | None,
+        typer.Option("--side", help="The patient's side with symptoms, for a three-phase study.", show_default=False),
+    ] = None,
     as_json: AsJson = False,
     manifest: Annotated[
         Path | None,
@@ -134,6 +138,8 @@ def read(
       regions_VIEW.png           region of each pixel, 1 skull to 17 foot
       findings_VIEW.png          number of the finding at each pixel
       bones_VIEW.npz             every single bone
+      phases.html, .pdf, .json   of a study that holds blood flow, blood pool
+                                 and delayed views of one place
     with VIEW anterior or posterior. An earlier reading in OUT is replaced as a
     whole, or kept as it was if anything fails. Other files stay.
 
@@ -146,6 +152,7 @@ def read(
       bonescan read export.dcm -o reading --view posterior
       bonescan read anterior.png -o reading --view anterior --pixel-mm 2.4
       bonescan read scan.dcm -o reading --manifest run.json
+      bonescan read three-phase-folder/ -o reading --side left
     """
     progress = _progress(quiet)
     with _compiled_code(progress):
@@ -153,14 +160,18 @@ def read(
         from bonescan.scan import ViewName
 
         chosen = ViewName(view) if view else None
-        reading = journeys.read(inputs, out, view=chosen, flip=flip, pixel_mm=pixel_mm, progress=progress)
+        study = journeys.read_study(
+            inputs, out, view=chosen, flip=flip, pixel_mm=pixel_mm, side=side, progress=progress
+        )
     if manifest is not None:
-        settings = {"command": "read", "view": view, "flip": flip, "pixel_mm": pixel_mm}
-        journeys.write_file(manifest, _json(journeys.manifest(reading, out, settings)).encode())
+        settings = {"command": "read", "view": view, "flip": flip, "pixel_mm": pixel_mm, "side": side}
+        journeys.write_file(manifest, _json(journeys.study_manifest(study, out, settings)).encode())
     if as_json:
-        _print(_json(_with_outputs(reading, out)))
+        _print(_json({**_written(out), **journeys.study_summary(study)}))
     elif not quiet:
-        _print(_in_words(reading, out))
+        if study.phases is not None:
+            _print("\n".join([*study.phases.sentences, f"Phases           {out / 'phases.html'}"]))
+        _print(_in_words(study.reading, out) if study.reading is not None else NOT_A_DEVICE)
 
 
 @app.command()
@@ -553,13 +564,13 @@ def _study_in_words(said: Mapping[str, Any], out: Path) -> str:
             f"Put in           {found or 'nothing'}",
             f"Bone Scan Index  {said['bone_scan_index_percent']:.2f} %, by mass of the metastases",
             f"Quick look       {out / 'preview.png'}",
-            *([f"Read it          bonescan read {out} -o {out}-reading"] if _whole_body(said) else []),
+            *([f"Read it          bonescan read {out} -o {out}-reading"] if _readable(said) else []),
         ]
     )
 
 
-def _whole_body(said: Mapping[str, Any]) -> bool:
-    return any(name.startswith("dicom/whole_body") for name in said["outputs"])
+def _readable(said: Mapping[str, Any]) -> bool:
+    return any(name.startswith(("dicom/whole_body", "dicom/flow")) for name in said["outputs"])
 
 
 @app.command()
@@ -731,11 +742,16 @@ def _json(value: object) -> str:
     return json.dumps(value, indent=2, default=str)
 
 
+def _written(out: Path) -> dict[str, object]:
+    from bonescan import journeys
+
+    return {"out": str(out), "outputs": [name for name in journeys.OUTPUT_NAMES if (out / name).is_file()]}
+
+
 def _with_outputs(reading: Reading, out: Path) -> dict[str, object]:
     from bonescan import journeys
 
-    present = [name for name in journeys.OUTPUT_NAMES if (out / name).is_file()]
-    return {"out": str(out), "outputs": present, **journeys.summary(reading)}
+    return {**_written(out), **journeys.summary(reading)}
 
 
 def _in_words(reading: Reading, out: Path) -> str:
@@ -749,8 +765,10 @@ def _in_words(reading: Reading, out: Path) -> str:
     spread = "" if index["uncertainty"] is None else f" +/- {index['uncertainty']:.2f}"
     amount = f"not given: {index['absent_reason']}" if index["value"] is None else f"{index['value']:.2f}{spread} %"
     notable = [remark for remark in said["remarks"] if remark["severity"] != "note"]
+    concluded = [] if said["impression"] is None else said["impression"]["sentences"][:1]
     return "\n".join(
         [
+            *(f"Impression       {sentence}" for sentence in concluded),
             f"Views            {counts}",
             f"Findings         {found}",
             f"Bone Scan Index  {amount}",

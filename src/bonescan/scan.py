@@ -8,7 +8,8 @@ in time, and a `TomographicScan`, views from all around. Missing facts are
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -22,10 +23,12 @@ __all__ = [
     "DynamicScan",
     "Injection",
     "PatientFacts",
+    "Phase",
     "Remark",
     "Scan",
     "Severity",
     "Source",
+    "ThreePhaseStudy",
     "TomographicScan",
     "View",
     "ViewName",
@@ -37,6 +40,14 @@ class ViewName(StrEnum):
 
     ANTERIOR = "anterior"
     POSTERIOR = "posterior"
+
+
+class Phase(StrEnum):
+    """When a picture was taken: as the bolus arrives, while blood is full of tracer, or once bone holds it."""
+
+    FLOW = "flow"
+    POOL = "pool"
+    DELAYED = "delayed"
 
 
 class Severity(StrEnum):
@@ -348,6 +359,55 @@ class TomographicScan:
     def delay_h(self) -> float | None:
         """Hours from injection to acquisition, or ``None`` where either is unknown."""
         return _delay_h(self.injection, self.acquired_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreePhaseStudy:
+    """What one person's study shows of one place over time: blood flow, blood pool, delayed uptake.
+
+    Parameters
+    ----------
+    flow : DynamicScan or None
+    pool, delayed : Scan or None
+    whole_body : Scan or None
+        A delayed whole-body scan of the same study, where there is one.
+    absent : mapping of Phase to str
+        Why a phase is not there, a sentence for every one that is ``None``.
+    body_part : str or None
+        What was looked at, in DICOM's words: ``"HAND"``.
+    remarks : tuple of Remark
+        On how the objects were told apart.
+
+    Raises
+    ------
+    InvalidValue
+        For no phase at all, or a phase that is absent without a reason.
+    """
+
+    flow: DynamicScan | None
+    pool: Scan | None
+    delayed: Scan | None
+    whole_body: Scan | None = None
+    absent: Mapping[Phase, str] = field(default_factory=dict)
+    body_part: str | None = None
+    remarks: tuple[Remark, ...] = ()
+
+    def __post_init__(self) -> None:
+        missing = {phase for phase in Phase if self.of(phase) is None}
+        if missing == set(Phase) or missing != set(self.absent):
+            raise InvalidValue(
+                f"A study of phases has one at least and says why others are absent; {sorted(missing)} are not there, "
+                f"reasons for {sorted(self.absent)}."
+            )
+
+    def of(self, phase: Phase) -> DynamicScan | Scan | None:
+        """The pictures of one phase."""
+        return {Phase.FLOW: self.flow, Phase.POOL: self.pool, Phase.DELAYED: self.delayed}[phase]
+
+    @property
+    def first(self) -> DynamicScan | Scan:
+        """The earliest phase that is there."""
+        return next(scan for phase in Phase if (scan := self.of(phase)) is not None)
 
 
 def _check_spacing(row_mm: float, column_mm: float) -> None:

@@ -23,6 +23,7 @@ def test_pairs_by_hand():
     told = {one.key: one for one in agreement_figures_of_pairs(first, second, "again")}
     assert told["pairs.again.sd"].n == 2  # the third was not given a first time
     assert told["pairs.again.sd"].value == pytest.approx(math.sqrt((0.2**2 + 0.4**2) / 4))
+    assert told["pairs.again.sd.linear"].value == told["pairs.again.sd"].value  # 1 % is between 0.1 and 13
     assert told["pairs.again.bias"].value == pytest.approx(-0.1)
     assert told["pairs.again.error"].value == pytest.approx(0.3)
     # two found at first, two later, one of them both times: 2 x 1 over 4

@@ -56,6 +56,7 @@ def test_the_figures_of_four_people_by_hand():
     assert told["bsi.bias.all"].value == pytest.approx(0.5 / 3)
     assert told["bsi.error.true 1 to 5 %"].value == pytest.approx(0.5)
     assert told["bsi.error.true 0"].n == 1
+    assert told["bsi.error.linear"].n == 2
     assert told["lesions.by.nature.joint disease"].value == 1.0
     assert told["lesions.by.contrast.1.1 to 1.3"].n == 1
     assert told["cost.seconds"].value == 2.0

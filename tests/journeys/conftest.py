@@ -25,12 +25,13 @@ class Rooms:
 
 @pytest.fixture
 def rooms(monkeypatch: pytest.MonkeyPatch, small_scan: Scan, small_reading: Reading) -> Rooms:
-    """Stand-ins for `dicom.open_scan`, `reading.read` and `report.render`."""
+    """Stand-ins for `dicom.open_scan`, `reading.read` and `report.render`; no input holds early phases."""
     answers = Rooms(
         open_scan=lambda inputs, **settings: small_scan,
         read=lambda scan, *, progress: small_reading,
         render=lambda finished: dict(FILES),
     )
+    monkeypatch.setattr(dicom, "open_phases", lambda *a, **k: None)
     monkeypatch.setattr(dicom, "open_scan", lambda *a, **k: answers.open_scan(*a, **k), raising=False)
     monkeypatch.setattr(reading, "read", lambda *a, **k: answers.read(*a, **k), raising=False)
     monkeypatch.setattr(report, "render", lambda *a, **k: answers.render(*a, **k), raising=False)

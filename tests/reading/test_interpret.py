@@ -43,14 +43,14 @@ def test_remarks_of_the_file_come_first(scan, reading):
 
 
 def test_method_and_versions_are_said(reading):
-    assert reading.method.keys() == {"labels", "normal", "spots", "natures", "burden"}
+    assert reading.method.keys() == {"labels", "normal", "spots", "natures", "burden", "impression"}
     assert reading.versions["bonescan"] == bonescan.__version__
     assert reading.versions["mass_table"].startswith(DEFAULT_MASS_TABLE)
     assert {"python", "numpy", "scipy", "numba"} <= reading.versions.keys()
 
 
 def test_every_step_is_told_in_its_order(reading, told):
-    steps = ["fitting the skeleton", "labelling", "checking image quality", "looking for hot", "summing up"]
+    steps = ["fitting the skeleton", "labelling", "checking image quality", "looking for hot", "summing up", "drawing"]
     first = [next(k for k, words in enumerate(told) if words.startswith(step)) for step in steps]
     assert first == sorted(first)
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.reading.person import COLUMNS, PIXEL_MM, ROWS, mirrored, person, random_pose
+from tests.reading.seen import glance
+from tests.reading.seen import true_regions as seen_regions
 
 from bonescan.anatomy.pose import PARAMETERS, pose_skeleton
 from bonescan.anatomy.projection import project_bones
 from bonescan.anatomy.regions import paint_regions
 from bonescan.anatomy.skeleton import default_skeleton
 from bonescan.errors import LabellingFailed
-from bonescan.reading.labels import label
+from bonescan.reading.labels import fused_regions, label
 from bonescan.scan import Scan, Severity, View, ViewName
 
 REAL = os.environ.get("BONESCAN_REAL_SCANS", "")
@@ -170,6 +173,66 @@ def test_what_the_crop_leaves_out_is_not_in_view():
     assert not {16, 17} & found.regions_in_view
 
 
+# --- with a network ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rows", "shown", "absent"),
+    [(slice(85, 190), {3, 4, 5, 7}, {1, 11, 12, 15}), (slice(200, 275), {10, 11}, {1, 2, 4, 15})],
+    ids=["chest", "pelvis"],
+)
+def test_part_of_a_body_is_labelled_where_a_network_leads(rows, shown, absent):
+    """The model-based fit expects a whole body and loses both."""
+    part = person(random_pose(2), rows=rows)
+    found = label(part.scan, glance(part))
+    assert found.trusted
+    assert shown <= found.regions_in_view
+    assert not absent & found.regions_in_view
+    for view in found.views:
+        true = seen_regions(part, view.name, view.regions.shape)
+        overlaps = [dice(view.regions == r, true == r) for r in np.unique(true) if r and (true == r).sum() > 150]
+        assert np.mean(overlaps) > 0.8
+        assert np.mean(list(view.agreement.values())) > 0.6
+
+
+def test_nothing_is_labelled_beside_the_field_of_a_still_picture():
+    part = person(random_pose(2), rows=slice(200, 275))
+    framed = scan_of({view.name: np.pad(view.counts, ((30, 20), (0, 0))) for view in part.scan.views})
+    inner = glance(part)
+    wide = tuple(
+        replace(
+            one,
+            regions=np.pad(one.regions, ((0, 0), (30, 20), (0, 0)), mode="edge"),
+            vertebra=np.pad(one.vertebra, ((30, 20), (0, 0)), mode="edge"),
+            rib=np.pad(one.rib, ((30, 20), (0, 0)), mode="edge"),
+            foci={name: np.pad(values, ((30, 20), (0, 0))) for name, values in one.foci.items()},
+        )
+        for one in inner.views
+    )
+    found = label(framed, replace(inner, views=wide))
+    for view in found.views:
+        assert not view.regions[:30].any()
+        assert not view.regions[-20:].any()
+        assert all(one.row >= 30 and one.box[0].stop <= view.regions.shape[0] - 20 for one in view.bones)
+
+
+def test_outlines_and_network_outvote_each_other_by_their_certainty():
+    """A sure network moves an edge within the outlines' usual error, and adds no region far from its outline."""
+    outlined = np.zeros((60, 60), np.uint8)
+    outlined[20:40, 20:40] = 4
+    probability = np.full((18, 60, 60), 0.001, np.float32)
+    probability[0] = 0.98
+    probability[:, 22:42, 20:40] = 0.001
+    probability[4, 22:42, 20:40] = 0.98  # two pixels lower
+    probability[:, 5:10, 5:10] = 0.02
+    probability[4, 5:10, 5:10] = 0.6  # an island, not sure
+    fused = fused_regions(outlined, probability, (4.0, 4.0))
+    rows = np.flatnonzero((fused == 4).any(axis=1))
+    assert 20 <= rows[0] <= 22
+    assert 39 <= rows[-1] <= 41
+    assert not fused[5:10, 5:10].any()
+
+
 # --- pictures without a body -------------------------------------------------------------------
 
 
@@ -232,7 +295,7 @@ import hashlib, sys
 import numpy as np
 from tests.reading.person import person, random_pose
 from bonescan.errors import LabellingFailed
-from bonescan.reading.labels import label
+from bonescan.reading.labels import fused_regions, label
 labels = label(person(random_pose(1), counts=3e5).scan)
 digest = hashlib.sha256()
 for view in labels.views:

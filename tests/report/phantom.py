@@ -16,12 +16,18 @@ from bonescan.measurement import Measurement
 from bonescan.reading.model import (
     BoneMap,
     Burden,
+    Evidence,
+    Familiarity,
     Finding,
     FindingView,
+    Impression,
     Kind,
     LabelledView,
     Labels,
+    Nature,
+    Pattern,
     Polarity,
+    Presence,
     Quality,
     QualityCheck,
     Reading,
@@ -322,4 +328,38 @@ def _burden(count: int) -> Burden:
         lesion_area_mm2=Measurement(value=5310.0, unit="mm2", method="sum of outlines"),
         by_region={3: (0.9, 3), 4: (0.5, max(count - 4, 0)), 11: (0.44, 1)},
         not_in_view=("both feet", "right hand"),
+    )
+
+
+def concluded(reading: Reading) -> Reading:
+    """Return the reading with an impression, familiarity, and natures of its first finding."""
+    reasons = (
+        Evidence(text="Several such foci.", weight=1.2, source="simulated people"),
+        Evidence(text="Near a joint.", weight=-2.0, source="design"),
+    )
+    natures = {Nature.METASTATIC: 0.62, Nature.DEGENERATIVE: 0.3, Nature.TRAUMATIC: 0.05, Nature.PHYSIOLOGIC: 0.03}
+    first = replace(reading.findings[0], natures=natures, evidence=reasons)
+    pattern = Pattern(
+        code="widespread_metastases",
+        name="Widespread <bone> metastases",
+        presence=Presence.PRESENT,
+        evidence_for=(Evidence(text="12 clear foci.", weight=3.0, source="textbook"),),
+        evidence_against=(Evidence(text="They lie in 1 region only.", weight=-1.5, source="design"),),
+        findings=tuple(finding.id for finding in reading.findings[:3]),
+        advice=("Compare.",),
+        source="EANM 2016",
+        uncertainty="Fractures also scatter foci.",
+    )
+    unjudged = replace(pattern, code="too_late", name="Imaged too late", presence=Presence.NOT_JUDGED)
+    return replace(
+        reading,
+        findings=(first, *reading.findings[1:]),
+        impression=Impression(
+            sentences=("Many foci: most likely bone metastases.", "Kidneys & bladder are seen."),
+            metastatic=Measurement(value=0.87, unit="1", uncertainty=0.05, method="logistic"),
+            patterns=(pattern, unjudged),
+            advice=("Compare with earlier scans.",),
+            abstains=("Pubis under the bladder.",),
+        ),
+        familiarity=Familiarity(score=0.004, familiar=False, reasons=("The soft tissue is unusual.",)),
     )

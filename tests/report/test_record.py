@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import jsonschema
 import pytest
-from tests.report.phantom import phantom_reading, withheld
+from tests.report.phantom import concluded, phantom_reading, withheld
 
 from bonescan.reading.model import Reading
 from bonescan.report import SCHEMA_VERSION, reading_schema, render
@@ -26,6 +26,7 @@ def refuse(name: str) -> None:
 CASES = {
     "two views": lambda: phantom_reading(findings=12),
     "no findings, withheld, nothing known": lambda: withheld(phantom_reading(findings=0, patient=PatientFacts())),
+    "with an impression": lambda: concluded(phantom_reading(findings=8)),
     "posterior only": lambda: phantom_reading(findings=9, views=(ViewName.POSTERIOR,)),
 }
 
@@ -72,6 +73,19 @@ def test_numbers_are_those_of_the_reading(reading: Reading) -> None:
     # Witness: the phantom's own formula, z = 1740 mm - 1.7 mm x row.
     assert written["peak"]["z_mm"] == pytest.approx(1740 - 1.7 * seen.peak_row, abs=0.01)
     assert written["pixels"] == seen.mask.sum()
+
+
+def test_natures_evidence_and_impression_are_written(reading: Reading) -> None:
+    record = record_of(concluded(reading))
+    first = record["findings"][0]
+    assert first["natures"] == {"metastatic": 0.62, "degenerative": 0.3, "traumatic": 0.05, "physiologic": 0.03}
+    assert first["evidence"][1] == {"text": "Near a joint.", "weight": -2.0, "source": "design"}
+    assert record["findings"][1]["natures"] == {}
+    impression = record["impression"]
+    assert (impression["metastatic"], impression["metastatic_uncertainty"]) == (0.87, 0.05)
+    assert [pattern["presence"] for pattern in impression["patterns"]] == ["present", "not judged"]
+    assert record["familiarity"] == {"score": 0.004, "familiar": False, "reasons": ["The soft tissue is unusual."]}
+    assert (record_of(reading)["impression"], record_of(reading)["familiarity"]) == (None, None)
 
 
 def test_what_is_absent_is_null_with_its_reason() -> None:

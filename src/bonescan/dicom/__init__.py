@@ -3,6 +3,7 @@
 from bonescan.dicom.dialects import Dialect
 from bonescan.dicom.modules import Filing
 from bonescan.dicom.opening import open_scan
+from bonescan.dicom.phases import open_phases
 from bonescan.dicom.series import open_dynamic, open_tomographic
 from bonescan.dicom.writing import write_dynamic, write_scan, write_tomographic
 
@@ -10,6 +11,7 @@ __all__ = [
     "Dialect",
     "Filing",
     "open_dynamic",
+    "open_phases",
     "open_scan",
     "open_tomographic",
     "write_dynamic",

@@ -262,7 +262,8 @@ def _refuse_series(kind: str, count: int, place: str) -> None:
     if kind == "DYNAMIC":
         raise NotABoneScan(
             f"{place.capitalize()} is a dynamic series of {count} frames: it shows blood flow or blood pool, not bone "
-            "uptake; give the delayed whole-body or static images.",
+            "uptake; give the delayed whole-body or static images, or read the three phases as one study with "
+            "`bonescan read`.",
             got="DYNAMIC",
         )
     raise NotABoneScan(

@@ -39,7 +39,7 @@ _Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Opened:
+class Opened:
     """One file's usable frames."""
 
     item: Item
@@ -97,15 +97,16 @@ def open_scan(
     with warnings.catch_warnings():
         # pydicom converts values late and warns with the value itself, which may be the patient's name.
         warnings.simplefilter("ignore")
-        return _open(gather(inputs, leave_out=leave_out), view, flip, pixel_mm)
+        return open_items(gather(inputs, leave_out=leave_out), view, flip, pixel_mm)
 
 
-def _open(items: list[Item], view: ViewName | None, flip: bool, pixel_mm: float | None) -> Scan:
+def open_items(items: list[Item], view: ViewName | None, flip: bool, pixel_mm: float | None) -> Scan:
+    """Open the one or two planar views among files that were gathered."""
     opened, remarks = open_each(items, lambda item: _open_one(item, pixel_mm), "planar bone scan")
     opened, found = _without_repeats(opened)
     remarks += found
-    _refuse_two_studies(opened)
-    _refuse_two_people(opened)
+    refuse_two_studies(opened)
+    refuse_two_people(opened)
     opened, found = _whole_body_first(opened)
     remarks += found
     opened, found = _one_or_two_views(opened, view)
@@ -179,7 +180,7 @@ def open_each(
     return opened, remarks
 
 
-def _open_one(item: Item, pixel_mm: float | None) -> _Opened | None:
+def _open_one(item: Item, pixel_mm: float | None) -> Opened | None:
     """Return the file's frames; ``None`` for a file in no format that is read."""
     if not item.data:
         raise UnreadableInput(f"{item.place.capitalize()} is empty (0 bytes); fetch it again.")
@@ -187,22 +188,22 @@ def _open_one(item: Item, pixel_mm: float | None) -> _Opened | None:
         dataset, remarks = parse(item.data, item.place)
         check_modality(dataset, item.place)
         frames, found = planar_frames(dataset, place=item.place, file_name=item.file_name, pixel_mm=pixel_mm)
-        return _Opened(item=item, dataset=dataset, frames=frames, remarks=remarks + found)
+        return Opened(item=item, dataset=dataset, frames=frames, remarks=remarks + found)
     if is_picture(item.data):
         frames, found = picture_frames(item, pixel_mm=pixel_mm)
-        return _Opened(item=item, dataset=None, frames=frames, remarks=found)
+        return Opened(item=item, dataset=None, frames=frames, remarks=found)
     return None
 
 
-def _same_pixels(a: _Opened, b: _Opened) -> bool:
+def _same_pixels(a: Opened, b: Opened) -> bool:
     return len(a.frames) == len(b.frames) and all(
         np.array_equal(x.counts, y.counts) for x, y in zip(a.frames, b.frames, strict=True)
     )
 
 
-def _without_repeats(opened: list[_Opened]) -> tuple[list[_Opened], list[Remark]]:
+def _without_repeats(opened: list[Opened]) -> tuple[list[Opened], list[Remark]]:
     """Keep one of several copies of the same picture."""
-    kept: list[_Opened] = []
+    kept: list[Opened] = []
     for one in opened:
         if not any(_same_pixels(one, other) for other in kept):
             kept.append(one)
@@ -213,7 +214,8 @@ def _without_repeats(opened: list[_Opened]) -> tuple[list[_Opened], list[Remark]
     ]
 
 
-def _refuse_two_studies(opened: list[_Opened]) -> None:
+def refuse_two_studies(opened: list[Opened]) -> None:
+    """Refuse objects of different patients or studies, and DICOM files beside pictures."""
     if len(opened) > 1 and len({one.dataset is None for one in opened}) > 1:
         raise NotABoneScan("The input mixes DICOM files with pictures; give one kind at a time.")
     for keyword, what in (("PatientID", "patients"), ("StudyInstanceUID", "studies")):
@@ -230,7 +232,7 @@ def _refuse_two_studies(opened: list[_Opened]) -> None:
             )
 
 
-def _refuse_two_people(opened: list[_Opened]) -> None:
+def refuse_two_people(opened: list[Opened]) -> None:
     """Where a file has no patient's number, hold names, birth dates and sexes against each other."""
     datasets = [one.dataset for one in opened if one.dataset is not None]
     if all(headers.text(dataset, "PatientID") for dataset in datasets):
@@ -246,7 +248,7 @@ def _refuse_two_people(opened: list[_Opened]) -> None:
             )
 
 
-def _whole_body_first(opened: list[_Opened]) -> tuple[list[_Opened], list[Remark]]:
+def _whole_body_first(opened: list[Opened]) -> tuple[list[Opened], list[Remark]]:
     """Read the whole-body views where there are any, and leave the spot views of the same study."""
     whole = [one for one in opened if all(frame.whole_body for frame in one.frames)]
     if not whole or len(whole) == len(opened):
@@ -260,7 +262,7 @@ def _whole_body_first(opened: list[_Opened]) -> tuple[list[_Opened], list[Remark
     ]
 
 
-def _one_or_two_views(opened: list[_Opened], view: ViewName | None) -> tuple[list[_Opened], list[Remark]]:
+def _one_or_two_views(opened: list[Opened], view: ViewName | None) -> tuple[list[Opened], list[Remark]]:
     """Choose the object with both views, or the two files with one each."""
     if sum(len(one.frames) for one in opened) <= 2:
         if sum(len(one.frames) for one in opened) == 2 and len(opened) == 2 and view is None:
@@ -286,12 +288,12 @@ def _one_or_two_views(opened: list[_Opened], view: ViewName | None) -> tuple[lis
     )
 
 
-def _series_number(one: _Opened) -> str:
+def _series_number(one: Opened) -> str:
     found = headers.integers(one.dataset, "SeriesNumber") if one.dataset is not None else []
     return str(found[0]) if found else "?"
 
 
-def _refuse_same_view(opened: list[_Opened]) -> None:
+def _refuse_same_view(opened: list[Opened]) -> None:
     names = []
     for one in opened:
         named, _ = identify(one.frames, view=None, flip=False)
@@ -356,7 +358,7 @@ def _judge_counts(frame: Frame) -> tuple[bool, list[Remark]]:
     ]
 
 
-def _as_scan(opened: list[_Opened], identified: list[Identified], remarks: list[Remark]) -> Scan:
+def _as_scan(opened: list[Opened], identified: list[Identified], remarks: list[Remark]) -> Scan:
     views = []
     for one in identified:
         raw, found = _judge_counts(one.frame)

@@ -108,8 +108,7 @@ def open_dynamic(
     with warnings.catch_warnings():
         # pydicom converts values late and warns with the value itself, which may be the patient's name.
         warnings.simplefilter("ignore")
-        one, remarks = _only(gather(inputs, leave_out=leave_out), _is_dynamic, "dynamic series")
-        return _as_dynamic(one, remarks, view, flip, pixel_mm)
+        return dynamic_of(gather(inputs, leave_out=leave_out), view, flip, pixel_mm)
 
 
 def open_tomographic(
@@ -151,7 +150,23 @@ def open_tomographic(
         return _as_tomographic(one, remarks, pixel_mm)
 
 
-def _is_dynamic(dataset: Dataset) -> bool:
+def dynamic_of(items: list[Item], view: ViewName | None, flip: bool, pixel_mm: float | None) -> DynamicScan:
+    """Open the one dynamic acquisition among files that were gathered."""
+    one, remarks = _only(items, is_dynamic, "dynamic series")
+    return _as_dynamic(one, remarks, view, flip, pixel_mm)
+
+
+def is_dynamic(dataset: Dataset) -> bool:
+    """Whether an object is a series in time.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+
+    Returns
+    -------
+    bool
+    """
     return image_kind(dataset) == "DYNAMIC" or (not image_kind(dataset) and "PhaseVector" in dataset)
 
 

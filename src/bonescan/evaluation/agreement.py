@@ -17,11 +17,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bonescan.errors import UnreadableInput
 from bonescan.evaluation.figures import Figure, People, figure
 from bonescan.evaluation.matching import COVERED, REGIONS
-from bonescan.evaluation.statistics import bootstrap
+from bonescan.evaluation.patients import LINEAR_PERCENT
+from bonescan.evaluation.statistics import Interval
 from bonescan.reading.model import Finding, Kind, Polarity, Reading
 from bonescan.scan import Scan
 
@@ -56,24 +58,23 @@ def agreement_figures_of_pairs(first: Sequence[Case], second: Sequence[Case], wh
         raise UnreadableInput("No study is in both folders; a pair has one name in both.")
     people = People([one for one, _ in pairs])
     section = f"Two readings of one person: {what}"
-    indices = [tuple(case["burden"]["bone_scan_index_percent"] for case in pair) for pair in pairs]
-    apart = [(k, two - one) for k, (one, two) in enumerate(indices) if one is not None and two is not None]
-    d = np.zeros(len(pairs))
-    given = np.zeros(len(pairs))
-    for k, value in apart:
-        d[k], given[k] = value, 1.0
-
-    def within(weights: np.ndarray | None) -> float:
-        weight = given if weights is None else given * weights
-        return float(np.sqrt((weight * d**2).sum() / (2 * weight.sum()))) if weight.sum() else float("nan")
-
-    told = bootstrap(within, people.draws), len(apart)
-    out = [
-        figure(f"pairs.{what}.sd", section, "Bone Scan Index, SD within a person", told, "pairs", "%"),
-        figure(f"pairs.{what}.bias", section, "mean difference", people.share(apart), "pairs", "%"),
-    ]
-    size = people.share((k, abs(value)) for k, value in apart)
-    out.append(figure(f"pairs.{what}.error", section, "mean absolute difference", size, "pairs", "%"))
+    low, high = LINEAR_PERCENT
+    apart: list[tuple[int, float]] = []
+    linear: list[tuple[int, float]] = []
+    for k, (one, two) in enumerate((first["burden"], second["burden"]) for first, second in pairs):
+        if one["bone_scan_index_percent"] is not None and two["bone_scan_index_percent"] is not None:
+            apart.append((k, two["bone_scan_index_percent"] - one["bone_scan_index_percent"]))
+            if one["true_percent"] is not None and low <= one["true_percent"] <= high:
+                linear.append(apart[-1])
+    out = []
+    for suffix, own, part in (("", apart, "all"), (".linear", linear, f"true {low:g} to {high:g} %")):
+        for name, words, told in (
+            ("sd", "SD within a person", _within(people, own)),
+            ("bias", "mean difference", people.share(own)),
+            ("error", "mean absolute difference", people.share((k, abs(value)) for k, value in own)),
+        ):
+            title = f"Bone Scan Index, {words}, {part}"
+            out.append(figure(f"pairs.{what}.{name}{suffix}", section, title, told, "pairs", "%"))
     found = [_found(one) for one, _ in pairs], [_found(two) for _, two in pairs]
     both = [2 * len(one & two) for one, two in zip(*found, strict=True)]
     either = [len(one) + len(two) for one, two in zip(*found, strict=True)]
@@ -81,6 +82,16 @@ def agreement_figures_of_pairs(first: Sequence[Case], second: Sequence[Case], wh
         (k, value) for k, (top, bottom) in enumerate(zip(both, either, strict=True)) for value in _as_items(top, bottom)
     )
     return [*out, figure(f"pairs.{what}.lesions", section, "lesions found both times", shares, "findings of lesions")]
+
+
+def _within(people: People, apart: Sequence[tuple[int, float]]) -> tuple[Interval, int]:
+    whose = np.array([k for k, _ in apart], dtype=np.int64)
+    squares = np.array([value**2 for _, value in apart])
+
+    def within(weights: NDArray[np.float64]) -> float:
+        return float(np.sqrt((weights * squares).sum() / (2 * weights.sum()))) if weights.sum() else float("nan")
+
+    return people.interval(whose, within)
 
 
 def _found(case: Case) -> set[int]:

@@ -213,7 +213,7 @@ def _false_marks(people: People, threshold: float) -> list[Figure]:
     wrong = [(k, one) for k, one in people.marks if not one["hits"] and one["significance"] >= threshold]
     parts: dict[str, list[int]] = {}
     for k, one in wrong:
-        parts.setdefault("on a disturbance" if one["disturbances"] else "on no focus", []).append(k)
+        parts.setdefault("on a disturbance" if one["disturbances"] else "on nothing known", []).append(k)
         parts.setdefault(f"in {REGION_NAMES.get(one['region'], 'no region')}", []).append(k)
     told = [(label, people.rate(own, people.with_lesions_known)) for label, own in parts.items()]
     told.sort(key=lambda pair: (pair[0].startswith("in "), -pair[1][0].value))

@@ -176,6 +176,7 @@ def _studies(people: People) -> list[Figure]:
         *(
             figure(f"studies.{name}", section, name, _plain(np.sum(people.groups == name), len(cases)), "scans")
             for name in GROUPS
+            if people.groups.any()  # else nobody's lesions are known
         ),
         figure("studies.trusted", section, "labels trusted", people.share(trusted), "scans"),
         figure("studies.unfamiliar", section, "called unfamiliar", people.share(strange), "scans"),

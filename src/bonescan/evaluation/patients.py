@@ -21,7 +21,14 @@ from bonescan.evaluation.statistics import (
     specificity_at,
 )
 
-__all__ = ["SENSITIVITY", "burden_figures", "calibration_figures", "patient_figures", "patient_scores"]
+__all__ = [
+    "LINEAR_PERCENT",
+    "SENSITIVITY",
+    "burden_figures",
+    "calibration_figures",
+    "patient_figures",
+    "patient_scores",
+]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -30,7 +37,8 @@ SENSITIVITY = 0.9
 """At which specificities are given."""
 
 _STRATA = (0.0, 1.0, 5.0, math.inf)
-_LINEAR = (0.1, 13.0)
+LINEAR_PERCENT = (0.1, 13.0)
+"""True Bone Scan Indices over which published linearity and errors were given; a superscan lies above."""
 
 
 def patient_scores(people: People) -> tuple[Array, str]:
@@ -198,7 +206,7 @@ def burden_figures(people: People) -> list[Figure]:
 
 def _line(people: People, section: str, key: str, whose: NDArray[np.int64], true: Array, got: Array) -> list[Figure]:
     out = []
-    low, high = _LINEAR
+    low, high = LINEAR_PERCENT
     for suffix, own, part in (
         ("", np.ones(len(true), bool), "all"),
         (".linear", (true >= low) & (true <= high), f"{low:g} to {high:g} %"),
@@ -207,17 +215,21 @@ def _line(people: People, section: str, key: str, whose: NDArray[np.int64], true
             told = people.interval(whose[own], partial(statistic, true[own], got[own]))
             title = f"{'correlation r' if name == 'r' else name}, {part}"
             out.append(figure(f"{key}.{name}{suffix}", section, title, told, "scans"))
-    strata = [("all", np.ones(len(true), bool)), ("true 0", true <= 0)]
+    strata = [
+        ("all", "all", np.ones(len(true), bool)),
+        ("linear", f"true {low:g} to {high:g} %", (true >= low) & (true <= high)),
+        ("true 0", "true 0", true <= 0),
+    ]
     for low, high in itertools.pairwise(_STRATA):
         label = f"true {low:g} to {high:g} %" if high < math.inf else f"true above {low:g} %"
-        strata.append((label, (true > low) & (true <= high)))
-    for label, own in strata:
+        strata.append((label, label, (true > low) & (true <= high)))
+    for stratum, label, own in strata:
         for name, values, words in (
             ("error", np.abs(got - true), "mean absolute error"),
             ("bias", got - true, "bias"),
         ):
             told = people.share(zip(whose[own].tolist(), values[own].tolist(), strict=True))
-            out.append(figure(f"{key}.{name}.{label}", section, f"{words}, {label}", told, "scans", "%"))
+            out.append(figure(f"{key}.{name}.{stratum}", section, f"{words}, {label}", told, "scans", "%"))
     return out
 
 

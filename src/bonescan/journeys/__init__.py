@@ -1,6 +1,16 @@
 """Whole journeys through the house: the only place where rooms that do not know each other meet, and meet the disk."""
 
-from bonescan.journeys.clinic import OUTPUT_NAMES, Progress, demo, example_scan, manifest, plan, read, summary
+from bonescan.journeys.clinic import (
+    OUTPUT_NAMES,
+    PHASE_NAMES,
+    Progress,
+    demo,
+    example_scan,
+    manifest,
+    plan,
+    read,
+    summary,
+)
 from bonescan.journeys.cohorts import CohortFolder, simulate_cohort
 from bonescan.journeys.evaluating import EvaluatedFolder, evaluate, evaluation_manifest
 from bonescan.journeys.files import write_file
@@ -14,16 +24,19 @@ from bonescan.journeys.simulation import (
     simulation_manifest,
     simulation_summary,
 )
+from bonescan.journeys.three_phase import StudyReading, read_study, study_manifest, study_summary
 
 __all__ = [
     "COHORT",
     "OUTPUT_NAMES",
+    "PHASE_NAMES",
     "CohortFolder",
     "EvaluatedFolder",
     "Phantom",
     "Progress",
     "Settings",
     "SimulatedStudy",
+    "StudyReading",
     "demo",
     "evaluate",
     "evaluation_manifest",
@@ -31,11 +44,14 @@ __all__ = [
     "manifest",
     "plan",
     "read",
+    "read_study",
     "scenario_list",
     "simulate",
     "simulate_cohort",
     "simulation_manifest",
     "simulation_summary",
+    "study_manifest",
+    "study_summary",
     "summary",
     "write_file",
 ]

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OUTPUT_NAMES",
+    "PHASE_NAMES",
     "Progress",
     "demo",
     "example_scan",
@@ -45,7 +46,11 @@ __all__ = [
 Progress: TypeAlias = Callable[[str], None]
 """Called with one short sentence whenever a journey begins a step."""
 
+PHASE_NAMES = ("phases.json", "phases.html", "phases.pdf", "phases.png", "phases_curves.png", "phases_region.png")
+"""Every file name that belongs to the reading of a three-phase study."""
+
 OUTPUT_NAMES = (
+    *PHASE_NAMES,
     "reading.json",
     "report.html",
     "report.pdf",
@@ -134,7 +139,7 @@ def read(
     from bonescan import dicom, reading, report
 
     written = [out / name for name in OUTPUT_NAMES]
-    _refuse_to_overwrite(inputs, written)
+    refuse_to_overwrite(inputs, written)
     scan = dicom.open_scan(inputs, view=view, flip=flip, pixel_mm=pixel_mm, leave_out=written)
     import_module("bonescan.reading.labels")
     threading.Thread(target=_import_ahead, daemon=True).start()
@@ -152,7 +157,8 @@ def _import_ahead() -> None:
             import_module(name)
 
 
-def _refuse_to_overwrite(inputs: Sequence[Path], written: Sequence[Path]) -> None:
+def refuse_to_overwrite(inputs: Sequence[Path], written: Sequence[Path]) -> None:
+    """Refuse inputs that lie where results would go."""
     for path in inputs:
         for place in written:
             if path.is_file() and place.is_file() and path.samefile(place):
@@ -300,7 +306,17 @@ def summary(reading: Reading) -> dict[str, object]:
     burden = reading.burden
     kinds = Counter(str(finding.kind) for finding in reading.findings)
     verdicts = Counter(str(check.verdict) for check in reading.quality.checks)
+    impression = reading.impression
     return {
+        "impression": None
+        if impression is None
+        else {
+            "sentences": list(impression.sentences),
+            "metastatic": _plain(impression.metastatic),
+            "patterns": {pattern.code: str(pattern.presence) for pattern in impression.patterns},
+            "advice": list(impression.advice),
+            "abstains": list(impression.abstains),
+        },
         "views": {
             str(view.name): {"counts": round(view.total_counts), "identity_basis": view.identity_basis}
             for view in reading.scan.views

@@ -55,7 +55,7 @@ _BODY_MM = 1950.0  # a scan that shows less than this of the body has fewer rows
 _RAISED_STATURE_MM = 2000.0  # with the arms above the head
 _RAISED = ((135.0, 60.0), (160.0, 40.0), (165.0, 0.0))  # spread of the arm and bend of the elbow, degrees
 _STARTS = 3  # heights tried in full
-_AREA_WARP = 0.3  # of a layer of areas beside the view, where what is left is followed [D]
+_AREA_WARP = 0.0  # of a layer of areas beside the view, where what is left is followed [C], likewise
 _PART_REACH = 3  # pixels around a part's points that belong to it
 _PART_PIXELS = 40  # fewer say nothing
 _OUTSIDE_COST = 80.0  # of a whole skeleton outside the picture: whole-body scans mostly show the whole body
@@ -338,7 +338,7 @@ def _fit_body(scan: Scan, progress: Callable[[str], None], seen: tuple[DenseView
     sight = _sight(scan, seen)
     rough, coarse, fine = sight.levels
     progress("fitting the skeleton: searching for the body")
-    problem = Problem(rough, names, point_cloud(skeleton, 8000), sight.areas[0])
+    problem = Problem(rough, names, point_cloud(skeleton, 8000), sight.areas[0], begins=True)
     theta, start = _find_body(problem) if sight.frames is None else _begin(problem, sight.frames)
     progress("fitting the skeleton: refining")
     for old, new, areas, grain, rounds in (

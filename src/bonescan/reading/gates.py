@@ -17,9 +17,8 @@ __all__ = ["agreement", "exchange_remark", "gates", "network_gates"]
 
 # Gates, set from fits of whole-body scans that were seen to be right and from pictures without a body.
 _LEAST_CORRELATION = 0.60
-_LEAST_LED_CORRELATION = (
-    0.45  # where a network led the fit, its agreement is the sharper gate; a still picture has 0.57
-)
+# Where a network led the fit, its agreement is the sharper gate; a still picture's right fit has 0.57.
+_LEAST_LED_CORRELATION, _LEAST_LED_PART_CORRELATION = 0.45, 0.25
 _LEAST_PART_CORRELATION = 0.40  # right fits kept every part above 0.48; of lost ones some part fell below 0.40
 _LIMBS = frozenset({"left arm", "right arm", "lower legs"})  # their loss leaves the rest to be trusted
 _MOST_STRAINED = 6
@@ -68,12 +67,13 @@ def gates(scan: Scan, fit: BodyFit, *, led: bool = False) -> tuple[Remark, ...]:
                 "are not to be trusted.",
             )
             continue
-        for part in (part for part, value in parts.items() if not value >= _LEAST_PART_CORRELATION):
+        least = _LEAST_LED_PART_CORRELATION if led else _LEAST_PART_CORRELATION
+        for part in (part for part, value in parts.items() if not value >= least):
             limb = part in _LIMBS
             distrust(
                 f"part.{view.name}.{part.replace(' ', '_')}",
                 f"In the {view.name} view the fitted skeleton does not follow the {part} (correlation "
-                f"{parts[part]:.2f}, expected at least {_LEAST_PART_CORRELATION:.2f}): "
+                f"{parts[part]:.2f}, expected at least {least:.2f}): "
                 f"{'its labels' if limb else 'all labels, and figures that rest on them,'} are not to be trusted.",
                 Severity.WARNING if limb else Severity.WITHHELD,
             )

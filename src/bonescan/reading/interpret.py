@@ -20,6 +20,7 @@ METHOD = {
     "spots": "matched filters at several scales against normal uptake; threshold by false-alarm rate per view",
     "natures": "weights of evidence on what a reader would name, fitted on readings of simulated people",
     "burden": "sum over bones of mass share times involved fraction of projected bone; both views counted once",
+    "impression": "patterns by rules over measured signs of the whole scan, weights by design (patterns.toml)",
 }
 
 
@@ -40,10 +41,12 @@ def read(scan: Scan, *, learned: bool = True, progress: Callable[[str], None] = 
         Labels that are not trusted, and figures that quality withholds, are
         marked so; nothing is left out silently.
     """
-    from bonescan.reading import burden, natures, quality, spots
-    from bonescan.reading.labels import label  # the room's compiled loops: only when reading
+    with ThreadPoolExecutor(1) as pool:  # the network looks while the room's compiled loops are loaded
+        looking = pool.submit(network.look, scan) if learned else None
+        from bonescan.reading import burden, impression, natures, quality, spots
+        from bonescan.reading.labels import label
 
-    glance = network.look(scan) if learned else None
+        glance = looking.result() if looking else None
     labels = label(scan, glance, progress)
 
     progress("checking image quality")
@@ -54,6 +57,10 @@ def read(scan: Scan, *, learned: bool = True, progress: Callable[[str], None] = 
         checked = checking.result()
     progress("summing up the burden")
     summed = burden.measure(scan, labels, findings, checked, glance=glance)
+    progress("drawing the impression")
+    familiarity = None if glance is None else network.familiarity(glance)
+    likelihood = natures.patient_likelihood(findings, glance)
+    concluded = impression.conclude(scan, labels, checked, findings, summed, glance, familiarity, likelihood)
     return Reading(
         scan=scan,
         labels=labels,
@@ -68,4 +75,6 @@ def read(scan: Scan, *, learned: bool = True, progress: Callable[[str], None] = 
             "python": platform.python_version(),
             **{name: version(name) for name in ("numpy", "scipy", "numba")},
         },
+        impression=concluded,
+        familiarity=familiarity,
     )

@@ -22,8 +22,10 @@ ROWS = 192
 
 _STANCE_RAD = 0.8  # a turn of the start beyond this was chosen, and the prior is centred on it
 _DATA_WEIGHT = 0.3  # neighbouring pixels repeat each other: about seven share one piece of evidence
-_AREA_WEIGHT = 0.3  # of a pixel of areas; its residuals count as the picture's do [D]
-_LEVEL_WEIGHT = 2.0  # of one vertebra or rib [D]
+# Of a pixel of areas, and of one vertebra or rib: where the fit begins the network leads [D]; where it ends the picture
+# does [C], as simulated people and one half of the real scans showed with the first weights.
+_FIRST_AREA_WEIGHT, _FIRST_LEVEL_WEIGHT = 0.3, 2.0
+_AREA_WEIGHT, _LEVEL_WEIGHT = 0.02, 0.3
 
 
 class Problem:
@@ -38,9 +40,19 @@ class Problem:
         The skeleton's points.
     areas : Areas, optional
         What a network says of the views there.
+    begins : bool
+        Whether the fit begins with this one, and the network leads it.
     """
 
-    def __init__(self, level: Level, names: tuple[ViewName, ...], cloud: Cloud, areas: Areas | None = None) -> None:
+    def __init__(
+        self,
+        level: Level,
+        names: tuple[ViewName, ...],
+        cloud: Cloud,
+        areas: Areas | None = None,
+        *,
+        begins: bool = False,
+    ) -> None:
         self.level, self.areas = level, areas
         self.sides = np.array([-1.0 if name is ViewName.ANTERIOR else 1.0 for name in names])
         self.cloud = (cloud.points, cloud.segment, cloud.weight, cloud.curve)
@@ -61,8 +73,9 @@ class Problem:
                 "f4"
             )
             self.trust = np.concatenate([self.trust, exposed, np.ones(areas.level_count)]).astype(np.float32)
+            weights = (_FIRST_AREA_WEIGHT, _FIRST_LEVEL_WEIGHT) if begins else (_AREA_WEIGHT, _LEVEL_WEIGHT)
             self.importance = np.repeat(
-                np.array([_DATA_WEIGHT, _AREA_WEIGHT, _LEVEL_WEIGHT], np.float32),
+                np.array([_DATA_WEIGHT, *weights], np.float32),
                 [level.targets.size, areas.planes.size, areas.level_count],
             )
             self.importance[-areas.level_count :] *= areas.level_weight

@@ -59,6 +59,8 @@ THICKNESS_SD_MM = 15.0
 OUTLINE_SD = 0.15
 JOIN_MM = 14.0
 MIDLINE_MM = 12.0
+_OTHER_REGION = 0.1  # weight of a bone whose region is not under the spot [C]: names of lesions of simulated people
+_KNEE_BONES = ("femur", "tibia", "fibula", "patella")
 
 SURELY_SEEN = 0.5
 """From which the network's ``hot`` map makes a candidate of what lies off the fitted bones [D]."""
@@ -355,19 +357,29 @@ def _maps(bone_id: str, view: LabelledView) -> Iterable[BoneMap]:
 def _bone_under(sighting: Sighting, views: Mapping[ViewName, tuple[View, LabelledView]]) -> str:
     """The bone with most attenuated thickness under the finding, both views together.
 
-    A bone facing the camera shows more than one behind it: thickness is weighted by exp(-mu depth). Bones of the
-    region that a reader would name come first: behind a vertebra of the neck lies much jaw, which is not what is seen.
+    A bone facing the camera shows more than one behind it: thickness is weighted by exp(-mu depth), and views by how
+    clearly they show the spot. Bones of the regions that a reader would name come first, by their share of the spot:
+    behind a vertebra of the neck lies much jaw, which is not what is seen. A knee holds the ends of femur and shank.
     """
     scores: dict[str, float] = {}
+    named = np.zeros(len(REGION_NAMES) + 1)
     for name, spot in sighting.spots.items():
+        named += np.bincount(views[name][1].regions[spot.mask], minlength=len(named)) / spot.mask.sum()
         for bone in views[name][1].bones:
             part = _crop(spot.mask, bone)
             inside = float(bone.thickness_mm[part].sum())
             if inside > 0:
                 share = inside * math.exp(-TISSUE_MU_PER_MM * bone.depth_mm) / float(spot.mask.sum())
-                scores[bone.bone] = scores.get(bone.bone, 0.0) + share
-    named = [bone for bone in scores if bone_of(bone).region == sighting.region]
-    return max(named or scores, key=lambda bone: scores[bone], default="")
+                scores[bone.bone] = scores.get(bone.bone, 0.0) + abs(spot.significance) * share
+    named[0] *= 0.1
+    named /= named.sum()
+
+    def weighted(bone: str) -> float:
+        own = named[bone_of(bone).region]
+        own = max(own, named[15]) if bone.startswith(_KNEE_BONES) else own
+        return float(scores[bone] * (_OTHER_REGION + own))
+
+    return max(scores, key=weighted, default="")
 
 
 def _crop(mask: NDArray[np.bool_], bone: BoneMap) -> NDArray[np.bool_]:

@@ -14,10 +14,26 @@ import numpy as np
 
 from bonescan.measurement import Measurement
 from bonescan.reading.model import Finding, Kind, Polarity, QualityCheck, Reading, Verdict
+from bonescan.report.conclusion import (
+    evidence_lines,
+    familiarity_card,
+    impression_section,
+    nature_words,
+    patterns_section,
+)
 from bonescan.report.pictures import Window
 from bonescan.scan import Severity, ViewName
 
-__all__ = ["CROPPED_FINDINGS", "crop_alt", "crop_caption", "measured", "report_content", "tracer_name", "words"]
+__all__ = [
+    "CROPPED_FINDINGS",
+    "crop_alt",
+    "crop_caption",
+    "crop_evidence",
+    "measured",
+    "report_content",
+    "tracer_name",
+    "words",
+]
 
 CROPPED_FINDINGS = 24
 """Bone findings that are zoomed, in order of significance: more would fill pages that nobody reads."""
@@ -92,6 +108,8 @@ def report_content(
             "page": w["page"],
             "footer": w["footer"].format(patient_id=scan.patient.patient_id or w["not_stated"], date=examined),
             "patient": {"heading": w["patient"]["heading"], "rows": _patient(reading, examined)},
+            "impression": impression_section(reading, w["impression"]),
+            "patterns": patterns_section(reading, w["patterns"]),
             "summary": {
                 "heading": w["summary"]["heading"],
                 "sentence": _in_a_sentence(reading, bone, other),
@@ -165,6 +183,20 @@ def crop_alt(view: ViewName, finding: Finding) -> str:
         view=words()["picture"][view.value], letter=finding.letter, place=finding.place
     )
     return text.translate(_HIDDEN)
+
+
+def crop_evidence(finding: Finding) -> list[str]:
+    """Return what speaks for and against metastasis, as it stands under the zoomed squares.
+
+    Parameters
+    ----------
+    finding : Finding
+
+    Returns
+    -------
+    list of str
+    """
+    return [text.translate(_HIDDEN) for text in evidence_lines(finding.evidence, words()["natures"])]
 
 
 def measured(measurement: Measurement) -> str:
@@ -345,6 +377,7 @@ def _summary(reading: Reading, bone: Sequence[Finding], other: Sequence[Finding]
             "note": w["burden_note" if reading.burden.hot_spot_count else "burden_none_note"].format(
                 counted=reading.burden.hot_spot_count, hot=hot, table=reading.burden.mass_table
             )
+            + _unjudged(reading)
             if index.value is not None
             else _sentence(index.absent_reason),
             "tone": "plain" if index.value is not None else "bad",
@@ -368,6 +401,7 @@ def _summary(reading: Reading, bone: Sequence[Finding], other: Sequence[Finding]
             else w["labels_untrusted_note"],
             "tone": "plain" if reading.labels.trusted else "bad",
         },
+        *familiarity_card(reading, words()["familiarity"]),
         {
             "label": w["others"],
             "value": w["others_value"].format(count=len(other)),
@@ -430,12 +464,13 @@ def _row(finding: Finding, *, one_reference: bool) -> dict[str, str]:
     areas = [_two_digits(finding.views[view].area_mm2 / 100) if view in finding.views else "–" for view in ViewName]
     what = finding.polarity.value if finding.kind is Kind.BONE else finding.kind.value
     reason = f"{w[what]}. {_sentence(finding.reason)}" if finding.reason else f"{w[what]}."
-    if finding.likelihood.value is not None:
+    if finding.likelihood.value is not None and not finding.natures:
         reason += " " + w["likelihood"].format(value=measured(finding.likelihood))
     ratio = f"{_two_digits(finding.uptake_ratio)} ×"
     return {
         "mark": finding.letter,
         "place": finding.place,
+        "nature": nature_words(finding, words()["natures"]),
         "uptake": ratio if one_reference else f"{ratio} {finding.uptake_reference}",
         "significance": _two_digits(finding.significance),
         "area": " / ".join(areas),
@@ -470,15 +505,19 @@ def _size_is_doubtful(reading: Reading) -> bool:
 
 def _bone_table(findings: Sequence[Finding], *, doubtful_size: bool) -> dict[str, Any]:
     w = words()["findings"]
-    cells = ("mark", "place", "uptake", "significance", "area", "depth", "mass", "counted", "reason")
+    natured = any(finding.natures for finding in findings)
+    nature = ("nature",) if natured else ()
+    cells = ("mark", "place", *nature, "uptake", "significance", "area", "depth", "mass", "counted", "reason")
     rows, reference = _table(findings, cells)
     notes = [w["units"].format(reference=reference)] if findings else []
+    notes += [w["nature_note"]] if natured else []
     notes += [w["doubtful_size"]] if findings and doubtful_size else []
     notes += _absent([(f.letter, f.depth_mm) for f in findings], w["absent_depth"])
     notes += _absent([(f.letter, f.likelihood) for f in findings], w["absent_likelihood"])
     return {
         "heading": w["bone_heading"],
-        "columns": w["columns_bone"],
+        "columns": w["columns_nature" if natured else "columns_bone"],
+        "natured": natured,
         "rows": rows,
         "none": w["bone_none"],
         "notes": notes,
@@ -492,6 +531,7 @@ def _other_table(findings: Sequence[Finding]) -> dict[str, Any]:
     return {
         "heading": w["other_heading"],
         "columns": w["columns_other"],
+        "natured": False,
         "rows": rows,
         "none": w["other_none"],
         "notes": [w["units_other"].format(reference=reference)] if findings else [],
@@ -520,6 +560,8 @@ def _absent(figures: Sequence[tuple[str, Measurement]], form: str) -> list[str]:
 def _crops(bone: Sequence[Finding]) -> dict[str, Any]:
     w = words()["crops"]
     notes = [w["note"]]
+    if any(finding.evidence for finding in bone):
+        notes.append(words()["findings"]["evidence_note"])
     if len(bone) > CROPPED_FINDINGS:
         notes.append(w["limited"].format(shown=CROPPED_FINDINGS, total=len(bone)))
     return {"heading": w["heading"], "notes": notes}
@@ -558,8 +600,14 @@ def _burden(reading: Reading) -> dict[str, Any]:
             ],
             "none": w["by_region_none"],
         },
-        "note": w["note"],
+        "note": w["note"] + _unjudged(reading),
     }
+
+
+def _unjudged(reading: Reading) -> str:
+    """Say that no finding has a probability, where none has."""
+    judged = any(finding.natures for finding in reading.findings)
+    return "" if judged else " " + str(words()["summary"]["burden_unjudged"])
 
 
 def _area(area_mm2: Measurement) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from bonescan.errors import GeometryMismatch, OutputFailed
 from bonescan.reading.model import Kind, LabelledView, Reading
 from bonescan.report.brush import beside, jpeg, png
-from bonescan.report.content import CROPPED_FINDINGS, crop_alt, crop_caption, report_content, words
+from bonescan.report.content import CROPPED_FINDINGS, crop_alt, crop_caption, crop_evidence, report_content, words
 from bonescan.report.framing import parts_shown, scale_for
 from bonescan.report.maps import bones_npz, finding_map, map_png
 from bonescan.report.pictures import Panel, display_window, draw_crops, draw_panel, draw_regions, style_of
@@ -113,7 +113,13 @@ def render(reading: Reading) -> dict[str, bytes]:
         ]
         row = next(row for row in content["bone"]["rows"] if row["cells"][0] == finding.letter)
         crops.append(
-            {"letter": finding.letter, "style": style_of(finding), "place": row["cells"][1], "squares": squares}
+            {
+                "letter": finding.letter,
+                "style": style_of(finding),
+                "place": row["cells"][1],
+                "squares": squares,
+                "evidence": crop_evidence(finding),
+            }
         )
     files["report.html"] = _html(content, plate, region_plate, crops)
     files["report.pdf"] = _pdf(content, plate, region_plate, crops, reading.scan.acquired_at)

@@ -9,18 +9,26 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from typing import Any
 
 from bonescan.measurement import Measurement
-from bonescan.reading.model import Finding, FindingView, LabelledView, Reading
+from bonescan.reading.model import (
+    Evidence,
+    Familiarity,
+    Finding,
+    FindingView,
+    Impression,
+    LabelledView,
+    Reading,
+)
 from bonescan.report.maps import FindingMap
 from bonescan.scan import Scan, View, ViewName
 
 __all__ = ["SCHEMA_VERSION", "reading_record", "reading_schema", "record_bytes"]
 
-SCHEMA_VERSION = "1.0.0"
+SCHEMA_VERSION = "1.1.0"
 """Version of reading.json: major for a broken reader, minor for a new field."""
 
 
@@ -58,6 +66,8 @@ def reading_record(reading: Reading, maps: Mapping[ViewName, FindingMap]) -> dic
         "schema_version": SCHEMA_VERSION,
         "intended_use": "Research software. Not a medical device. Never the only basis of a decision.",
         "scan": _scan(reading.scan),
+        "impression": _impression(reading.impression),
+        "familiarity": _familiarity(reading.familiarity),
         "labels": {
             "trusted": reading.labels.trusted,
             "regions": [
@@ -225,6 +235,47 @@ def _finding(
         "in_burden": finding.in_burden,
         **_figure("likelihood", finding.likelihood),
         "reason": finding.reason,
+        "natures": {nature.value: _number(share) for nature, share in finding.natures.items()},
+        "evidence": _evidence(finding.evidence),
+    }
+
+
+def _evidence(evidence: Iterable[Evidence]) -> list[dict[str, Any]]:
+    return [{"text": one.text, "weight": _number(one.weight), "source": one.source} for one in evidence]
+
+
+def _impression(impression: Impression | None) -> dict[str, Any] | None:
+    if impression is None:
+        return None
+    return {
+        "sentences": list(impression.sentences),
+        **_figure("metastatic", impression.metastatic),
+        "patterns": [
+            {
+                "code": pattern.code,
+                "name": pattern.name,
+                "presence": pattern.presence.value,
+                "evidence_for": _evidence(pattern.evidence_for),
+                "evidence_against": _evidence(pattern.evidence_against),
+                "findings": list(pattern.findings),
+                "advice": list(pattern.advice),
+                "source": pattern.source,
+                "uncertainty": pattern.uncertainty,
+            }
+            for pattern in impression.patterns
+        ],
+        "advice": list(impression.advice),
+        "abstains": list(impression.abstains),
+    }
+
+
+def _familiarity(familiarity: Familiarity | None) -> dict[str, Any] | None:
+    if familiarity is None:
+        return None
+    return {
+        "score": _number(familiarity.score),
+        "familiar": familiarity.familiar,
+        "reasons": list(familiarity.reasons),
     }
 
 

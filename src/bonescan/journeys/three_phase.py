@@ -1,0 +1,175 @@
+"""Whatever study the files are: a bone scan, the phases of one place, or both; read as what it is.
+
+::
+
+    files ─► dicom.open_phases ─► reading.read_phases ─► report.render_phases ─► folder
+                │ none there                                                      ▲
+                └────────► clinic.read ───────────────────────────────────────────┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bonescan.journeys import clinic
+from bonescan.journeys.files import staged
+
+if TYPE_CHECKING:
+    from bonescan.reading.model import Reading
+    from bonescan.reading.phases import PhaseReading
+    from bonescan.scan import ViewName
+
+__all__ = ["StudyReading", "read_study", "study_manifest", "study_summary"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyReading:
+    """What was read in one study.
+
+    Parameters
+    ----------
+    reading : Reading or None
+        Of a bone scan; ``None`` where the study holds phases of one place alone.
+    phases : PhaseReading or None
+        Of flow, pool and delayed views; ``None`` where there are none.
+    """
+
+    reading: Reading | None
+    phases: PhaseReading | None
+
+
+def read_study(
+    inputs: Sequence[Path],
+    out: Path,
+    *,
+    view: ViewName | None = None,
+    flip: bool = False,
+    pixel_mm: float | None = None,
+    side: str | None = None,
+    progress: clinic.Progress = lambda _: None,
+) -> StudyReading:
+    """Read one study from files, whatever it holds, and write all of it into a folder.
+
+    Parameters
+    ----------
+    inputs : sequence of Path
+        The files, folders or zips of ONE study.
+    out : Path
+        Folder for the results; made when absent. An earlier reading in it is replaced as a whole.
+    view, flip, pixel_mm
+        As for `bonescan.journeys.read`.
+    side : str, optional
+        The patient's side with symptoms, ``"left"`` or ``"right"``, for the phases.
+    progress : callable
+        Called with a sentence as each step begins.
+
+    Returns
+    -------
+    StudyReading
+
+    Raises
+    ------
+    UnreadableInput, NotABoneScan, InvalidValue
+        When the files are no study that can be read.
+    LabellingFailed
+        When the skeleton cannot be fitted to a bone scan.
+    OutputFailed
+        When `out` cannot be written; an earlier reading in it is then intact.
+    """
+    from bonescan import dicom
+
+    written = [out / name for name in clinic.OUTPUT_NAMES]
+    clinic.refuse_to_overwrite(inputs, written)
+    study = dicom.open_phases(inputs, view=view, flip=flip, pixel_mm=pixel_mm, leave_out=written)
+    if study is None:
+        if side is not None:
+            progress("There are no early phases: the side with symptoms has no meaning here")
+        reading = clinic.read(inputs, out, view=view, flip=flip, pixel_mm=pixel_mm, progress=progress)
+        return StudyReading(reading=reading, phases=None)
+    from bonescan import reading as reader
+    from bonescan import report
+    from bonescan.reading.phases import read_phases
+    from bonescan.report.phases import render_phases
+
+    with staged(out, clinic.OUTPUT_NAMES) as place:
+        phases = read_phases(study, side=side, progress=progress)
+        whole = None if study.whole_body is None else reader.read(study.whole_body, progress=progress)
+        progress("Writing the report")
+        files = render_phases(phases)
+        if whole is not None:
+            files |= report.render(whole)
+        place(files)
+    return StudyReading(reading=whole, phases=phases)
+
+
+def study_summary(study: StudyReading) -> dict[str, object]:
+    """Say the main results of a study in plain values, without any patient identity.
+
+    Parameters
+    ----------
+    study : StudyReading
+
+    Returns
+    -------
+    dict
+        Ready for JSON: what `bonescan.journeys.summary` says of a bone scan, and ``phases``.
+    """
+    said: dict[str, object] = {} if study.reading is None else clinic.summary(study.reading)
+    phases = study.phases
+    if phases is None:
+        return said
+    said["phases"] = {
+        "side": None if phases.region is None else phases.region.side,
+        "calls": {
+            str(finding.phase): {
+                "call": None if finding.call is None else str(finding.call),
+                "ratio": finding.ratio.value,
+                "uncertainty": finding.ratio.uncertainty,
+                "absent_reason": finding.ratio.absent_reason,
+            }
+            for finding in phases.findings
+        },
+        "fits": [one.code for one in phases.explanations if one.fits],
+        "agreement": {one.code: round(one.agreement, 4) for one in phases.explanations},
+        "sentences": list(phases.sentences),
+        "advice": list(phases.advice),
+    }
+    return said
+
+
+def study_manifest(study: StudyReading, out: Path, settings: Mapping[str, object]) -> dict[str, object]:
+    """Record how the reading of a study came about, without any patient identity.
+
+    Parameters
+    ----------
+    study : StudyReading
+    out : Path
+        The folder `read_study` has just written.
+    settings : mapping
+        What the reading was asked for; paths and names do not belong here.
+
+    Returns
+    -------
+    dict
+        As from `bonescan.journeys.manifest`, with the inputs of every phase.
+    """
+    record: dict[str, object] = {
+        "schema": "bonescan-run/1",
+        "versions": clinic.versions(),
+        "settings": dict(settings),
+        "seed": None,
+        "inputs": [],
+        "outputs": clinic.recorded(out, clinic.OUTPUT_NAMES),
+    }
+    digests: list[str] = []
+    if study.reading is not None:
+        record = clinic.manifest(study.reading, out, settings)
+        digests += [source.sha256 for source in study.reading.scan.sources]
+    if study.phases is not None:
+        phases = study.phases.study
+        for scan in (phases.flow, phases.pool, phases.delayed):
+            digests += [source.sha256 for source in scan.sources] if scan is not None else []
+    return {**record, "inputs": [{"sha256": digest} for digest in dict.fromkeys(digests)]}

@@ -1,0 +1,474 @@
+"""The page on a three-phase study: pictures, ratios, curves and the table, as HTML, PDF and JSON."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonescan.measurement import Measurement
+from bonescan.reading.explanations import Call, Explanation, is_hand_or_foot
+from bonescan.reading.phases import PhaseFinding, PhaseReading
+from bonescan.report.brush import jpeg, png
+from bonescan.report.content import measured, tracer_name, words
+from bonescan.report.pages import set_pages
+from bonescan.report.phase_pictures import draw_curves, draw_phases
+from bonescan.scan import DynamicScan, Phase, Scan
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["PHASE_SCHEMA_VERSION", "phase_content", "phase_record", "phase_schema", "render_phases"]
+
+PHASE_SCHEMA_VERSION = "1.0.0"
+"""Version of phases.json: major for a broken reader, minor for a new field."""
+
+_NEAREST = 2  # rows shown where none fits
+_HIDDEN = dict.fromkeys((*range(32), *range(127, 160), *range(8234, 8239), *range(8294, 8298)), " ")
+
+
+def render_phases(reading: PhaseReading) -> dict[str, bytes]:
+    """Turn the reading of a three-phase study into its files.
+
+    Parameters
+    ----------
+    reading : PhaseReading
+
+    Returns
+    -------
+    dict of str to bytes
+        By name: ``phases.json``, ``phases.html``, ``phases.pdf``, ``phases.png``, ``phases_curves.png`` and
+        ``phases_region.png``; without a flow of both sides there is no ``phases_curves.png``, without another
+        side no ``phases_region.png``. The same reading gives the same bytes.
+    """
+    content = phase_content(reading)
+    w = _words()
+    labels = {phase: (w[phase.value]["name"], _when(reading, phase)) for phase in Phase}
+    plate = draw_phases(reading, labels)
+    files = {"phases.json": _json(phase_record(reading)), "phases.png": png(plate)}
+    pictures = {"plate": _embedded(plate)}
+    if reading.curves:
+        names = [w["curves"]["name"][k].format(side=curve.side) for k, curve in enumerate(reading.curves)]
+        drawn = draw_curves(reading.curves, (w["curves"]["x"], w["curves"]["y"]), names)
+        files["phases_curves.png"] = png(drawn)
+        pictures["curves"] = _embedded(drawn)
+    if reading.region is not None:
+        ids = reading.region.mask.astype(np.uint8)
+        ids[(reading.region.counterpart > 0.5) & (ids == 0)] = 2
+        files["phases_region.png"] = _grey_png(ids)
+    files["phases.html"] = _template().render(c=content, pictures=pictures).encode("utf-8")
+    files["phases.pdf"] = _pdf(reading, content, pictures)
+    return files
+
+
+@cache
+def _words() -> Mapping[str, Any]:
+    text = resources.files("bonescan.report").joinpath("phases.en.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def phase_schema() -> dict[str, Any]:
+    """Return the published JSON schema (draft 2020-12) of phases.json.
+
+    Returns
+    -------
+    dict
+    """
+    text = resources.files("bonescan.report").joinpath("phases.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+def phase_record(reading: PhaseReading) -> dict[str, Any]:
+    """Return the reading of a three-phase study as plain JSON values.
+
+    Parameters
+    ----------
+    reading : PhaseReading
+
+    Returns
+    -------
+    dict
+        Valid against `phase_schema`; holds no NaN and no infinity.
+    """
+    study, field, region = reading.study, reading.field, reading.region
+    first = study.first
+    return {
+        "schema_version": PHASE_SCHEMA_VERSION,
+        "intended_use": "Research software. Not a medical device. Never the only basis of a decision.",
+        "study": {
+            "study_uid": first.study_uid,
+            "study_description": first.study_description,
+            "body_part": study.body_part,
+            "patient": {"name": first.patient.name, "patient_id": first.patient.patient_id, "sex": first.patient.sex},
+            "injection": {
+                "radiopharmaceutical": first.injection.radiopharmaceutical,
+                "activity_mbq": _number(first.injection.activity_mbq),
+                "injected_at": first.injection.injected_at.isoformat() if first.injection.injected_at else None,
+            },
+            "phases": {phase.value: _acquired(reading, phase) for phase in Phase},
+            "with_whole_body_scan": study.whole_body is not None,
+        },
+        "grid": {
+            "rows": field.body.shape[0],
+            "columns": field.body.shape[1],
+            "pixel_mm": _number(field.pixel_mm),
+            "views": [name.value for name in field.views],
+        },
+        "told_side": reading.told_side or None,
+        "region": None
+        if region is None
+        else {
+            "side": region.side,
+            "found_in": region.found_in.value if region.found_in else None,
+            "significance": _number(region.significance),
+            "area_mm2": _number(region.area_mm2),
+        },
+        "findings": [
+            {
+                "phase": finding.phase.value,
+                "call": finding.call.value if finding.call else None,
+                "probabilities": {call.value: _number(share) for call, share in finding.judgement.probabilities.items()}
+                if finding.judgement
+                else {},
+                "ratio": _measurement(finding.ratio),
+                "rest_ratio": _measurement(finding.rest_ratio),
+                "extent": _measurement(finding.extent_mm),
+                "limit": _number(finding.limit),
+                "text": finding.text,
+            }
+            for finding in reading.findings
+        ],
+        "joints_ratio": _measurement(reading.joints_ratio),
+        "curves": [
+            {
+                "side": curve.side,
+                "middles_s": _numbers(curve.middles_s),
+                "durations_s": _numbers(curve.durations_s),
+                "rate_cps": _numbers(curve.rate_cps),
+                "uncertainty_cps": _numbers(curve.uncertainty_cps),
+                "arrival": _measurement(curve.arrival_s),
+                "slope": _measurement(curve.slope_cps_per_s),
+            }
+            for curve in reading.curves
+        ],
+        "arrival_difference": _measurement(reading.arrival_difference_s),
+        "slope_ratio": _measurement(reading.slope_ratio),
+        "explanations": [
+            {
+                "code": one.code,
+                "name": one.name,
+                "agreement": _number(one.agreement),
+                "fits": one.fits,
+                "side": one.side or None,
+                "evidence_for": list(one.evidence_for),
+                "evidence_against": list(one.evidence_against),
+                "cannot_tell": list(one.cannot_tell),
+                "advice": list(one.advice),
+                "source": one.source,
+            }
+            for one in reading.explanations
+        ],
+        "sentences": list(reading.sentences),
+        "advice": list(reading.advice),
+        "checks": [
+            {
+                "code": check.code,
+                "question": check.question,
+                "verdict": check.verdict.value,
+                "measured": _measurement(check.measured),
+                "text": check.text,
+            }
+            for check in reading.checks
+        ],
+        "remarks": [
+            {"code": remark.code, "text": remark.text, "severity": remark.severity.value} for remark in reading.remarks
+        ],
+        "method": dict(reading.method),
+        "versions": dict(reading.versions),
+    }
+
+
+def phase_content(reading: PhaseReading) -> dict[str, Any]:
+    """Return every text and table of the page, as JSON values without any markup.
+
+    Parameters
+    ----------
+    reading : PhaseReading
+
+    Returns
+    -------
+    dict
+        Whoever sets a text into a page escapes it.
+    """
+    w, whole = _words(), words()
+    study = reading.study
+    first = study.first
+    examined = first.acquired_at.strftime("%Y-%m-%d %H:%M") if first.acquired_at else whole["not_stated"]
+    phases = [phase for phase in Phase if study.of(phase) is not None]
+    fitting = [one for one in reading.explanations if one.fits]
+    shown = fitting or list(reading.explanations[:_NEAREST])
+    views = reading.field.views
+    cleaned: dict[str, Any] = _clean(
+        {
+            "language": whole["language"],
+            "title": w["title"],
+            "banner": whole["banner"],
+            "page": whole["page"],
+            "font_note": whole["font_note"],
+            "footer": whole["footer"].format(patient_id=first.patient.patient_id or whole["not_stated"], date=examined),
+            "patient": [list(row) for row in zip(w["patient_rows"], _patient(reading, examined), strict=True)],
+            "summary": {
+                "heading": w["summary"],
+                "sentences": [
+                    *reading.sentences,
+                    w["told"].format(side=reading.told_side) if reading.told_side else w["untold"],
+                ],
+            },
+            "plate": {
+                "heading": w["plate"]["heading"],
+                "caption": w["plate"]["caption"].format(
+                    views=w["plate"]["added"] if len(views) > 1 else w["plate"]["one"].format(view=views[0].value)
+                ),
+                "alt": w["plate"]["alt"].format(phases=", ".join(phase.value for phase in phases)),
+            },
+            "ratios": {
+                "heading": w["ratios"]["heading"],
+                "columns": w["ratios"]["columns"],
+                "rows": [_ratio_row(finding) for finding in reading.findings],
+                "notes": [
+                    w["ratios"]["note"],
+                    w["ratios"]["limits"],
+                    *(
+                        [w["ratios"]["joints"].format(ratio=measured(reading.joints_ratio))]
+                        if reading.joints_ratio.value is not None and is_hand_or_foot(study.body_part)
+                        else []
+                    ),
+                ],
+            },
+            "curves": _curve_content(reading),
+            "table": {
+                "heading": w["table"]["heading"],
+                "note": w["table"]["note"]
+                if fitting or not shown
+                else f"{w['table']['fits_none']} {w['table']['note']}",
+                "rows": [_explained(one) for one in shown],
+                "others_heading": w["table"]["others"],
+                "others": "; ".join(
+                    w["table"]["other"].format(name=one.name, percent=100 * one.agreement)
+                    for one in reading.explanations
+                    if one not in shown
+                ),
+                **{key: w["table"][key] for key in ("for", "against", "cannot", "source")},
+            },
+            "next": {"heading": w["next"]["heading"], "text": list(reading.advice), "none": w["next"]["none"]},
+            "quality": {
+                "heading": w["quality"]["heading"],
+                "columns": w["quality"]["columns"],
+                "rows": [
+                    {
+                        "style": check.verdict.value,
+                        "cells": [whole["quality"][check.verdict.value], check.question, check.text],
+                    }
+                    for check in reading.checks
+                ],
+            },
+            "remarks": {
+                "heading": w["remarks"]["heading"],
+                "none": w["remarks"]["none"],
+                "rows": [remark.text for remark in reading.remarks],
+            },
+            "method": {
+                "heading": w["method"]["heading"],
+                "rows": [
+                    *([key, text] for key, text in reading.method.items()),
+                    [w["method"]["versions"], ", ".join(f"{name} {own}" for name, own in reading.versions.items())],
+                    *(
+                        [w["method"]["sources"], f"{source.file_name} (SHA-256 {source.sha256})"]
+                        for phase in phases
+                        for source in _scan(reading, phase).sources
+                    ),
+                ],
+            },
+            "limits": {"heading": w["limits"]["heading"], "text": w["limits"]["text"]},
+        }
+    )
+    return cleaned
+
+
+def _scan(reading: PhaseReading, phase: Phase) -> DynamicScan | Scan:
+    scan = reading.study.of(phase)
+    assert scan is not None
+    return scan
+
+
+def _patient(reading: PhaseReading, examined: str) -> list[str]:
+    first, absent = reading.study.first, words()["not_stated"]
+    injection = first.injection
+    told = [
+        tracer_name(injection.radiopharmaceutical or ""),
+        f"{injection.activity_mbq:.0f} MBq" if injection.activity_mbq is not None else "",
+    ]
+    rows = [
+        ", ".join(part for part in (first.patient.name or "").split("^", 1) if part).replace("^", " "),
+        first.patient.patient_id,
+        examined,
+        first.study_description,
+        (reading.study.body_part or "").lower(),
+        ", ".join(part for part in told if part),
+        injection.injected_at.strftime("%Y-%m-%d %H:%M") if injection.injected_at else "",
+        " ".join(part for part in (first.device.manufacturer, first.device.model) if part),
+    ]
+    return [row or absent for row in rows]
+
+
+def _when(reading: PhaseReading, phase: Phase) -> str:
+    """How a phase was acquired, or why it is absent."""
+    scan, form = reading.study.of(phase), _words()[phase.value]["when"]
+    if scan is None:
+        return reading.study.absent[phase]
+    if isinstance(scan, DynamicScan):
+        return str(form.format(frames=len(scan.starts_s), seconds=sum(scan.durations_s)))
+    delay, seconds = scan.delay_h, scan.views[0].duration_s
+    if delay is None or seconds is None:
+        return ""
+    return str(form.format(minutes=60 * delay, hours=delay, seconds=seconds))
+
+
+def _ratio_row(finding: PhaseFinding) -> dict[str, Any]:
+    w = _words()
+    if finding.judgement is None:
+        return {
+            "style": "absent",
+            "cells": [w[finding.phase.value]["name"], w["unknown"], "–", "–", "–", "–", finding.ratio.absent_reason],
+        }
+    likely = sorted(finding.judgement.probabilities.items(), key=lambda pair: -pair[1])
+    styles = {Call.NORMAL: "normal", Call.DOWN: "down", Call.FOCAL_DOWN: "down"}
+    return {
+        "style": styles.get(finding.call or Call.NORMAL, "up"),
+        "cells": [
+            w[finding.phase.value]["name"],
+            finding.call.value if finding.call else "",
+            measured(finding.ratio),
+            measured(finding.rest_ratio) if finding.rest_ratio.value is not None else "–",
+            measured(finding.extent_mm) if finding.extent_mm.value is not None else "–",
+            f"{finding.limit:.2f}",
+            ", ".join(f"{call.value} {100 * share:.0f} %" for call, share in likely if share >= 0.005),
+        ],
+    }
+
+
+def _curve_content(reading: PhaseReading) -> dict[str, Any]:
+    w = _words()["curves"]
+    rows = [[w["arrival"].format(side=curve.side), measured(curve.arrival_s)] for curve in reading.curves]
+    if reading.curves:
+        rows += [[w["difference"], measured(reading.arrival_difference_s)], [w["slope"], measured(reading.slope_ratio)]]
+    return {"heading": w["heading"], "rows": rows, **{key: w[key] for key in ("none", "caption", "alt")}}
+
+
+def _explained(one: Explanation) -> dict[str, Any]:
+    w = _words()["table"]
+    parts = [w["agreement"].format(percent=100 * one.agreement)]
+    if one.side:
+        parts.insert(0, w["side"].format(side=one.side))
+    return {
+        "name": one.name[:1].upper() + one.name[1:],
+        "note": ", ".join(parts),
+        "fits": one.fits,
+        "for": list(one.evidence_for),
+        "against": list(one.evidence_against),
+        "cannot": list(one.cannot_tell),
+        "source": one.source,
+    }
+
+
+def _clean(value: Any) -> Any:
+    """Drop control and bidirectional override characters from every text, however deep."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8").translate(_HIDDEN)
+    if isinstance(value, Mapping):
+        return {key: _clean(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_clean(item) for item in value]
+    return value
+
+
+def _acquired(reading: PhaseReading, phase: Phase) -> dict[str, Any]:
+    scan = reading.study.of(phase)
+    shift = reading.field.shift_mm.get(phase)
+    return {
+        "acquired_at": scan.acquired_at.isoformat() if scan and scan.acquired_at else None,
+        "counts": None if scan is None else _number(float(reading.field.counts[phase].sum())),
+        "moved_mm": None if shift is None else _number(math.hypot(*shift)),
+        "absent_reason": reading.study.absent.get(phase, ""),
+        "sources": [
+            {"file_name": source.file_name, "sha256": source.sha256} for source in (scan.sources if scan else ())
+        ],
+    }
+
+
+def _number(value: float | None) -> float | None:
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.7g}")
+
+
+def _numbers(values: NDArray[np.float64]) -> list[float | None]:
+    return [_number(float(value)) for value in values]
+
+
+def _measurement(one: Measurement) -> dict[str, Any]:
+    return {
+        "value": _number(one.value),
+        "unit": one.unit,
+        "uncertainty": _number(one.uncertainty),
+        "method": one.method,
+        "source": one.source,
+        "absent_reason": one.absent_reason,
+    }
+
+
+def _json(record: Mapping[str, Any]) -> bytes:
+    return (json.dumps(record, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode("utf-8", "replace")
+
+
+def _grey_png(ids: NDArray[np.uint8]) -> bytes:
+    from PIL import Image
+
+    return png(Image.fromarray(ids))
+
+
+def _embedded(image: Image) -> dict[str, Any]:
+    data = base64.b64encode(jpeg(image, 88)).decode("ascii")
+    return {"source": f"data:image/jpeg;base64,{data}", "width": image.width, "height": image.height}
+
+
+@cache
+def _template() -> Any:
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(
+        resources.files("bonescan.report").joinpath("phases.html.j2").read_text(encoding="utf-8")
+    )
+
+
+def _pdf(reading: PhaseReading, content: Mapping[str, Any], pictures: Mapping[str, Mapping[str, Any]]) -> bytes:
+    """Set the page as PDF/A-2b and PDF/UA-1."""
+    files = {"main.typ": resources.files("bonescan.report").joinpath("phases.typ").read_bytes()}
+    for name, picture in pictures.items():
+        width, height = picture["width"], picture["height"]
+        files[f"{name}.svg"] = (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
+            f'<image width="{width}" height="{height}" href="{picture["source"]}"/></svg>'
+        ).encode("ascii")
+    data = {"content": content, "has_curves": "curves" in pictures}
+    return set_pages(files, data, reading.study.first.acquired_at)
