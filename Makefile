@@ -47,7 +47,7 @@ layers: $(VENV)/dev-installed
 
 # Doctests run with the tests: pytest collects src too.
 tests: $(VENV)/dev-installed
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term
 
 docs: $(VENV)/dev-installed
 	$(BIN)/zensical build --clean --strict
