@@ -18,6 +18,7 @@ from bonescan.errors import LabellingFailed, OutputFailed, UnreadableInput
 from bonescan.journeys import evaluating
 from bonescan.journeys.evaluating import find_studies
 from bonescan.journeys.workers import each
+from bonescan.reading import network
 
 
 def png(values: np.ndarray) -> bytes:
@@ -54,7 +55,7 @@ def here(monkeypatch, rooms, small_reading):
     rooms.read = read
     few = partial(evaluation.evaluation_record, resamples=20)
     monkeypatch.setattr(evaluation, "evaluation_record", few)
-    monkeypatch.setattr(evaluating, "_network", lambda: "weights")
+    monkeypatch.setattr(network, "weights_digest", lambda: "weights")
     monkeypatch.setattr(evaluating, "each", one_by_one)
     return asked
 
@@ -96,7 +97,7 @@ def test_comparisons_of_another_reader_or_of_other_images_are_refused(here, tmp_
 
 
 def test_without_a_network_the_reader_is_the_model_based_one(here, tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluating, "_network", lambda: None)
+    monkeypatch.setattr(network, "weights_digest", lambda: None)
     write_study(tmp_path / "cohort" / "case_00000")
     done = journeys.evaluate(tmp_path / "cohort", tmp_path / "out")
     assert (done.record["reader"], here) == ("model-based", [False])

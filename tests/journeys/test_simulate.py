@@ -498,7 +498,7 @@ def test_the_list_says_what_each_scenario_shows(run):
     assert "single_metastasis" in out
     assert "One hot spot in the body" in " ".join(out.split())
     told = json.loads(run("--list", "--json")[1])
-    assert set(told) == {"cohort", *scenario_names()}
+    assert set(told) == {"cohort", "cohort:normal", "cohort:mimics", "cohort:metastatic", *scenario_names()}
     assert told["normal"]["title"] == "Normal"
 
 

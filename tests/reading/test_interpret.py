@@ -43,10 +43,22 @@ def test_remarks_of_the_file_come_first(scan, reading):
 
 
 def test_method_and_versions_are_said(reading):
-    assert reading.method.keys() == {"labels", "normal", "spots", "natures", "burden", "impression"}
+    told = {"labels", "normal", "spots", "natures", "burden", "impression", "network"}
+    assert reading.method.keys() == told
     assert reading.versions["bonescan"] == bonescan.__version__
+    assert reading.versions["mass_table"].startswith("icrp110-")  # by mineral, as the network's share is
+    assert {"python", "numpy", "scipy", "numba", "network", "onnxruntime"} <= reading.versions.keys()
+
+
+def test_without_the_network_the_model_based_reader_reads_alone(scan, monkeypatch):
+    def look(scan):
+        raise AssertionError("the network looked")
+
+    monkeypatch.setattr(interpret.network, "look", look)
+    reading = interpret.read(scan, learned=False)
+    assert reading.familiarity is None
+    assert "network" not in reading.method | reading.versions
     assert reading.versions["mass_table"].startswith(DEFAULT_MASS_TABLE)
-    assert {"python", "numpy", "scipy", "numba"} <= reading.versions.keys()
 
 
 def test_every_step_is_told_in_its_order(reading, told):

@@ -20,7 +20,6 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -262,6 +261,7 @@ def evaluate(
         raise InvalidValue(f"There is a process at least, got {processes}.", got=processes)
     from bonescan.evaluation import evaluation_files, evaluation_record
     from bonescan.evaluation.pages import OUTPUT_NAMES, refuse_another_schema
+    from bonescan.reading.network import weights_digest
 
     studies = find_studies(folder)
     beside = None if against is None else _json(against)
@@ -270,7 +270,7 @@ def evaluate(
     with told_plainly(out):
         out.mkdir(parents=True, exist_ok=True)
     with alone_in(out, wait=False):
-        network = _network() if learned else None
+        network = weights_digest() if learned else None
         tasks = [
             _Task(study=study, out=out, network=network, mirrored=mirrored, digest=_digest(study)) for study in studies
         ]
@@ -341,12 +341,6 @@ def _is_there(task: _Task) -> bool:
                 f"The folder holds the comparison of {task.study.name} {words}; choose another folder.", key=key
             )
     return "mirrored" in earlier or earlier["failed"] is not None or not task.mirrored
-
-
-def _network() -> str | None:
-    """What tells one trained network from another; none where none is part of this installation."""
-    weights = resources.files("bonescan.reading") / "data" / "reader.onnx"
-    return hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else None
 
 
 def _digest(study: Study) -> str:

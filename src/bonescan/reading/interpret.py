@@ -22,6 +22,13 @@ METHOD = {
     "burden": "sum over bones of mass share times involved fraction of projected bone; both views counted once",
     "impression": "patterns by rules over measured signs of the whole scan, weights by design (patterns.toml)",
 }
+LEARNED = {
+    "labels": "jointed skeleton fitted to all views jointly, begun and weighed with a network's regions",
+    "spots": "matched filters against normal uptake, and a network's maps of foci; both weighed as evidence",
+    "burden": "mass share of every pixel's bone, by a network's map of the metastatic share, where findings count",
+    "network": "seen simulated people alone, see the model card",
+}
+"""What differs where a network looks too."""
 
 
 def read(scan: Scan, *, learned: bool = True, progress: Callable[[str], None] = lambda _: None) -> Reading:
@@ -68,13 +75,18 @@ def read(scan: Scan, *, learned: bool = True, progress: Callable[[str], None] = 
         findings=findings,
         burden=summed,
         remarks=scan.remarks + labels.remarks,
-        method=METHOD,
+        method=METHOD if glance is None else METHOD | LEARNED,
         versions={
             "bonescan": bonescan.__version__,
             "mass_table": summed.mass_table,
             "python": platform.python_version(),
             **{name: version(name) for name in ("numpy", "scipy", "numba")},
+            **({} if glance is None else _of_network()),
         },
         impression=concluded,
         familiarity=familiarity,
     )
+
+
+def _of_network() -> dict[str, str]:
+    return {"network": (network.weights_digest() or "")[:12], "onnxruntime": version("onnxruntime")}

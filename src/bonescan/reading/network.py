@@ -7,6 +7,7 @@ so that the body's left lies on the same side in both. `prepare` makes its input
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ __all__ = [
     "glance",
     "look",
     "prepare",
+    "weights_digest",
 ]
 
 PIXEL_MM = 4.8
@@ -320,11 +322,28 @@ def _drawn(maps: NDArray[np.float32], shape: tuple[int, ...], per_row: float, pe
     return maps
 
 
+def weights_digest() -> str | None:
+    """What tells one trained network from another.
+
+    Returns
+    -------
+    str or None
+        SHA-256 of the weights; ``None`` where no trained network is part of this installation.
+    """
+    held = _weights()
+    return None if held is None else hashlib.sha256(held).hexdigest()
+
+
+def _weights() -> bytes | None:
+    held = files("bonescan.reading") / "data" / "reader.onnx"
+    return held.read_bytes() if held.is_file() else None
+
+
 @cache
 def _session() -> Any:
     """The network, loaded once; ``None`` where this installation has none."""
-    weights = files("bonescan.reading") / "data" / "reader.onnx"
-    if not weights.is_file():
+    held = _weights()
+    if held is None:
         return None
     import onnxruntime  # only when reading
 
@@ -332,7 +351,7 @@ def _session() -> Any:
     options.intra_op_num_threads = _THREADS
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
-    return onnxruntime.InferenceSession(weights.read_bytes(), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(held, options, providers=["CPUExecutionProvider"])
 
 
 @cache
