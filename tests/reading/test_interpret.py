@@ -9,7 +9,6 @@ import pytest
 from tests.reading.person import PIXEL_MM, person, random_pose
 
 import bonescan
-from bonescan.anatomy import DEFAULT_MASS_TABLE
 from bonescan.reading import interpret, read
 from bonescan.scan import Remark, Scan, Severity, View, ViewName
 
@@ -45,7 +44,7 @@ def test_remarks_of_the_file_come_first(scan, reading):
 def test_method_and_versions_are_said(reading):
     assert reading.method.keys() == {"labels", "normal", "spots", "natures", "burden", "impression"}
     assert reading.versions["bonescan"] == bonescan.__version__
-    assert reading.versions["mass_table"].startswith(DEFAULT_MASS_TABLE)
+    assert reading.versions["mass_table"] == reading.burden.mass_table
     assert {"python", "numpy", "scipy", "numba"} <= reading.versions.keys()
 
 
