@@ -1,13 +1,13 @@
 """Regions 1 to 12 of real scans by outlines alone, by the network alone and by both fused, against silver outlines.
 
-``python bench/fusion.py FOLDER [--weights 0.5 1 2 4] [--fit-weights AREA LEVEL WARP]``
+``python bench/fusion.py FOLDER [--weights 1 2 4 8] [--fit-weights AREA LEVEL]``
 
 ``FOLDER`` (or the environment variable ``BONESCAN_REAL_SCANS``) holds ``ID.dcm`` and ``ID_regions_VIEW.png``. Every
 scan is labelled twice, without the network ("alone") and led by it ("outlines", the skeleton's regions only); the
 network's most probable regions are "network", and "fused W" both together with the outlines' weight W. Per view it
 prints the mean Dice over scans of the first half (every second one from the first: choose there), of the other
-(confirm there) and of all, the worst scan, and every region's mean. ``--fit-weights`` tries other weights of areas,
-levels and the warp's areas.
+(confirm there) and of all, the worst scan, and every region's mean. ``--fit-weights`` tries other weights of areas
+and levels.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bonescan.dicom import open_scan
-from bonescan.reading import fit, labels, problem
+from bonescan.reading import labels, problem
 from bonescan.reading.network import look
 from bonescan.scan import ViewName
 
@@ -93,13 +93,13 @@ def report(found: dict[str, Scores], order: list[str]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path, default=os.environ.get("BONESCAN_REAL_SCANS"))
-    parser.add_argument("--weights", nargs="+", type=float, default=[0.5, 1.0, 2.0, 4.0])
-    parser.add_argument("--fit-weights", nargs=3, type=float, metavar=("AREA", "LEVEL", "WARP"))
+    parser.add_argument("--weights", nargs="+", type=float, default=[1.0, 2.0, 4.0, 8.0])
+    parser.add_argument("--fit-weights", nargs=2, type=float, metavar=("AREA", "LEVEL"))
     arguments = parser.parse_args()
     if arguments.folder is None:
         parser.error("give the folder that holds the scans and their region outlines")
     if arguments.fit_weights:
-        problem._AREA_WEIGHT, problem._LEVEL_WEIGHT, fit._AREA_WARP = arguments.fit_weights
+        problem._AREA_WEIGHT, problem._LEVEL_WEIGHT = arguments.fit_weights
     order = sorted((path.stem for path in arguments.folder.glob("*.dcm")), key=int)
     report(measure(arguments.folder, arguments.weights), order)
 

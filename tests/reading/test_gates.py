@@ -58,6 +58,12 @@ def test_exchanged_views_are_told_and_never_swapped(probability, severity):
     assert remark is None or "--flip" in remark.text
 
 
+def test_of_part_of_a_body_exchanged_views_are_only_warned_of_and_later():
+    one = person(random_pose(2))
+    assert exchange_remark(glance(one, exchanged=0.7), whole=False) is None
+    assert exchange_remark(glance(one, exchanged=0.95), whole=False).severity is Severity.WARNING
+
+
 def test_one_exchanged_view_is_told_with_the_other_name():
     one = person(random_pose(2), views=(A,))
     assert "--view posterior" in exchange_remark(glance(one, exchanged=0.8)).text

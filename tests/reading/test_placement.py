@@ -35,11 +35,6 @@ def test_a_frame_keeps_the_order_of_its_numbers():
     assert frame == Frame(row_0=1, column_0=2, row_per_mm=3, column_per_mm=4, tilt=5, shear=6)
 
 
-def followed(target: np.ndarray, picture: np.ndarray) -> np.ndarray:
-    """The displacement between two single pictures."""
-    return residual_warp(target[None], picture[None], np.ones(1, np.float32))
-
-
 def smooth_field(shape: tuple[int, int], largest: float, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     field = np.stack([ndimage.gaussian_filter(rng.normal(size=shape), 14, mode="wrap") for _ in range(2)])
@@ -78,7 +73,7 @@ def warped(picture: np.ndarray, field: np.ndarray) -> np.ndarray:
 def test_the_warp_finds_a_known_smooth_displacement():
     picture = texture((192, 60))
     true = smooth_field(picture.shape, 1.2, seed=5)
-    found = followed(warped(picture, true), picture)
+    found = residual_warp(warped(picture, true), picture)
     inner = np.s_[:, 8:-8, 8:-8]
     assert np.sqrt(np.mean((found - true)[inner] ** 2)) < 0.3 * np.sqrt(np.mean(true[inner] ** 2))
     assert np.abs(found - true)[inner].max() < 0.6
@@ -86,12 +81,12 @@ def test_the_warp_finds_a_known_smooth_displacement():
 
 def test_nothing_to_follow_gives_no_displacement():
     picture = texture((96, 40))
-    np.testing.assert_allclose(followed(picture, picture), 0, atol=1e-6)
+    np.testing.assert_allclose(residual_warp(picture, picture), 0, atol=1e-6)
 
 
 def test_the_warp_never_exceeds_two_working_pixels():
     picture = texture((96, 40))
-    found = followed(warped(picture, np.full((2, 96, 40), 4.0)), picture)
+    found = residual_warp(warped(picture, np.full((2, 96, 40), 4.0)), picture)
     assert np.abs(found).max() <= 2.0
 
 
@@ -99,7 +94,7 @@ def test_a_hot_spot_pulls_little():
     picture = texture((96, 40))
     spotted = picture.copy()
     spotted[46:50, 18:22] += 8
-    field = followed(spotted, picture)
+    field = residual_warp(spotted, picture)
     assert np.abs(field).max() < 0.6  # unweighted least squares would let a residual of 8 pull by whole pixels
 
 

@@ -38,7 +38,7 @@ from threadpoolctl import threadpool_limits
 
 from bonescan.anatomy.pose import PARAMETERS, move_points
 from bonescan.anatomy.skeleton import SEGMENTS, default_skeleton
-from bonescan.reading.areas import PLANES, Areas, area_pictures, prepare_areas
+from bonescan.reading.areas import Areas, prepare_areas
 from bonescan.reading.edges import first_frames
 from bonescan.reading.network import DenseView
 from bonescan.reading.picture import FRAME, Level, exposed_fields, point_cloud, prepare
@@ -55,7 +55,6 @@ _BODY_MM = 1950.0  # a scan that shows less than this of the body has fewer rows
 _RAISED_STATURE_MM = 2000.0  # with the arms above the head
 _RAISED = ((135.0, 60.0), (160.0, 40.0), (165.0, 0.0))  # spread of the arm and bend of the elbow, degrees
 _STARTS = 3  # heights tried in full
-_AREA_WARP = 0.0  # of a layer of areas beside the view, where what is left is followed [C], likewise
 _PART_REACH = 3  # pixels around a part's points that belong to it
 _PART_PIXELS = 40  # fewer say nothing
 _OUTSIDE_COST = 80.0  # of a whole skeleton outside the picture: whole-body scans mostly show the whole body
@@ -351,23 +350,13 @@ def _fit_body(scan: Scan, progress: Callable[[str], None], seen: tuple[DenseView
         theta, _ = _refine(problem, theta, rounds, start)
     progress("fitting the skeleton: following what is left")
     pictures = problem.pictures(theta[None])[0]
-    targets, drawn, importance = fine.targets[:, None], pictures[:, None], np.ones(1, np.float32)
-    if seen is not None and sight.frames is not None:
-        areas = prepare_areas(seen, scan.views, fine.targets.shape[1:], fine.targets.shape[1:], fine.psf)
-        shown = area_pictures(theta[None], areas, problem.tree)[0][0] * areas.exposed[:, None]
-        targets = np.concatenate([targets, areas.planes * areas.exposed[:, None]], axis=1)
-        drawn = np.concatenate([drawn, shown], axis=1)
-        importance = np.concatenate([importance, np.full(PLANES, _AREA_WARP, np.float32)])
     correlations, placements = [], []
     full = _rescale(theta, fine.factors, np.ones_like(fine.factors))
     frames = full[len(PARAMETERS) :].reshape(-1, FRAME)
-    for v, (picture, target, frame, factor) in enumerate(
-        zip(pictures, fine.targets, frames, fine.factors, strict=True)
-    ):
+    for picture, target, frame, factor in zip(pictures, fine.targets, frames, fine.factors, strict=True):
         lit = (np.abs(picture) > 0.2) | (np.abs(target) > 0.2)
         correlations.append(_correlation(picture, target, lit))
-        displacement = residual_warp(targets[v], drawn[v], importance)
-        placements.append(Placement(frame=Frame.of(frame), displacement=displacement, factor=factor))
+        placements.append(Placement(frame=Frame.of(frame), displacement=residual_warp(target, picture), factor=factor))
     return BodyFit(
         pose=theta[: len(PARAMETERS)],
         placements=tuple(placements),

@@ -33,10 +33,11 @@ __all__ = ["fused_regions", "label"]
 
 Array = NDArray[np.float64]
 
-# Outlines and network together; see `fused_regions`. Chosen on one half of the real scans, with the first weights [C].
-_OUTLINE_ERROR_MM = 8.0
-_OUTLINE_WEIGHT = 3.0
-_FLOOR = 0.05
+# Outlines and network together; see `fused_regions`. Chosen on one half of the real scans [C].
+_OUTLINE_ERROR_MM = 5.0
+_OUTLINE_WEIGHT = 4.0
+_FLOOR = 0.1
+_WHOLE = frozenset((1, 4, 11, 12))  # regions without which no whole body is in view
 _LEAST_SHOWN = 0.25  # of a region's outline, for it to be in view [D]
 
 _SKIN_OVER_BONE_MM = 25.0  # where the body model does not reach
@@ -75,7 +76,7 @@ def label(scan: Scan, glance: Glance | None = None, progress: Callable[[str], No
             for one, field in zip(glance.views, fields, strict=True)
         ]
         remarks += network_gates([view.name for view in views], outlined, seen)
-        exchange = exchange_remark(glance)
+        exchange = exchange_remark(glance, whole=in_view >= _WHOLE)
         remarks += (exchange,) if exchange else ()
         with ThreadPoolExecutor() as pool:
             views = tuple(pool.map(_with_network, views, glance.views, fields))

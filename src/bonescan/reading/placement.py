@@ -4,11 +4,10 @@ The frame is affine. A jointed skeleton of average shape does not follow every r
 What remains is taken up by a small displacement ``d`` of each view, on a coarse
 grid of cubic B-splines, found by Gauss-Newton on
 
-    sum_layers, pixels w (target - picture(p - d(p)))^2  +  a sum_nodes (second differences of d)^2
-                                                         +  b sum_nodes d^2,      w = 1 / sqrt(1 + residual^2)
+    sum_pixels w (target - picture(p - d(p)))^2  +  a sum_nodes (second differences of d)^2
+                                                 +  b sum_nodes d^2,      w = 1 / sqrt(1 + residual^2)
 
-The weights keep hot spots and the bladder from pulling bones towards them. The first layer is the view itself; where a
-network has looked at it, its regions are the others.
+The weights keep hot spots and the bladder from pulling bones towards them.
 
 References
 ----------
@@ -123,17 +122,13 @@ class Placement:
         return np.asarray([part / scale for part, scale in zip(field, self.factor, strict=True)])
 
 
-def residual_warp(
-    targets: NDArray[np.float32], pictures: NDArray[np.float32], importance: NDArray[np.float32]
-) -> Array:
-    """Displacement that carries the pictures onto the targets.
+def residual_warp(target: NDArray[np.float32], picture: NDArray[np.float32]) -> Array:
+    """Displacement that carries the picture onto the target.
 
     Parameters
     ----------
-    targets, pictures : (layer, row, column) ndarray
-        The view and the fitted skeleton's picture, both standardised; areas of regions after them.
-    importance : (layer,) ndarray of float32
-        Of every layer's residuals.
+    target, picture : (row, column) ndarray
+        The view and the fitted skeleton's picture, both standardised.
 
     Returns
     -------
@@ -141,24 +136,18 @@ def residual_warp(
         Row and column displacement in working pixels: the picture's point
         ``p - d(p)`` lies at ``p`` of the target.
     """
-    shape = targets.shape[1:]
+    shape = target.shape
     rows, columns = _splines(shape[0]), _splines(shape[1])
     penalty = _penalty(rows.shape[1], columns.shape[1])
     nodes = np.zeros((2, rows.shape[1], columns.shape[1]))
     grid = np.mgrid[: shape[0], : shape[1]].astype(float)
     field = np.zeros((2, *shape))
     for _ in range(_ROUNDS):
-        curvature, pull = np.zeros((2, 2, *shape), np.float32), np.zeros((2, *shape), np.float32)
-        for target, picture, important in zip(targets, pictures, importance, strict=True):
-            moved = ndimage.map_coordinates(picture, grid - field, order=1, mode="nearest")
-            residual = target - moved
-            weight = important / np.sqrt(1 + residual**2)
-            slope = np.stack(np.gradient(ndimage.gaussian_filter(moved, 0.5)))
-            for a in range(2):
-                pull[a] += -slope[a] * weight * residual
-                for b in range(2):
-                    curvature[a, b] += weight * slope[a] * slope[b]
-        normal, right = _normal_equations(rows, columns, curvature, pull)
+        moved = ndimage.map_coordinates(picture, grid - field, order=1, mode="nearest")
+        residual = target - moved
+        weight = 1 / np.sqrt(1 + residual**2)
+        slope = np.stack(np.gradient(ndimage.gaussian_filter(moved, 0.5)))
+        normal, right = _normal_equations(rows, columns, slope, weight, residual)
         flat = nodes.ravel()
         step = np.linalg.solve(normal + penalty, right - penalty @ flat)
         nodes = (flat + step).reshape(nodes.shape)
@@ -184,7 +173,7 @@ def _penalty(rows: int, columns: int) -> Array:
     return np.asarray(np.kron(np.eye(2), one), dtype=float)
 
 
-def _normal_equations(rows: Array, columns: Array, curvature: Array, pull: Array) -> tuple[Array, Array]:
+def _normal_equations(rows: Array, columns: Array, slope: Array, weight: Array, residual: Array) -> tuple[Array, Array]:
     """Gauss-Newton system of the data term; ``d residual / d node = -slope * spline``, sign folded in."""
     size = rows.shape[1] * columns.shape[1]
     normal = np.zeros((2, size, 2, size))
@@ -192,9 +181,9 @@ def _normal_equations(rows: Array, columns: Array, curvature: Array, pull: Array
     pairs_r = np.einsum("ri,rj->rij", rows, rows).reshape(len(rows), -1)
     pairs_c = np.einsum("ck,cl->ckl", columns, columns).reshape(len(columns), -1)
     for a in range(2):
-        right[a] = (rows.T @ pull[a] @ columns).ravel()
+        right[a] = (rows.T @ (-slope[a] * weight * residual) @ columns).ravel()
         for b in range(a, 2):
-            block = pairs_r.T @ curvature[a, b] @ pairs_c
+            block = pairs_r.T @ (weight * slope[a] * slope[b]) @ pairs_c
             block = block.reshape(rows.shape[1], rows.shape[1], columns.shape[1], columns.shape[1])
             normal[a, :, b] = normal[b, :, a] = block.transpose(0, 2, 1, 3).reshape(size, size)
     return np.asarray(normal.reshape(2 * size, 2 * size)), np.asarray(right.ravel())

@@ -23,9 +23,9 @@ ROWS = 192
 _STANCE_RAD = 0.8  # a turn of the start beyond this was chosen, and the prior is centred on it
 _DATA_WEIGHT = 0.3  # neighbouring pixels repeat each other: about seven share one piece of evidence
 # Of a pixel of areas, and of one vertebra or rib: where the fit begins the network leads [D]; where it ends the picture
-# does [C], as simulated people and one half of the real scans showed with the first weights.
+# does [C], as five simulated people and one half of the real scans showed.
 _FIRST_AREA_WEIGHT, _FIRST_LEVEL_WEIGHT = 0.3, 2.0
-_AREA_WEIGHT, _LEVEL_WEIGHT = 0.02, 0.3
+_AREA_WEIGHT, _LEVEL_WEIGHT = 0.01, 0.15
 
 
 class Problem:
