@@ -157,12 +157,24 @@ def test_a_cold_place_is_not_overlooked(measured):
 
 def test_the_probability_of_the_whole_scan_is_said_with_its_uncertainty(measured):
     given = Measurement(value=0.87, unit="1", uncertainty=0.05, method="m")
-    said = concluded(metastatic=given)
+    said = concluded((focus(9, "L3 vertebra", metastatic=0.8, degenerative=0.2),), metastatic=given)
     assert said.metastatic is given
-    assert said.sentences[0] == (
+    assert said.sentences[1] == (
         "By its findings together, bone metastases are likely (87 ± 5 %, calibrated on simulated people)."
     )
-    assert not any("No finding" in sentence for sentence in said.sentences)
+    alone = concluded(metastatic=given)
+    assert alone.sentences[0] == (
+        "A model calibrated on simulated people gives bone metastases 87 ± 5 %; no clear focus bears it out: uncertain."
+    )
+    assert not any("No finding" in sentence for sentence in alone.sentences)
+
+
+def test_a_faint_focus_is_indeterminate_however_sure_the_model(measured):
+    sure = focus(9, "L3 vertebra", metastatic=0.96, degenerative=0.04)
+    faint = replace(sure, uptake_ratio=1.3, significance=5.0)
+    said = concluded((faint,))
+    assert said.sentences[0].startswith("Indeterminate, metastasis not excluded: L3 vertebra (A, metastasis 96 %")
+    assert not any(sentence.startswith("Likely") for sentence in said.sentences)
 
 
 def test_a_pattern_leads_and_its_findings_are_not_told_again(measured):

@@ -118,7 +118,7 @@ def conclude(
         *_patterns_said(judged, Presence.PRESENT, _DISEASE),
         *foci.said(),
         *_nothing_said(foci, present, metastatic, abstains),
-        *_metastatic_said(metastatic, present),
+        *_metastatic_said(metastatic, present, foci),
         *_patterns_said(judged, Presence.POSSIBLE, _DISEASE),
         *_burden_said(burden, present, foci),
         *_patterns_said(judged, Presence.PRESENT, _TECHNICAL),
@@ -152,11 +152,16 @@ class _Foci:
         self.judged = [one for one in hot if one.natures]
         unjudged = [one for one in hot if not one.natures]
         self.clear = [one for one in unjudged if one.id in clear and one.in_burden]
-        doubtful = [one for one in self.judged if INDETERMINATE <= _metastasis(one) < LIKELY]
+        # Faint foci are indeterminate however sure a model of simulated people is: on real scans it calls normal uptake
+        # of shoulders, hips and sternum likely metastatic.
+        self.likely = sorted(
+            (one for one in self.judged if _metastasis(one) >= LIKELY and one.id in clear),
+            key=lambda f: -_metastasis(f),
+        )
+        doubtful = [one for one in self.judged if _metastasis(one) >= INDETERMINATE and one not in self.likely]
         nothing = [one for one in doubtful if _metastasis(one) < FAINT and _nothing(one) >= 0.5]
         self.faint = [one for one in unjudged if one.id not in clear] + nothing
         self.cold = [one for one in bone if one.polarity is Polarity.COLD]
-        self.likely = sorted((one for one in self.judged if _metastasis(one) >= LIKELY), key=lambda f: -_metastasis(f))
         self.indeterminate = sorted(
             (one for one in doubtful if all(one is not other for other in nothing)), key=lambda f: -_metastasis(f)
         )
@@ -267,7 +272,7 @@ def _patterns_said(judged: Sequence[Judgement], presence: Presence, kinds: Seque
     return [one.sentence for one in shown]
 
 
-def _metastatic_said(metastatic: Measurement, present: Sequence[Judgement]) -> list[str]:
+def _metastatic_said(metastatic: Measurement, present: Sequence[Judgement], foci: _Foci) -> list[str]:
     if metastatic.value is None:
         return []
     spread = f" ± {100 * metastatic.uncertainty:.0f}" if metastatic.uncertainty else ""
@@ -276,6 +281,11 @@ def _metastatic_said(metastatic: Measurement, present: Sequence[Judgement]) -> l
         return [
             f"Single findings alone, without that pattern, would make bone metastases {in_words(metastatic.value)} "
             f"({percent}, calibrated on simulated people)."
+        ]
+    if metastatic.value >= SUSPICIOUS_SCAN and not foci.likely and not foci.clear:
+        return [
+            f"A model calibrated on simulated people gives bone metastases {percent}; no clear focus bears it out: "
+            "uncertain."
         ]
     return [
         f"By its findings together, bone metastases are {in_words(metastatic.value)} "
