@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from bonescan.journeys import OUTPUT_NAMES
+from bonescan.journeys import OUTPUT_NAMES, PHASE_NAMES
 
 
 class Run(NamedTuple):
@@ -44,7 +44,7 @@ def read(inputs: list[Path], out: Path, compiled: Path) -> Run:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"bonescan read failed with exit status {process.returncode}")
-    missing = [name for name in OUTPUT_NAMES if not (out / name).is_file()]
+    missing = [name for name in set(OUTPUT_NAMES) - set(PHASE_NAMES) if not (out / name).is_file()]
     if missing:
         sys.exit(f"The study does not have two views, or outputs are missing: {', '.join(missing)}")
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there, in kilobytes on Linux

@@ -35,7 +35,7 @@ from bonescan.scan import Scan
 
 __all__ = ["INDETERMINATE", "LIKELY", "conclude", "in_words"]
 
-LIKELY, INDETERMINATE, FAINT = 0.5, 0.15, 0.25
+LIKELY, INDETERMINATE, FAINT = 0.5, 0.11, 0.25
 """[D] Probability of metastasis from which a focus is called likely metastatic; from which indeterminate; and what it
 takes to be indeterminate where it is likelier nothing at all than a focus. One new focus of a cancer patient was
 metastatic in 11 %, so that less is no suspicion."""
