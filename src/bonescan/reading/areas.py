@@ -288,18 +288,24 @@ def prepare_areas(
 
 
 @numba.njit(cache=True, nogil=True)
+def _pixel(m, curve, frame, ratio, point, basis):  # type: ignore[no-untyped-def]
+    """Where a point of the skeleton falls, moved with its segment and the spine's curve: row, column."""
+    x0 = point[0] + basis[0] * curve[0] + basis[1] * curve[1] + basis[2] * curve[2]
+    y0, z0 = point[1], point[2]
+    x = m[0, 0] * x0 + m[0, 1] * y0 + m[0, 2] * z0 + m[0, 3]
+    z = m[2, 0] * x0 + m[2, 1] * y0 + m[2, 2] * z0 + m[2, 3] - 900.0
+    row = (frame[0] - frame[2] * (z - frame[4] * x) + 0.5) * ratio[0] - 0.5
+    column = (frame[1] + frame[3] * (x + frame[5] * z) + 0.5) * ratio[1] - 0.5
+    return row, column
+
+
+@numba.njit(cache=True, nogil=True)
 def _splat(maps, curve, frame, ratio, points, segment, plane, limb, basis, free, gain, area_mm2, psf, out, scratch):  # type: ignore[no-untyped-def]
     planes, rows, columns = out.shape
     out[:, :, :] = 0.0
     weight = gain * area_mm2 * abs(frame[2] * frame[3]) * ratio[0] * ratio[1]
     for p in range(points.shape[0]):
-        x0 = points[p, 0] + basis[p, 0] * curve[0] + basis[p, 1] * curve[1] + basis[p, 2] * curve[2]
-        y0, z0 = points[p, 1], points[p, 2]
-        m = maps[segment[p]]
-        x = m[0, 0] * x0 + m[0, 1] * y0 + m[0, 2] * z0 + m[0, 3]
-        z = m[2, 0] * x0 + m[2, 1] * y0 + m[2, 2] * z0 + m[2, 3] - 900.0
-        row = (frame[0] - frame[2] * (z - frame[4] * x) + 0.5) * ratio[0] - 0.5
-        column = (frame[1] + frame[3] * (x + frame[5] * z) + 0.5) * ratio[1] - 0.5
+        row, column = _pixel(maps[segment[p]], curve, frame, ratio, points[p], basis[p])
         r, c = math.floor(row), math.floor(column)
         if r < 0 or c < 0 or r >= rows - 1 or c >= columns - 1:
             continue
@@ -327,13 +333,7 @@ def _level_residuals(maps, curve, frame, ratio, points, segment, number, rib, ba
     rows, columns = levels.shape[1:]
     for p in range(points.shape[0]):
         out[p] = 0.0
-        x0 = points[p, 0] + basis[p, 0] * curve[0] + basis[p, 1] * curve[1] + basis[p, 2] * curve[2]
-        y0, z0 = points[p, 1], points[p, 2]
-        m = maps[segment[p]]
-        x = m[0, 0] * x0 + m[0, 1] * y0 + m[0, 2] * z0 + m[0, 3]
-        z = m[2, 0] * x0 + m[2, 1] * y0 + m[2, 2] * z0 + m[2, 3] - 900.0
-        row = (frame[0] - frame[2] * (z - frame[4] * x) + 0.5) * ratio[0] - 0.5
-        column = (frame[1] + frame[3] * (x + frame[5] * z) + 0.5) * ratio[1] - 0.5
+        row, column = _pixel(maps[segment[p]], curve, frame, ratio, points[p], basis[p])
         r, c = math.floor(row), math.floor(column)
         if r < 0 or c < 0 or r >= rows - 1 or c >= columns - 1:
             continue
