@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bonescan.dicom import open_scan
-from bonescan.reading import labels, problem
+from bonescan.reading import labels
 from bonescan.reading.network import look
+from bonescan.reading.skeleton import problem
 from bonescan.scan import ViewName
 
 Regions = NDArray[np.uint8]

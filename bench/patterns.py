@@ -22,8 +22,8 @@ from pathlib import Path
 from bonescan import dicom, reading
 from bonescan.journeys import simulate
 from bonescan.journeys.simulation import Settings
+from bonescan.reading.conclusion.patterns import packaged_rules
 from bonescan.reading.model import Presence, Reading
-from bonescan.reading.patterns import packaged_rules
 
 CHILD = 'title = "A child"\nshows = "Growth plates."\n[person]\nage_years = 12\n'
 EXPECTED = {

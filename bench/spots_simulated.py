@@ -96,8 +96,8 @@ def score(findings: tuple[Finding, ...], study: Study, case: Case, *, trusted: b
 
 def run(case: Case) -> Score:
     """Simulate, read and score one case."""
+    from bonescan.reading.findings.spots import find
     from bonescan.reading.labels import label
-    from bonescan.reading.spots import find
 
     study = simulate(
         case.seed,

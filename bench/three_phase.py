@@ -53,7 +53,7 @@ def _study(out: Path, scenario: str, seed: int, normal_over: str) -> dict[str, o
     if record.is_file():
         return dict(json.loads(record.read_text()))
     from bonescan import dicom, journeys
-    from bonescan.reading.phases import read_phases
+    from bonescan.reading.three_phase.phases import read_phases
 
     over, side, right = SCENARIOS[scenario]
     over = over or (normal_over if scenario == "normal" else "")

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from bonescan.reading.findings.normal import unwrap
 from bonescan.reading.network import CHANNELS, FOCI, channels
-from bonescan.reading.normal import unwrap
 
 __all__ = ["Canvas", "Example", "Shard", "draw", "draw_canvas", "open_shard", "visible"]
 

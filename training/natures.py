@@ -38,9 +38,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import optimize
 
-from bonescan.reading import burden, natures, traits
+from bonescan.reading.findings import natures, traits
+from bonescan.reading.findings.natures import BENIGN, Fitted, Linear
+from bonescan.reading.measures import burden
 from bonescan.reading.model import Finding, Kind, Nature, Polarity
-from bonescan.reading.natures import BENIGN, Fitted, Linear
 from bonescan.scan import Scan
 
 Array = NDArray[np.float64]
@@ -88,8 +89,8 @@ def collect_one(case: Path, out: Path, with_network: bool) -> str:
     """Read one study as far as the candidates and write what was noticed and what was true."""
     from bonescan.dicom import open_scan
     from bonescan.reading import network
+    from bonescan.reading.findings.spots import find
     from bonescan.reading.labels import label
-    from bonescan.reading.spots import find
 
     number = int(case.name.rpartition("_")[2])
     scan, share = _as_taken(open_scan(sorted((case / "dicom").glob("*.dcm"))), np.random.default_rng([5, number]))

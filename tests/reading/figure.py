@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from bonescan.reading.detection import NATURAL_EXCESS
+from bonescan.reading.findings.detection import NATURAL_EXCESS
 from bonescan.reading.model import BoneMap, LabelledView, Labels
 from bonescan.scan import Scan, View, ViewName
 

@@ -16,7 +16,7 @@ from bonescan.anatomy.bones import bone
 from bonescan.anatomy.pose import PARAMETERS, default_pose, pose_skeleton
 from bonescan.anatomy.projection import project_bones
 from bonescan.anatomy.skeleton import Skeleton, default_skeleton
-from bonescan.reading.placement import Frame, Placement
+from bonescan.reading.skeleton.placement import Frame, Placement
 from bonescan.scan import Scan, View, ViewName
 
 Array = NDArray[np.float64]

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from tests.reading.limbs import patch, phase_pictures, study_of
 
-from bonescan.reading.phases import PhaseReading, read_phases
+from bonescan.reading.three_phase.phases import PhaseReading, read_phases
 from bonescan.report.phases import phase_content, phase_schema, render_phases
 from bonescan.scan import Phase
 

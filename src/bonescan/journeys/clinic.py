@@ -63,8 +63,8 @@ OUTPUT_NAMES = (
 """Every file name that belongs to a reading; no other file in a folder is ever touched."""
 
 _LATER_MODULES = (
-    "bonescan.reading.quality",
-    "bonescan.reading.spots",
+    "bonescan.reading.measures.quality",
+    "bonescan.reading.findings.spots",
     "PIL.ImageDraw",
     "PIL.ImageFont",
     "jinja2",

@@ -19,7 +19,7 @@ from bonescan.journeys.files import staged
 
 if TYPE_CHECKING:
     from bonescan.reading.model import Reading
-    from bonescan.reading.phases import PhaseReading
+    from bonescan.reading.three_phase.phases import PhaseReading
     from bonescan.scan import ViewName
 
 __all__ = ["StudyReading", "read_study", "study_manifest", "study_summary"]
@@ -91,7 +91,7 @@ def read_study(
         return StudyReading(reading=reading, phases=None)
     from bonescan import reading as reader
     from bonescan import report
-    from bonescan.reading.phases import read_phases
+    from bonescan.reading.three_phase.phases import read_phases
     from bonescan.report.phases import render_phases
 
     with staged(out, clinic.OUTPUT_NAMES) as place:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from bonescan.anatomy.bones import REGION_NAMES
 from bonescan.anatomy.pose import PARAMETERS
-from bonescan.reading.fit import BodyFit
 from bonescan.reading.network import Glance
+from bonescan.reading.skeleton.fit import BodyFit
 from bonescan.scan import Remark, Scan, Severity, ViewName
 
 __all__ = ["agreement", "exchange_remark", "gates", "network_gates"]

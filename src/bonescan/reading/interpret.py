@@ -50,8 +50,10 @@ def read(scan: Scan, *, learned: bool = True, progress: Callable[[str], None] = 
     """
     with ThreadPoolExecutor(1) as pool:  # the network looks while the room's compiled loops are loaded
         looking = pool.submit(network.look, scan) if learned else None
-        from bonescan.reading import burden, impression, natures, quality, spots
+        from bonescan.reading.conclusion import impression
+        from bonescan.reading.findings import natures, spots
         from bonescan.reading.labels import label
+        from bonescan.reading.measures import burden, quality
 
         glance = looking.result() if looking else None
     labels = label(scan, glance, progress)

@@ -22,11 +22,11 @@ from bonescan.anatomy.pose import PARAMETERS, PosedSkeleton, pose_skeleton
 from bonescan.anatomy.projection import BoneShadow, project_bones
 from bonescan.anatomy.regions import paint_limbs, paint_regions
 from bonescan.anatomy.skeleton import default_skeleton
-from bonescan.reading.fit import BodyFit, fit_body
 from bonescan.reading.gates import agreement, exchange_remark, gates, network_gates
 from bonescan.reading.model import BoneMap, LabelledView, Labels
 from bonescan.reading.network import REGIONS, DenseView, Glance
-from bonescan.reading.picture import exposed_fields
+from bonescan.reading.skeleton.fit import BodyFit, fit_body
+from bonescan.reading.skeleton.picture import exposed_fields
 from bonescan.scan import Scan, Severity, View, ViewName
 
 __all__ = ["fused_regions", "label"]

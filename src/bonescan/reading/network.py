@@ -147,7 +147,7 @@ def prepare(scan: Scan) -> PreparedScan:
     Counts are conserved: a pixel of the network holds what its area of the view holds. Views larger than `LARGEST` get
     larger pixels, both alike. The picture does not depend on the unit of the counts.
     """
-    from bonescan.reading.normal import unwrap  # its room's compiled loops: only when reading
+    from bonescan.reading.findings.normal import unwrap  # its room's compiled loops: only when reading
 
     edge_mm = max(
         [PIXEL_MM] + [mm / most for view in scan.views for mm, most in zip(_extent(view), LARGEST, strict=True)]

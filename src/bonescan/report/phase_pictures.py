@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from bonescan.reading.curves import Curve
-from bonescan.reading.phases import PhaseReading
+from bonescan.reading.three_phase.curves import Curve
+from bonescan.reading.three_phase.phases import PhaseReading
 from bonescan.report.brush import beside, bundled_font, stroke
 from bonescan.scan import Phase
 

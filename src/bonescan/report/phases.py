@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonescan.measurement import Measurement
-from bonescan.reading.explanations import Call, Explanation, is_hand_or_foot
-from bonescan.reading.phases import PhaseFinding, PhaseReading
+from bonescan.reading.three_phase.explanations import Call, Explanation, is_hand_or_foot
+from bonescan.reading.three_phase.phases import PhaseFinding, PhaseReading
 from bonescan.report.brush import jpeg, png
 from bonescan.report.content import measured, tracer_name, words
 from bonescan.report.pages import set_pages

@@ -1,0 +1,448 @@
+"""What a spot is: a calibrated probability of every nature, and the evidence that adds up to it.
+
+Four small models in a row, all of the same traits (`bonescan.reading.findings.traits`), all linear in log-odds::
+
+    focus        is it a focus of bone disease, or normal uptake, urine, an artefact?     p_F
+    metastatic   if it is: metastatic or benign?                                          p_M
+    benign       if benign: traumatic, degenerative, inflammatory or other?               softmax
+    artefact     if it is no focus: artefact or physiologic?                              p_A
+
+    P(metastatic) = p_F p_M,   P(benign nature n) = p_F (1 - p_M) q_n,
+    P(artefact) = (1 - p_F) p_A,   P(physiologic) = (1 - p_F) (1 - p_A)
+
+Each trait t adds ``w_t (t - mean_t) / scale_t`` to the log-odds, so the ``metastatic`` model's contributions, summed
+over the traits of one topic, ARE the evidence for and against metastasis: with the first entry, the prior, they
+add up to the log-odds of p_M. A small share for "physiologic" is the probability that the finding is nothing.
+
+The weights were fitted on readings of simulated people (``training/natures.py``), whose frequencies are those of the
+simulated cohort and of no clinic; ``metastatic_share`` moves the prior to another share s of the foci::
+
+    log-odds of p_M  +=  logit(s) - logit(share among the fitted foci)
+
+References
+----------
+Spiegelhalter DJ, Knill-Jones RP. Statistical and knowledge-based approaches to clinical decision-support systems.
+J R Stat Soc A 1984;147:35, doi:10.2307/2981737 (weights of evidence).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from bonescan.measurement import Measurement
+from bonescan.reading.findings.detection import CONFIRMED_Z
+from bonescan.reading.findings.spots import letter_of
+from bonescan.reading.findings.traits import Traits, describe, filled_share, topic_of
+from bonescan.reading.model import Evidence, Finding, Kind, Labels, Nature, Polarity
+from bonescan.reading.network import Glance
+from bonescan.scan import Scan
+
+__all__ = [
+    "BENIGN",
+    "Fitted",
+    "Linear",
+    "doubts",
+    "fitted",
+    "judge",
+    "kept",
+    "patient_likelihood",
+    "patient_traits",
+    "probabilities",
+]
+
+BENIGN = (Nature.TRAUMATIC, Nature.DEGENERATIVE, Nature.INFLAMMATORY, Nature.OTHER_BENIGN)
+
+COUNTED_FROM = 0.5
+"""Probability of metastasis from which a finding counts in the Bone Scan Index [D]: the likelier side; a physician may
+decide otherwise."""
+
+NO_FOCUS_KEPT = 0.5
+"""Probability of an artefact, or share of urine, from which a candidate that is no bone disease is told as such [D]."""
+
+FILTER_Z = 4.5
+"""From which the filter's word stands by itself: about its threshold in a view without disease."""
+
+SURE_FROM, DOUBT_FROM = 0.8, 0.1
+"""Probabilities of a focus from which the network is sure, and between which it is in doubt [D]. A scan on which it
+doubts more often than it does on nearly all simulated ones is not of the kind it learnt from: there a faint spot must
+reach the filter's `CONFIRMED_Z`, and the network must be sure of it."""
+
+_SIMULATED = "simulated people"
+_ONE_OR_TWO = "new foci that proved metastatic: 25 of 231 single ones, 17 of 70 in pairs; weight: simulated people"
+
+
+Candidate = tuple[Kind, Mapping[str, float], Mapping[Nature, float]]
+"""Kind by the rules of place, traits, and probabilities."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Linear:
+    """One linear model of log-odds.
+
+    Parameters
+    ----------
+    bias : float
+        Log-odds of what has every trait at its mean.
+    weights : mapping of str to float
+        By trait, per standard deviation.
+    """
+
+    bias: float
+    weights: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fitted:
+    """The models for scans with a network's maps, or for those without.
+
+    Parameters
+    ----------
+    mean, scale : mapping of str to float
+        Of every trait over the candidates it was fitted on.
+    focus, metastatic, artefact : Linear
+    benign : mapping of Nature to Linear
+    patient : Linear
+        Of `patient_traits`: whether the scan shows metastases at all.
+    keep_from : float
+        Probability of being a focus from which a candidate is a finding (see `kept`).
+    doubts_allowed : int
+        Faint candidates in doubt that nine in ten of the fitted people have at most.
+    metastatic_share : float
+        Of the foci among the fitted candidates.
+    """
+
+    mean: Mapping[str, float]
+    scale: Mapping[str, float]
+    focus: Linear
+    metastatic: Linear
+    artefact: Linear
+    benign: Mapping[Nature, Linear]
+    patient: Linear
+    keep_from: float
+    doubts_allowed: int
+    metastatic_share: float
+
+
+@cache
+def fitted(with_network: bool) -> Fitted:
+    """The fitted models that are part of the package.
+
+    Parameters
+    ----------
+    with_network : bool
+        Those for scans that a network has looked at.
+
+    Returns
+    -------
+    Fitted
+    """
+    text = resources.files("bonescan.reading").joinpath("data/natures.json").read_text(encoding="utf-8")
+    own: dict[str, Any] = json.loads(text)["models"]["with network" if with_network else "without network"]
+
+    def linear(told: Mapping[str, Any]) -> Linear:
+        return Linear(bias=float(told["bias"]), weights=told["weights"])
+
+    return Fitted(
+        mean=own["mean"],
+        scale=own["scale"],
+        focus=linear(own["focus"]),
+        metastatic=linear(own["metastatic"]),
+        artefact=linear(own["artefact"]),
+        benign={nature: linear(own["benign"][nature.value]) for nature in BENIGN},
+        patient=linear(own["patient"]),
+        keep_from=float(own["keep_from"]),
+        doubts_allowed=int(own["doubts_allowed"]),
+        metastatic_share=float(own["metastatic_share"]),
+    )
+
+
+def judge(
+    findings: Sequence[Finding],
+    scan: Scan,
+    labels: Labels,
+    glance: Glance | None = None,
+    *,
+    metastatic_share: float | None = None,
+) -> tuple[Finding, ...]:
+    """Say what every finding is, with the evidence; where a network looked, choose the findings among candidates.
+
+    Parameters
+    ----------
+    findings : sequence of Finding
+        Of `bonescan.reading.findings.spots.find`, with the same glance.
+    scan : Scan
+    labels : Labels
+    glance : Glance, optional
+    metastatic_share : float, optional
+        Share of real foci that are metastatic among the people at hand, between 0 and 1; that of the simulated
+        people by default.
+
+    Returns
+    -------
+    tuple of Finding
+        Bone findings first, each kind in order of decreasing significance, numbered anew. Without a glance all that
+        were given; with one, bone findings are those that are likely enough a focus of bone disease, and those that
+        are likelier metastatic than not count in the burden. Cold spots are passed on as they are. Where labels are
+        not trusted no probability is given.
+    """
+    model = fitted(glance is not None)
+    shift = 0.0
+    if metastatic_share is not None:
+        shift = _logit(metastatic_share) - _logit(model.metastatic_share)
+    hot = [one for one in findings if one.polarity is Polarity.HOT]
+    judged = [
+        replace(one, likelihood=_absent("cold spots are not judged"))
+        for one in findings
+        if one.polarity is Polarity.COLD
+    ]
+    told = describe(findings, scan, labels, glance)
+    told = tuple(traits for one, traits in zip(findings, told, strict=True) if one.polarity is Polarity.HOT)
+    chances = [probabilities(model, traits.numbers, shift) for traits in told]
+    candidates = [(one.kind, traits.numbers, own) for one, traits, own in zip(hot, told, chances, strict=True)]
+    are_bone = kept(candidates, model.keep_from, model.doubts_allowed)
+    for finding, traits, own, is_bone in zip(hot, told, chances, are_bone, strict=True):
+        chosen = finding if glance is None else _choose(finding, own, traits, is_bone)
+        if chosen is not None:
+            judged.append(_told(chosen, own, _evidence(model, traits, shift), labels.trusted, glance is not None))
+    judged.sort(key=lambda one: (one.kind is not Kind.BONE, -abs(one.significance)))
+    return tuple(replace(one, id=k, letter=letter_of(k)) for k, one in enumerate(judged, start=1))
+
+
+def probabilities(model: Fitted, numbers: Mapping[str, float], shift: float = 0.0) -> dict[Nature, float]:
+    """Probability of every nature by the module's equations.
+
+    Parameters
+    ----------
+    model : Fitted
+    numbers : mapping of str to float
+        Traits; those that are not named are 0.
+    shift : float
+        Added to the log-odds of being metastatic.
+
+    Returns
+    -------
+    dict of Nature to float
+        Sums to 1.
+    """
+    focus = _sigmoid(_score(model, model.focus, numbers))
+    metastatic = _sigmoid(_score(model, model.metastatic, numbers) + shift)
+    artefact = _sigmoid(_score(model, model.artefact, numbers))
+    benign = np.array([_score(model, model.benign[nature], numbers) for nature in BENIGN])
+    shares = np.exp(benign - benign.max())
+    shares /= shares.sum()
+    chances = {Nature.METASTATIC: focus * metastatic}
+    chances |= {n: focus * (1 - metastatic) * float(share) for n, share in zip(BENIGN, shares, strict=True)}
+    chances |= {Nature.PHYSIOLOGIC: (1 - focus) * (1 - artefact), Nature.ARTEFACT: (1 - focus) * artefact}
+    return chances
+
+
+def doubts(candidates: Sequence[Candidate]) -> int:
+    """How many faint candidates of a scan the models are in doubt about.
+
+    Parameters
+    ----------
+    candidates : sequence of (Kind, traits, probabilities)
+        Hot ones of one scan.
+
+    Returns
+    -------
+    int
+    """
+    return sum(
+        kind is Kind.BONE and _is_faint(numbers) and DOUBT_FROM <= _focus(chances) < SURE_FROM
+        for kind, numbers, chances in candidates
+    )
+
+
+def kept(candidates: Sequence[Candidate], keep_from: float, doubts_allowed: int) -> list[bool]:
+    """Which candidates of a scan are likely enough foci of bone disease to be bone findings.
+
+    Parameters
+    ----------
+    candidates : sequence of (Kind, traits, probabilities)
+        Hot ones of one scan, with the kind by the rules of place; what those call urine or an artefact is bone from
+        one half on.
+    keep_from : float
+        Least probability of a focus; for faint ones only where the scan has few in doubt.
+    doubts_allowed : int
+        How many are few.
+
+    Returns
+    -------
+    list of bool
+    """
+    in_doubt = doubts(candidates) > doubts_allowed
+    return [
+        _focus(chances) >= max(_least(numbers, keep_from, in_doubt), 0.0 if kind is Kind.BONE else 0.5)
+        for kind, numbers, chances in candidates
+    ]
+
+
+def _least(numbers: Mapping[str, float], keep_from: float, in_doubt: bool) -> float:
+    """Least probability of a focus that a candidate needs; more than any where only a doubting network shows it."""
+    if not (in_doubt and _is_faint(numbers)):
+        return keep_from
+    return max(keep_from, SURE_FROM) if numbers.get("level.z", 0.0) >= math.log(CONFIRMED_Z) else math.inf
+
+
+def _is_faint(numbers: Mapping[str, float]) -> bool:
+    return numbers.get("level.z", 0.0) < math.log(FILTER_Z)
+
+
+def _focus(chances: Mapping[Nature, float]) -> float:
+    return 1 - chances[Nature.PHYSIOLOGIC] - chances[Nature.ARTEFACT]
+
+
+def patient_likelihood(findings: Sequence[Finding], glance: Glance | None = None) -> Measurement:
+    """Probability that a scan shows bone metastases at all.
+
+    Parameters
+    ----------
+    findings : sequence of Finding
+        Judged.
+    glance : Glance, optional
+        What a network makes of the scan.
+
+    Returns
+    -------
+    Measurement
+        Absent where the findings were not judged.
+    """
+    method = "logistic on the findings' probabilities of metastasis, fitted on readings of simulated people"
+    hot = [one for one in findings if one.polarity is Polarity.HOT]
+    if any(not one.natures for one in hot):
+        return Measurement(
+            value=None,
+            unit="1",
+            method=method,
+            absent_reason="The fitted skeleton is not trusted, so no spot is judged.",
+        )
+    numbers = patient_traits([(one.kind, one.natures) for one in hot], glance)
+    model = fitted(glance is not None).patient
+    log_odds = model.bias + sum(weight * numbers[name] for name, weight in model.weights.items())
+    return Measurement(value=_sigmoid(log_odds), unit="1", method=method, source=_SIMULATED)
+
+
+def patient_traits(judged: Sequence[tuple[Kind, Mapping[Nature, float]]], glance: Glance | None) -> dict[str, float]:
+    """What the findings and the network's map amount to, for `patient_likelihood`.
+
+    Parameters
+    ----------
+    judged : sequence of (Kind, mapping of Nature to float)
+        Hot findings.
+    glance : Glance, optional
+
+    Returns
+    -------
+    dict of str to float
+        ``largest``: log-odds of the likeliest metastasis; ``expected``: logarithm of the number expected;
+        ``filled``: logarithm of the share of bone's pixels that the network takes for metastatic.
+    """
+    likely = [natures[Nature.METASTATIC] for kind, natures in judged if kind is Kind.BONE]
+    numbers = {
+        "largest": _logit(min(max([0.01, *likely]), 0.99)),
+        "expected": math.log(sum(likely) + 0.05),
+    }
+    if glance is not None:
+        numbers["filled"] = filled_share(glance)
+    return numbers
+
+
+# --- one finding -------------------------------------------------------------------------------------------
+
+
+def _choose(finding: Finding, chances: Mapping[Nature, float], traits: Traits, is_bone: bool) -> Finding | None:
+    """A candidate as the finding it is, or none: bone where likely enough, else urine or artefact where it is that."""
+    if finding.kind is not Kind.BONE:
+        if not is_bone:
+            return finding
+        reason = f"A focus of bone by the network's maps; by place and shape it would be: {finding.place}."
+        return _counted(replace(finding, kind=Kind.BONE, reason=reason), chances)
+    if is_bone:
+        return _counted(finding, chances)
+    urine = _sigmoid(traits.numbers.get("network.urine", -9.0))
+    apart = replace(finding, in_burden=False, bone="", mass_share_percent=0.0)
+    if urine >= NO_FOCUS_KEPT:
+        return replace(
+            apart, kind=Kind.PHYSIOLOGIC, place="urinary tract", reason="Urine by the network's maps, no focus of bone."
+        )
+    if chances[Nature.ARTEFACT] >= NO_FOCUS_KEPT:
+        return replace(apart, kind=Kind.ARTEFACT, reason="No bone disease: an injection, contamination or the like.")
+    return None
+
+
+def _counted(finding: Finding, chances: Mapping[Nature, float]) -> Finding:
+    likely = chances[Nature.METASTATIC]
+    counts = likely >= COUNTED_FROM
+    rule = (
+        f"Counts in the Bone Scan Index: metastatic with a probability of {likely:.0%}, half or more."
+        if counts
+        else f"Does not count in the Bone Scan Index: metastatic with a probability of {likely:.0%}, less than half."
+    )
+    return replace(finding, in_burden=counts, reason=f"{finding.reason} {rule}")
+
+
+def _told(
+    finding: Finding,
+    chances: Mapping[Nature, float],
+    evidence: tuple[Evidence, ...],
+    trusted: bool,
+    with_network: bool,
+) -> Finding:
+    if not trusted:
+        return replace(finding, likelihood=_absent("the fitted skeleton is not trusted, so sites are unknown"))
+    basis = "weights of evidence" + (" with a network's maps" if with_network else "")
+    likelihood = Measurement(
+        value=min(chances[Nature.METASTATIC], 1.0),
+        unit="1",
+        method=f"{basis}, fitted on readings of simulated people",
+        source=_SIMULATED,
+    )
+    return replace(finding, likelihood=likelihood, natures=chances, evidence=evidence)
+
+
+def _evidence(model: Fitted, traits: Traits, shift: float) -> tuple[Evidence, ...]:
+    """What speaks for and against metastasis, topic by topic; sums to the log-odds of p_M."""
+    weights: dict[str, float] = {}
+    base = model.metastatic.bias + shift
+    for trait, weight in model.metastatic.weights.items():
+        topic = topic_of(trait)
+        part = weight * (traits.numbers.get(trait, 0.0) - model.mean[trait]) / model.scale[trait]
+        if topic in traits.sentences:
+            weights[topic] = weights.get(topic, 0.0) + part
+        else:
+            base += part
+    share = _sigmoid(_logit(model.metastatic_share) + shift)
+    prior = f"Before looking: {share:.0%} of the foci of the people it was fitted on are metastatic."
+    told = [Evidence(text=prior, weight=base, source=_SIMULATED)]
+    for topic, weight in weights.items():
+        source = _ONE_OR_TWO if topic == "number" else _SIMULATED
+        told.append(Evidence(text=traits.sentences[topic], weight=weight, source=source))
+    return tuple(sorted(told, key=lambda one: -abs(one.weight)))
+
+
+def _score(model: Fitted, linear: Linear, numbers: Mapping[str, float]) -> float:
+    return linear.bias + sum(
+        weight * (numbers.get(trait, 0.0) - model.mean[trait]) / model.scale[trait]
+        for trait, weight in linear.weights.items()
+    )
+
+
+def _absent(reason: str) -> Measurement:
+    return Measurement(value=None, unit="1", method="probability of metastasis", absent_reason=reason)
+
+
+def _sigmoid(log_odds: float) -> float:
+    return 1 / (1 + math.exp(-log_odds)) if log_odds >= 0 else math.exp(log_odds) / (1 + math.exp(log_odds))
+
+
+def _logit(probability: float) -> float:
+    return math.log(probability / (1 - probability))

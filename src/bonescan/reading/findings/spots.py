@@ -1,0 +1,458 @@
+"""From two views to findings: spots joined, named, measured.
+
+The steps of `find`: build the normal expectation of every view, detect what departs from it,
+join anterior and posterior spots that are one place of the body, name each by
+bone or organ, and measure it.
+
+Depth from the two views
+------------------------
+A small source at depth d behind the back's skin, in a body of thickness T, gives net counts
+``n_P = n exp(-mu d)`` and ``n_A = n exp(-mu (T - d))``, so that ::
+
+    d = T / 2 + ln(n_A / n_P) / (2 mu)
+
+with mu_eff = 0.12 +- 0.01 per cm, the broad-beam value of Tc-99m in soft tissue with a 20 % window,
+scatter included. T is what the labels give for the bone: its depth behind the front
+plus its depth behind the back. The uncertainty holds counting noise, 15 % for each
+outline, 15 mm for T and that of mu.
+
+References
+----------
+Thomas SR, Maxon HR, Kereiakes JG. In vivo quantitation of lesion radioactivity using external
+counting methods. Med Phys 1976;3:253, doi:10.1118/1.594287.
+Siegel JA et al. MIRD pamphlet no. 16. J Nucl Med 1999;40:37S (conjugate views, effective attenuation).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonescan.anatomy import REGION_NAMES, mass_table
+from bonescan.anatomy import bone as bone_of
+from bonescan.anatomy.body import TISSUE_MU_PER_MM
+from bonescan.measurement import Measurement
+from bonescan.reading.findings.detection import Spot, detect_cold, detect_hot
+from bonescan.reading.findings.normal import expect_normal
+from bonescan.reading.findings.physiologic import Call, Sighting, classify, find_bladder, find_twins, locate
+from bonescan.reading.measures.burden import involved_mass_percent
+from bonescan.reading.model import (
+    BoneMap,
+    Finding,
+    FindingView,
+    Kind,
+    LabelledView,
+    Labels,
+    Polarity,
+)
+from bonescan.reading.network import DenseView, Glance
+from bonescan.scan import Scan, View, ViewName
+
+__all__ = ["find", "letter_of", "source_depth"]
+
+MU_SD_PER_MM = 0.001
+THICKNESS_SD_MM = 15.0
+OUTLINE_SD = 0.15
+JOIN_MM = 14.0
+MIDLINE_MM = 12.0
+_OTHER_REGION = 0.1  # weight of a bone whose region is not under the spot [C]: names of lesions of simulated people
+_KNEE_BONES = ("femur", "tibia", "fibula", "patella")
+
+SURELY_SEEN = 0.5
+"""From which the network's ``hot`` map makes a candidate of what lies off the fitted bones [D]."""
+
+_NEIGHBOURS = frozenset(
+    frozenset(pair)
+    for pair in (
+        *((1, 2), (2, 3), (3, 4), (3, 9), (4, 6), (4, 7), (4, 9), (5, 6), (4, 5), (6, 7), (6, 8), (7, 8), (8, 13)),
+        *((9, 10), (9, 11), (10, 11), (11, 12), (12, 15), (13, 14), (15, 16), (16, 17)),
+    )
+)
+
+
+def find(scan: Scan, labels: Labels, glance: Glance | None = None) -> tuple[Finding, ...]:
+    """Find the hot and cold spots of a scan.
+
+    Parameters
+    ----------
+    scan : Scan
+    labels : Labels
+        Of the same scan, one labelled view for every view.
+    glance : Glance, optional
+        What a network makes of the scan. Where it is given, the findings are candidates, more than can be true, for
+        `bonescan.reading.findings.natures.judge` to choose from.
+
+    Returns
+    -------
+    tuple of Finding
+        Bone findings first, each kind in order of decreasing significance.
+
+    Raises
+    ------
+    GeometryMismatch
+        When the labels are not those of the scan's views.
+    """
+    pairs = labels.paired_with(scan)
+    with ThreadPoolExecutor() as pool:  # the views beside each other: filters leave the interpreter free
+        expected = pool.map(lambda pair: expect_normal(*pair), pairs)
+        normals = [(normal, labelled) for normal, (_, labelled) in zip(expected, pairs, strict=True)]
+        cold = dict(pool.map(lambda pair: (pair[0].name, detect_cold(*pair)), normals))
+    seen = None if glance is None else {dense.name: dense for dense in glance.views}
+    hot = detect_hot(normals, seen)
+    landmarks = locate(labels)
+    sightings = _join(hot, labels)
+    bladder = find_bladder(sightings, landmarks)
+    twins = find_twins(sightings)
+    named: list[tuple[Sighting, Call]] = []
+    for index, sighting in enumerate(sightings):
+        call = classify(
+            sighting,
+            landmarks,
+            side=_side_of_x(sighting.x_mm),
+            is_bladder=index == bladder,
+            has_twin=index in twins,
+            seen_in_bone=seen is not None and _hottest(sighting, seen) >= SURELY_SEEN,
+        )
+        if call is not None:
+            named.append((sighting, call))
+    named += [(sighting, _cold_call()) for sighting in _join(cold, labels)]
+    named.sort(key=lambda item: (item[1].kind is not Kind.BONE, -_strength(item[0])))
+    views = {view.name: (view, labelled) for view, labelled in pairs}
+    return tuple(_finding(number, s, call, views, labels) for number, (s, call) in enumerate(named, start=1))
+
+
+def source_depth(
+    net_anterior: float,
+    net_posterior: float,
+    variance_anterior: float,
+    variance_posterior: float,
+    thickness_mm: float,
+) -> Measurement:
+    """Depth of a small source behind the back's skin, from its net counts in both views.
+
+    Parameters
+    ----------
+    net_anterior, net_posterior : float
+        Counts over background, positive.
+    variance_anterior, variance_posterior : float
+        Their variances.
+    thickness_mm : float
+        Of the body along the ray.
+
+    Returns
+    -------
+    Measurement
+        In mm (see the module's equation), or absent when the counts fit no depth within the body.
+    """
+    method = "attenuated ratio of net counts, anterior to posterior, mu_eff 0.12/cm"
+    source = "doi:10.1118/1.594287"
+    if net_anterior <= 0 or net_posterior <= 0:
+        return _absent("mm", method, "one view shows no net counts there", source)
+    ratio = math.log(net_anterior / net_posterior)
+    depth = thickness_mm / 2 + ratio / (2 * TISSUE_MU_PER_MM)
+    relative = variance_anterior / net_anterior**2 + variance_posterior / net_posterior**2 + 2 * OUTLINE_SD**2
+    variance = (
+        relative / (2 * TISSUE_MU_PER_MM) ** 2
+        + (THICKNESS_SD_MM / 2) ** 2
+        + (ratio * MU_SD_PER_MM / (2 * TISSUE_MU_PER_MM**2)) ** 2
+    )
+    spread = math.sqrt(variance)
+    if not -spread <= depth <= thickness_mm + spread:
+        return _absent("mm", method, "the two views' counts fit no single depth within the body", source)
+    return Measurement(
+        value=min(max(depth, 0.0), thickness_mm), unit="mm", uncertainty=spread, method=method, source=source
+    )
+
+
+def _join(spots: Mapping[ViewName, Sequence[Spot]], labels: Labels) -> list[Sighting]:
+    """One sighting per place: nearest spots of the two views in the (x, z) frame, if their regions touch.
+
+    Spots that stand alone find their partners first; one that does not is kept only beside one that does.
+    """
+    views = {view.name: view for view in labels.views}
+    front = list(spots.get(ViewName.ANTERIOR, ()))
+    back = list(spots.get(ViewName.POSTERIOR, ()))
+    front_as, back_as = (
+        [(_radius_mm(spot, views[name]), _region(spot, views[name])[0]) for spot in own]
+        for name, own in ((ViewName.ANTERIOR, front), (ViewName.POSTERIOR, back))
+    )
+    candidates = []
+    for i, a in enumerate(front):
+        for j, p in enumerate(back):
+            distance = math.hypot(a.x_mm - p.x_mm, a.z_mm - p.z_mm)
+            radius = max(front_as[i][0], back_as[j][0])
+            regions = {front_as[i][1], back_as[j][1]}
+            touching = len(regions) == 1 or 0 in regions or frozenset(regions) in _NEIGHBOURS
+            if touching and distance <= JOIN_MM + 0.6 * radius and (a.stands_alone or p.stands_alone):
+                candidates.append((not (a.stands_alone and p.stands_alone), distance, i, j))
+    partner: dict[int, int] = {}
+    for _, _, i, j in sorted(candidates):
+        if i not in partner and j not in partner.values():
+            partner[i] = j
+    joined: list[dict[ViewName, Spot]] = [
+        {ViewName.ANTERIOR: front[i], ViewName.POSTERIOR: back[j]} for i, j in sorted(partner.items())
+    ]
+    joined += [{ViewName.ANTERIOR: a} for i, a in enumerate(front) if i not in partner and a.stands_alone]
+    joined += [{ViewName.POSTERIOR: p} for j, p in enumerate(back) if j not in partner.values() and p.stands_alone]
+    return [_sighting(one, views) for one in joined]
+
+
+def _sighting(spots: Mapping[ViewName, Spot], views: Mapping[ViewName, LabelledView]) -> Sighting:
+    weights = {name: max(abs(spot.net_counts), 1.0) for name, spot in spots.items()}
+    total = sum(weights.values())
+    votes: dict[int, float] = {}
+    off_bone = 1.0
+    for name, spot in spots.items():
+        region, outside = _region(spot, views[name])
+        votes[region] = votes.get(region, 0.0) + weights[name] * (0.1 if region == 0 else 1.0)
+        off_bone = min(off_bone, outside)
+    largest = max(spots, key=lambda name: float(spots[name].mask.sum()))
+    length, width = _extent_mm(spots[largest], views[largest])
+    return Sighting(
+        spots=spots,
+        region=max(votes, key=lambda region: votes[region]),
+        off_bone=off_bone,
+        x_mm=sum(weights[name] * spot.x_mm for name, spot in spots.items()) / total,
+        z_mm=sum(weights[name] * spot.z_mm for name, spot in spots.items()) / total,
+        area_mm2=max(math.pi * _radius_mm(spot, views[name]) ** 2 for name, spot in spots.items()),
+        length_mm=length,
+        width_mm=width,
+    )
+
+
+def _region(spot: Spot, view: LabelledView) -> tuple[int, float]:
+    """The commonest region under a spot (0 only where there is no other), and the fraction under none."""
+    counts = np.bincount(view.regions[spot.mask], minlength=18)
+    outside = float(counts[0] / counts.sum())
+    return (0, outside) if counts[1:].sum() == 0 else (int(counts[1:].argmax()) + 1, outside)
+
+
+def _radius_mm(spot: Spot, view: LabelledView) -> float:
+    return math.sqrt(float(spot.mask.sum()) * math.prod(view.pixel_mm) / math.pi)
+
+
+def _extent_mm(spot: Spot, view: LabelledView) -> tuple[float, float]:
+    """Full extents along and across the main axis (4 standard deviations, exact for an ellipse)."""
+    x, z = view.x_mm[spot.mask].astype(float), view.z_mm[spot.mask].astype(float)
+    covariance = np.cov(np.stack([x, z])) + np.eye(2) * 0.1
+    small, large = np.sqrt(np.maximum(np.linalg.eigvalsh(covariance), 0.0))
+    return 4 * float(large), 4 * float(small)
+
+
+def _side_of_x(x_mm: float) -> str:
+    if abs(x_mm) <= MIDLINE_MM:
+        return "midline"
+    return "left" if x_mm > 0 else "right"
+
+
+def _hottest(sighting: Sighting, seen: Mapping[ViewName, DenseView]) -> float:
+    """What the network's map of bone foci shows at most within a sighting."""
+    return max(
+        (float(seen[name].foci["hot"][spot.mask].max()) for name, spot in sighting.spots.items() if name in seen),
+        default=0.0,
+    )
+
+
+def _strength(sighting: Sighting) -> float:
+    return max(abs(spot.significance) for spot in sighting.spots.values())
+
+
+def _cold_call() -> Call:
+    return Call(
+        kind=Kind.BONE,
+        place="",
+        in_burden=False,
+        reason="Much less uptake than normal bone around it and on the other side: a lytic lesion, a device or "
+        "something in front of the bone; it is not part of the Bone Scan Index.",
+    )
+
+
+def _finding(
+    number: int,
+    sighting: Sighting,
+    call: Call,
+    views: Mapping[ViewName, tuple[View, LabelledView]],
+    labels: Labels,
+) -> Finding:
+    bone_id = _bone_under(sighting, views) if call.kind is Kind.BONE else ""
+    side = bone_of(bone_id).side if bone_id else _side_of_x(sighting.x_mm)
+    shown = {name: _finding_view(spot, views[name][0]) for name, spot in sighting.spots.items()}
+    first = next(iter(sighting.spots.values()))
+    ratios = [view.uptake_ratio for view in shown.values()]
+    strongest = max(sighting.spots.values(), key=lambda spot: abs(spot.significance))
+    share = 0.0
+    if call.kind is Kind.BONE and first.polarity is Polarity.HOT:
+        masks = {name: spot.mask for name, spot in sighting.spots.items()}
+        share = float(sum(involved_mass_percent(masks, labels, mass_table()).values()))
+    return Finding(
+        id=number,
+        letter=letter_of(number),
+        kind=call.kind,
+        polarity=first.polarity,
+        bone=bone_id,
+        side=side,
+        place=call.place or _place(bone_id, sighting, views),
+        region=sighting.region,
+        views=shown,
+        uptake_ratio=max(ratios) if first.polarity is Polarity.HOT else min(ratios),
+        uptake_reference="this person's normal bone there: along the bone, on the other side, and by region",
+        significance=strongest.significance,
+        depth_mm=_depth(bone_id, sighting, views),
+        mass_share_percent=share,
+        in_burden=call.in_burden,
+        likelihood=_absent("1", "probability of metastasis", "not judged"),
+        reason=call.reason,
+    )
+
+
+def _finding_view(spot: Spot, view: View) -> FindingView:
+    return FindingView(
+        outline=_polygon(spot.mask),
+        mask=spot.mask,
+        peak_row=spot.peak_row,
+        peak_column=spot.peak_column,
+        peak_counts=spot.peak_counts,
+        area_mm2=float(spot.mask.sum()) * view.row_spacing_mm * view.column_spacing_mm,
+        uptake_ratio=spot.uptake_ratio,
+        significance=spot.significance,
+    )
+
+
+def _absent(unit: str, method: str, reason: str, source: str = "") -> Measurement:
+    return Measurement(value=None, unit=unit, method=method, source=source, absent_reason=reason)
+
+
+def letter_of(number: int) -> str:
+    """The mark of a finding in pictures and tables.
+
+    Parameters
+    ----------
+    number : int
+        1 or more.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> letter_of(1), letter_of(26), letter_of(27)
+    ('A', 'Z', 'AA')
+    """
+    letters = ""
+    while number > 0:
+        number, rest = divmod(number - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
+
+
+def _maps(bone_id: str, view: LabelledView) -> Iterable[BoneMap]:
+    return (bone for bone in view.bones if bone.bone == bone_id)
+
+
+def _bone_under(sighting: Sighting, views: Mapping[ViewName, tuple[View, LabelledView]]) -> str:
+    """The bone with most attenuated thickness under the finding, both views together.
+
+    A bone facing the camera shows more than one behind it: thickness is weighted by exp(-mu depth), and views by how
+    clearly they show the spot. Bones of the regions that a reader would name come first, by their share of the spot:
+    behind a vertebra of the neck lies much jaw, which is not what is seen. A knee holds the ends of femur and shank.
+    """
+    scores: dict[str, float] = {}
+    named = np.zeros(len(REGION_NAMES) + 1)
+    for name, spot in sighting.spots.items():
+        named += np.bincount(views[name][1].regions[spot.mask], minlength=len(named)) / spot.mask.sum()
+        for bone in views[name][1].bones:
+            part = _crop(spot.mask, bone)
+            inside = float(bone.thickness_mm[part].sum())
+            if inside > 0:
+                share = inside * math.exp(-TISSUE_MU_PER_MM * bone.depth_mm) / float(spot.mask.sum())
+                scores[bone.bone] = scores.get(bone.bone, 0.0) + abs(spot.significance) * share
+    named[0] *= 0.1
+    named /= named.sum()
+
+    def weighted(bone: str) -> float:
+        own = named[bone_of(bone).region]
+        own = max(own, named[15]) if bone.startswith(_KNEE_BONES) else own
+        return float(scores[bone] * (_OTHER_REGION + own))
+
+    return max(scores, key=weighted, default="")
+
+
+def _crop(mask: NDArray[np.bool_], bone: BoneMap) -> NDArray[np.bool_]:
+    rows, columns = bone.thickness_mm.shape
+    return mask[bone.row : bone.row + rows, bone.column : bone.column + columns]
+
+
+def _depth(bone_id: str, sighting: Sighting, views: Mapping[ViewName, tuple[View, LabelledView]]) -> Measurement:
+    method = "attenuated ratio of net counts, anterior to posterior, mu_eff 0.12/cm"
+    if len(sighting.spots) < 2:
+        return _absent("mm", method, "seen in one view only")
+    if any(spot.saturated for spot in sighting.spots.values()):
+        return _absent("mm", method, "its pixels are saturated")
+    depths = {name: [bone.depth_mm for bone in _maps(bone_id, views[name][1])] for name in sighting.spots}
+    if not all(depths.values()):
+        return _absent("mm", method, "no bone there tells the body's thickness")
+    front, back = sighting.spots[ViewName.ANTERIOR], sighting.spots[ViewName.POSTERIOR]
+    thickness = sum(values[0] for values in depths.values())
+    return source_depth(front.net_counts, back.net_counts, front.net_variance, back.net_variance, thickness)
+
+
+def _place(bone_id: str, sighting: Sighting, views: Mapping[ViewName, tuple[View, LabelledView]]) -> str:
+    """The bone's name, and where on it: thirds of a long bone, front, side or back of a rib."""
+    if not bone_id:
+        return f"{REGION_NAMES.get(sighting.region, 'bone')}, {_side_of_x(sighting.x_mm)}"
+    name = bone_of(bone_id).name
+    view = views[max(sighting.spots, key=lambda one: sighting.spots[one].significance)][1]
+    for bone in _maps(bone_id, view):
+        rows, columns = np.nonzero(bone.thickness_mm > 0)
+        x = view.x_mm[rows + bone.row, columns + bone.column]
+        z = view.z_mm[rows + bone.row, columns + bone.column]
+        if bone_id.startswith("rib_"):
+            outermost = float(np.abs(x).max())
+            if abs(sighting.x_mm) > 0.8 * outermost:
+                return f"{name}, lateral"
+            return f"{name}, {view.name}"
+        if bone_id.startswith(("humerus", "radius", "ulna", "femur", "tibia", "fibula")):
+            height = (sighting.z_mm - float(z.min())) / max(float(np.ptp(z)), 1.0)
+            return f"{name}, {'proximal' if height > 0.75 else 'distal' if height < 0.25 else 'shaft'}"
+    return name
+
+
+def _polygon(mask: NDArray[np.bool_]) -> tuple[tuple[float, float], ...]:
+    """Outer border of the mask along pixel edges, clockwise on the picture, corners only.
+
+    Pixel centres are whole numbers, so corners lie at halves.
+    """
+    rows, columns = np.nonzero(mask)
+    top, left = int(rows.min()), int(columns.min())
+    padded = np.pad(mask[top : rows.max() + 1, left : columns.max() + 1], 1)
+    start = (1, int(np.flatnonzero(padded[1])[0]))
+    corner, direction = start, 0
+    steps = ((0, 1), (1, 0), (0, -1), (-1, 0))
+    path: list[tuple[int, int]] = []
+    turns: list[int] = []
+    while True:
+        path.append(corner)
+        turns.append(direction)
+        corner = (corner[0] + steps[direction][0], corner[1] + steps[direction][1])
+        row, column = corner
+        # the four pixels around the corner, as seen when moving right (rotated with the direction)
+        ahead = {
+            0: ((row - 1, column), (row, column)),
+            1: ((row, column), (row, column - 1)),
+            2: ((row, column - 1), (row - 1, column - 1)),
+            3: ((row - 1, column - 1), (row - 1, column)),
+        }[direction]
+        ahead_left, ahead_right = bool(padded[ahead[0]]), bool(padded[ahead[1]])
+        if not ahead_right:
+            direction = (direction + 1) % 4
+        elif ahead_left:
+            direction = (direction - 1) % 4
+        if corner == start:
+            break
+    corners = [path[k] for k in range(len(path)) if turns[k] != turns[k - 1]]
+    return tuple((row + top - 1.5, column + left - 1.5) for row, column in corners)

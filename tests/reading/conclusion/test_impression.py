@@ -1,0 +1,230 @@
+"""The impression: most important first, hedged, never more than what may be said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from tests.reading.conclusion.test_patterns import NORMAL, SHOWN, signs
+from tests.report.phantom import phantom_reading
+
+from bonescan.measurement import Measurement
+from bonescan.reading.conclusion import impression
+from bonescan.reading.conclusion.impression import conclude, in_words
+from bonescan.reading.model import (
+    Familiarity,
+    Finding,
+    Impression,
+    Nature,
+    Polarity,
+    Presence,
+    Quality,
+    QualityCheck,
+    Reading,
+    Verdict,
+)
+from bonescan.reading.network import Glance
+
+DOLL = phantom_reading(findings=8)
+BONE = DOLL.findings[0]
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """Signs as told, in place of those of the doll, which is no anatomy."""
+
+    def tell(values: Mapping[str, float]) -> None:
+        monkeypatch.setattr(impression, "read_signs", lambda *_: signs(dict(values)))
+
+    tell(NORMAL)
+    return tell
+
+
+def passing() -> Quality:
+    measured = Measurement(value=2.0, unit="1", method="m")
+    return Quality(
+        checks=(QualityCheck(code="quality.views", question="?", verdict=Verdict.PASS, measured=measured, text="."),)
+    )
+
+
+def concluded(findings: tuple[Finding, ...] = (), reading: Reading = DOLL, **more: object) -> Impression:
+    more = {"quality": passing(), **more}
+    quality = more.pop("quality")
+    return conclude(reading.scan, reading.labels, quality, findings, reading.burden, **more)
+
+
+def focus(region: int, place: str, letter: str = "A", **natures: float) -> Finding:
+    shares = {Nature[name.upper()]: share for name, share in natures.items()}
+    return replace(BONE, region=region, place=place, letter=letter, natures=shares)
+
+
+def test_a_clean_scan_is_called_unsuspicious_and_what_is_normal_is_said(measured):
+    said = concluded()
+    assert said.sentences[0] == "No finding suspicious of bone metastasis."
+    assert "kidneys and bladder are seen" in said.sentences[-1]
+    assert (said.patterns, said.advice, said.abstains) == ((), (), ())
+    assert said.metastatic.absent_reason
+
+
+def test_the_words_nothing_suspicious_are_kept_for_scans_on_which_nothing_is_held_back(measured):
+    few = replace(passing().checks[0], code="quality.counts.anterior", verdict=Verdict.WITHHOLD, text="Too few.")
+    for more, told in (
+        ({"quality": Quality(checks=(few,))}, "Faint lesions: Too few."),
+        ({"familiarity": Familiarity(score=0.002, familiar=False, reasons=("Odd.",))}, "0.2 % of them are as strange"),
+        ({"glance": Glance(views=(), exchanged=0.9, embedding=None)}, "Left and right"),
+    ):
+        said = concluded(**more)
+        assert said.sentences[0] == "No finding suspicious of bone metastasis, in what could be judged."
+        assert any(told in text for text in said.abstains)
+
+
+def test_one_view_and_a_part_of_the_body_are_told(measured):
+    checks = [
+        replace(passing().checks[0], code=code, verdict=Verdict.WARN, text=f"{code}.")
+        for code in ("quality.coverage", "quality.views", "quality.motion.anterior")
+    ]
+    assert concluded(quality=Quality(checks=tuple(checks))).abstains == (
+        "Absence of disease: quality.coverage.",
+        "Absence of disease: quality.views.",
+    )
+
+
+def test_labels_that_are_not_trusted_forbid_an_impression():
+    untrusted = replace(DOLL, labels=replace(DOLL.labels, trusted=False))
+    said = concluded((focus(9, "L3 vertebra", metastatic=0.9, degenerative=0.1),), untrusted)
+    assert said.sentences == ("No impression: the skeleton could not be fitted with confidence. Look at the pictures.",)
+    assert said.patterns == ()
+    assert said.abstains
+
+
+def test_a_likely_metastasis_comes_first_with_its_probability(measured):
+    said = concluded(
+        (
+            focus(15, "right patella", "B", degenerative=0.9, metastatic=0.1),
+            focus(9, "L3 vertebra", metastatic=0.8, degenerative=0.2),
+        )
+    )
+    assert said.sentences[0] == "Likely metastatic: L3 vertebra (A, 80 %)."
+    assert said.sentences[1] == "Most likely degeneration: right patella (B)."
+    assert any(sentence.startswith("Bone Scan Index 1.8 ± 0.3 %") for sentence in said.sentences)
+    assert not any("No finding" in sentence for sentence in said.sentences)
+
+
+def test_an_indeterminate_focus_of_the_spine_asks_for_spect_and_of_a_long_bone_for_a_radiograph(measured):
+    said = concluded(
+        (
+            focus(9, "L3 vertebra", metastatic=0.35, degenerative=0.6, traumatic=0.05),
+            focus(12, "left femur", "B", metastatic=0.3, traumatic=0.7),
+        )
+    )
+    assert said.sentences[0] == (
+        "Indeterminate, metastasis not excluded: L3 vertebra (A, metastasis 35 %, degeneration 60 %), "
+        "left femur (B, metastasis 30 %, fracture or injury 70 %)."
+    )
+    assert said.advice[0].startswith("SPECT/CT of L3 vertebra (A)")
+    assert said.advice[1].startswith("Radiograph of left femur (B)")
+    assert said.advice[-1].startswith("Compare with earlier scans")
+
+
+def test_what_is_likelier_nothing_than_a_focus_is_a_faint_place_unless_metastasis_is_a_quarter_or_more(measured):
+    said = concluded((focus(9, "L3 vertebra", metastatic=0.2, physiologic=0.8),))
+    assert said.sentences[0] == "No clear focus; one faint place of uptake, as variants and noise show as well."
+    assert said.advice == ()
+    assert "Indeterminate" in concluded((focus(9, "L3 vertebra", metastatic=0.27, physiologic=0.73),)).sentences[0]
+
+
+def test_foci_of_ribs_alone_are_said_to_be_mostly_benign(measured):
+    said = concluded((focus(4, "left 7th rib", metastatic=0.2, traumatic=0.8),))
+    assert said.advice[0] == "Left 7th rib (A): foci of ribs alone are mostly benign; ask for injury, follow up."
+
+
+def test_findings_without_probabilities_are_told_as_they_are(measured):
+    clear = replace(BONE, natures={}, place="T5 vertebra", region=3, uptake_ratio=3.2)
+    faint = replace(clear, uptake_ratio=1.2, significance=4.5)
+    said = concluded((clear,))
+    assert said.sentences[0] == "One clear focus whose nature was not estimated: T5 vertebra (A, 3.2 × normal)."
+    assert concluded((faint,)).sentences[0] == (
+        "No clear focus; one faint place of uptake, as variants and noise show as well."
+    )
+
+
+def test_a_cold_place_is_not_overlooked(measured):
+    said = concluded((replace(BONE, polarity=Polarity.COLD, place="left ilium"),))
+    assert said.sentences[0].startswith("Less uptake than normal bone: left ilium (A)")
+    assert not any("No finding" in sentence for sentence in said.sentences)
+
+
+def test_the_probability_of_the_whole_scan_is_said_with_its_uncertainty(measured):
+    given = Measurement(value=0.87, unit="1", uncertainty=0.05, method="m")
+    said = concluded((focus(9, "L3 vertebra", metastatic=0.8, degenerative=0.2),), metastatic=given)
+    assert said.metastatic is given
+    assert said.sentences[1] == (
+        "By its findings together, bone metastases are likely (87 ± 5 %, calibrated on simulated people)."
+    )
+    alone = concluded(metastatic=given)
+    assert alone.sentences[0] == (
+        "A model calibrated on simulated people gives bone metastases 87 ± 5 %; no clear focus bears it out: uncertain."
+    )
+    assert not any("No finding" in sentence for sentence in alone.sentences)
+
+
+def test_a_faint_focus_is_indeterminate_however_sure_the_model(measured):
+    sure = focus(9, "L3 vertebra", metastatic=0.96, degenerative=0.04)
+    faint = replace(sure, uptake_ratio=1.3, significance=5.0)
+    said = concluded((faint,))
+    assert said.sentences[0].startswith("Indeterminate, metastasis not excluded: L3 vertebra (A, metastasis 96 %")
+    assert not any(sentence.startswith("Likely") for sentence in said.sentences)
+
+
+def test_a_pattern_leads_and_its_findings_are_not_told_again(measured):
+    measured({**NORMAL, **SHOWN["rib_fractures"]})
+    ribs = tuple(replace(focus(4, "left rib", metastatic=0.4, traumatic=0.6), id=number) for number in (1, 3))
+    said = concluded(ribs)
+    assert "pattern of rib fractures" in said.sentences[0]
+    assert said.sentences[1] == "No other finding suspicious of bone metastasis."
+    assert [pattern.code for pattern in said.patterns if pattern.presence is Presence.PRESENT] == ["rib_fractures"]
+
+
+def test_a_probability_that_knows_no_pattern_says_so(measured):
+    measured({**NORMAL, **SHOWN["growth_plates"]})
+    said = concluded(metastatic=Measurement(value=0.59, unit="1", method="m"))
+    assert said.sentences[1:3] == (
+        "No other finding suspicious of bone metastasis.",
+        "Single findings alone, without that pattern, would make bone metastases uncertain "
+        "(59 %, calibrated on simulated people).",
+    )
+
+
+def test_a_superscan_is_not_told_twice_and_forbids_to_count_lesions(measured):
+    measured({**NORMAL, **SHOWN["metastatic_superscan"]})
+    said = concluded()
+    assert "superscan" in said.sentences[0]
+    assert sum("metastases" in sentence for sentence in said.sentences) == 1
+    assert any("merge" in text for text in said.abstains)
+    assert not any("No finding" in sentence for sentence in said.sentences)
+
+
+def test_where_disease_is_widespread_nobody_asks_what_a_single_doubtful_focus_is(measured):
+    measured({**NORMAL, **SHOWN["widespread_metastases"]})
+    doubtful = replace(focus(9, "L3 vertebra", metastatic=0.35, degenerative=0.65), id=99)
+    threatened = replace(focus(12, "left femur", "B", metastatic=0.9, traumatic=0.1), id=98)
+    said = concluded((doubtful, threatened))
+    assert not any("Indeterminate" in sentence for sentence in said.sentences)
+    assert not any("SPECT/CT" in text for text in said.advice)
+    assert said.advice[0].startswith("Radiograph of left femur (B)")
+
+
+def test_poor_technique_limits_what_may_be_said(measured):
+    measured({**NORMAL, **SHOWN["full_bladder"]})
+    said = concluded()
+    assert "Pubis and sacrum under the bladder." in said.abstains
+    assert any("after voiding" in text for text in said.advice)
+
+
+@pytest.mark.parametrize(
+    ("probability", "word"),
+    [(0.95, "very likely"), (0.7, "likely"), (0.5, "uncertain"), (0.2, "unlikely"), (0.01, "very unlikely")],
+)
+def test_probabilities_in_words(probability, word):
+    assert in_words(probability) == word

@@ -1,0 +1,122 @@
+import dataclasses
+import json
+import math
+from importlib import resources
+
+import numpy as np
+import pytest
+from tests.reading import figure
+from tests.reading.glimpse import glance
+
+from bonescan.reading.findings.natures import fitted, judge, patient_likelihood, probabilities
+from bonescan.reading.findings.spots import find
+from bonescan.reading.findings.traits import describe
+from bonescan.reading.model import Finding, Kind, Nature, Polarity
+
+FACTS = json.loads(resources.files("bonescan.reading").joinpath("data/natures.json").read_text(encoding="utf-8"))
+FEMUR = (-92.0, -250.0)
+
+
+SCAN = figure.scan(7, factor=lambda name: figure.lesion(name, *FEMUR, 22.0, 4.0))
+
+
+def one_bone(findings: tuple[Finding, ...]) -> Finding:
+    (found,) = [one for one in findings if one.kind is Kind.BONE]
+    return found
+
+
+@pytest.fixture(scope="module")
+def found() -> tuple[Finding, ...]:
+    return find(SCAN, figure.LABELS)
+
+
+@pytest.fixture(scope="module")
+def judged(found: tuple[Finding, ...]) -> Finding:
+    return one_bone(judge(found, SCAN, figure.LABELS))
+
+
+def test_probabilities_are_shared_out(judged: Finding) -> None:
+    assert set(judged.natures) == set(Nature)
+    assert sum(judged.natures.values()) == pytest.approx(1.0)
+    assert judged.likelihood.value == judged.natures[Nature.METASTATIC]
+
+
+def test_the_evidence_is_the_model(judged: Finding) -> None:
+    focus = 1 - judged.natures[Nature.PHYSIOLOGIC] - judged.natures[Nature.ARTEFACT]
+    metastatic = judged.natures[Nature.METASTATIC] / focus
+    # witness: the module's equation; weights add up to the log-odds of being metastatic, given a focus
+    assert sum(one.weight for one in judged.evidence) == pytest.approx(math.log(metastatic / (1 - metastatic)))
+    sizes = [abs(one.weight) for one in judged.evidence]
+    assert sizes == sorted(sizes, reverse=True)
+    assert any("only focus" in one.text and "11 %" in one.text for one in judged.evidence)
+
+
+def test_the_prior_can_be_moved(found: tuple[Finding, ...], judged: Finding) -> None:
+    rarer = one_bone(judge(found, SCAN, figure.LABELS, metastatic_share=0.11))
+    moved = sum(one.weight for one in rarer.evidence) - sum(one.weight for one in judged.evidence)
+    share = fitted(False).metastatic_share
+    assert moved == pytest.approx(math.log(0.11 / 0.89) - math.log(share / (1 - share)))
+
+
+def test_without_trusted_labels_nothing_is_claimed(found: tuple[Finding, ...]) -> None:
+    findings = judge(found, SCAN, dataclasses.replace(figure.LABELS, trusted=False))
+    one = one_bone(findings)
+    assert one.likelihood.value is None
+    assert "not trusted" in one.likelihood.absent_reason
+    assert (one.natures, one.evidence) == ({}, ())
+    assert patient_likelihood(findings).value is None
+
+
+def test_without_a_network_every_finding_stays(found: tuple[Finding, ...]) -> None:
+    after = judge(found, SCAN, figure.LABELS)
+    kept = [(one.letter, one.kind, one.place, one.in_burden, one.significance) for one in after]
+    assert kept == [(one.letter, one.kind, one.place, one.in_burden, one.significance) for one in found]
+
+
+def test_a_faint_lesion_is_a_candidate_where_a_network_sees_it() -> None:
+    seen = glance((*FEMUR, 22.0, {"hot": 0.95, "metastatic": 0.6}))
+    faint = figure.scan(3, factor=lambda name: figure.lesion(name, *FEMUR, 14.0, 1.5))
+    helped = [one for one in find(faint, figure.LABELS, seen) if one.kind is Kind.BONE]
+    assert [one.bone for one in helped] == ["femur_r"]
+    view = next(iter(helped[0].views.values()))
+    x, z = figure.axes(next(iter(helped[0].views)))
+    # witness: where the disc was drawn
+    assert math.hypot(x[view.mask].mean() - FEMUR[0], z[view.mask].mean() - FEMUR[1]) < 8.0
+    assert [one.bone for one in find(faint, figure.LABELS) if one.kind is Kind.BONE] == []
+
+
+def test_a_network_that_sees_nothing_adds_nothing() -> None:
+    scan = figure.scan(1)
+    assert [one.place for one in find(scan, figure.LABELS, glance()) if one.kind is Kind.BONE] == []
+
+
+def test_traits_tell_a_line_of_ribs_and_a_twin() -> None:
+    def factor(name):
+        ribs = [figure.lesion(name, 110.0, z, 16.0, 6.0) for z in (300.0, 340.0, 380.0)]
+        shoulders = [figure.lesion(name, side * 180.0, 510.0, 24.0, 5.0) for side in (-1, 1)]
+        return np.max([*ribs, *shoulders], axis=0)
+
+    scan = figure.scan(5, factor=factor)
+    findings = [one for one in find(scan, figure.LABELS) if one.polarity is Polarity.HOT]
+    told = {
+        one.place + one.letter: traits
+        for one, traits in zip(findings, describe(findings, scan, figure.LABELS), strict=True)
+    }
+    ribs = [traits for place, traits in told.items() if "rib" in place]
+    assert len(ribs) == 3
+    assert max(traits.numbers["shape.line"] for traits in ribs) == 2
+    shoulders = [traits for place, traits in told.items() if "humerus" in place]
+    assert [traits.numbers["symmetry.twin"] for traits in shoulders] == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("name", sorted(FACTS["witnesses"]))
+def test_the_fitted_file_is_as_good_as_it_says(name: str) -> None:
+    """Witness: candidates of the simulated people it was fitted on, kept in the file with their truth."""
+    witnesses = FACTS["witnesses"][name]
+    model = fitted(name == "with network")
+    truth = np.array([one["nature"] == "metastatic" for one in witnesses])
+    squares = (np.array([probabilities(model, one["numbers"])[Nature.METASTATIC] for one in witnesses]) - truth) ** 2
+    assert len(squares) >= 40
+    assert squares.mean() < truth.mean() * (1 - truth.mean())  # what a constant probability would reach
+    stated = FACTS["figures"][name.split()[0]]["witness_brier"]
+    assert squares.mean() == pytest.approx(stated, abs=0.002)  # room for rounded weights
