@@ -4,6 +4,8 @@ import dataclasses
 import errno
 import hashlib
 import json
+import os
+import shutil
 import signal
 import types
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from bonescan import anatomy, cli, journeys
+from bonescan.cli import terminal
 from bonescan.errors import NotABoneScan
 from bonescan.measurement import Measurement
 from bonescan.scan import ViewName
@@ -48,7 +51,7 @@ def test_read_says_what_was_found_and_where(rooms, run):
         "Quality checks   1 warn",
         "Warning          The view has few counts.",
         f"Report           {Path('reading') / 'report.html'}",
-        cli.NOT_A_DEVICE,
+        terminal.NOT_A_DEVICE,
     ]
     assert Path("reading/report.html").read_bytes() == b"<p>new</p>"
 
@@ -192,8 +195,8 @@ def test_compiled_code_is_kept_in_a_folder_of_ones_own(rooms, run, monkeypatch, 
     for variable in ("XDG_CACHE_HOME", "LOCALAPPDATA", "HOME"):
         monkeypatch.setenv(variable, str(tmp_path / "own"))
     run("read", "scan.dcm", "-o", "reading")
-    assert Path(cli.os.environ["NUMBA_CACHE_DIR"]).is_relative_to(tmp_path / "own")
-    assert Path(cli.os.environ["NUMBA_CACHE_DIR"]).is_dir()
+    assert Path(os.environ["NUMBA_CACHE_DIR"]).is_relative_to(tmp_path / "own")
+    assert Path(os.environ["NUMBA_CACHE_DIR"]).is_dir()
 
 
 def test_without_a_writable_home_compiled_code_lasts_for_the_run_in_a_private_folder(rooms, run, monkeypatch, tmp_path):
@@ -202,30 +205,30 @@ def test_without_a_writable_home_compiled_code_lasts_for_the_run_in_a_private_fo
     for variable in ("XDG_CACHE_HOME", "LOCALAPPDATA", "HOME"):
         monkeypatch.setenv(variable, str(tmp_path / "file"))
     registered = []
-    monkeypatch.setattr(cli.atexit, "register", lambda *call, **options: registered.append(call))
+    monkeypatch.setattr(terminal.atexit, "register", lambda *call, **options: registered.append(call))
     assert run("read", "scan.dcm", "-o", "reading")[0] == 0
-    folder = Path(cli.os.environ["NUMBA_CACHE_DIR"])
-    assert registered == [(cli.shutil.rmtree, folder)]
+    folder = Path(os.environ["NUMBA_CACHE_DIR"])
+    assert registered == [(shutil.rmtree, folder)]
     assert folder.stat().st_mode & 0o077 == 0  # nobody else can put code there
-    cli.shutil.rmtree(folder)
+    shutil.rmtree(folder)
 
 
 def test_without_any_home_no_folder_called_tilde_is_made(rooms, run, monkeypatch, tmp_path):
     monkeypatch.delenv("NUMBA_CACHE_DIR")
-    monkeypatch.setattr(cli, "_cache_folder", lambda: Path("~/.cache/bonescan"))  # what expanduser leaves then
+    monkeypatch.setattr(terminal, "_cache_folder", lambda: Path("~/.cache/bonescan"))  # what expanduser leaves then
     assert run("read", "scan.dcm", "-o", "reading")[0] == 0
     assert not (tmp_path / "~").exists()
 
 
 def test_results_that_cannot_be_printed_are_one_sentence(rooms, run, monkeypatch):
-    echo = cli.typer.echo
+    echo = terminal.typer.echo
 
     def full(text, err=False):
         if not err:
             raise OSError(errno.ENOSPC, "No space left on device")
         echo(text, err=True)
 
-    monkeypatch.setattr(cli.typer, "echo", full)
+    monkeypatch.setattr(terminal.typer, "echo", full)
     status, _, err = run("read", "scan.dcm", "-o", "reading", "--quiet", "--json")
     assert (status, err) == (
         1,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bonescan import cli, journeys
+from bonescan.cli import terminal
 from bonescan.journeys import files
 from bonescan.report.sheets import SHEET_NAMES
 from bonescan.tracer import Referral
@@ -33,7 +34,7 @@ def test_a_weight_is_enough_for_a_plan(run):
     assert (status, err) == (0, "")
     assert re.search(r"Activity +500 MBq", out)
     assert re.search(r"\d+ days of natural background", out)
-    assert cli.NOT_A_DEVICE.split(":")[0] in out
+    assert terminal.NOT_A_DEVICE.split(":")[0] in out
     assert list(Path().iterdir()) == []  # nothing is written unasked
 
 
