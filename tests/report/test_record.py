@@ -75,6 +75,16 @@ def test_numbers_are_those_of_the_reading(reading: Reading) -> None:
     assert written["pixels"] == seen.mask.sum()
 
 
+def test_agreement_with_the_network_is_written_by_region(reading: Reading) -> None:
+    first, *others = reading.labels.views
+    seen = replace(reading.labels, views=(replace(first, agreement={11: 0.75, 1: 0.5}), *others))
+    record = record_of(replace(reading, labels=seen))
+    jsonschema.validate(record, reading_schema())
+    views = record["labels"]["views"]
+    assert views[first.name.value]["agreement"] == [{"region": 1, "dice": 0.5}, {"region": 11, "dice": 0.75}]
+    assert [views[view.name.value]["agreement"] for view in others] == [[]] * len(others)
+
+
 def test_natures_evidence_and_impression_are_written(reading: Reading) -> None:
     record = record_of(concluded(reading))
     first = record["findings"][0]

@@ -28,7 +28,7 @@ from bonescan.scan import Scan, View, ViewName
 
 __all__ = ["SCHEMA_VERSION", "reading_record", "reading_schema", "record_bytes"]
 
-SCHEMA_VERSION = "1.1.0"
+SCHEMA_VERSION = "1.2.0"
 """Version of reading.json: major for a broken reader, minor for a new field."""
 
 
@@ -75,7 +75,7 @@ def reading_record(reading: Reading, maps: Mapping[ViewName, FindingMap]) -> dic
                 for number, name in sorted(REGION_NAMES.items())
                 if number > 0
             ],
-            "views": {view.name.value: {"correlation": _number(view.correlation)} for view in reading.labels.views},
+            "views": {view.name.value: _labelled(view) for view in reading.labels.views},
             "parameters": {name: _number(value) for name, value in reading.labels.parameters.items()},
         },
         "findings": [_finding(finding, labelled, maps) for finding in reading.findings],
@@ -98,6 +98,13 @@ def reading_record(reading: Reading, maps: Mapping[ViewName, FindingMap]) -> dic
         ],
         "method": dict(reading.method),
         "versions": dict(reading.versions),
+    }
+
+
+def _labelled(view: LabelledView) -> dict[str, Any]:
+    return {
+        "correlation": _number(view.correlation),
+        "agreement": [{"region": number, "dice": _number(dice)} for number, dice in sorted(view.agreement.items())],
     }
 
 
