@@ -75,12 +75,8 @@ def agreement_figures_of_pairs(first: Sequence[Case], second: Sequence[Case], wh
         ):
             title = f"Bone Scan Index, {words}, {part}"
             out.append(figure(f"pairs.{what}.{name}{suffix}", section, title, told, "pairs", "%"))
-    found = [_found(one) for one, _ in pairs], [_found(two) for _, two in pairs]
-    both = [2 * len(one & two) for one, two in zip(*found, strict=True)]
-    either = [len(one) + len(two) for one, two in zip(*found, strict=True)]
-    shares = people.share(
-        (k, value) for k, (top, bottom) in enumerate(zip(both, either, strict=True)) for value in _as_items(top, bottom)
-    )
+    found = [(_found(one), _found(two)) for one, two in pairs]
+    shares = people.part((k, 2 * len(one & two), len(one) + len(two)) for k, (one, two) in enumerate(found))
     return [*out, figure(f"pairs.{what}.lesions", section, "lesions found both times", shares, "findings of lesions")]
 
 
@@ -96,10 +92,6 @@ def _within(people: People, apart: Sequence[tuple[int, float]]) -> tuple[Interva
 
 def _found(case: Case) -> set[int]:
     return {one["number"] for one in case["lesions"] or () if one["found"]}
-
-
-def _as_items(top: int, bottom: int) -> list[float]:
-    return [1.0] * top + [0.0] * (bottom - top)
 
 
 def mirrored(scan: Scan) -> Scan:
@@ -183,7 +175,7 @@ def mirrored_figures(people: People) -> list[Figure]:
         return []
     apart = [(k, one["bone_scan_index_apart_percent"]) for k, one in told]
     dice = people.share((k, one["region_dice"]) for k, one in told if one["region_dice"] is not None)
-    marks = people.share((k, value) for k, one in told for value in _as_items(one["alike"], one["marks"]))
+    marks = people.part((k, one["alike"], one["marks"]) for k, one in told)
     index = people.share((k, value) for k, value in apart if value is not None)
     return [
         figure("mirrored.regions", section, "mean Dice of regions with those of the mirrored scan", dice, "scans"),

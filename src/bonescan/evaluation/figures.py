@@ -86,10 +86,14 @@ class People:
 
     def share(self, items: Iterable[tuple[int, float]]) -> tuple[Interval, int]:
         """Mean of items that belong to people, with its interval, and how many they are."""
+        return self.part((person, value, 1) for person, value in items)
+
+    def part(self, sums: Iterable[tuple[int, float, int]]) -> tuple[Interval, int]:
+        """A share by its sums: (person, sum, of how many), with its interval, and how many they are in all."""
         top, bottom = np.zeros(len(self.cases)), np.zeros(len(self.cases))
-        for person, value in items:
-            top[person] += value
-            bottom[person] += 1
+        for person, total, number in sums:
+            top[person] += total
+            bottom[person] += number
         return ratio(top, bottom, self.draws), int(bottom.sum())
 
     def rate(self, whose: Iterable[int], among: NDArray[np.bool_]) -> tuple[Interval, int]:
@@ -254,8 +258,8 @@ def _circles(people: People) -> list[Figure]:
         return []
     out, section = [], "Visual reading"
     for which, words in (("all", "all bone findings"), ("in_burden", "those in the burden")):
-        found = people.share(
-            (k, value) for k, one in told for value in [1] * one[which]["found"] + [0] * len(one[which]["missed"])
+        found = people.part(
+            (k, one[which]["found"], one[which]["found"] + len(one[which]["missed"])) for k, one in told
         )
         extra = people.share((k, len(one[which]["extra"])) for k, one in told)
         out.append(figure(f"circles.{which}.found", section, f"marks found by {words}", found, "marks"))
