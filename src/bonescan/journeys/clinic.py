@@ -38,7 +38,7 @@ __all__ = [
     "manifest",
     "plan",
     "read",
-    "recorded",
+    "run_record",
     "summary",
     "versions",
 ]
@@ -362,13 +362,48 @@ def manifest(reading: Reading, out: Path, settings: Mapping[str, object]) -> dic
         person) and ``outputs`` (name, bytes, SHA-256). Reading draws no random
         numbers, so ``seed`` is null.
     """
+    digests = [source.sha256 for source in reading.scan.sources]
+    return run_record(out, OUTPUT_NAMES, settings=settings, digests=digests, more_versions=reading.versions)
+
+
+def run_record(
+    out: Path,
+    names: Iterable[str],
+    *,
+    settings: Mapping[str, object],
+    digests: Iterable[str],
+    seed: int | None = None,
+    more_versions: Mapping[str, str] | None = None,
+) -> dict[str, object]:
+    """Record any run for audits: of what versions, how asked for, from what, and what it left.
+
+    Parameters
+    ----------
+    out : Path
+        The folder the run has just written.
+    names : iterable of str
+        What it may have written; those that are there are recorded.
+    settings : mapping
+        What was asked for, without paths and names.
+    digests : iterable of str
+        SHA-256 of every input.
+    seed : int, optional
+        ``None`` where nothing is random.
+    more_versions : mapping of str to str, optional
+        Beside those of `versions`.
+
+    Returns
+    -------
+    dict
+        Ready for JSON.
+    """
     return {
         "schema": "bonescan-run/1",
-        "versions": {**versions(), **reading.versions},
+        "versions": {**versions(), **(more_versions or {})},
         "settings": dict(settings),
-        "seed": None,
-        "inputs": [{"sha256": source.sha256} for source in reading.scan.sources],
-        "outputs": recorded(out, OUTPUT_NAMES),
+        "seed": seed,
+        "inputs": [{"sha256": digest} for digest in digests],
+        "outputs": _recorded(out, names),
     }
 
 
@@ -386,20 +421,8 @@ def versions() -> dict[str, str]:
     return found
 
 
-def recorded(out: Path, names: Iterable[str]) -> list[dict[str, object]]:
-    """Record the files a journey left in a folder.
-
-    Parameters
-    ----------
-    out : Path
-    names : iterable of str
-        Those that are there are recorded.
-
-    Returns
-    -------
-    list of dict
-        ``name``, ``bytes`` and ``sha256``.
-    """
+def _recorded(out: Path, names: Iterable[str]) -> list[dict[str, object]]:
+    """Name, bytes and SHA-256 of the files a journey left in a folder."""
     contents = {name: (out / name).read_bytes() for name in names if (out / name).is_file()}
     return [
         {"name": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bonescan.errors import BoneScanError, InvalidValue, OutputFailed, UnreadableInput
-from bonescan.journeys.clinic import Progress, recorded, versions
+from bonescan.journeys.clinic import Progress, run_record, versions
 from bonescan.journeys.files import alone_in, told_plainly, write_file
 from bonescan.journeys.workers import each
 
@@ -312,15 +312,9 @@ def evaluation_manifest(done: EvaluatedFolder) -> dict[str, object]:
         Ready for JSON: ``schema``, ``versions``, ``settings``, ``seed`` (of the bootstrap), ``inputs`` (hash of every
         study's images) and ``outputs`` (name, bytes, SHA-256).
     """
-    record = done.record
-    return {
-        "schema": "bonescan-run/1",
-        "versions": versions(),
-        "settings": {"command": "evaluate", "reader": record["reader"], "bootstrap": record["bootstrap"]},
-        "seed": record["bootstrap"]["seed"],
-        "inputs": [{"sha256": digest} for digest in done.digests],
-        "outputs": recorded(done.out, done.outputs),
-    }
+    reader, bootstrap = done.record["reader"], done.record["bootstrap"]
+    settings = {"command": "evaluate", "reader": reader, "bootstrap": bootstrap}
+    return run_record(done.out, done.outputs, settings=settings, digests=done.digests, seed=bootstrap["seed"])
 
 
 def _path(task: _Task) -> Path:

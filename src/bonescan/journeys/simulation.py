@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bonescan.errors import InvalidValue, OutputFailed, UnreadableInput
-from bonescan.journeys.clinic import Progress, recorded, versions
+from bonescan.journeys.clinic import Progress, run_record, versions
 from bonescan.journeys.files import staged, told_plainly
 
 if TYPE_CHECKING:
@@ -354,19 +354,14 @@ def simulation_manifest(study: SimulatedStudy) -> dict[str, object]:
         Ready for JSON: ``schema``, ``versions``, ``settings``, ``seed``, ``inputs`` (hashes) and ``outputs`` (name,
         bytes, SHA-256).
     """
-    return {
-        "schema": "bonescan-run/1",
-        "versions": versions(),
-        "settings": {
-            "command": "simulate",
-            "scenario": study.truth["scenario"]["name"],
-            "member": study.truth["member"],
-            **asdict(study.settings),
-        },
-        "seed": study.truth["seed"],
-        "inputs": [{"sha256": digest} for digest in study.inputs],
-        "outputs": recorded(study.out, study.outputs),
+    truth = study.truth
+    settings = {
+        "command": "simulate",
+        "scenario": truth["scenario"]["name"],
+        "member": truth["member"],
+        **asdict(study.settings),
     }
+    return run_record(study.out, study.outputs, settings=settings, digests=study.inputs, seed=truth["seed"])
 
 
 def input_digests(scenario: str, phantom: Phantom | None) -> list[str]:

@@ -156,20 +156,14 @@ def study_manifest(study: StudyReading, out: Path, settings: Mapping[str, object
     dict
         As from `bonescan.journeys.manifest`, with the inputs of every phase.
     """
-    record: dict[str, object] = {
-        "schema": "bonescan-run/1",
-        "versions": clinic.versions(),
-        "settings": dict(settings),
-        "seed": None,
-        "inputs": [],
-        "outputs": clinic.recorded(out, clinic.OUTPUT_NAMES),
-    }
-    digests: list[str] = []
-    if study.reading is not None:
-        record = clinic.manifest(study.reading, out, settings)
-        digests += [source.sha256 for source in study.reading.scan.sources]
-    if study.phases is not None:
-        phases = study.phases.study
-        for scan in (phases.flow, phases.pool, phases.delayed):
-            digests += [source.sha256 for source in scan.sources] if scan is not None else []
-    return {**record, "inputs": [{"sha256": digest} for digest in dict.fromkeys(digests)]}
+    read = study.phases.study if study.phases is not None else None
+    scans = [study.reading.scan] if study.reading is not None else []
+    parts = [read.flow, read.pool, read.delayed] if read is not None else []
+    digests = [source.sha256 for part in (*scans, *parts) if part is not None for source in part.sources]
+    return clinic.run_record(
+        out,
+        clinic.OUTPUT_NAMES,
+        settings=settings,
+        digests=dict.fromkeys(digests),
+        more_versions=study.reading.versions if study.reading is not None else None,
+    )
