@@ -30,7 +30,7 @@ from bonescan.reading.model import Burden, Finding, Kind, Labels, Nature, Polari
 from bonescan.reading.uptake import Uptake, ViewUptake, measure_uptake
 from bonescan.scan import Scan, ViewName
 
-__all__ = ["SIGNS", "Sign", "clear_foci", "read_signs"]
+__all__ = ["CLEAR_RATIO", "CLEAR_SIGNIFICANCE", "SIGNS", "Sign", "clear_foci", "read_signs"]
 
 CLEAR_RATIO, CLEAR_SIGNIFICANCE = 1.5, 8.0
 """[D] Above what variants and noise reached in simulated people without disease (1.47 times, 7.5 sd)."""
