@@ -2,8 +2,10 @@
 
 Run::
 
-    bonescan simulate cohort -o COHORT --count 240 --seed 100 --fast
-    python training/natures.py collect COHORT FEATURES [--without-network] [--processes 2]
+    bonescan simulate cohort -o COHORTS/clinic --count 240 --seed 100 --fast
+    bonescan simulate cohort:metastatic -o COHORTS/metastatic --count 80 --seed 110 --fast --camera discovery_670_lehr
+    bonescan simulate cohort:mimics -o COHORTS/mimics --count 60 --seed 111 --fast --camera infinia_lehr
+    python training/natures.py collect COHORTS FEATURES [--without-network] [--processes 2]
     python training/natures.py fit FEATURES
 
 ``collect`` reads every study as the package does, up to the candidates, and keeps one small file a study of what was
@@ -13,7 +15,7 @@ remove the folder when the network or the labels have changed. ``fit`` takes sec
 Seeds 100 to 199 are for this; the network was trained on others, and the final test is held on others again.
 
 Of the studies, a third is read as it is, the others with fewer counts (binomially, a share of 0.12 to 1 in logarithm);
-a quarter becomes an 8-bit picture, clipped at 255.
+half becomes an 8-bit picture, as exports for the screen are: stretched, clipped at 255, part of them with a gamma.
 
 A candidate is a lesion by the rule of ``bonescan evaluate``: in a view, peaks within 15 mm, or a quarter of the
 smaller's pixels in common; it has the nature of the lesion it shares most with. Lesions whose signal-to-noise ratio is
@@ -79,10 +81,14 @@ def collect(cohort: Path, features: Path, with_network: bool, processes: int) ->
     """Read every study of a cohort that has no file yet."""
     out = features / ("with" if with_network else "without")
     out.mkdir(parents=True, exist_ok=True)
-    cases = [case for case in sorted(cohort.glob("case_*")) if not (out / f"{case.name}.json").exists()]
+    cases = [case for case in sorted(cohort.rglob("case_*")) if not (out / f"{_name(case)}.json").exists()]
     with ProcessPoolExecutor(processes) as pool:
         for done, case in enumerate(pool.map(collect_one, cases, repeat(out), repeat(with_network)), start=1):
             print(f"{case}: {done} of {len(cases)}", file=sys.stderr, flush=True)
+
+
+def _name(case: Path) -> str:
+    return f"{case.parent.name}_{case.name}"
 
 
 def collect_one(case: Path, out: Path, with_network: bool) -> str:
@@ -111,7 +117,7 @@ def collect_one(case: Path, out: Path, with_network: bool) -> str:
         for view in truth["pictures"]
     }
     record: dict[str, Any] = {
-        "case": case.name,
+        "case": _name(case),
         "counts": float(np.mean([view.total_counts for view in scan.views])),
         "index": truth["burden"]["bone_scan_index_percent"],
         "metastatic": truth["burden"]["metastases"] > 0,
@@ -126,21 +132,22 @@ def collect_one(case: Path, out: Path, with_network: bool) -> str:
         mass = burden.filled_mass(labels, glance, findings, burden.mineral_table(scan))
         record["mass"] = mass.percent.sum(1).round(5).tolist()
         record["filled"] = traits.filled_share(glance)
-    (out / f"{case.name}.part").write_text(json.dumps(record))
-    (out / f"{case.name}.part").rename(out / f"{case.name}.json")
-    return case.name
+    (out / f"{_name(case)}.part").write_text(json.dumps(record))
+    (out / f"{_name(case)}.part").rename(out / f"{_name(case)}.json")
+    return _name(case)
 
 
 def _as_taken(scan: Scan, rng: np.random.Generator) -> tuple[Scan, float]:
     """A study as another camera, speed or export would have given it, and the share of its counts."""
     share = 1.0 if rng.random() < 1 / 3 else math.exp(rng.uniform(math.log(0.12), 0))
-    eight_bits = rng.random() < 0.25
+    eight_bits = rng.random() < 0.5
+    clipped, gamma = rng.uniform(97.0, 99.9), rng.uniform(0.75, 1.2) if rng.random() < 0.3 else 1.0
     views = []
     for view in scan.views:
         counts = rng.binomial(view.counts.astype(np.int64), share).astype(np.float32)
         if eight_bits:
-            brightest = float(np.percentile(counts[counts > 0], 99.7))
-            counts = np.minimum(np.floor(counts * 200 / brightest), 255).astype(np.float32)
+            brightest = float(np.percentile(counts[counts > 0], clipped))
+            counts = np.minimum(np.floor(255 * (counts / brightest) ** gamma), 255).astype(np.float32)
         views.append(replace(view, counts=counts, counts_are_raw=not eight_bits))
     return replace(scan, views=tuple(views)), share
 
@@ -202,7 +209,7 @@ def fit(features: Path) -> None:
     people = 0
     witnesses: dict[str, list[dict[str, Any]]] = {}
     for name in ("without", "with"):
-        records = [json.loads(path.read_text()) for path in sorted((features / name).glob("case_*.json"))]
+        records = [json.loads(path.read_text()) for path in sorted((features / name).glob("*_case_*.json"))]
         if not records:
             continue
         people = len(records)
@@ -241,6 +248,10 @@ def _fit_readings(
     if name == "with":
         choice, figures = _choose_threshold(records, left_out)
     figures["chosen"] = _free_response(records, left_out, choice)
+    if choice is not None:
+        left_out = [
+            natures.tempered(_candidates(one, own), choice[1]) for one, own in zip(records, left_out, strict=True)
+        ]
     patient, patient_figures = _fit_patients(records, left_out, choice)
     keep_from, doubts_allowed = choice or (0.0, 0)
     fitted = replace(_fit_models(records), patient=patient, keep_from=keep_from, doubts_allowed=doubts_allowed)

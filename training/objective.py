@@ -5,7 +5,8 @@ regions' softmax, t the region that is there and sums over the n pixels of views
 
     entropy = -sum log p_t / n
     dice    = 1 - mean over regions c of (2 sum p_c [t = c] + k) / (sum p_c + sum [t = c] + k)
-    foci    = sum over foci of w (-y log q - (1 - y) log(1 - q)) / n,   where known; w 20 in bone, 6 for the rest
+    foci    = sum over foci of w (-y log q - (1 - y) log(1 - q)) / n,   where known; w 20 in bone, 6 for the rest;
+              within a lesion of a pixels w_hot is times 16 / a, 0.5 to 3: small lesions count like large ones
     hot     = 0.5 (1 - (2 sum q y + k) / (sum q + sum y + k)) of the first focus
     levels  = 0.1 sum over both levels of the mean smooth L1 distance, where there is a level
 
@@ -28,28 +29,29 @@ PARTS = ("entropy", "dice", "foci", "hot", "levels")
 K = 20.0
 BONE_WEIGHT, URINE_WEIGHT, HOT_WEIGHT, LEVEL_WEIGHT = 20.0, 6.0, 0.5, 0.1
 LEVEL_BETA = 0.5
+LESION_PIXELS, LEAST_TIMES, MOST_TIMES = 16.0, 0.5, 3.0
 
 
 class Objective(torch.autograd.Function):
     """Maps and truth in, the five losses of `PARTS` out; the gradient is that of their sum."""
 
     @staticmethod
-    def forward(ctx, maps, regions, foci, known, levels, present):  # type: ignore[no-untyped-def]
+    def forward(ctx, maps, regions, foci, known, levels, present, lesion):  # type: ignore[no-untyped-def]
         """Losses, (part,) tensor; ``maps`` (view, channel, row, column), the rest arrays."""
         pixels = maps.detach().float().permute(0, 2, 3, 1).contiguous().numpy()
         gradient = np.zeros_like(pixels)
-        told = _measure(pixels, regions, foci, known, levels, present, gradient)
+        told = _measure(pixels, regions, foci, known, levels, present, lesion, gradient)
         ctx.save_for_backward(torch.from_numpy(gradient).to(maps.dtype).permute(0, 3, 1, 2))
         return torch.from_numpy(told)
 
     @staticmethod
     def backward(ctx, upstream):  # type: ignore[no-untyped-def]
         """Every part must be weighted alike."""
-        return ctx.saved_tensors[0] * upstream[0].item(), None, None, None, None, None
+        return ctx.saved_tensors[0] * upstream[0].item(), None, None, None, None, None, None
 
 
 @numba.njit(nogil=True, cache=True, fastmath=True)
-def _measure(maps, regions, foci, known, levels, present, gradient):  # type: ignore[no-untyped-def]
+def _measure(maps, regions, foci, known, levels, present, lesion, gradient):  # type: ignore[no-untyped-def]
     views, height, width = maps.shape[:3]
     seen = 0.0
     given = np.zeros(2)
@@ -68,9 +70,14 @@ def _measure(maps, regions, foci, known, levels, present, gradient):  # type: ig
     if seen == 0:
         return np.zeros(5, np.float32)
     e = np.empty(REGIONS, np.float32)
+    size = np.zeros(256, np.float32)
     for v in range(views):
         if not present[v]:
             continue
+        size[:] = 0
+        for y in range(2 * height):
+            for x in range(2 * width):
+                size[lesion[v, y, x]] += 1
         for y in range(height):
             for x in range(width):
                 z, g = maps[v, y, x], gradient[v, y, x]
@@ -98,6 +105,8 @@ def _measure(maps, regions, foci, known, levels, present, gradient):  # type: ig
                         a, b = z[m], foci[v, f, yy, xx]
                         small = np.exp(-abs(a))
                         weight = BONE_WEIGHT if f < 5 else URINE_WEIGHT
+                        if f == 0 and lesion[v, yy, xx]:
+                            weight *= min(max(LESION_PIXELS / size[lesion[v, yy, xx]], LEAST_TIMES), MOST_TIMES)
                         of_foci += weight * (max(a, np.float32(0)) - a * b + np.log(1 + small))
                         q = 1 / (1 + small) if a >= 0 else small / (1 + small)
                         g[m] = weight * (q - b) / seen

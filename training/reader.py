@@ -48,7 +48,9 @@ LAST_LAYERS_SEEN = 600
 
 WORKERS = 2
 PER_WORKER = 2
-RATE, DECAY, WARM_UP = 2e-3, 2e-2, 100
+CYCLES = ((4720, 2e-3), (5200, 1.2e-3))
+"""Steps and largest rate of each cosine: the second begins warm, and is for the foci, which learn longest."""
+DECAY, WARM_UP = 2e-2, 100
 AVERAGED = 0.998
 HELD_OUT = 32
 SEED = 20
@@ -200,7 +202,8 @@ def asked_of(network: Butterfly, examples: Sequence[Example]) -> dict[str, Tenso
     with torch.autocast("cpu", dtype=torch.bfloat16):
         maps, _ = network(picture.to(memory_format=torch.channels_last))
     known, levels, present = views(lambda e: e.known), views(lambda e: e.levels), views(lambda e: e.present)
-    told = Objective.apply(maps, views(lambda e: e.regions), views(lambda e: e.foci), known, levels, present)
+    lesion = views(lambda e: e.lesion)
+    told = Objective.apply(maps, views(lambda e: e.regions), views(lambda e: e.foci), known, levels, present, lesion)
     return dict(zip(PARTS, told, strict=True))
 
 
@@ -219,7 +222,7 @@ class Training:
             for own, first in zip(replica.parameters(), self.network.parameters(), strict=True):
                 own.data = first.data
         self.average = copy.deepcopy(self.network).eval()
-        self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=RATE, weight_decay=DECAY)
+        self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=CYCLES[0][1], weight_decay=DECAY)
         self.log: dict[str, float] = defaultdict(float)
 
     def run(self, each: Callable[[Training], None]) -> None:
@@ -250,10 +253,8 @@ class Training:
                 first.grad.add_(other.grad)
                 other.grad = None
         nn.utils.clip_grad_norm_(own, 2.0)
-        left = self.step / self.steps
-        rate = RATE * min((self.step + 1) / WARM_UP, 0.5 * (1 + math.cos(math.pi * left)) + 0.005)
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate(self.step)
         self.optimiser.step()
         self.optimiser.zero_grad()
         self.step += 1
@@ -290,6 +291,15 @@ class Training:
         self.average.load_state_dict(kept["average"])
         self.optimiser.load_state_dict(kept["optimiser"])
         self.step = kept["step"]
+
+
+def rate(step: int) -> float:
+    """Learning rate of a step: a cosine for every cycle, after a short warm-up."""
+    for steps, most in CYCLES:
+        if step < steps:
+            return most * min((step + 1) / WARM_UP, 0.5 * (1 + math.cos(math.pi * step / steps)) + 0.005)
+        step -= steps
+    return 0.005 * most
 
 
 def people_files(people: Path) -> list[Path]:
@@ -583,7 +593,7 @@ def main() -> int:
     parser.add_argument("out", type=Path, help="checkpoints")
     parser.add_argument("--people", type=Path, help="shards; OUT/people by default, made where there are none")
     parser.add_argument("--count", type=int, default=2250, help="people to make")
-    parser.add_argument("--steps", type=int, default=4720, help="steps of 4 scans in all")
+    parser.add_argument("--steps", type=int, default=sum(n for n, _ in CYCLES), help="steps of 4 scans in all")
     parser.add_argument("--real", type=Path, help="print overlap with outlines of real scans, too")
     parser.add_argument("--every", type=int, default=400, help="steps between figures")
     parser.add_argument("--data", type=Path, help="where to write the weights; the package's data by default")

@@ -58,6 +58,11 @@ _PLACES_LOG = {"sacroiliac": -0.5, "facets": -0.4}
 _REGIONS_LOG = {1: -0.3, 7: -0.2, 11: -0.15}
 _AS_MODELLED = 0.35
 _BRIGHT = 0.35  # share of people with brighter joints, as many with a brighter face, and so on
+_WORN = (
+    0.5  # share of people in whom single joints stand out that no reader would mark: worn, strained, or for no reason
+)
+_UNEVEN = 0.3  # and of those in whom a shoulder or a thigh takes up more than the other
+_SIDES = tuple(f"{stem}_{side}" for stem in ("femur", "humerus", "scapula", "clavicle", "hip_bone") for side in "lr")
 _FACE = ("skull_maxilla", "skull_ethmoid", "skull_nasal", "skull_zygomatic", "mandible")
 _JOINTS = ("sacroiliac", "shoulder", "sternoclavicular", "acromioclavicular", "elbow", "wrist", "knee", "patella",
            "ankle", "great_toe", "facets", "hip", "costovertebral", "costochondral", "sternal_angle")  # fmt: skip
@@ -322,4 +327,11 @@ def _varied_uptake(rng: np.random.Generator, uptake: NormalUptake) -> NormalUpta
     if rng.random() < 0.2:  # joints hardly to be seen
         joint = {stem: own - rng.uniform(0.3, 1.5) for stem, own in joint.items()}
     places += [next((own for stem, own in joint.items() if name.startswith(stem)), 0.0) for name in place_names]
+    if rng.random() < _WORN:
+        ours = [k for k, name in enumerate(place_names) if name.startswith(_JOINTS)]
+        for k in rng.choice(ours, _many(rng, 1, 8), replace=False):
+            places[k] += rng.uniform(0.3, 1.1)
+    if rng.random() < _UNEVEN:
+        uneven = rng.choice(_SIDES, int(rng.integers(1, 3)), replace=False)
+        change[np.isin(names, uneven)] += rng.uniform(0.1, 0.35)
     return NormalUptake(bones=uptake.bones * np.exp(change), places=uptake.places * np.exp(places))

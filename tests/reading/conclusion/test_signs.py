@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from tests.report.phantom import phantom_reading
 
-from bonescan.reading.conclusion.signs import CLEAR_RATIO, SIGNS, Sign, clear_foci, read_signs
+from bonescan.reading.conclusion.signs import SIGNS, Sign, clear_foci, read_signs
 from bonescan.reading.conclusion.uptake import measure_uptake
+from bonescan.reading.findings.traits import CLEAR_RATIO
 from bonescan.reading.model import Finding, FindingView, Kind, Nature, Reading
 from bonescan.scan import PatientFacts, ViewName
 

@@ -8,7 +8,7 @@ import pytest
 from tests.reading import figure
 from tests.reading.glimpse import glance
 
-from bonescan.reading.findings.natures import fitted, judge, patient_likelihood, probabilities
+from bonescan.reading.findings.natures import Candidate, fitted, judge, patient_likelihood, probabilities, tempered
 from bonescan.reading.findings.spots import find
 from bonescan.reading.findings.traits import describe
 from bonescan.reading.model import Finding, Kind, Nature, Polarity
@@ -56,6 +56,28 @@ def test_the_prior_can_be_moved(found: tuple[Finding, ...], judged: Finding) -> 
     moved = sum(one.weight for one in rarer.evidence) - sum(one.weight for one in judged.evidence)
     share = fitted(False).metastatic_share
     assert moved == pytest.approx(math.log(0.11 / 0.89) - math.log(share / (1 - share)))
+
+
+def candidate(metastatic: float, benign: float, z: float, ratio: float) -> Candidate:
+    chances = dict.fromkeys(Nature, 0.0)
+    chances |= {Nature.METASTATIC: metastatic, Nature.DEGENERATIVE: benign}
+    chances |= {Nature.PHYSIOLOGIC: 1 - metastatic - benign}
+    return Kind.BONE, {"level.z": math.log(z), "level.ratio": math.log(ratio)}, chances
+
+
+def test_where_much_is_in_doubt_faint_foci_tell_less_and_clear_ones_as_much() -> None:
+    faint, clear = candidate(0.6, 0.1, z=4.0, ratio=1.2), candidate(0.6, 0.1, z=9.0, ratio=1.2)
+    unlikely = candidate(0.05, 0.6, z=4.0, ratio=1.2)
+    scan = [faint, clear, unlikely, *[candidate(0.4, 0.1, z=3.2, ratio=1.1)] * 5]
+    few = tempered(scan, 8)
+    assert few == [chances for _, _, chances in scan]
+    after = tempered(scan, 2)  # seven are in doubt: the clear one is not, so evidence counts two sevenths
+    assert after[1] == clear[2]
+    assert after[2] == pytest.approx(unlikely[2])  # below the published share it stays
+    # witness: logit(0.11) = -2.0907, logit(0.6 / 0.7) = 1.7918; two sevenths of the way is -0.9815, 27.26 %
+    assert after[0][Nature.METASTATIC] == pytest.approx(0.7 * 0.2726, abs=1e-4)
+    assert after[0][Nature.PHYSIOLOGIC] == faint[2][Nature.PHYSIOLOGIC]
+    assert sum(after[0].values()) == pytest.approx(1.0)
 
 
 def test_without_trusted_labels_nothing_is_claimed(found: tuple[Finding, ...]) -> None:

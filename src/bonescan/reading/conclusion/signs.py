@@ -27,16 +27,15 @@ from numpy.typing import NDArray
 from bonescan.anatomy import bone as bone_of
 from bonescan.measurement import Measurement
 from bonescan.reading.conclusion.uptake import Uptake, ViewUptake, measure_uptake
+from bonescan.reading.findings.traits import CLEAR_RATIO, CLEAR_SIGNIFICANCE
 from bonescan.reading.model import Burden, Finding, Kind, Labels, Nature, Polarity, Quality
 from bonescan.scan import Scan, ViewName
 
 __all__ = ["SIGNS", "Sign", "clear_foci", "read_signs"]
 
-CLEAR_RATIO, CLEAR_SIGNIFICANCE = 1.5, 8.0
-"""[D] Above what variants and noise reached in simulated people without disease (1.47 times, 7.5 sd)."""
-
 LINE_RATIO, LINE_SIGNIFICANCE = 1.25, 4.5
-"""[D] The same for a rib's spot that stands in line with others, of which one must be clear by its significance."""
+"""[D] As for a clear focus, for a rib's spot that stands in line with others, of which one must be clear by its
+significance."""
 
 AXIAL = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12})
 """Regions of trunk and proximal limbs, where more than 90 % of metastases lie."""

@@ -82,10 +82,10 @@ SADDLE_FRACTION = 0.75
 
 SADDLE_NOISE = 3.0
 
-SEEN_AGAIN = 0.05
+SEEN_AGAIN = 0.03
 """Where the network's ``hot`` map reaches this, a faint spot of the filter is a candidate of its own [D]."""
 
-SEEN_ALONE = 0.15
+SEEN_ALONE = 0.06
 """From which a peak of the ``hot`` map is a candidate though the filter shows nothing there [D]; followed out to half
 of it."""
 

@@ -19,6 +19,12 @@ simulated cohort and of no clinic; ``metastatic_share`` moves the prior to anoth
 
     log-odds of p_M  +=  logit(s) - logit(share among the fitted foci)
 
+Where the network doubts d faint places of a scan, more than the a it doubts at most on nine in ten simulated people,
+the scan is not of the kind that the weights were fitted on. What lifts a faint focus above the published share of
+single new foci that are metastatic, 11 %, then counts in part (`tempered`; design)::
+
+    log-odds of p_M  =  logit(0.11) + (log-odds of p_M - logit(0.11)) a / d        if above logit(0.11)
+
 References
 ----------
 Spiegelhalter DJ, Knill-Jones RP. Statistical and knowledge-based approaches to clinical decision-support systems.
@@ -40,13 +46,14 @@ import numpy as np
 from bonescan.measurement import Measurement
 from bonescan.reading.findings.detection import CONFIRMED_Z
 from bonescan.reading.findings.spots import letter_of
-from bonescan.reading.findings.traits import Traits, describe, filled_share, topic_of
+from bonescan.reading.findings.traits import CLEAR_RATIO, CLEAR_SIGNIFICANCE, Traits, describe, filled_share, topic_of
 from bonescan.reading.model import Evidence, Finding, Kind, Labels, Nature, Polarity
 from bonescan.reading.network import Glance
 from bonescan.scan import Scan
 
 __all__ = [
     "BENIGN",
+    "Candidate",
     "Fitted",
     "Linear",
     "doubts",
@@ -56,6 +63,7 @@ __all__ = [
     "patient_likelihood",
     "patient_traits",
     "probabilities",
+    "tempered",
 ]
 
 BENIGN = (Nature.TRAUMATIC, Nature.DEGENERATIVE, Nature.INFLAMMATORY, Nature.OTHER_BENIGN)
@@ -75,9 +83,14 @@ SURE_FROM, DOUBT_FROM = 0.8, 0.1
 doubts more often than it does on nearly all simulated ones is not of the kind it learnt from: there a faint spot must
 reach the filter's `CONFIRMED_Z`, and the network must be sure of it."""
 
+PUBLISHED_SHARE = 0.11
+"""Of single new foci in cancer patients that proved metastatic: 25 of 231 [V]."""
+
 _SIMULATED = "simulated people"
 _ONE_OR_TWO = "new foci that proved metastatic: 25 of 231 single ones, 17 of 70 in pairs; weight: simulated people"
 
+
+_STRANGE = "The network is in doubt about more places of this scan than of simulated ones, so a faint focus tells less."
 
 Candidate = tuple[Kind, Mapping[str, float], Mapping[Nature, float]]
 """Kind by the rules of place, traits, and probabilities."""
@@ -208,10 +221,13 @@ def judge(
     chances = [probabilities(model, traits.numbers, shift) for traits in told]
     candidates = [(one.kind, traits.numbers, own) for one, traits, own in zip(hot, told, chances, strict=True)]
     are_bone = kept(candidates, model.keep_from, model.doubts_allowed)
-    for finding, traits, own, is_bone in zip(hot, told, chances, are_bone, strict=True):
+    after = chances if glance is None else tempered(candidates, model.doubts_allowed)
+    for finding, traits, before, own, is_bone in zip(hot, told, chances, after, are_bone, strict=True):
         chosen = finding if glance is None else _choose(finding, own, traits, is_bone)
         if chosen is not None:
-            judged.append(_told(chosen, own, _evidence(model, traits, shift), labels.trusted, glance is not None))
+            less = _logit(_share_metastatic(own)) - _logit(_share_metastatic(before))
+            evidence = _evidence(model, traits, shift, less)
+            judged.append(_told(chosen, own, evidence, labels.trusted, glance is not None))
     judged.sort(key=lambda one: (one.kind is not Kind.BONE, -abs(one.significance)))
     return tuple(replace(one, id=k, letter=letter_of(k)) for k, one in enumerate(judged, start=1))
 
@@ -260,6 +276,49 @@ def doubts(candidates: Sequence[Candidate]) -> int:
         kind is Kind.BONE and _is_faint(numbers) and DOUBT_FROM <= _focus(chances) < SURE_FROM
         for kind, numbers, chances in candidates
     )
+
+
+def tempered(candidates: Sequence[Candidate], doubts_allowed: int) -> list[dict[Nature, float]]:
+    """Probabilities of a scan's candidates, weakened for faint foci where the scan has more in doubt than usual.
+
+    Parameters
+    ----------
+    candidates : sequence of (Kind, traits, probabilities)
+        Hot ones of one scan, read with a network.
+    doubts_allowed : int
+        How many in doubt are usual.
+
+    Returns
+    -------
+    list of dict of Nature to float
+        See the module's equations; those of clear foci, and all where few are in doubt, as they were.
+    """
+    trust = max(doubts_allowed, 1) / max(doubts(candidates), doubts_allowed, 1)
+    return [
+        dict(chances) if trust == 1 or _is_clear(numbers) else _weakened(chances, trust)
+        for _, numbers, chances in candidates
+    ]
+
+
+def _weakened(chances: Mapping[Nature, float], trust: float) -> dict[Nature, float]:
+    focus, before = _focus(chances), _share_metastatic(chances)
+    known = _logit(PUBLISHED_SHARE)
+    after = before if _logit(before) <= known else _sigmoid(known + (_logit(before) - known) * trust)
+    benign = (1 - after) / (1 - before)
+    return {
+        nature: focus * after if nature is Nature.METASTATIC else own * benign if nature in BENIGN else own
+        for nature, own in chances.items()
+    }
+
+
+def _share_metastatic(chances: Mapping[Nature, float]) -> float:
+    """p_M, kept from 0 and 1."""
+    return min(max(chances[Nature.METASTATIC] / max(_focus(chances), 1e-9), 1e-6), 1 - 1e-6)
+
+
+def _is_clear(numbers: Mapping[str, float]) -> bool:
+    least = math.log(CLEAR_SIGNIFICANCE), math.log(CLEAR_RATIO)
+    return numbers.get("level.z", 0.0) >= least[0] or numbers.get("level.ratio", 0.0) >= least[1]
 
 
 def kept(candidates: Sequence[Candidate], keep_from: float, doubts_allowed: int) -> list[bool]:
@@ -409,7 +468,7 @@ def _told(
     return replace(finding, likelihood=likelihood, natures=chances, evidence=evidence)
 
 
-def _evidence(model: Fitted, traits: Traits, shift: float) -> tuple[Evidence, ...]:
+def _evidence(model: Fitted, traits: Traits, shift: float, tempered_by: float) -> tuple[Evidence, ...]:
     """What speaks for and against metastasis, topic by topic; sums to the log-odds of p_M."""
     weights: dict[str, float] = {}
     base = model.metastatic.bias + shift
@@ -426,6 +485,8 @@ def _evidence(model: Fitted, traits: Traits, shift: float) -> tuple[Evidence, ..
     for topic, weight in weights.items():
         source = _ONE_OR_TWO if topic == "number" else _SIMULATED
         told.append(Evidence(text=traits.sentences[topic], weight=weight, source=source))
+    if tempered_by < 0:
+        told.append(Evidence(text=_STRANGE, weight=tempered_by, source=_ONE_OR_TWO))
     return tuple(sorted(told, key=lambda one: -abs(one.weight)))
 
 
