@@ -15,7 +15,7 @@ remove the folder when the network or the labels have changed. ``fit`` takes sec
 Seeds 100 to 199 are for this; the network was trained on others, and the final test is held on others again.
 
 Of the studies, a third is read as it is, the others with fewer counts (binomially, a share of 0.12 to 1 in logarithm);
-half becomes an 8-bit picture, as exports for the screen are: stretched, clipped at 255, part of them with a gamma.
+a third becomes an 8-bit picture, as exports for the screen are: stretched, clipped at 255, part of them with a gamma.
 
 A candidate is a lesion by the rule of ``bonescan evaluate``: in a view, peaks within 15 mm, or a quarter of the
 smaller's pixels in common; it has the nature of the lesion it shares most with. Lesions whose signal-to-noise ratio is
@@ -140,8 +140,8 @@ def collect_one(case: Path, out: Path, with_network: bool) -> str:
 def _as_taken(scan: Scan, rng: np.random.Generator) -> tuple[Scan, float]:
     """A study as another camera, speed or export would have given it, and the share of its counts."""
     share = 1.0 if rng.random() < 1 / 3 else math.exp(rng.uniform(math.log(0.12), 0))
-    eight_bits = rng.random() < 0.5
-    clipped, gamma = rng.uniform(97.0, 99.9), rng.uniform(0.75, 1.2) if rng.random() < 0.3 else 1.0
+    eight_bits = rng.random() < 0.35
+    clipped, gamma = rng.uniform(99.3, 99.95), rng.uniform(0.8, 1.2) if rng.random() < 0.3 else 1.0
     views = []
     for view in scan.views:
         counts = rng.binomial(view.counts.astype(np.int64), share).astype(np.float32)
