@@ -58,7 +58,7 @@ __all__ = [
 
 SEGMENTATION_STORAGE = "1.2.840.10008.5.1.4.1.1.66.4"
 _SERIES = Series("SEG", SEGMENTATION_STORAGE, 9001, "bonescan segmentations")
-_ANATOMY, _ABNORMAL = sct("123037004", "Anatomical Structure"), sct("49755003", "Morphologically Abnormal Structure")
+_ANATOMY, _ABNORMAL = sct("91723000", "Anatomical Structure"), sct("49755003", "Morphologically Abnormal Structure")
 _FUNCTION, _OBJECT = sct("246464006", "Function"), sct("260787004", "Physical object")
 _CATEGORIES = {Kind.BONE: _ABNORMAL, Kind.PHYSIOLOGIC: _FUNCTION, Kind.ARTEFACT: _OBJECT}
 _HUES_DEG = {Kind.BONE: 40.0, Kind.PHYSIOLOGIC: 140.0, Kind.ARTEFACT: 300.0}  # red, green, violet in CIELab
