@@ -7,9 +7,9 @@ are replaced by ones that only the key's holder could derive, the same for the s
 Notes
 -----
 Where the table leaves a choice by the attribute's type, the strictest that a valid image allows is taken: X/Z empties,
-X/D removes, Z/D and X/Z/D empty; what can only be replaced gets a dummy. Dates and times go altogether, ages and weights
-too, so a reading of what is left says nothing of delay and age. Pixels are not touched. No option for cleaning them is
-claimed, so burned-in text is a remark for whoever looks.
+X/D removes, Z/D and X/Z/D empty; what can only be replaced gets a dummy. Dates and times go altogether, ages and
+weights too, so a reading of what is left says nothing of delay and age. Pixels are not touched. No option for cleaning
+them is claimed, so burned-in text is a remark for whoever looks.
 
 References
 ----------

@@ -70,7 +70,9 @@ def study(
             (Path(folder) / name).write_bytes(sources[name])
         scan = open_scan([Path(folder)])
         frames = find_sources([Path(folder)], scan)
-    reading = replace(drawn, scan=scan)
+    # a few bones of every view say as much as all of them, and are written ten times as fast
+    labels = tuple(replace(one, bones=one.bones[::8]) for one in drawn.labels.views)
+    reading = replace(drawn, scan=scan, labels=replace(drawn.labels, views=labels))
     overlays = {view.name: png() for view in scan.views}
     results = write_results(reading, frames, overlays=overlays, report_pdf=PDF)
     return Study(reading=reading, frames=frames, sources=sources, results=results)
