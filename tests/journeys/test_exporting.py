@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from bonescan.dicom.opening import open_scan
 from bonescan.dicom.results import RESULT_NAMES
 from bonescan.errors import InvalidValue
 from bonescan.journeys import DICOM_FOLDER
+from bonescan.scan import Source
 
 
 @pytest.fixture
@@ -74,12 +76,13 @@ def test_two_runs_cannot_be_linked(source, tmp_path):
 
 
 def test_pictures_have_no_dicom_results_and_say_so_before_the_work(one, rooms, tmp_path):
-    scan = one.reading.scan
-    pictures = tuple(replace(source, sop_instance_uid=None) for source in scan.sources)
-    rooms.open_scan = lambda inputs, **settings: replace(scan, sources=pictures)
+    path = tmp_path / "a.png"
+    path.write_bytes(png())
+    picture = Source(file_name="a.png", sha256=hashlib.sha256(png()).hexdigest())
+    rooms.open_scan = lambda inputs, **settings: replace(one.reading.scan, sources=(picture,))
     rooms.read = lambda scan, *, progress: pytest.fail("was read all the same")
     with pytest.raises(InvalidValue, match="opened from pictures"):
-        journeys.read([tmp_path / "a.png"], tmp_path / "out", dicom_results=True)
+        journeys.read([path], tmp_path / "out", dicom_results=True)
     assert not (tmp_path / "out").exists()
 
 

@@ -105,11 +105,12 @@ def deidentified(dataset: Dataset, key: str) -> Dataset:
         Says that it is de-identified, and how.
     """
     from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import UID
 
     copied = deepcopy(dataset)
     pseudonym = _pseudonym(dataset, key)
     _clean(copied, key)
-    copied.PatientName = copied.PatientID = pseudonym
+    copied.PatientName, copied.PatientID = f"De-identified^{pseudonym}", pseudonym
     copied.PatientIdentityRemoved = "YES"
     copied.DeidentificationMethod = f"PS3.15 Basic Profile 2026c, bonescan {__version__}"
     copied.DeidentificationMethodCodeSequence = [code("113100", "Basic Application Confidentiality Profile", "DCM")]
@@ -119,7 +120,7 @@ def deidentified(dataset: Dataset, key: str) -> Dataset:
     meta.FileMetaInformationVersion = b"\0\1"
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = copied.SOPClassUID, copied.SOPInstanceUID
     meta.TransferSyntaxUID = dataset.file_meta.TransferSyntaxUID
-    meta.ImplementationClassUID, meta.ImplementationVersionName = uid("implementation"), "BONESCAN"
+    meta.ImplementationClassUID, meta.ImplementationVersionName = UID(uid("implementation")), "BONESCAN"
     copied.file_meta, copied.preamble = meta, bytes(128)
     return copied
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
 from tests.dicom.phantom import body, both, nm, secondary_capture
@@ -75,6 +76,17 @@ def test_other_files_than_those_that_were_opened_are_refused(save):
     scan = open_scan([save(both(), "one.dcm")])
     with pytest.raises(GeometryMismatch, match="anterior and posterior view"):
         find_sources([save(both(counts=None), "two.dcm")], scan)
+
+
+def test_an_object_that_tells_its_uid_only_before_the_data_is_a_source_too(save):
+    dataset = both()
+    told = dataset.SOPInstanceUID
+    path = save(dataset)
+    content = pydicom.dcmread(path)
+    del content.SOPInstanceUID, content.SOPClassUID
+    content.save_as(path)  # as an export for research does: only its file meta information names it
+    frames = find_sources([path], open_scan([path]))
+    assert {frame.dataset.SOPInstanceUID for frame in frames} == {told}
 
 
 def test_an_object_without_a_series_cannot_be_referred_to(save):

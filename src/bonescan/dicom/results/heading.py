@@ -93,7 +93,16 @@ def references(frames: Iterable[SourceFrame]) -> tuple[Reference, ...]:
 
 
 def reference_to(dataset: Dataset) -> Reference:
-    """How others refer to an object."""
+    """How others refer to an object.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+
+    Returns
+    -------
+    Reference
+    """
     return Reference(
         study=str(dataset.StudyInstanceUID),
         series=str(dataset.SeriesInstanceUID),
@@ -120,7 +129,16 @@ def reference_item(frame: SourceFrame) -> Dataset:
 
 
 def instance_item(reference: Reference) -> Dataset:
-    """An item that refers to an object."""
+    """An item that refers to an object.
+
+    Parameters
+    ----------
+    reference : Reference
+
+    Returns
+    -------
+    pydicom.Dataset
+    """
     from pydicom.dataset import Dataset
 
     item = Dataset()
@@ -200,7 +218,14 @@ def begun(frames: Sequence[SourceFrame], series: Series, number: int = 1) -> Dat
 
 
 def part_of_body(dataset: Dataset, source: Dataset) -> None:
-    """Say that it is the whole body; of any other part no side is told, for a detector sees both."""
+    """Say that it is the whole body; of any other part no side is told, for a detector sees both.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+        Is filled.
+    source : pydicom.Dataset
+    """
     kinds = headers.texts(source, "ImageType")
     if "WHOLE BODY" in kinds or headers.text(source, "BodyPartExamined") == "WHOLEBODY":
         dataset.BodyPartExamined = "WHOLEBODY"
@@ -249,7 +274,13 @@ def _when(source: Dataset) -> tuple[str, str]:
 
 
 def own_coding_scheme() -> Dataset:
-    """What ``99BONESCAN`` is."""
+    """What ``99BONESCAN`` is.
+
+    Returns
+    -------
+    pydicom.Dataset
+        Item of a CodingSchemeIdentificationSequence.
+    """
     from pydicom.dataset import Dataset
 
     item = Dataset()

@@ -96,11 +96,6 @@ def find_sources(inputs: Sequence[Path], scan: Scan) -> tuple[SourceFrame, ...]:
     GeometryMismatch
         When the inputs no longer hold the scan.
     """
-    if not any(source.sop_instance_uid for source in scan.sources):
-        raise InvalidValue(
-            "DICOM results refer to the DICOM images they were read from, and this scan was opened from pictures; give "
-            "the DICOM files, or read it without DICOM results."
-        )
     wanted = {source.sha256 for source in scan.sources}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom warns with values, which may be the patient's name
@@ -109,8 +104,16 @@ def find_sources(inputs: Sequence[Path], scan: Scan) -> tuple[SourceFrame, ...]:
 
 def _parsed(item: Item) -> Dataset:
     if not is_dicom(item.data):
-        raise InvalidValue("DICOM results refer to DICOM images; give the DICOM files alone.")
-    return parse(item.data, item.place)[0]
+        raise InvalidValue(
+            "DICOM results refer to the DICOM images they were read from, and this scan was opened from pictures; give "
+            "the DICOM files, or read it without DICOM results."
+        )
+    dataset, _ = parse(item.data, item.place)
+    for keyword in ("SOPClassUID", "SOPInstanceUID"):  # exports for research may tell them before the object only
+        told = headers.text(dataset.file_meta, f"MediaStorage{keyword}")
+        if told and not headers.text(dataset, keyword):
+            setattr(dataset, keyword, told)
+    return dataset
 
 
 def match_sources(datasets: Iterable[Dataset], scan: Scan) -> tuple[SourceFrame, ...]:
@@ -159,7 +162,8 @@ def match_sources(datasets: Iterable[Dataset], scan: Scan) -> tuple[SourceFrame,
         lacking = [keyword for keyword in _NEEDED if not headers.text(frame.dataset, keyword)]
         if lacking:
             raise InvalidValue(
-                f"DICOM results refer to their source by its UIDs, and the file has no {lacking[0]}; export it again.",
+                f"DICOM results refer to their source by its UIDs, and the file has no {lacking[0]}; export it again, "
+                "or read it without DICOM results.",
                 missing=lacking,
             )
     return frames
