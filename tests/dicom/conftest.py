@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
+from tests.dicom.peers import ORTHANC, Server, orthanc_in
 from tests.dicom.phantom import written
 
 from bonescan.dicom import open_scan
@@ -42,3 +43,11 @@ def opened(save: Save) -> Open:
 @pytest.fixture
 def codes() -> Callable[[Scan], set[str]]:
     return lambda scan: {remark.code for remark in scan.remarks}
+
+
+@pytest.fixture(scope="session")
+def orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    if not ORTHANC:
+        pytest.skip("Orthanc is not installed")
+    with orthanc_in(tmp_path_factory.mktemp("orthanc")) as server:
+        yield server

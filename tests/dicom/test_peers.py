@@ -6,23 +6,12 @@ their tests are skipped where they are not installed.
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import socket
-import subprocess
-import sysconfig
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from tests.dicom.peers import DCMTK, SCRIPTS, said
 from tests.dicom.scans import (
     ACQUIRED_AT,
     INJECTION,
@@ -37,11 +26,6 @@ from tests.dicom.scans import (
 
 from bonescan.dicom import Dialect, Filing, write_dynamic, write_scan, write_tomographic
 from bonescan.scan import Device, Injection, PatientFacts, ViewName
-
-SCRIPTS = Path(sysconfig.get_path("scripts"))
-DCMTK = pytest.mark.skipif(not (shutil.which("dcmdump") and shutil.which("dcm2pnm")), reason="dcmtk is not installed")
-# Debian keeps servers where a user's search path does not look.
-ORTHANC = shutil.which("Orthanc", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
 one_study = {"study_began_at": ACQUIRED_AT}
 little = {"patient": PatientFacts(patient_id="SIM-2"), "injection": Injection(), "device": Device(), "study_uid": None}
@@ -69,14 +53,6 @@ OBJECTS: dict[str, dict[str, bytes]] = {
         tomographic(counts=tomographic().counts[:1], energy_windows_kev=(PHOTOPEAK,), axis_column=22.0)
     ),
 }
-
-
-def said(*command: str | Path) -> tuple[int, str]:
-    """A program's exit status and all that it says."""
-    done = subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, errors="replace", timeout=60, check=False
-    )
-    return done.returncode, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("name", OBJECTS)
@@ -131,65 +107,6 @@ def test_dcmtk_opens_dialects_too(dialect, tmp_path):
 
 
 # --- Orthanc -----------------------------------------------------------------------------------
-
-
-class Server:
-    """Orthanc's REST interface on this machine."""
-
-    def __init__(self, port: int) -> None:
-        self.address = f"http://127.0.0.1:{port}"
-        self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-    def ask(self, path: str, data: bytes | None = None) -> bytes:
-        with self.opener.open(urllib.request.Request(self.address + path, data=data), timeout=20) as answer:
-            return answer.read()
-
-    def told(self, path: str, data: bytes | None = None) -> Any:
-        return json.loads(self.ask(path, data))
-
-
-@pytest.fixture(scope="module")
-def orthanc(tmp_path_factory) -> Iterator[Server]:
-    if not ORTHANC:
-        pytest.skip("Orthanc is not installed")
-    folder = tmp_path_factory.mktemp("orthanc")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    configuration = {
-        "StorageDirectory": str(folder / "storage"),
-        "IndexDirectory": str(folder / "storage"),
-        "HttpPort": port,
-        "DicomServerEnabled": False,
-        "RemoteAccessAllowed": False,
-        "AuthenticationEnabled": False,
-        "Plugins": [],
-    }
-    (folder / "orthanc.json").write_text(json.dumps(configuration))
-    process = subprocess.Popen(
-        [ORTHANC, str(folder / "orthanc.json")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder
-    )
-    server = Server(port)
-    try:
-        for _ in range(200):
-            try:
-                server.told("/system")
-                break
-            except urllib.error.URLError:
-                if process.poll() is not None:
-                    break
-                time.sleep(0.1)
-        else:
-            pytest.fail("Orthanc does not answer")
-        if process.poll() is not None:
-            pytest.fail("Orthanc ended before it answered")
-        yield server
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
 
 
 @pytest.mark.parametrize(

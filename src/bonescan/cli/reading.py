@@ -50,6 +50,12 @@ def read(
         Literal["left", "right"] | None,
         typer.Option("--side", help="The patient's side with symptoms, for a three-phase study.", show_default=False),
     ] = None,
+    dicom_results: Annotated[
+        bool, typer.Option("--dicom", help="Also write it as DICOM objects: SEG, SR, overlays, PDF, KO, GSPS.")
+    ] = False,
+    deidentify: Annotated[
+        bool, typer.Option("--deidentify", help="Leave out who it is and when, in all that is written (PS3.15).")
+    ] = False,
     as_json: AsJson = False,
     manifest: Annotated[
         Path | None,
@@ -74,6 +80,7 @@ def read(
       bones_VIEW.npz             every single bone
       phases.html, .pdf, .json   of a study that holds blood flow, blood pool
                                  and delayed views of one place
+      dicom_results/*.dcm        with --dicom: for the archive and other programs
     with VIEW anterior or posterior. An earlier reading in OUT is replaced as a
     whole, or kept as it was if anything fails. Other files stay.
 
@@ -87,6 +94,7 @@ def read(
       bonescan read anterior.png -o reading --view anterior --pixel-mm 2.4
       bonescan read scan.dcm -o reading --manifest run.json
       bonescan read three-phase-folder/ -o reading --side left
+      bonescan read scan.dcm -o reading --dicom --deidentify
     """
     progress = progress_on_stderr(quiet)
     with compiled_code(progress):
@@ -95,10 +103,19 @@ def read(
 
         chosen = ViewName(view) if view else None
         study = journeys.read_study(
-            inputs, out, view=chosen, flip=flip, pixel_mm=pixel_mm, side=side, progress=progress
+            inputs,
+            out,
+            view=chosen,
+            flip=flip,
+            pixel_mm=pixel_mm,
+            side=side,
+            dicom_results=dicom_results,
+            deidentify=deidentify,
+            progress=progress,
         )
     if manifest is not None:
         settings = {"command": "read", "view": view, "flip": flip, "pixel_mm": pixel_mm, "side": side}
+        settings |= {"dicom": dicom_results, "deidentify": deidentify}
         journeys.write_file(manifest, in_json(journeys.study_manifest(study, out, settings)).encode())
     if as_json:
         print_results(in_json({**_written(out), **journeys.study_summary(study)}))
@@ -141,7 +158,8 @@ def demo(
 def _written(out: Path) -> dict[str, object]:
     from bonescan import journeys
 
-    return {"out": str(out), "outputs": [name for name in journeys.OUTPUT_NAMES if (out / name).is_file()]}
+    names = (*journeys.OUTPUT_NAMES, *journeys.dicom_names(out))
+    return {"out": str(out), "outputs": [name for name in names if (out / name).is_file()]}
 
 
 def _with_outputs(reading: Reading, out: Path) -> dict[str, object]:

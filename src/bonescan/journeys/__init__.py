@@ -13,6 +13,7 @@ from bonescan.journeys.clinic import (
 )
 from bonescan.journeys.cohorts import CohortFolder, simulate_cohort
 from bonescan.journeys.evaluating import EvaluatedFolder, evaluate, evaluation_manifest
+from bonescan.journeys.exporting import DICOM_FOLDER, dicom_names
 from bonescan.journeys.files import write_file
 from bonescan.journeys.simulation import (
     COHORT,
@@ -28,6 +29,7 @@ from bonescan.journeys.three_phase import StudyReading, read_study, study_manife
 
 __all__ = [
     "COHORT",
+    "DICOM_FOLDER",
     "OUTPUT_NAMES",
     "PHASE_NAMES",
     "CohortFolder",
@@ -38,6 +40,7 @@ __all__ = [
     "SimulatedStudy",
     "StudyReading",
     "demo",
+    "dicom_names",
     "evaluate",
     "evaluation_manifest",
     "example_scan",

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from bonescan import __version__
 from bonescan.errors import OutputFailed, UnreadableInput
+from bonescan.journeys.exporting import DICOM_FOLDER, dicom_files, dicom_names, taken_along
 from bonescan.journeys.files import staged
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ _RECORDED_PACKAGES = (
     "pylibjpeg",
     "pylibjpeg-openjpeg",
     "pyjpegls",
+    "dicom-anonymizer",
     "pillow",
     "jinja2",
     "typst",
@@ -102,6 +104,8 @@ def read(
     view: ViewName | None = None,
     flip: bool = False,
     pixel_mm: float | None = None,
+    dicom_results: bool = False,
+    deidentify: bool = False,
     progress: Progress = _silent,
 ) -> Reading:
     """Read one bone scan from files and write its whole reading into a folder.
@@ -119,6 +123,11 @@ def read(
         Overrules the orientation found in the file, see `bonescan.dicom.open_scan`.
     pixel_mm : float, optional
         Pixel size of pictures that carry none, in mm.
+    dicom_results : bool
+        Also write the reading as DICOM objects, into the folder `DICOM_FOLDER`.
+    deidentify : bool
+        Leave out, of everything that is written, who it is and when: the images are de-identified first, and what is
+        read is what those still tell.
     progress : callable
         Called with a sentence as each step begins.
 
@@ -129,7 +138,7 @@ def read(
     Raises
     ------
     UnreadableInput, NotABoneScan, InvalidValue
-        When the files are not a bone scan that can be read.
+        When the files are not a bone scan that can be read, or came as pictures and DICOM objects are asked for.
     LabellingFailed
         When the skeleton cannot be fitted.
     OutputFailed
@@ -138,16 +147,24 @@ def read(
     progress("Opening the files")
     from bonescan import dicom, reading, report
 
-    written = [out / name for name in OUTPUT_NAMES]
+    written = earlier_results(out)
     refuse_to_overwrite(inputs, written)
     scan = dicom.open_scan(inputs, view=view, flip=flip, pixel_mm=pixel_mm, leave_out=written)
+    scan, luggage = taken_along(inputs, scan, dicom=dicom_results, deidentify=deidentify)
     import_module("bonescan.reading.labels")
     threading.Thread(target=_import_ahead, daemon=True).start()
-    with staged(out, OUTPUT_NAMES) as place:  # a folder that cannot be written is refused before the work, not after it
+    # a folder that cannot be written is refused before the work, not after it
+    with staged(out, (*OUTPUT_NAMES, DICOM_FOLDER), folders=(DICOM_FOLDER,)) as place:
         result = reading.read(scan, progress=progress)
         progress("Writing the report")
-        place(report.render(result))
+        files = report.render(result)
+        place(files | dicom_files(result, luggage, files))
     return result
+
+
+def earlier_results(out: Path) -> list[Path]:
+    """Where results go, and where an earlier reading left some."""
+    return [out / name for name in (*OUTPUT_NAMES, *dicom_names(out))]
 
 
 def _import_ahead() -> None:
@@ -363,7 +380,9 @@ def manifest(reading: Reading, out: Path, settings: Mapping[str, object]) -> dic
         numbers, so ``seed`` is null.
     """
     digests = [source.sha256 for source in reading.scan.sources]
-    return run_record(out, OUTPUT_NAMES, settings=settings, digests=digests, more_versions=reading.versions)
+    return run_record(
+        out, (*OUTPUT_NAMES, *dicom_names(out)), settings=settings, digests=digests, more_versions=reading.versions
+    )
 
 
 def run_record(

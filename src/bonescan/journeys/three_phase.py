@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bonescan.errors import InvalidValue
 from bonescan.journeys import clinic
+from bonescan.journeys.exporting import DICOM_FOLDER, dicom_files, taken_along
 from bonescan.journeys.files import staged
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ def read_study(
     flip: bool = False,
     pixel_mm: float | None = None,
     side: str | None = None,
+    dicom_results: bool = False,
+    deidentify: bool = False,
     progress: clinic.Progress = lambda _: None,
 ) -> StudyReading:
     """Read one study from files, whatever it holds, and write all of it into a folder.
@@ -59,7 +63,7 @@ def read_study(
         The files, folders or zips of ONE study.
     out : Path
         Folder for the results; made when absent. An earlier reading in it is replaced as a whole.
-    view, flip, pixel_mm
+    view, flip, pixel_mm, dicom_results, deidentify
         As for `bonescan.journeys.read`.
     side : str, optional
         The patient's side with symptoms, ``"left"`` or ``"right"``, for the phases.
@@ -73,7 +77,8 @@ def read_study(
     Raises
     ------
     UnreadableInput, NotABoneScan, InvalidValue
-        When the files are no study that can be read.
+        When the files are no study that can be read; when DICOM objects are asked for of phases without a whole-body
+        scan, or de-identification of a three-phase study.
     LabellingFailed
         When the skeleton cannot be fitted to a bone scan.
     OutputFailed
@@ -81,26 +86,46 @@ def read_study(
     """
     from bonescan import dicom
 
-    written = [out / name for name in clinic.OUTPUT_NAMES]
+    written = clinic.earlier_results(out)
     clinic.refuse_to_overwrite(inputs, written)
     study = dicom.open_phases(inputs, view=view, flip=flip, pixel_mm=pixel_mm, leave_out=written)
     if study is None:
         if side is not None:
             progress("There are no early phases: the side with symptoms has no meaning here")
-        reading = clinic.read(inputs, out, view=view, flip=flip, pixel_mm=pixel_mm, progress=progress)
+        reading = clinic.read(
+            inputs,
+            out,
+            view=view,
+            flip=flip,
+            pixel_mm=pixel_mm,
+            dicom_results=dicom_results,
+            deidentify=deidentify,
+            progress=progress,
+        )
         return StudyReading(reading=reading, phases=None)
+    if deidentify:
+        raise InvalidValue("A three-phase study cannot be de-identified yet; give its whole-body scan alone.")
+    if dicom_results and study.whole_body is None:
+        raise InvalidValue(
+            "DICOM results are made of whole-body and spot scans, and this study holds phases of one place alone; read "
+            "it without --dicom."
+        )
     from bonescan import reading as reader
     from bonescan import report
     from bonescan.reading.three_phase.phases import read_phases
     from bonescan.report.phases import render_phases
 
-    with staged(out, clinic.OUTPUT_NAMES) as place:
+    luggage = None
+    if study.whole_body is not None:
+        _, luggage = taken_along(inputs, study.whole_body, dicom=dicom_results, deidentify=False)
+    with staged(out, (*clinic.OUTPUT_NAMES, DICOM_FOLDER), folders=(DICOM_FOLDER,)) as place:
         phases = read_phases(study, side=side, progress=progress)
         whole = None if study.whole_body is None else reader.read(study.whole_body, progress=progress)
         progress("Writing the report")
         files = render_phases(phases)
-        if whole is not None:
+        if whole is not None and luggage is not None:
             files |= report.render(whole)
+            files |= dicom_files(whole, luggage, files)
         place(files)
     return StudyReading(reading=whole, phases=phases)
 
@@ -162,7 +187,7 @@ def study_manifest(study: StudyReading, out: Path, settings: Mapping[str, object
     digests = [source.sha256 for part in (*scans, *parts) if part is not None for source in part.sources]
     return clinic.run_record(
         out,
-        clinic.OUTPUT_NAMES,
+        [path.relative_to(out).as_posix() for path in clinic.earlier_results(out)],
         settings=settings,
         digests=dict.fromkeys(digests),
         more_versions=study.reading.versions if study.reading is not None else None,

@@ -1,0 +1,245 @@
+"""A study without the person: the images de-identified, and the scan as those would have told it.
+
+The Basic Application Confidentiality Profile of PS3.15 annex E, without options: what its table removes, empties or
+replaces, in every sequence too; and besides all private elements, curves, overlays and every other person's name. UIDs
+are replaced by ones that only the key's holder could derive, the same for the same UID, so that references hold.
+
+Notes
+-----
+Where the table leaves a choice by the attribute's type, the strictest that a valid image allows is taken: X/Z empties,
+X/D removes, Z/D and X/Z/D empty; what can only be replaced gets a dummy. Dates and times go altogether, ages and
+weights too, so a reading of what is left says nothing of delay and age. Pixels are not touched. No option for cleaning
+them is claimed, so burned-in text is a remark for whoever looks.
+
+References
+----------
+DICOM PS3.15, table E.1-1, edition 2026c, as the package dicom-anonymizer carries it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+from bonescan import __version__
+from bonescan.dicom import headers
+from bonescan.dicom.modules import code, uid
+from bonescan.dicom.results.sources import SourceFrame
+from bonescan.scan import PatientFacts, Remark, Scan, Severity, Source
+
+if TYPE_CHECKING:
+    from pydicom.dataelem import DataElement
+    from pydicom.dataset import Dataset
+
+__all__ = ["SOURCE_NAMES", "Deidentified", "deidentified", "without_identity"]
+
+SOURCE_NAMES = ("source_1.dcm", "source_2.dcm")
+"""What de-identified copies of the images that were read are called."""
+
+_REMOVE, _EMPTY, _DUMMY, _UID = "X", "Z", "D", "U"
+_DUMMIES = {"DA": "19000101", "TM": "000000", "DT": "19000101000000", "AS": "000Y", "DS": "0", "IS": "0"}
+_STANDARD_ROOT = "1.2.840.10008."
+_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deidentified:
+    """A scan without the person.
+
+    Parameters
+    ----------
+    scan : Scan
+        Counts, camera and tracer as they were; no person, no date, no name of a file.
+    frames : tuple of SourceFrame
+        Its views in the de-identified images; none for a scan of pictures.
+    files : mapping of str to bytes
+        The de-identified images, by `SOURCE_NAMES`.
+    remarks : tuple of Remark
+        What was done, and what was not: pixels.
+    """
+
+    scan: Scan
+    frames: tuple[SourceFrame, ...]
+    files: Mapping[str, bytes]
+    remarks: tuple[Remark, ...]
+
+
+@cache
+def _actions() -> Mapping[int, str]:
+    """What to do with each attribute of the table, by tag."""
+    from dicomanonymizer.dicom_anonymization_databases import dicomfields_2026c as table
+
+    by_action = (
+        (_REMOVE, (table.X_TAGS, table.X_D_TAGS)),
+        (_EMPTY, (table.Z_TAGS, table.X_Z_TAGS, table.Z_D_TAGS, table.X_Z_D_TAGS)),
+        (_DUMMY, (table.D_TAGS,)),
+        (_UID, (table.U_TAGS, table.X_Z_U_STAR_TAGS)),
+    )
+    return {
+        (tag[0] << 16) | tag[1]: action
+        for action, lists in by_action
+        for tags in lists
+        for tag in tags
+        if len(tag) == 2  # repeating groups hold curves and overlays, which go as a whole
+    }
+
+
+def deidentified(dataset: Dataset, key: str) -> Dataset:
+    """An image without the person.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+        A nuclear medicine image or secondary capture with its file meta information; stays as it is.
+    key : str
+        Secret and hard to guess; equal keys give equal UIDs for equal UIDs.
+
+    Returns
+    -------
+    pydicom.Dataset
+        Says that it is de-identified, and how.
+    """
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import UID
+
+    copied = deepcopy(dataset)
+    pseudonym = _pseudonym(dataset, key)
+    _clean(copied, key)
+    copied.PatientName, copied.PatientID = f"De-identified^{pseudonym}", pseudonym
+    copied.PatientIdentityRemoved = "YES"
+    copied.DeidentificationMethod = f"PS3.15 Basic Profile 2026c, bonescan {__version__}"
+    copied.DeidentificationMethodCodeSequence = [code("113100", "Basic Application Confidentiality Profile", "DCM")]
+    copied.LongitudinalTemporalInformationModified = "REMOVED"
+    copied.SpecificCharacterSet = "ISO_IR 192"
+    meta = FileMetaDataset()
+    meta.FileMetaInformationVersion = b"\0\1"
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = copied.SOPClassUID, copied.SOPInstanceUID
+    meta.TransferSyntaxUID = dataset.file_meta.TransferSyntaxUID
+    meta.ImplementationClassUID, meta.ImplementationVersionName = UID(uid("implementation")), "BONESCAN"
+    copied.file_meta, copied.preamble = meta, bytes(128)
+    return copied
+
+
+def _pseudonym(dataset: Dataset, key: str) -> str:
+    """What the person is called instead: the same in all images of one person under one key."""
+    who = headers.text(dataset, "PatientID") or headers.text(dataset, "PatientName") or ""
+    return "DEID-" + hashlib.sha256(f"{key}\0{who}".encode()).hexdigest()[:10].upper()
+
+
+def _clean(dataset: Dataset, key: str) -> None:
+    from pydicom.tag import Tag
+
+    actions = _actions()
+    for number in list(dataset.keys()):
+        tag = Tag(number)
+        group = tag.group
+        if tag.is_private or 0x5000 <= group <= 0x50FF or 0x6000 <= group <= 0x60FF:
+            del dataset[tag]
+            continue
+        action = actions.get(int(tag))
+        try:
+            element = dataset[tag]
+        except Exception:  # a damaged value raises whatever its converter raises; nobody knows what it holds
+            del dataset[tag]
+            continue
+        if action == _REMOVE:
+            del dataset[tag]
+        elif action == _EMPTY or (action is None and element.VR == "PN"):
+            element.value = [] if element.VR == "SQ" else None
+        elif action == _UID and element.VR == "UI":
+            element.value = _renamed(element, key)
+        elif element.VR == "SQ":
+            for item in element.value:
+                _clean(item, key)
+        elif action is not None:
+            _replace(dataset, element, key)
+
+
+def _replace(dataset: Dataset, element: DataElement, key: str) -> None:
+    """Put a dummy in the place of a value that may not be absent."""
+    if element.VR == "UI":
+        element.value = _renamed(element, key)
+    elif element.VR in ("OB", "OW", "UN", "OD", "OF", "OL"):
+        del dataset[element.tag]
+    else:
+        element.value = _DUMMIES.get(element.VR, "REMOVED")
+
+
+def _renamed(element: DataElement, key: str) -> str | list[str] | None:
+    if not element.value:
+        return None
+    values = [str(one) for one in ([element.value] if isinstance(element.value, str) else element.value)]
+    renamed = [one if one.startswith(_STANDARD_ROOT) else uid("deidentified", key, one) for one in values]
+    return renamed[0] if len(renamed) == 1 else renamed
+
+
+def without_identity(scan: Scan, frames: Sequence[SourceFrame], key: str) -> Deidentified:
+    """A scan and the images it was opened from, without the person.
+
+    Parameters
+    ----------
+    scan : Scan
+    frames : sequence of SourceFrame
+        From `bonescan.dicom.find_sources`; none for a scan of pictures.
+    key : str
+        As for `deidentified`.
+
+    Returns
+    -------
+    Deidentified
+    """
+    import pydicom
+
+    cleaned: dict[int, Dataset] = {id(frame.dataset): deidentified(frame.dataset, key) for frame in frames}
+    files, sources = {}, []
+    for name, dataset in zip(SOURCE_NAMES, cleaned.values(), strict=False):
+        into = io.BytesIO()
+        pydicom.dcmwrite(into, dataset, enforce_file_format=True)
+        files[name] = into.getvalue()
+        sources.append(
+            Source(
+                file_name=name,
+                sha256=hashlib.sha256(files[name]).hexdigest(),
+                sop_instance_uid=str(dataset.SOPInstanceUID),
+            )
+        )
+    if not frames:
+        sources = [replace(one, file_name=f"picture_{k}") for k, one in enumerate(scan.sources, start=1)]
+    first = next(iter(cleaned.values()), None)
+    anonymous = replace(
+        scan,
+        patient=PatientFacts() if first is None else headers.patient(first, None),
+        injection=replace(scan.injection, injected_at=None),
+        acquired_at=None,
+        study_uid=str(first.StudyInstanceUID) if first is not None else None,
+        study_description=None,
+        sources=tuple(sources),
+    )
+    return Deidentified(
+        scan=anonymous,
+        frames=tuple(replace(frame, dataset=cleaned[id(frame.dataset)]) for frame in frames),
+        files=files,
+        remarks=_remarks(frames),
+    )
+
+
+def _remarks(frames: Sequence[SourceFrame]) -> tuple[Remark, ...]:
+    done = Remark(
+        code="dicom.deidentified",
+        text="The person's identity, dates and private elements were removed by the Basic Application Confidentiality "
+        "Profile of DICOM; pixels were not changed.",
+    )
+    said = [headers.text(frame.dataset, "BurnedInAnnotation") for frame in frames]
+    captured = any(headers.text(frame.dataset, "SOPClassUID") == _SECONDARY_CAPTURE for frame in frames)
+    if "YES" in said:
+        text = "The file says that its pixels hold text that identifies the person: do not pass the pictures on."
+    elif captured or not frames:
+        text = "Screen captures and pictures may hold text within the picture: look at them before you pass them on."
+    else:
+        return (done,)
+    return done, Remark(code="dicom.deidentified.burned_in", text=text, severity=Severity.WARNING)

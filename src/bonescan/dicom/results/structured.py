@@ -1,0 +1,479 @@
+"""The reading as a structured report by TID 1500: every finding, measurement, kind and reason, and read back equal.
+
+::
+
+    Imaging Measurement Report (TID 1500)
+    ├── language, device observer, procedure, research remark
+    ├── Image Library: the frames that were read, with their views
+    ├── Imaging Measurements
+    │   ├── Measurement Group (TID 1410) for each finding in each view: outline, peak, area, ratio, segment
+    │   ├── Measurement Group (TID 1501) for each finding: site, kind, natures, evidence, depth, probability
+    │   └── Measurement Group (TID 1501) of the whole skeleton: Bone Scan Index, areas, by region
+    ├── Impressions: sentences, probability, patterns, recommendations, what is not judged
+    └── quality, familiarity, fit, remarks, method, versions
+
+The groups of one finding share their tracking identifier with its segments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bonescan import __version__
+from bonescan.dicom.modules import uid
+from bonescan.dicom.results import codes, items
+from bonescan.dicom.results.codes import Code, dcm, own, sct
+from bonescan.dicom.results.fields import (
+    Choice,
+    Figure,
+    Mapped,
+    Measured,
+    Record,
+    Records,
+    Sentences,
+    Truth,
+    Whole,
+    Wholes,
+    Words,
+)
+from bonescan.dicom.results.heading import (
+    DISCLAIMER,
+    Reference,
+    Series,
+    begun,
+    evidence,
+    instance_item,
+    own_coding_scheme,
+    reference_item,
+    references,
+)
+from bonescan.dicom.results.segmentation import Masks, finding_site, tracking_uid
+from bonescan.dicom.results.sources import SourceFrame
+from bonescan.errors import UnreadableInput
+from bonescan.reading.model import (
+    Burden,
+    Evidence,
+    Familiarity,
+    Finding,
+    FindingView,
+    Impression,
+    Labels,
+    Pattern,
+    Quality,
+    QualityCheck,
+    Reading,
+)
+from bonescan.scan import Remark, ViewName
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+__all__ = ["REPORT_STORAGE", "Reported", "Segmented", "reported", "structured_report"]
+
+REPORT_STORAGE = "1.2.840.10008.5.1.4.1.1.88.34"
+_SERIES = Series("SR", REPORT_STORAGE, 9002, "bonescan measurements")
+
+_GROUP, _MEASUREMENTS = dcm("125007", "Measurement Group"), dcm("126010", "Imaging Measurements")
+_TRACKED_AS, _TRACKED_BY = dcm("112039", "Tracking Identifier"), dcm("112040", "Tracking Unique Identifier")
+_FINDING, _CATEGORY = dcm("121071", "Finding"), sct("276214006", "Finding category")
+_SITE, _SIDE = sct("363698007", "Finding Site"), sct("272741003", "Laterality")
+_OUTLINE, _PEAK, _SEGMENT = (
+    dcm("111030", "Image Region"),
+    own("peak", "Hottest or coldest point"),
+    dcm("121191", "Referenced Segment"),
+)
+_VIEW = dcm("111031", "Image View")
+_ABNORMAL = sct("49755003", "Morphologically Abnormal Structure")
+_IMPRESSIONS, _COMMENT = dcm("121072", "Impressions"), dcm("121106", "Comment")
+_RATIO, _SIGNIFICANCE = own("uptake-ratio", "Uptake, as a multiple of normal"), own("significance", "Significance")
+_NUMBER, _WHOLE_BODY = own("finding-number", "Number of the finding"), "skeleton"
+
+_EVIDENCE = Record(
+    Evidence,
+    {
+        "text": Words(own("statement", "What speaks for or against")),
+        "weight": Figure(own("weight", "Change of the log-odds")),
+        "source": Words(own("weight-source", "Where the weight is from")),
+    },
+)
+_REMARK = Record(
+    Remark,
+    {
+        "code": Words(own("remark-code", "Code of the remark")),
+        "text": Words(_COMMENT),
+        "severity": Choice(own("severity", "Severity of the remark"), codes.SEVERITIES),
+    },
+)
+_FINDING_FIELDS = Record(
+    Finding,
+    {
+        "kind": Choice(_FINDING, codes.KINDS),
+        "id": Whole(_NUMBER),
+        "letter": Words(own("letter", "Mark in pictures and tables")),
+        "polarity": Choice(own("uptake", "Direction of the uptake"), codes.POLARITIES),
+        "bone": Words(own("bone-id", "Bone, by bonescan's name")),
+        "side": Words(own("side", "Side, or midline")),
+        "place": Words(own("place", "Place in words")),
+        "region": Whole(own("region-number", "Planar region, 0 for none")),
+        "uptake_ratio": Figure(_RATIO),
+        "uptake_reference": Words(own("uptake-reference", "What the uptake is a multiple of")),
+        "significance": Figure(_SIGNIFICANCE),
+        "depth_mm": Measured(sct("131197000", "Depth")),
+        "mass_share_percent": Figure(own("mass-share", "Share of skeletal mass"), "%"),
+        "in_burden": Truth(own("in-burden", "Counts in the Bone Scan Index")),
+        "likelihood": Measured(own("p-metastatic", "Probability that it is metastatic")),
+        "reason": Words(own("reason", "Why it is called this")),
+        "natures": Mapped(
+            own("nature", "What it may be"),
+            Choice(own("nature-is", "Nature"), codes.NATURES),
+            (Figure(dcm("122157", "Probability")),),
+        ),
+        "evidence": Records(own("evidence", "Evidence on its being metastatic"), _EVIDENCE),
+    },
+)
+_SEEN_FIELDS: Mapping[str, Any] = {
+    "peak_counts": Figure(own("peak-counts", "Counts at the peak"), "{counts}"),
+    "area_mm2": Figure(sct("42798000", "Area"), "mm2"),
+    "uptake_ratio": Figure(_RATIO),
+    "significance": Figure(_SIGNIFICANCE),
+}
+_BURDEN = Record(
+    Burden,
+    {
+        "bone_scan_index_percent": Measured(own("bsi", "Bone Scan Index")),
+        "mass_table": Words(own("mass-table", "Table of mass shares")),
+        "hot_spot_count": Whole(own("hot-spot-count", "Findings that count")),
+        "positive_area_percent": Measured(own("positive-area", "Hot pixels over skeletal pixels")),
+        "lesion_area_mm2": Measured(own("lesion-area", "Sum of the hot spots' areas")),
+        "by_region": Mapped(
+            own("region-burden", "Burden of one region"),
+            Whole(own("region-number", "Planar region, 0 for none")),
+            (
+                Figure(own("bsi", "Bone Scan Index"), "%"),
+                Whole(own("hot-spot-count", "Findings that count")),
+            ),
+        ),
+        "not_in_view": Sentences(own("not-in-view", "Not in the field of view")),
+    },
+)
+_PATTERN = Record(
+    Pattern,
+    {
+        "code": Words(own("pattern-code", "Code of the pattern")),
+        "name": Words(own("pattern-name", "Pattern in words")),
+        "presence": Choice(own("presence", "Whether the scan shows it"), codes.PRESENCES),
+        "evidence_for": Records(own("evidence-for", "Evidence for it"), _EVIDENCE),
+        "evidence_against": Records(own("evidence-against", "Evidence against it"), _EVIDENCE),
+        "findings": Wholes(own("made-of-finding", "Number of a finding it is made of")),
+        "advice": Sentences(dcm("121075", "Recommendation")),
+        "source": Words(own("pattern-source", "Source of the rule")),
+        "uncertainty": Words(own("uncertainty", "What the rule cannot know")),
+    },
+)
+_IMPRESSION = Record(
+    Impression,
+    {
+        "sentences": Sentences(dcm("121073", "Impression")),
+        "metastatic": Measured(own("p-metastases", "Probability that the scan shows metastases")),
+        "patterns": Records(own("pattern", "Pattern over the whole scan"), _PATTERN),
+        "advice": Sentences(dcm("121075", "Recommendation")),
+        "abstains": Sentences(own("abstains", "What is not judged, and why")),
+    },
+)
+_CHECK = Record(
+    QualityCheck,
+    {
+        "code": Words(own("check-code", "Code of the check")),
+        "question": Words(own("question", "What was asked of the images")),
+        "verdict": Choice(own("verdict", "Verdict"), codes.VERDICTS),
+        "measured": Measured(own("check-measured", "What the verdict rests on")),
+        "text": Words(_COMMENT),
+    },
+)
+_FAMILIARITY = Record(
+    Familiarity,
+    {
+        "score": Figure(own("familiar-score", "Share of simulated scans at least as strange")),
+        "familiar": Truth(own("is-familiar", "Like the scans the reader was made with")),
+        "reasons": Sentences(own("strange-because", "What is strange")),
+    },
+)
+_FIT = Record(
+    Labels,
+    {
+        "trusted": Truth(own("fit-trusted", "Fit of the skeleton is trusted")),
+        "parameters": Mapped(
+            own("fit-parameter", "Parameter of the fit"),
+            Words(own("parameter", "Name, with unit")),
+            (Figure(own("parameter-value", "Value")),),
+        ),
+        "remarks": Records(own("fit-remark", "Remark on the fit"), _REMARK),
+    },
+)
+_REGIONS_IN_VIEW = Wholes(own("region-in-view", "Planar region that is in view"))
+_CORRELATIONS = Mapped(
+    own("fit-of-view", "How well the fit agrees with a view"),
+    Choice(_VIEW, codes.VIEWS),
+    (Figure(own("correlation", "Correlation")),),
+)
+_CHECKS = Records(own("quality-check", "Quality check"), _CHECK)
+_REMARKS = Records(own("remark", "Remark"), _REMARK)
+_METHOD = Mapped(own("step", "Step of the method"), Words(own("step-name", "Step")), (Words(own("step-text", "How")),))
+_VERSIONS = Mapped(
+    own("version", "Version used"), Words(own("component", "Component")), (Words(own("version-is", "Version")),)
+)
+_QUALITY_HEAD, _FAMILIARITY_HEAD = own("quality", "Quality of the images"), own("familiarity", "Familiarity")
+_FIT_HEAD, _MAKING_HEAD = own("fit", "Fit of the skeleton"), own("making", "How the reading was made")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segmented:
+    """The object that holds the findings' masks of one view.
+
+    Parameters
+    ----------
+    reference : Reference
+    numbers : mapping of int to int
+        Segment by finding id.
+    """
+
+    reference: Reference
+    numbers: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """What a structured report says: a reading without its pictures.
+
+    Parameters
+    ----------
+    labels : Labels
+        Without views: their masks are in the segmentations.
+    correlations : mapping of ViewName to float
+        `LabelledView.correlation`.
+    findings, burden, quality, remarks, method, versions, impression, familiarity
+        As in `Reading`.
+    """
+
+    labels: Labels
+    correlations: Mapping[ViewName, float]
+    findings: tuple[Finding, ...]
+    burden: Burden
+    quality: Quality
+    remarks: tuple[Remark, ...]
+    method: Mapping[str, str]
+    versions: Mapping[str, str]
+    impression: Impression | None
+    familiarity: Familiarity | None
+
+
+def structured_report(
+    reading: Reading,
+    frames: Sequence[SourceFrame],
+    segmented: Mapping[ViewName, Segmented],
+    others: Sequence[Reference] = (),
+) -> Dataset:
+    """Write a reading as a Comprehensive 3D SR.
+
+    Parameters
+    ----------
+    reading : Reading
+    frames : sequence of SourceFrame
+        Of its scan.
+    segmented : mapping of ViewName to Segmented
+        Where the findings' masks are.
+    others : sequence of Reference
+        Segmentations of regions and bones, which it lists as evidence.
+
+    Returns
+    -------
+    pydicom.Dataset
+        Without a SOPInstanceUID yet.
+    """
+    dataset = begun(frames, _SERIES)
+    dataset.CodingSchemeIdentificationSequence = [own_coding_scheme()]
+    dataset.ReferencedPerformedProcedureStepSequence = []
+    dataset.PerformedProcedureCodeSequence = []
+    dataset.CompletionFlag, dataset.VerificationFlag, dataset.PreliminaryFlag = "COMPLETE", "UNVERIFIED", "PRELIMINARY"
+    dataset.CurrentRequestedProcedureEvidenceSequence = evidence(
+        [*references(frames), *(one.reference for one in segmented.values()), *others]
+    )
+    measurements = [group for finding in reading.findings for group in _finding_groups(finding, frames, segmented)] + [
+        _group(frames, _WHOLE_BODY, "1501", [], _BURDEN.write(reading.burden))
+    ]
+    labels = reading.labels
+    fit = [
+        *_FIT.write(labels),
+        *_REGIONS_IN_VIEW.write(sorted(labels.regions_in_view)),
+        *_CORRELATIONS.write({view.name: view.correlation for view in labels.views}),
+    ]
+    making = [*_REMARKS.write(reading.remarks), *_METHOD.write(reading.method), *_VERSIONS.write(reading.versions)]
+    parts = [
+        *_context(),
+        items.text(_COMMENT, DISCLAIMER),
+        _library(frames),
+        items.container(_MEASUREMENTS, measurements),
+    ]
+    if reading.impression is not None:
+        parts.append(items.container(_IMPRESSIONS, _IMPRESSION.write(reading.impression)))
+    if reading.quality.checks:
+        parts.append(items.container(_QUALITY_HEAD, _CHECKS.write(reading.quality.checks)))
+    if reading.familiarity is not None:
+        parts.append(items.container(_FAMILIARITY_HEAD, _FAMILIARITY.write(reading.familiarity)))
+    parts.append(items.container(_FIT_HEAD, fit))
+    if making:
+        parts.append(items.container(_MAKING_HEAD, making))
+    root = items.container(dcm("126000", "Imaging Measurement Report"), parts, template="1500", relation=None)
+    dataset.update(root)
+    return dataset
+
+
+def _context() -> list[Dataset]:
+    observed = "HAS OBS CONTEXT"
+    return [
+        items.coded(
+            dcm("121049", "Language of Content Item and Descendants"),
+            Code("en", "RFC5646", "English"),
+            items.MODIFIES,
+        ),
+        items.coded(dcm("121005", "Observer Type"), dcm("121007", "Device"), observed),
+        items.uid_reference(dcm("121012", "Device Observer UID"), uid("observer", __version__), observed),
+        items.text(dcm("121013", "Device Observer Name"), "bonescan", observed),
+        items.text(dcm("121014", "Device Observer Manufacturer"), "The bonescan project", observed),
+        items.text(dcm("121015", "Device Observer Model Name"), f"bonescan {__version__}", observed),
+        items.coded(
+            dcm("121058", "Procedure reported"),
+            sct("68796002", "Radioisotope study of musculoskeletal system"),
+            items.MODIFIES,
+        ),
+    ]
+
+
+def _library(frames: Sequence[SourceFrame]) -> Dataset:
+    pictures = [
+        items.image(
+            None,
+            reference_item(frame),
+            parts=[items.coded(_VIEW, codes.VIEWS[frame.view], "HAS ACQ CONTEXT")],
+        )
+        for frame in frames
+    ]
+    return items.container(
+        dcm("111028", "Image Library"),
+        [items.container(dcm("126200", "Image Library Group"), pictures)],
+        template="1600",
+    )
+
+
+def _group(
+    frames: Sequence[SourceFrame], name: str, template: str, about: Sequence[Dataset], parts: Sequence[Dataset]
+) -> Dataset:
+    tracked = [
+        items.text(_TRACKED_AS, name, "HAS OBS CONTEXT"),
+        items.uid_reference(_TRACKED_BY, tracking_uid(frames, name), "HAS OBS CONTEXT"),
+    ]
+    return items.container(_GROUP, [*tracked, *about, *parts], template=template)
+
+
+def _finding_groups(
+    finding: Finding, frames: Sequence[SourceFrame], segmented: Mapping[ViewName, Segmented]
+) -> list[Dataset]:
+    name = f"finding-{finding.id}"
+    site = finding_site(finding)
+    about = [items.coded(_CATEGORY, _ABNORMAL)]
+    if site is not None:
+        side = [items.coded(_SIDE, codes.SIDES[finding.side], items.MODIFIES)] if finding.side in codes.SIDES else []
+        about.append(items.coded(_SITE, site, items.MODIFIES, side))
+    groups = []
+    for frame in frames:
+        seen = finding.views.get(frame.view)
+        if seen is None:
+            continue
+        parts = [
+            items.coded(_FINDING, codes.KINDS[finding.kind]),
+            items.coded(_VIEW, codes.VIEWS[frame.view]),
+            items.region(_OUTLINE, seen.outline, frame, closed=True),
+            items.region(_PEAK, [(seen.peak_row, seen.peak_column)], frame, closed=False),
+        ]
+        number = segmented[frame.view].numbers.get(finding.id) if frame.view in segmented else None
+        if number is not None:
+            segment = instance_item(segmented[frame.view].reference)
+            segment.ReferencedSegmentNumber = number
+            parts.append(items.image(_SEGMENT, segment))
+        parts += [item for field, one in _SEEN_FIELDS.items() for item in one.write(getattr(seen, field))]
+        groups.append(_group(frames, name, "1410", about, parts))
+    return [*groups, _group(frames, name, "1501", about, _FINDING_FIELDS.write(finding))]
+
+
+def reported(dataset: Dataset, masks: Mapping[ViewName, Masks]) -> Reported:
+    """Read back what `structured_report` wrote.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+    masks : mapping of ViewName to Masks
+        Of the findings, from their segmentations.
+
+    Returns
+    -------
+    Reported
+        Equal to what was written; outlines as far as 32-bit floats hold them.
+
+    Raises
+    ------
+    UnreadableInput
+        For a report that is not one of ours, or whose segmentation is missing.
+    """
+    try:
+        root = dataset.ContentSequence
+        groups = items.named(items.only(root, _MEASUREMENTS).ContentSequence, _GROUP)
+        findings, seen, burden = [], {}, None  # type: ignore[var-annotated]
+        for group in groups:
+            parts = group.ContentSequence
+            name = items.text_of(items.only(parts, _TRACKED_AS))
+            if name == _WHOLE_BODY:
+                burden = _BURDEN.read(parts)
+            elif items.named(parts, _NUMBER):
+                findings.append(_FINDING_FIELDS.read(parts, views=seen.pop(name, {})))
+            else:
+                view = Choice(_VIEW, codes.VIEWS).read(parts)
+                seen.setdefault(name, {})[view] = _seen(parts, name, masks[view])
+        sections = {
+            head: found[0].ContentSequence if (found := items.named(root, head)) else []
+            for head in (_IMPRESSIONS, _QUALITY_HEAD, _FAMILIARITY_HEAD, _FIT_HEAD, _MAKING_HEAD)
+        }
+        fit = sections[_FIT_HEAD]
+        if burden is None:
+            raise KeyError(_WHOLE_BODY)
+        return Reported(
+            labels=_FIT.read(fit, views=(), regions_in_view=frozenset(_REGIONS_IN_VIEW.read(fit))),
+            correlations=_CORRELATIONS.read(fit),
+            findings=tuple(findings),
+            burden=burden,
+            quality=Quality(checks=_CHECKS.read(sections[_QUALITY_HEAD])),
+            remarks=_REMARKS.read(sections[_MAKING_HEAD]),
+            method=_METHOD.read(sections[_MAKING_HEAD]),
+            versions=_VERSIONS.read(sections[_MAKING_HEAD]),
+            impression=_IMPRESSION.read(sections[_IMPRESSIONS]) if sections[_IMPRESSIONS] else None,
+            familiarity=_FAMILIARITY.read(sections[_FAMILIARITY_HEAD]) if sections[_FAMILIARITY_HEAD] else None,
+        )
+    except (AttributeError, KeyError, IndexError, TypeError) as error:
+        raise UnreadableInput(
+            "The structured report is not one that bonescan wrote, or its segmentation of the findings is missing."
+        ) from error
+
+
+def _seen(parts: Sequence[Dataset], name: str, masks: Masks) -> FindingView:
+    shape = masks.shape
+    (peak,) = items.region_of(items.only(parts, _PEAK), shape, turned=masks.turned)
+    return FindingView(
+        outline=items.region_of(items.only(parts, _OUTLINE), shape, turned=masks.turned),
+        mask=masks.by_name.get(name, np.zeros(shape, np.bool_)),
+        peak_row=round(peak[0]),
+        peak_column=round(peak[1]),
+        **{field: one.read(parts) for field, one in _SEEN_FIELDS.items()},
+    )

@@ -1,0 +1,121 @@
+"""What a reading takes along when it leaves the house: DICOM objects, and no identity where none shall go.
+
+::
+
+    inputs, scan ─► taken_along ─► reading ─► report ─► dicom_files ─► folder
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bonescan.dicom import SourceFrame
+    from bonescan.reading.model import Reading
+    from bonescan.scan import Scan
+
+__all__ = ["DICOM_FOLDER", "Luggage", "dicom_files", "dicom_names", "taken_along"]
+
+DICOM_FOLDER = "dicom_results"
+"""The folder, within that of a reading, for its DICOM objects; it is replaced as a whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Luggage:
+    """What leaves with a reading beside its report.
+
+    Parameters
+    ----------
+    dicom : bool
+        Whether DICOM objects of the reading do.
+    frames : tuple of SourceFrame
+        Where the views lie in the DICOM images to which those refer.
+    copies : mapping of str to bytes
+        The de-identified images, where they are.
+    """
+
+    dicom: bool
+    frames: tuple[SourceFrame, ...] = ()
+    copies: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def taken_along(inputs: Sequence[Path], scan: Scan, *, dicom: bool, deidentify: bool) -> tuple[Scan, Luggage]:
+    """Find what a reading's objects will refer to, and take the person out, before anything is read.
+
+    Parameters
+    ----------
+    inputs : sequence of Path
+        What the scan was opened from.
+    scan : Scan
+    dicom, deidentify : bool
+        What is asked for.
+
+    Returns
+    -------
+    scan : Scan
+        What shall be read: the same, or as its de-identified images tell it.
+    luggage : Luggage
+
+    Raises
+    ------
+    InvalidValue
+        When DICOM objects are asked for and the scan was opened from pictures.
+    """
+    from bonescan.dicom import find_sources, without_identity
+
+    from_dicom = any(source.sop_instance_uid for source in scan.sources)
+    frames = find_sources(inputs, scan) if dicom or (deidentify and from_dicom) else ()
+    if not deidentify:
+        return scan, Luggage(dicom=dicom, frames=frames)
+    done = without_identity(scan, frames, secrets.token_hex(16))
+    return (
+        replace(done.scan, remarks=(*scan.remarks, *done.remarks)),
+        Luggage(dicom=dicom, frames=done.frames, copies=done.files),
+    )
+
+
+def dicom_files(reading: Reading, luggage: Luggage, rendered: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Write the DICOM objects that were asked for.
+
+    Parameters
+    ----------
+    reading : Reading
+    luggage : Luggage
+    rendered : mapping of str to bytes
+        The report's files, of which the overlays and the PDF become objects too.
+
+    Returns
+    -------
+    dict of str to bytes
+        By name within the reading's folder; empty where none was asked for.
+    """
+    if not luggage.dicom:
+        return {}
+    from bonescan.dicom import write_results
+
+    overlays = {
+        view.name: rendered[f"overlay_{view.name}.png"]
+        for view in reading.scan.views
+        if f"overlay_{view.name}.png" in rendered
+    }
+    written = write_results(reading, luggage.frames, overlays=overlays, report_pdf=rendered.get("report.pdf"))
+    return {f"{DICOM_FOLDER}/{name}": content for name, content in {**written, **luggage.copies}.items()}
+
+
+def dicom_names(out: Path) -> tuple[str, ...]:
+    """The DICOM objects in a reading's folder.
+
+    Parameters
+    ----------
+    out : Path
+
+    Returns
+    -------
+    tuple of str
+        Names within it, in order; none where the folder holds none.
+    """
+    return tuple(f"{DICOM_FOLDER}/{path.name}" for path in sorted((out / DICOM_FOLDER).glob("*.dcm")))
