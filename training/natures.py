@@ -119,6 +119,7 @@ def collect_one(case: Path, out: Path, with_network: bool) -> str:
     record: dict[str, Any] = {
         "case": _name(case),
         "counts": float(np.mean([view.total_counts for view in scan.views])),
+        "exported": not all(view.counts_are_raw for view in scan.views),
         "index": truth["burden"]["bone_scan_index_percent"],
         "metastatic": truth["burden"]["metastases"] > 0,
         "trusted": labels.trusted,
@@ -468,7 +469,8 @@ def _fit_curve(
         raw.append(float(mass[0] + mass[1:][counts].sum()) if any(counts) else 0.0)
         true.append(record["index"])
     x, y = np.array(raw), np.array(true)
-    use = (x > 0) & (y > 0) & np.array([record["trusted"] for record in records])
+    told_by_counts = np.array([record["trusted"] and not record["exported"] for record in records])
+    use = (x > 0) & (y > 0) & told_by_counts  # what an export clips is gone, and no curve brings it back
 
     def misfit(p: Array) -> Array:
         return np.asarray((math.exp(p[0]) * x[use] ** p[1] - y[use]) / (0.1 + 0.1 * y[use]))
@@ -477,18 +479,18 @@ def _fit_curve(
     factor, power = math.exp(found.x[0]), float(found.x[1])
     told = factor * x**power
     apart = told - y
-    small, large = y < 0.5, y >= 1
+    small, large = told_by_counts & (y < 0.5), told_by_counts & (y >= 1)
     curve = {
         "factor": round(factor, 4),
         "power": round(power, 4),
         "spread_percent": round(float(np.sqrt((apart[small] ** 2).mean())), 4),
         "relative_spread": round(float(np.sqrt(((apart[large] / y[large]) ** 2).mean())), 4),
     }
-    middle = (y <= 13) & (told <= 26)
+    middle = told_by_counts & (y <= 13) & (told <= 26)
     figures = {
         "r_up_to_13": round(float(np.corrcoef(told[middle], y[middle])[0, 1]), 4),
         "r_all": round(float(np.corrcoef(told, y)[0, 1]), 4),
-        "mean_error_up_to_13": round(float(np.abs(apart[y <= 13]).mean()), 3),
+        "mean_error_up_to_13": round(float(np.abs(apart[told_by_counts & (y <= 13)]).mean()), 3),
         "mean_told_where_none": round(float(told[y == 0].mean()), 4),
         "largest": [[round(float(a), 2), round(float(b), 2)] for b, a in sorted(zip(y, told, strict=True))[-8:]],
     }

@@ -25,6 +25,8 @@ single new foci that are metastatic, 11 %, then counts in part (`tempered`; desi
 
     log-odds of p_M  =  logit(0.11) + (log-odds of p_M - logit(0.11)) a / d        if above logit(0.11)
 
+unless a clear focus of the scan is surely metastatic.
+
 References
 ----------
 Spiegelhalter DJ, Knill-Jones RP. Statistical and knowledge-based approaches to clinical decision-support systems.
@@ -291,9 +293,12 @@ def tempered(candidates: Sequence[Candidate], doubts_allowed: int) -> list[dict[
     Returns
     -------
     list of dict of Nature to float
-        See the module's equations; those of clear foci, and all where few are in doubt, as they were.
+        See the module's equations; those of clear foci, and all where few are in doubt or a clear one is surely
+        metastatic, as they were.
     """
     trust = max(doubts_allowed, 1) / max(doubts(candidates), doubts_allowed, 1)
+    if any(_is_clear(numbers) and chances[Nature.METASTATIC] >= SURE_FROM for _, numbers, chances in candidates):
+        trust = 1.0  # what is published is about single foci; beside a metastasis a faint one is likelier another
     return [
         dict(chances) if trust == 1 or _is_clear(numbers) else _weakened(chances, trust)
         for _, numbers, chances in candidates
