@@ -141,9 +141,9 @@ def judge_series(tally: Tally, comparison: Comparison, before: Path, now: Path) 
         if visible and has_changed(spots, records):
             right = [abs(lesion.significance) for lesion, said in touching if said & FINDS[what]]
             tally.seen[what].append(max(right, default=float("nan")))
-    for k, truth in enumerate(truths):
-        for spot in truth.disturbances:
-            where = place_of(spot, truth)
+    for k, (truth, record) in enumerate(zip(truths, records, strict=True)):
+        for disturbance in record["disturbances"]:
+            where = box_of(disturbance, truth)
             both = (where, {}) if k == 0 else ({}, where)
             explained |= {lesion.id for lesion, _ in changes if touches(lesion, comparison, both)}
     tally.false += [abs(lesion.significance) for lesion, _ in changes if lesion.id not in explained]
@@ -165,6 +165,19 @@ def place_of(spot: TrueSpot | None, truth: Truth) -> dict[ViewName, np.ndarray]:
         for name, view in truth.views.items()
         if view.lesions is not None
     }
+
+
+def box_of(disturbance: dict, truth: Truth) -> dict[ViewName, np.ndarray]:
+    """The box of a disturbance, by view, grown by `NEAR_MM`: the map of lesions does not hold it."""
+    out = {}
+    for name, view in truth.views.items():
+        shown = disturbance["views"].get(name.value)
+        if shown and view.lesions is not None:
+            box = shown["box"]
+            mask = np.zeros(view.lesions.shape, bool)
+            mask[box["top"] : box["bottom"] + 1, box["left"] : box["right"] + 1] = True
+            out[name] = grown(mask, view.pixel_mm[0] if view.pixel_mm else 2.4)
+    return out
 
 
 def has_changed(spots: list[TrueSpot | None], records: list[dict]) -> bool:
