@@ -1,6 +1,31 @@
 """Two or more readings of one person: aligned, matched, changed."""
 
-from bonescan.followup.area import AreaResponse, area_response
-from bonescan.followup.progression import Progression, ScanEvent, judge_progression
+from bonescan.followup.model import (
+    AlignedView,
+    Alignment,
+    Change,
+    ChangeKind,
+    Comparability,
+    ComparabilityCheck,
+    Comparison,
+    DifferenceView,
+    IndexChange,
+    LesionChange,
+    Study,
+    Trend,
+)
 
-__all__ = ["AreaResponse", "Progression", "ScanEvent", "area_response", "judge_progression"]
+__all__ = [
+    "AlignedView",
+    "Alignment",
+    "Change",
+    "ChangeKind",
+    "Comparability",
+    "ComparabilityCheck",
+    "Comparison",
+    "DifferenceView",
+    "IndexChange",
+    "LesionChange",
+    "Study",
+    "Trend",
+]
