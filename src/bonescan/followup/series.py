@@ -9,19 +9,22 @@ one the finder missed once is not new again ::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from bonescan.errors import InvalidValue
 from bonescan.followup.area import AreaResponse, area_response
+from bonescan.followup.healing import Healing, Uptake, judge_fracture
 from bonescan.followup.model import ChangeKind, Comparison, LesionChange, Study
 from bonescan.followup.progression import Progression, ScanEvent, judge_progression
-from bonescan.reading.model import Presence
+from bonescan.measurement import Measurement
+from bonescan.reading.model import Nature, Presence
 
 __all__ = ["Series", "Track", "follow", "in_order"]
 
 _SUPERSCANS = frozenset({"metastatic_superscan", "metabolic_superscan"})
+_LIKELY = 0.5  # probability from which a lesion is taken for a fracture [D]
 _SAME = frozenset({ChangeKind.PERSISTING, ChangeKind.MERGED, ChangeKind.SPLIT})
 
 Place = tuple[int, int]
@@ -69,6 +72,8 @@ class Series:
         By the rules of PCWG3, over the whole series.
     area : AreaResponse
         Between the last two scans.
+    healing : mapping of str to Healing
+        By letter, of the lesions of the last two scans that are most likely fractures.
     """
 
     studies: tuple[Study, ...]
@@ -76,6 +81,7 @@ class Series:
     tracks: tuple[Track, ...]
     progression: Progression
     area: AreaResponse
+    healing: Mapping[str, Healing]
 
     @property
     def latest(self) -> Comparison:
@@ -124,6 +130,7 @@ def follow(
     compare: Callable[[Study, Study], Comparison],
     *,
     treatment_start: date | None = None,
+    injured_on: date | None = None,
 ) -> Series:
     """Follow one person through a series of scans.
 
@@ -135,6 +142,8 @@ def follow(
         Compares a prior study with a current one: `bonescan.followup.compare`.
     treatment_start : date, optional
         First day of the present treatment, see `judge_progression`.
+    injured_on : date, optional
+        Day of the injury, see `judge_fracture`.
 
     Returns
     -------
@@ -174,7 +183,33 @@ def follow(
         tracks=tracks,
         progression=judge_progression(events, treatment_start=treatment_start),
         area=area_response(latest.lesion_area.prior, latest.lesion_area.current, not_comparable=why_not),
+        healing=_healing(studies, tracks, injured_on),
     )
+
+
+def _healing(studies: Sequence[Study], tracks: Sequence[Track], injured_on: date | None) -> dict[str, Healing]:
+    """Judge what is most likely a fracture in one of the last two scans; days that are not known are left out."""
+    judged = {}
+    for track in tracks:
+        found = [
+            [study.finding(number) for number in numbers]
+            for study, numbers in zip(studies, track.findings, strict=True)
+        ]
+        recent = [finding for findings in found[-2:] for finding in findings]
+        if not any(finding.natures.get(Nature.TRAUMATIC, 0.0) > _LIKELY for finding in recent):
+            continue
+        ratios = {
+            study.on: max(finding.uptake_ratio for finding in findings)
+            for study, findings in zip(studies, found, strict=True)
+            if findings and study.on is not None and (injured_on is None or study.on >= injured_on)
+        }
+        uptakes = [
+            Uptake(on=on, ratio=Measurement(value=ratio, unit="1", method="uptake over normal bone"))
+            for on, ratio in ratios.items()
+        ]
+        if uptakes:
+            judged[track.letter] = judge_fracture(uptakes, injured_on=injured_on, bone=recent[0].bone)
+    return judged
 
 
 class _Links:
