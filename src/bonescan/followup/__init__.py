@@ -1,5 +1,6 @@
 """Two or more readings of one person: aligned, matched, changed."""
 
+from bonescan.followup.comparing import compare
 from bonescan.followup.model import (
     AlignedView,
     Alignment,
@@ -28,4 +29,5 @@ __all__ = [
     "LesionChange",
     "Study",
     "Trend",
+    "compare",
 ]

@@ -15,7 +15,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bonescan.journeys.imaging import Session, Taken
     from bonescan.patient import Cohort, Motion, Patient, Person, Scenario
     from bonescan.patient.outside import OutsideBody
+    from bonescan.patient.series import Course
     from bonescan.scan import PatientFacts
 
 __all__ = [
@@ -49,6 +50,7 @@ COHORT = "cohort"
 """In place of a scenario: people as they come to a clinic, drawn from the seed; `bonescan.patient.COHORTS` has more."""
 
 _INJECTED_AT = datetime(2026, 1, 15, 9, 0)  # of every simulated study: nothing depends on the day it was made
+_BETWEEN_STUDIES = timedelta(weeks=12)
 _FOLDERS = ("dicom", "truth")
 _NAMES = (*_FOLDERS, "preview.png")
 _FULL_MM = 3.0
@@ -82,6 +84,9 @@ class Settings:
         Whether the truth holds the volumes too; by default that of one study, not those of a cohort.
     repeat : int
         0, or another scan of the same patient under the same camera: laid down anew, with noise of its own.
+    study : int
+        0, or a later study of the same person, 12 weeks after the one before: `bonescan.patient.series` says what
+        became of the lesions, and the truth which of them is which.
 
     Raises
     ------
@@ -99,6 +104,7 @@ class Settings:
     histories: int = _FULL_HISTORIES
     volumes: bool | None = None
     repeat: int = 0
+    study: int = 0
 
     def __post_init__(self) -> None:
         if self.counts is not None and not 1e3 <= self.counts <= 1e8:
@@ -109,6 +115,10 @@ class Settings:
             raise InvalidValue(f"Histories lie between a thousand and ten thousand million, got {self.histories}.")
         if self.repeat < 0:
             raise InvalidValue(f"A patient is scanned once, 0, or again, 1 and on; got {self.repeat}.", got=self.repeat)
+        if not 0 <= self.study <= 50:
+            raise InvalidValue(
+                f"A series has the first study, 0, to the 50th after it; got {self.study}.", got=self.study
+            )
 
     @property
     def voxel_mm(self) -> float:
@@ -246,6 +256,9 @@ def simulate(
     told, patient, root = _patient(scenario, seed, number, phantom)
     if phantom is not None and told.imaging().motions:
         raise InvalidValue("A body from outside keeps its pose: choose a scenario without motions.")
+    course: dict[str, Course] = {}
+    for study in range(1, settings.study + 1):
+        patient, course, root = _later(patient, root, study, told.imaging().time_h)
     if patient.tracer.nuclide.name != "Tc-99m":
         raise InvalidValue(
             f"These cameras count technetium, and {patient.tracer.name} is for positron tomography: choose another "
@@ -272,9 +285,9 @@ def simulate(
             histories=settings.histories,
             dialect=settings.dialect,
             patient=_patient_facts(patient, seed, number),
-            injected_at=_INJECTED_AT,
+            injected_at=_INJECTED_AT + settings.study * _BETWEEN_STUDIES,
             description="Bone scan, simulated",
-            key=json.dumps([Path(scenario).name, seed, number, asdict(replace(settings, volumes=None)), *inputs]),
+            key=json.dumps([Path(scenario).name, seed, number, _told(settings), *inputs]),
             seeds=_again(root, settings.repeat),
         )
         taken = take(session, progress)
@@ -286,6 +299,7 @@ def simulate(
             "camera": settings.camera,
             "protocol": settings.protocol,
             "fast": settings.fast,
+            **({"series": {"study": settings.study, "course": course}} if settings.study else {}),
             "motions": [{"at_fraction": motion.at_fraction, "pose": dict(motion.pose)} for motion in motions],
             "versions": versions(),
         }
@@ -482,6 +496,25 @@ def _again(root: np.random.SeedSequence, repeat: int) -> np.random.SeedSequence:
     import numpy as np
 
     return np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, repeat)) if repeat else root
+
+
+def _later(
+    patient: Patient, root: np.random.SeedSequence, study: int, time_h: float
+) -> tuple[Patient, dict[str, Course], np.random.SeedSequence]:
+    """The next study of the same person, what became of the lesions, and the root of its random numbers."""
+    import numpy as np
+
+    from bonescan.patient.series import later_study
+
+    drawn, scanned = np.random.SeedSequence(root.entropy, spawn_key=(*root.spawn_key, 200, study)).spawn(2)
+    later = later_study(patient, drawn, time_h=time_h)
+    return later.patient, later.course, scanned
+
+
+def _told(settings: Settings) -> dict[str, object]:
+    """What tells two studies of one patient apart; a first study is named as it was before there were later ones."""
+    told = asdict(replace(settings, volumes=None))
+    return told if settings.study else {key: value for key, value in told.items() if key != "study"}
 
 
 def _read_scenario(path: Path) -> Scenario:

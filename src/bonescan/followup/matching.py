@@ -1,0 +1,373 @@
+"""Which lesion is which: findings of two readings of one person, joined in one frame.
+
+Findings of bone, hot ones with hot and cold with cold, are joined by place. In the current frame, a pair may be one
+lesion where, in some view, their outlines grown by `REACH_MM` overlap, or, seen in different views, their centres lie
+within `JOIN_MM` in the body's frame; and where they do not lie on different sides of the body. A finding that one
+reading names bone and the other urine or soft tissue is one thing only where the outlines lie on each other
+(Dice `SAME_DICE`).
+
+Pairs that share a finding form a group. One to one is a persisting lesion; several to one merged, one to several
+split. Of several to several the assignment of least total distance is taken, and what is left over joins its nearest.
+
+A finding without a partner is put to the difference pictures before it is called new (or vanished): its place is
+looked up in the other scan, shifted by up to `SHIFT_MM` to where it is most alike. With C and P the mean counts there,
+
+    brightness  = C / (s P)
+    z           = (C - s P) / sqrt(gain C/n + gain_P s P/n + (t M)^2)
+
+(n pixels; t and s of `bonescan.followup.subtraction`). It is new only where z is at least `NEW_SD` and brightness at
+least `NEW_RATIO`; otherwise its uptake was there before, below what the finder marked, and it persists. A place that
+the other scan does not show is not comparable. Where the urine lies on it in the other scan it is not comparable
+either.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.optimize import linear_sum_assignment
+
+from bonescan.followup.model import Alignment, ChangeKind
+from bonescan.followup.subtraction import Subtraction, ViewNoise
+from bonescan.reading.model import Finding, Kind, LabelledView, Reading
+from bonescan.scan import ViewName
+
+__all__ = ["Match", "PlaceChange", "match"]
+
+Mask = NDArray[np.bool_]
+
+REACH_MM, JOIN_MM = 6.0, 18.0
+SHIFT_MM = 6.0
+SAME_DICE = 0.4
+"""How well a finding of bone and one of another kind must lie on each other to be the same thing, named otherwise."""
+
+NEW_SD, NEW_RATIO = 3.0, 1.35
+_LEAST_SHOWN = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceChange:
+    """What the difference pictures say of one place, in the view that says it most surely.
+
+    Parameters
+    ----------
+    brightness : float
+        Current over scaled prior mean counts; ``nan`` where nothing can be said.
+    log_spread : float
+        Standard deviation of its logarithm.
+    significance : float
+        Of the difference.
+    """
+
+    brightness: float
+    log_spread: float
+    significance: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Match:
+    """One lesion in both readings.
+
+    Parameters
+    ----------
+    kind : ChangeKind
+    prior, current : tuple of Finding
+    masks : mapping of ViewName to (row, column) ndarray of bool
+        Its place on the current pixels, of both scans together.
+    place : PlaceChange
+    reason : str
+    """
+
+    kind: ChangeKind
+    prior: tuple[Finding, ...]
+    current: tuple[Finding, ...]
+    masks: Mapping[ViewName, Mask]
+    place: PlaceChange
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Placed:
+    """A finding on the current pixels."""
+
+    finding: Finding
+    masks: Mapping[ViewName, Mask]
+    grown: Mapping[ViewName, Mask]
+    x_mm: float
+    z_mm: float
+
+
+def match(prior: Reading, current: Reading, alignment: Alignment, subtraction: Subtraction) -> tuple[Match, ...]:
+    """Join the findings of two readings of one person.
+
+    Parameters
+    ----------
+    prior, current : Reading
+    alignment : Alignment
+    subtraction : Subtraction
+        All of the same scans.
+
+    Returns
+    -------
+    tuple of Match
+        Every bone finding of either reading that lies in a view both scans have, in one match.
+    """
+    labels = {view.name: view for view in current.labels.views}
+    carried = _carried(prior.findings, alignment, labels)
+    here = _placed({f.id: (f, {n: v.mask for n, v in f.views.items()}) for f in current.findings}, alignment, labels)
+    matches = []
+    for polarity in sorted({one.finding.polarity for one in (*carried, *here)}):
+        olds = [one for one in carried if one.finding.polarity is polarity]
+        news = [one for one in here if one.finding.polarity is polarity]
+        for before, now in _groups(olds, news):
+            if any(one.finding.kind is Kind.BONE for one in (*before, *now)):
+                matches.append(_judged(before, now, alignment, subtraction, labels))
+    return tuple(matches)
+
+
+def _carried(
+    findings: Sequence[Finding], alignment: Alignment, labels: Mapping[ViewName, LabelledView]
+) -> list[_Placed]:
+    moved = {}
+    for finding in findings:
+        masks = {}
+        for name, shown in finding.views.items():
+            aligned = alignment.view(name)
+            if aligned is not None:
+                masks[name] = _carried_mask(shown.mask, aligned.prior_row, aligned.prior_column)
+        moved[finding.id] = (finding, masks)
+    return _placed(moved, alignment, labels)
+
+
+def _carried_mask(mask: Mask, prior_row: NDArray[np.float32], prior_column: NDArray[np.float32]) -> Mask:
+    """The mask at the nearest prior pixel, looked up only in a box around it."""
+    rows, columns = np.nonzero(mask)
+    out = np.zeros(prior_row.shape, np.bool_)
+    near = (prior_row > rows.min() - 1) & (prior_row < rows.max() + 1)
+    near &= (prior_column > columns.min() - 1) & (prior_column < columns.max() + 1)
+    at = np.rint(prior_row[near]).astype(int), np.rint(prior_column[near]).astype(int)
+    out[near] = mask[np.clip(at[0], 0, mask.shape[0] - 1), np.clip(at[1], 0, mask.shape[1] - 1)]
+    return out
+
+
+def _placed(
+    findings: Mapping[int, tuple[Finding, Mapping[ViewName, Mask]]],
+    alignment: Alignment,
+    labels: Mapping[ViewName, LabelledView],
+) -> list[_Placed]:
+    out = []
+    for finding, masks in findings.values():
+        shown = {name: mask for name, mask in masks.items() if alignment.view(name) is not None and mask.any()}
+        if not shown:
+            continue
+        sizes = {name: int(mask.sum()) for name, mask in shown.items()}
+        total = sum(sizes.values())
+        out.append(
+            _Placed(
+                finding=finding,
+                masks=shown,
+                grown={name: _grown(mask, labels[name]) for name, mask in shown.items()},
+                x_mm=sum(float(labels[n].x_mm[m].mean()) * sizes[n] for n, m in shown.items()) / total,
+                z_mm=sum(float(labels[n].z_mm[m].mean()) * sizes[n] for n, m in shown.items()) / total,
+            )
+        )
+    return out
+
+
+def _grown(mask: Mask, labelled: LabelledView) -> Mask:
+    """Grown by `REACH_MM`, in a box around it alone."""
+    steps = [math.ceil(REACH_MM / size) + 1 for size in labelled.pixel_mm]
+    rows, columns = np.nonzero(mask)
+    box = (
+        slice(max(rows.min() - steps[0], 0), rows.max() + steps[0] + 1),
+        slice(max(columns.min() - steps[1], 0), columns.max() + steps[1] + 1),
+    )
+    out = np.zeros(mask.shape, np.bool_)
+    out[box] = ndimage.distance_transform_edt(~mask[box], sampling=labelled.pixel_mm) <= REACH_MM
+    return out
+
+
+def _groups(olds: Sequence[_Placed], news: Sequence[_Placed]) -> list[tuple[tuple[_Placed, ...], tuple[_Placed, ...]]]:
+    """Findings that are one lesion, each finding in one group."""
+    distance = np.array([[_distance(old, new) for new in news] for old in olds]).reshape(len(olds), len(news))
+    kept = _assigned(distance)
+    groups: list[tuple[tuple[_Placed, ...], tuple[_Placed, ...]]] = []
+    for j, new in enumerate(news):
+        partners = np.flatnonzero(kept[:, j]).tolist()
+        if len(partners) != 1:
+            groups.append((tuple(olds[i] for i in partners), (new,)))
+    for i, old in enumerate(olds):
+        partners = np.flatnonzero(kept[i]).tolist()
+        merged = len(partners) == 1 and np.count_nonzero(kept[:, partners[0]]) > 1
+        if not merged:
+            groups.append(((old,), tuple(news[j] for j in partners)))
+    return groups
+
+
+def _assigned(distance: NDArray[np.float64]) -> Mask:
+    """Which pairs hold: those of least total distance, and what is left over with its nearest.
+
+    Every group is a star: one finding of one scan with one or several of the other.
+    """
+    joined = np.isfinite(distance)
+    kept = np.zeros(distance.shape, np.bool_)
+    if not joined.any():
+        return kept
+    rows, columns = linear_sum_assignment(np.where(joined, distance, 1e6))
+    kept[rows, columns] = joined[rows, columns]
+    left_old = np.flatnonzero(joined.any(axis=1) & ~kept.any(axis=1)).tolist()
+    left_new = np.flatnonzero(joined.any(axis=0) & ~kept.any(axis=0)).tolist()
+    for i in left_old:
+        j = int(distance[i].argmin())
+        if kept[kept[:, j]].sum(axis=1).max(initial=0) <= 1:
+            kept[i, j] = True
+    for j in left_new:
+        i = int(distance[:, j].argmin())
+        if kept[:, kept[i]].sum(axis=0).max(initial=0) <= 1:
+            kept[i, j] = True
+    return kept
+
+
+def _distance(old: _Placed, new: _Placed) -> float:
+    """Between centres, mm; infinite where they cannot be one lesion."""
+    sides = {old.finding.side, new.finding.side}
+    if sides == {"left", "right"} and min(abs(old.x_mm), abs(new.x_mm)) > REACH_MM:
+        return math.inf
+    between = math.hypot(old.x_mm - new.x_mm, old.z_mm - new.z_mm)
+    shared = old.masks.keys() & new.masks.keys()
+    if old.finding.kind is not Kind.BONE or new.finding.kind is not Kind.BONE:
+        alike = max((_dice(old.masks[name], new.masks[name]) for name in shared), default=0.0)
+        return between if alike >= SAME_DICE else math.inf
+    if shared:
+        overlap = any((old.grown[name] & new.masks[name]).any() for name in shared)
+        return between if overlap else math.inf
+    return between if between <= JOIN_MM and old.finding.region == new.finding.region else math.inf
+
+
+def _dice(a: Mask, b: Mask) -> float:
+    both = np.count_nonzero(a) + np.count_nonzero(b)
+    return 2 * np.count_nonzero(a & b) / both if both else 0.0
+
+
+def _judged(
+    before: tuple[_Placed, ...],
+    now: tuple[_Placed, ...],
+    alignment: Alignment,
+    subtraction: Subtraction,
+    labels: Mapping[ViewName, LabelledView],
+) -> Match:
+    masks: dict[ViewName, Mask] = {}
+    for one in (*before, *now):
+        for name, mask in one.masks.items():
+            masks[name] = masks[name] | mask if name in masks else mask
+    alone = not before or not now
+    place = _place_change(masks, subtraction, labels, shifted=alone)
+    kind, reason = _kind(before, now, masks, place, alignment)
+    return Match(
+        kind=kind,
+        prior=tuple(one.finding for one in before),
+        current=tuple(one.finding for one in now),
+        masks=masks,
+        place=place,
+        reason=reason,
+    )
+
+
+def _kind(
+    before: tuple[_Placed, ...],
+    now: tuple[_Placed, ...],
+    masks: Mapping[ViewName, Mask],
+    place: PlaceChange,
+    alignment: Alignment,
+) -> tuple[ChangeKind, str]:
+    shown = 0.0
+    for name, mask in masks.items():
+        aligned = alignment.view(name)
+        if aligned is not None:
+            shown = max(shown, float(aligned.shown[mask].mean()))
+    if before and now:
+        if len(before) > 1:
+            return ChangeKind.MERGED, f"{len(before)} lesions of the prior scan lie where the current scan has one."
+        if len(now) > 1:
+            return ChangeKind.SPLIT, f"One lesion of the prior scan lies where the current scan has {len(now)}."
+        return ChangeKind.PERSISTING, "Both scans show it in the same place."
+    other, this = ("prior", "current") if now else ("current", "prior")
+    if shown < _LEAST_SHOWN or not math.isfinite(place.brightness):
+        return ChangeKind.NOT_COMPARABLE, f"The {other} scan does not show its place."
+    cold = (now or before)[0].finding.significance < 0
+    sign = (1 if now else -1) * (-1 if cold else 1)
+    log_ratio = sign * math.log(max(place.brightness, 1e-6))
+    if sign * place.significance >= NEW_SD and log_ratio >= math.log(NEW_RATIO):
+        times = math.exp(log_ratio)
+        word = "less" if cold else "more"
+        return (
+            ChangeKind.NEW if now else ChangeKind.VANISHED,
+            f"The {this} scan shows {times:.1f} times {word} uptake there than the {other} one, scaled to the same "
+            f"normal bone ({abs(place.significance):.1f} standard deviations).",
+        )
+    return (
+        ChangeKind.PERSISTING,
+        f"Marked in the {this} scan alone, but the {other} one has about the same uptake there (ratio "
+        f"{place.brightness:.2f}): not a change.",
+    )
+
+
+def _place_change(
+    masks: Mapping[ViewName, Mask],
+    subtraction: Subtraction,
+    labels: Mapping[ViewName, LabelledView],
+    *,
+    shifted: bool,
+) -> PlaceChange:
+    """The change of mean counts over the place, of the view with the most counts over noise."""
+    best, surest = PlaceChange(brightness=math.nan, log_spread=math.inf, significance=0.0), 0.0
+    for difference in subtraction.views:
+        mask = masks.get(difference.name)
+        if mask is None:
+            continue
+        change = _view_change(mask, subtraction.noise[difference.name], labels[difference.name], shifted=shifted)
+        if math.isfinite(change.brightness) and abs(change.significance) >= surest:
+            best, surest = change, abs(change.significance)
+    return best
+
+
+def _view_change(mask: Mask, noise: ViewNoise, labelled: LabelledView, *, shifted: bool) -> PlaceChange:
+    count = int(mask.sum())
+    current = float(noise.current_counts[mask].mean())
+    prior = float(noise.prior_counts[mask].mean())
+    if shifted:
+        prior = _most_alike(mask, noise.prior_counts, current, labelled)
+    variance = (noise.current_gain * current + noise.prior_gain * prior) / count
+    mean = 0.5 * (current + prior)
+    total = math.sqrt(variance + (noise.spread * mean) ** 2 + 1e-6)
+    floor = 1.0 / count  # one count in all: no ratio of nothing
+    if current + prior <= 2 * floor:
+        return PlaceChange(brightness=math.nan, log_spread=math.inf, significance=0.0)
+    relative = noise.current_gain / max(current * count, 1.0) + noise.prior_gain / max(prior * count, 1.0)
+    return PlaceChange(
+        brightness=(current + floor) / (prior + floor),
+        log_spread=math.sqrt(relative + noise.spread**2),
+        significance=(current - prior) / total,
+    )
+
+
+def _most_alike(mask: Mask, picture: NDArray[np.float32], wanted: float, labelled: LabelledView) -> float:
+    """Mean under the mask, moved by up to `SHIFT_MM` to where it is nearest to what is wanted."""
+    rows, columns = np.nonzero(mask)
+    steps = [round(SHIFT_MM / size) for size in labelled.pixel_mm]
+    best = math.inf
+    for down in range(-steps[0], steps[0] + 1):
+        for across in range(-steps[1], steps[1] + 1):
+            if math.hypot(down / max(steps[0], 1), across / max(steps[1], 1)) > 1:
+                continue
+            r = np.clip(rows + down, 0, picture.shape[0] - 1)
+            c = np.clip(columns + across, 0, picture.shape[1] - 1)
+            mean = float(picture[r, c].mean())
+            if abs(mean - wanted) < abs(best - wanted):
+                best = mean
+    return best
