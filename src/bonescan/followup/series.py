@@ -19,11 +19,13 @@ from bonescan.followup.healing import Healing, Uptake, judge_fracture
 from bonescan.followup.model import ChangeKind, Comparison, LesionChange, Study
 from bonescan.followup.progression import Progression, ScanEvent, judge_progression
 from bonescan.measurement import Measurement
-from bonescan.reading.model import Nature, Presence
+from bonescan.reading.model import Nature, Presence, Verdict
 
 __all__ = ["Series", "Track", "follow", "in_order"]
 
 _SUPERSCANS = frozenset({"metastatic_superscan", "metabolic_superscan"})
+_UNLIKE = frozenset({"comparability.person", "comparability.tracer"})
+"""What makes two scans unfit to be compared lesion by lesion, where it is withheld; counts and speed do not."""
 _LIKELY = 0.5  # probability from which a lesion is taken for a fracture [D]
 _SAME = frozenset({ChangeKind.PERSISTING, ChangeKind.MERGED, ChangeKind.SPLIT})
 
@@ -176,7 +178,7 @@ def follow(
     tracks = _tracks(studies, links)
     events = [_event(number, studies, neighbours, tracks) for number in range(len(studies))]
     latest = neighbours[-1]
-    why_not = " ".join(latest.comparability.reasons) if latest.comparability.withholds_burden else ""
+    why_not = latest.comparability.reasons[0] if latest.comparability.withholds_burden else ""
     return Series(
         studies=studies,
         comparisons=tuple(neighbours),
@@ -290,8 +292,14 @@ def _event(
     impression = study.reading.impression
     patterns = () if impression is None else impression.patterns
     why_not = ""
-    if number and not comparisons[number - 1].alignment.trusted:
-        why_not = "it could not be laid over the scan before it"
+    if number:
+        before = comparisons[number - 1]
+        unlike = [
+            check.text
+            for check in before.comparability.checks
+            if check.code in _UNLIKE and check.verdict is Verdict.WITHHOLD
+        ]
+        why_not = unlike[0] if unlike else "" if before.alignment.trusted else "it does not fit the scan before it"
     return ScanEvent(
         on=study.on,
         lesions=frozenset(track.letter for track in tracks if track.counts and track.present[number]),

@@ -1,4 +1,4 @@
-"""The pages on a comparison: what changed, whether it can be told, what the rules say; as HTML, PDF, pictures and JSON."""
+"""The pages on a comparison: what changed, whether it can be told, what the rules say; HTML, PDF, pictures, JSON."""
 
 from __future__ import annotations
 

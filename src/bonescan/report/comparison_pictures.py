@@ -10,6 +10,7 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -407,8 +408,8 @@ def draw_timeline(series: Series, words: Mapping[str, str], states: Mapping[str,
     last = max([*dated, *([start] if start else [])])
     span = max((last - first).days, 1)
 
-    def across(day: object) -> float:
-        return left + 90 + (right - left - 180) * (day - first).days / span  # type: ignore[operator]
+    def across(day: date) -> float:
+        return left + 90 + (right - left - 180) * (day - first).days / span
 
     if start is not None:
         stroke(sheet, [(across(start), top - 6), (across(start), bottom)], _SOFT, 2.0, dash=(8.0, 6.0))
