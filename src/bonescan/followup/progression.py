@@ -393,9 +393,10 @@ def _confirm(course: _Course, scan: ScanEvent, candidate: _Candidate) -> tuple[_
     course = replace(course, candidate=None)
     if candidate.early:
         course = replace(course, reference_on=candidate.on, known=course.known | candidate.lesions)
+        further = "No further new lesion" if not additional else "One further new lesion"
         text = (
-            f"{_lesions(len(additional))} in addition to the {len(candidate.new)} of {candidate.on}, fewer than two: "
-            f"by the rule that was flare, no progression, and the scan of {candidate.on} is the new reference."
+            f"{further} beside the {len(candidate.new)} of {candidate.on}, where two are asked for: by the rule "
+            f"that was flare, no progression, and the scan of {candidate.on} is the new reference."
         )
         return course, _said(course, scan, BoneState.FLARE, text, f"Scan again ({_SCHEDULE}). {_NO_RESPONSE}")
     course, said = _search(course, scan)

@@ -191,6 +191,8 @@ def _cards(series: Series, letters: Mapping[int, str]) -> list[dict[str, str]]:
     checks = latest.comparability.checks
     failed = latest.comparability.reasons
     grade = 2 if latest.comparability.withholds_burden else 1 if failed else 0
+    tracks = {track.letter: track for track in series.tracks}
+    uncounted = [letters[one.id] for one in new if not tracks[letters[one.id]].counts]
     places = ", ".join(said["place"].format(letter=letters[one.id], place=one.place) for one in new[:_PLACES_NAMED])
     more = said["more_named"].format(count=len(new) - _PLACES_NAMED) if len(new) > _PLACES_NAMED else ""
     smaller = any(lesion_style(one) in ("fell", "gone") for one in latest.lesions)
@@ -212,7 +214,13 @@ def _cards(series: Series, letters: Mapping[int, str]) -> list[dict[str, str]]:
         {
             "label": cards["rules"],
             "value": w["states"][progression.state.value],
-            "note": f"{progression.text} {progression.next_step}",
+            "note": " ".join(
+                [
+                    progression.text,
+                    *([cards["uncounted"].format(letters=", ".join(uncounted))] if uncounted else []),
+                    progression.next_step,
+                ]
+            ),
             "tone": _TONES.get(progression.state, "plain"),
         },
         {
@@ -402,5 +410,6 @@ def _pdf(series: Series, content: Mapping[str, Any], pictures: Mapping[str, Mapp
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
             f'<image width="{width}" height="{height}" href="{picture["source"]}"/></svg>'
         ).encode("ascii")
-    data = {"content": content, "pictures": sorted(pictures)}
+    sizes = {name: [picture["width"], picture["height"]] for name, picture in pictures.items()}
+    data = {"content": content, "pictures": sizes}
     return set_pages(files, data, series.latest.current.scan.acquired_at)

@@ -57,6 +57,8 @@ _BODY = {"height": 1500, "width": 470}
 _FILM = {"height": 860, "width": 270}
 _FILM_MS = 900
 _FAINT_DEVIATIONS, _FULL_DEVIATIONS = 2.5, 8.0  # where the tint of a change begins, and where it is full [D]
+_MOVING = frozenset({13, 14})  # forearms and hands lie elsewhere each time: their tint would tell nothing else [D]
+_AROUND = 2  # pixels around the bones' regions that are tinted too [D]
 _STATE_COLOURS: Mapping[BoneState, Colour] = {
     BoneState.CONFIRMED: _RED,
     BoneState.UNCONFIRMED: (176, 84, 0),
@@ -223,7 +225,6 @@ def _outline(sheet: Image, frame: Frame, mark: _Mark) -> Target | None:
         radius = (max(np.ptp(rows) * frame.per_row, np.ptp(columns) * frame.per_column) / 2 + 5).item()
         turn = np.linspace(0, 2 * math.pi, 48, endpoint=False)
         path = [(centre[0] + radius * math.cos(a), centre[1] + radius * math.sin(a)) for a in turn]
-        stroke(sheet, path, (255, 255, 255), 5.0, closed=True)
         stroke(sheet, path, colour, 2.0, closed=True, dash=(5.0, 5.0))
         points += path
     xs, ys = [x for x, _ in points], [y for _, y in points]
@@ -247,7 +248,7 @@ def _letter(sheet: Image, draw: ImageDraw, frame: Frame, target: Target, on_left
 
 
 def draw_changes(comparison: Comparison, letters: Mapping[int, str], words: Mapping[str, str]) -> Image | None:
-    """Draw the current views pale, with more uptake now in red and less in blue.
+    """Draw the current views pale, with more uptake now in red and less in blue, over bone and lesions alone.
 
     Parameters
     ----------
@@ -276,18 +277,21 @@ def draw_changes(comparison: Comparison, letters: Mapping[int, str], words: Mapp
             if mark.style not in ("same", "unclear")
         ]
         title = words[view.name.value], words["changes"]
-        panels.append(_panel(view, parts[view.name], pale, marks, title, words, scale, tint=_tint(one)))
+        apart = np.isin(labelled.regions, list(_MOVING)) | (labelled.regions == 0)
+        places = [lesion.masks[view.name] for lesion in comparison.lesions if view.name in lesion.masks]
+        where = np.logical_or.reduce([ndimage.binary_dilation(~apart, iterations=_AROUND), *places])
+        panels.append(_panel(view, parts[view.name], pale, marks, title, words, scale, tint=_tint(one, where)))
     if not panels:
         return None
     return beside([*panels, _key(words)])
 
 
-def _tint(one: DifferenceView) -> Image:
-    """Red where there is more uptake now, blue where there is less, the stronger the surer."""
+def _tint(one: DifferenceView, where: NDArray[np.bool_]) -> Image:
+    """Red where there is more uptake now, blue where there is less, the stronger the surer; elsewhere nothing."""
     from PIL import Image
 
     score = ndimage.gaussian_filter(one.significance, 0.7)
-    strength = np.clip((np.abs(score) - _FAINT_DEVIATIONS) / (_FULL_DEVIATIONS - _FAINT_DEVIATIONS), 0, 1)
+    strength = where * np.clip((np.abs(score) - _FAINT_DEVIATIONS) / (_FULL_DEVIATIONS - _FAINT_DEVIATIONS), 0, 1)
     colour = np.where(score[..., None] > 0, np.array(_RED), np.array(_BLUE))
     return Image.fromarray(np.dstack([colour, 235 * strength]).astype(np.uint8), "RGBA")
 
