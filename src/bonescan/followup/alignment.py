@@ -3,14 +3,16 @@
 By the bones
 ------------
 Both scans were fitted by one jointed skeleton. For every segment s (skull, forearm, shank ...) the ellipsoids of its
-bones have places in the frontal plane of either pose; a least-squares affine map ``A_s`` carries the current ones to
-the prior ones. A pixel at q goes with the segments whose bones lie near it ::
+bones have places in the frontal plane of either pose; a least-squares map ``A_s`` carries the current ones to the prior
+ones: affine in trunk and head, a turn with one scale in the limbs, which may roll about their length. A limb's fit may
+be lost: where the pictures agree better if a segment goes with the one that carries it, it does. A pixel at q goes with
+the segments whose bones lie near it ::
 
-    u(q) = sum_s w_s(q) A_s(q) / sum_s w_s(q),      w_s(q) = k_s / (e^2 + d_s(q)^2)^2,   e = `NEAR_MM`
+    u(q) = sum_s w_s(q) A_s(q) / sum_s w_s(q),      w_s(q) = k_s / (1 + (d_s(q) / e)^2)^2,   e = `NEAR_MM`
 
 with d_s the distance to the bones of s in the current view, so that a turned arm moves with its bones (a polyaffine
-map). k_s is 1, and `OVER_TRUNK` for forearms and hands, which may lie over the pelvis. From the prior body frame to the
-prior pixels goes the inverse of the labels' own coordinates.
+map), smoothed by `TEAR_MM`. k_s is 1, and `OVER_TRUNK` for forearms and hands, which may lie over the pelvis. From the
+prior body frame to the prior pixels goes the inverse of the labels' own coordinates.
 
 By the pictures
 ---------------
@@ -37,7 +39,6 @@ Lucas BD, Kanade T. An iterative image registration technique. IJCAI 1981:674.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -60,7 +61,7 @@ Picture = NDArray[np.float32]
 WORK_MM = 5.0
 """Pixel of the working grid: twice as fine as the camera's resolution."""
 
-NEAR_MM, OVER_TRUNK = 12.0, 0.2
+NEAR_MM, OVER_TRUNK, TEAR_MM = 12.0, 0.2, 10.0
 BLUR_MM = 8.0
 WINDOWS_MM, STEPS = (60.0, 40.0, 25.0), (4, 4, 5)
 LARGEST_MM = 30.0
@@ -69,6 +70,9 @@ _ROBUST = 0.25
 _REGION_MM = 80.0
 _LEAST_CORRELATION = 0.6
 _OVER = ("forearm", "hand")
+_TRUNK = frozenset({"pelvis", "lumbar", "thorax", "neck", "head"})
+_SCALES = (0.8, 1.25)
+_AREAS = (0.35, 3.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -83,6 +87,20 @@ class _Grid:
     @property
     def shape(self) -> tuple[int, int]:
         return len(self.rows), len(self.columns)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pictures:
+    """What both views show, to tell whether a map fits."""
+
+    target: Picture
+    moving: Picture
+    prior_labels: LabelledView
+
+    def agreement(self, where: NDArray[np.bool_], x: Array, z: Array) -> float:
+        """Correlation over some points of the grid, given where they lie in the prior body."""
+        row, column = _pixels_at(x, z, self.prior_labels)
+        return _correlation(self.target[where], _sampled(self.moving, row, column))
 
 
 def align(prior: Reading, current: Reading) -> Alignment:
@@ -166,11 +184,11 @@ def _align_view(
     (prior_view, prior_labels), (view, labels) = prior, current
     grid = _working_grid(labels)
     x, z = (values[np.ix_(*_indices(grid))].astype(float) for values in (labels.x_mm, labels.z_mm))
-    x, z = _carried_by_bones(x, z, labels, grid, before, now)
-    row, column = _pixels_at(x, z, prior_labels)
     target, moving = _structure(view, labels, grid), _structure(prior_view, prior_labels, None)
+    x, z = _carried_by_bones(x, z, labels, grid, _Pictures(target, moving, prior_labels), before, now)
+    row, column = _pixels_at(x, z, prior_labels)
     body = labels.body[np.ix_(*_indices(grid))]
-    correlation_before = _correlation(target, _sampled(moving, row, column), body)
+    correlation_before = _correlation(target[body], _sampled(moving, row, column)[body])
     down, across = _displacement(target, moving, row, column, grid, prior_labels, body)
     row, column = row + down, column + across
     row_mm, column_mm = prior_labels.pixel_mm
@@ -184,7 +202,7 @@ def _align_view(
         shown=_shown(full, prior_view, view),
         displacement_mm=float(np.sqrt(np.mean(moved**2))) if moved.size else 0.0,
         correlation_before=correlation_before,
-        correlation=_correlation(target, _sampled(moving, row, column), body),
+        correlation=_correlation(target[body], _sampled(moving, row, column)[body]),
     )
 
 
@@ -205,49 +223,90 @@ def _indices(grid: _Grid) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def _carried_by_bones(
-    x: Array, z: Array, labels: LabelledView, grid: _Grid, before: PosedSkeleton, now: PosedSkeleton
+    x: Array,
+    z: Array,
+    labels: LabelledView,
+    grid: _Grid,
+    pictures: _Pictures,
+    before: PosedSkeleton,
+    now: PosedSkeleton,
 ) -> tuple[Array, Array]:
     """Body coordinates in the prior pose of the current view's points."""
-    maps, segment = _segment_maps(before, now), {item.name: k for k, item in enumerate(SEGMENTS)}
-    rows, columns = _indices(grid)
-    shown: dict[int, NDArray[np.bool_]] = {}
-    for one in labels.bones:
-        mask = shown.setdefault(segment[segment_of(one.bone)], np.zeros(labels.regions.shape, np.bool_))
-        mask[one.box] |= one.thickness_mm > 0
-    total, out_x, out_z = np.zeros_like(x), np.zeros_like(x), np.zeros_like(x)
-    for k, mask in shown.items():
-        small = mask[np.ix_(rows, columns)]
-        if not small.any():
+    maps = _segment_maps(before, now)
+    shown = _segments_shown(labels, grid)
+    index = {item.name: k for k, item in enumerate(SEGMENTS)}
+    total, moved_x, moved_z = np.zeros_like(x), np.zeros_like(x), np.zeros_like(x)
+    for k, segment in enumerate(SEGMENTS):  # those that carry others come first
+        mask = shown.get(k)
+        if mask is None:
+            if segment.name not in _TRUNK:
+                maps[k] = maps[index[segment.carried_by]]
             continue
-        distance = ndimage.distance_transform_edt(~small, sampling=(grid.row_mm, grid.column_mm))
+        distance = ndimage.distance_transform_edt(~mask, sampling=(grid.row_mm, grid.column_mm))
+        if segment.name not in _TRUNK:
+            around = distance <= 3 * NEAR_MM
+            at = x[around], z[around]
+            own, carrier = maps[k], maps[index[segment.carried_by]]
+            if pictures.agreement(around, *_moved(carrier, *at)) > pictures.agreement(around, *_moved(own, *at)):
+                maps[k] = carrier
         weight = 1 / (1 + (distance / NEAR_MM) ** 2) ** 2
-        if SEGMENTS[k].name.startswith(_OVER):
+        if segment.name.startswith(_OVER):
             weight = OVER_TRUNK * weight
-        affine = maps[k]
-        out_x += weight * (affine[0, 0] * x + affine[0, 1] * z + affine[0, 2])
-        out_z += weight * (affine[1, 0] * x + affine[1, 1] * z + affine[1, 2])
+        to_x, to_z = _moved(maps[k], x, z)
+        moved_x += weight * (to_x - x)
+        moved_z += weight * (to_z - z)
         total += weight
     if not total.any():
         return x, z
-    return out_x / total, out_z / total
+    smooth = (TEAR_MM / grid.row_mm, TEAR_MM / grid.column_mm)
+    return tuple(
+        start + ndimage.gaussian_filter(moved / total, smooth, mode="nearest")
+        for start, moved in ((x, moved_x), (z, moved_z))
+    )
 
 
-def _segment_maps(before: PosedSkeleton, now: PosedSkeleton) -> Mapping[int, Array]:
-    """By segment, the (2, 3) affine map of the frontal plane from the current pose to the prior one.
+def _segments_shown(labels: LabelledView, grid: _Grid) -> dict[int, NDArray[np.bool_]]:
+    """By segment, the points of the grid that show its bones; segments out of view are left out."""
+    index = {item.name: k for k, item in enumerate(SEGMENTS)}
+    whole: dict[int, NDArray[np.bool_]] = {}
+    for one in labels.bones:
+        mask = whole.setdefault(index[segment_of(one.bone)], np.zeros(labels.regions.shape, np.bool_))
+        mask[one.box] |= one.thickness_mm > 0
+    small = {k: mask[np.ix_(*_indices(grid))] for k, mask in whole.items()}
+    return {k: mask for k, mask in small.items() if mask.any()}
 
-    Three standard points far out along a segment's own axes keep the map of a thin segment from shearing.
-    """
-    out = {}
-    for k in range(len(SEGMENTS)):
+
+def _moved(affine: Array, x: Array, z: Array) -> tuple[Array, Array]:
+    return (
+        affine[0, 0] * x + affine[0, 1] * z + affine[0, 2],
+        affine[1, 0] * x + affine[1, 1] * z + affine[1, 2],
+    )
+
+
+def _segment_maps(before: PosedSkeleton, now: PosedSkeleton) -> dict[int, Array]:
+    """By segment, the (2, 3) map of the frontal plane from the current pose to the prior one."""
+    maps = {}
+    for k, segment in enumerate(SEGMENTS):
         own = now.skeleton.segment_index == k
         start, end = now.centres_mm[own][:, [0, 2]], before.centres_mm[own][:, [0, 2]]
-        axes_start, axes_end = now.axes_mm[own], before.axes_mm[own]
-        tips = [start + sign * axes_start[:, [0, 2], a] for a in range(3) for sign in (1, -1)]
-        ends = [end + sign * axes_end[:, [0, 2], a] for a in range(3) for sign in (1, -1)]
-        points, wanted = np.concatenate([start, *tips]), np.concatenate([end, *ends])
-        design = np.column_stack([points, np.ones(len(points))])
-        out[k] = np.linalg.lstsq(design, wanted, rcond=None)[0].T
-    return out
+        maps[k] = _affine(start, end) if segment.name in _TRUNK else _turn(start, end)
+    return maps
+
+
+def _affine(start: Array, end: Array) -> Array:
+    design = np.column_stack([start, np.ones(len(start))])
+    return np.asarray(np.linalg.lstsq(design, end, rcond=None)[0].T)
+
+
+def _turn(start: Array, end: Array) -> Array:
+    """Turn, one scale and shift of least squares (complex numbers turn and scale in one product)."""
+    a, b = start[:, 0] + 1j * start[:, 1], end[:, 0] + 1j * end[:, 1]
+    from_a, from_b = a - a.mean(), b - b.mean()
+    factor = complex(np.vdot(from_a, from_b)) / max(float(np.vdot(from_a, from_a).real), 1e-9)
+    size = abs(factor)
+    factor = factor / size * min(max(size, _SCALES[0]), _SCALES[1]) if size > 0 else 1 + 0j
+    shift = complex(b.mean()) - factor * complex(a.mean())
+    return np.array([[factor.real, -factor.imag, shift.real], [factor.imag, factor.real, shift.imag]])
 
 
 def _pixels_at(x: Array, z: Array, labels: LabelledView) -> tuple[Array, Array]:
@@ -301,8 +360,7 @@ def _sampled(picture: NDArray[np.float32], row: Array, column: Array) -> Array:
     return np.asarray(ndimage.map_coordinates(picture, at, order=1, mode="nearest"), dtype=float)
 
 
-def _correlation(target: Picture, moved: Array, body: NDArray[np.bool_]) -> float:
-    a, b = target[body], moved[body]
+def _correlation(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
     if a.size < 10 or not a.std() > 0 or not b.std() > 0:
         return 0.0
     return float(np.corrcoef(a, b)[0, 1])
@@ -366,9 +424,13 @@ def _enlarged(values: Array, grid: _Grid, shape: tuple[int, int]) -> Picture:
 
 
 def _shown(full: tuple[Picture, Picture], prior: View, current: View) -> NDArray[np.bool_]:
-    """Pixels both cameras exposed: rows without any count were not."""
+    """Pixels both cameras exposed (rows without any count were not), and where the map does not tear or fold."""
     rows, columns = prior.counts.shape
     inside = (full[0] >= 0) & (full[0] <= rows - 1) & (full[1] >= 0) & (full[1] <= columns - 1)
     lit_before, lit_now = (np.asarray(view.counts.any(axis=1)) for view in (prior, current))
     row = np.clip(np.rint(full[0]), 0, rows - 1).astype(int)
-    return np.asarray(inside & lit_before[row] & lit_now[:, None])
+    (rr, rc), (cr, cc) = np.gradient(full[0]), np.gradient(full[1])
+    area = rr * cc - rc * cr
+    usual = float(np.median(area))
+    whole = (area > _AREAS[0] * usual) & (area < _AREAS[1] * usual)
+    return np.asarray(inside & whole & lit_before[row] & lit_now[:, None])

@@ -16,7 +16,9 @@ looked up in the other scan, shifted by up to `SHIFT_MM` to where it is most ali
     z           = (C - s P) / sqrt(gain C/n + gain_P s P/n + (t M)^2)
 
 (n pixels; t and s of `bonescan.followup.subtraction`). It is new only where z is at least `NEW_SD` and brightness at
-least `NEW_RATIO`; otherwise its uptake was there before, below what the finder marked, and it persists. A place that
+least `NEW_RATIO`; otherwise its uptake was there before, below what the finder marked, and it persists. A finding with
+a partner that was hardly above normal bone (ratio below `FAINT_RATIO`) and is now brighter by `JUMP_RATIO` is a new
+lesion in a place of faint uptake (vanished in the reverse). A place that
 the other scan does not show is not comparable. Where the urine lies on it in the other scan it is not comparable
 either.
 """
@@ -34,7 +36,7 @@ from scipy.optimize import linear_sum_assignment
 
 from bonescan.followup.model import Alignment, ChangeKind
 from bonescan.followup.subtraction import Subtraction, ViewNoise
-from bonescan.reading.model import Finding, Kind, LabelledView, Reading
+from bonescan.reading.model import Finding, Kind, LabelledView, Polarity, Reading
 from bonescan.scan import ViewName
 
 __all__ = ["Match", "PlaceChange", "match"]
@@ -47,6 +49,7 @@ SAME_DICE = 0.4
 """How well a finding of bone and one of another kind must lie on each other to be the same thing, named otherwise."""
 
 NEW_SD, NEW_RATIO = 3.0, 1.35
+FAINT_RATIO, JUMP_RATIO = 1.5, 2.5
 _LEAST_SHOWN = 0.5
 
 
@@ -295,7 +298,10 @@ def _kind(
             return ChangeKind.MERGED, f"{len(before)} lesions of the prior scan lie where the current scan has one."
         if len(now) > 1:
             return ChangeKind.SPLIT, f"One lesion of the prior scan lies where the current scan has {len(now)}."
-        return ChangeKind.PERSISTING, "Both scans show it in the same place."
+        return _jump(before[0].finding, now[0].finding, place) or (
+            ChangeKind.PERSISTING,
+            "Both scans show it in the same place.",
+        )
     other, this = ("prior", "current") if now else ("current", "prior")
     if shown < _LEAST_SHOWN or not math.isfinite(place.brightness):
         return ChangeKind.NOT_COMPARABLE, f"The {other} scan does not show its place."
@@ -315,6 +321,22 @@ def _kind(
         f"Marked in the {this} scan alone, but the {other} one has about the same uptake there (ratio "
         f"{place.brightness:.2f}): not a change.",
     )
+
+
+def _jump(before: Finding, now: Finding, place: PlaceChange) -> tuple[ChangeKind, str] | None:
+    """New or vanished all the same, where one scan has but faint uptake in the place."""
+    if before.polarity is not Polarity.HOT or not math.isfinite(place.brightness):
+        return None
+    for kind, faint, word, times in (
+        (ChangeKind.NEW, before, "prior", place.brightness),
+        (ChangeKind.VANISHED, now, "current", 1 / max(place.brightness, 1e-6)),
+    ):
+        if faint.uptake_ratio < FAINT_RATIO and times >= JUMP_RATIO:
+            return kind, (
+                f"The {word} scan has faint uptake there ({faint.uptake_ratio:.1f} times normal bone), the other one "
+                f"{times:.1f} times as much."
+            )
+    return None
 
 
 def _place_change(
