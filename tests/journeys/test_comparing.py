@@ -12,6 +12,7 @@ import pytest
 from tests.report.pair import compared, study
 
 import bonescan.followup
+import bonescan.report.comparison
 from bonescan import cli, dicom, journeys, reading
 from bonescan.errors import InvalidValue, LabellingFailed, OutputFailed
 from bonescan.followup.model import Study
@@ -37,6 +38,13 @@ def scans(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Study]:
     monkeypatch.setattr(reading, "read", read)
     monkeypatch.setattr(bonescan.followup, "compare", compared)
     return made
+
+
+@pytest.fixture
+def unwritten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages that are set at once, for tests that are not about them."""
+    files = dict.fromkeys(journeys.COMPARISON_NAMES, b"page")
+    monkeypatch.setattr(bonescan.report.comparison, "render_comparison", lambda series: files)
 
 
 @pytest.fixture
@@ -69,7 +77,7 @@ def test_studies_in_any_order_end_in_one_folder(scans, tmp_path, run):
     assert "D-0017" not in said
 
 
-def test_in_words_and_with_a_manifest_that_names_nobody(scans, tmp_path, run):
+def test_in_words_and_with_a_manifest_that_names_nobody(scans, unwritten, tmp_path, run):
     record = tmp_path / "run.json"
     code, said, _ = run("compare", tmp_path / "a.dcm", tmp_path / "b.dcm", "-o", tmp_path / "out", "--manifest", record)
     assert code == 0
@@ -92,7 +100,9 @@ def test_in_words_and_with_a_manifest_that_names_nobody(scans, tmp_path, run):
         (PatientFacts(name="Doe^Jane", patient_id="D-0017", sex="M"), "sex"),
     ],
 )
-def test_another_person_is_refused_without_quoting_anybody_unless_told(scans, tmp_path, run, patient, differs):
+def test_another_person_is_refused_without_quoting_anybody_unless_told(
+    scans, unwritten, tmp_path, run, patient, differs
+):
     rename(scans, "b.dcm", patient)
     words = ["compare", tmp_path / "a.dcm", tmp_path / "b.dcm", "-o", tmp_path / "out", "-q"]
     code, _, error = run(*words)
@@ -113,7 +123,7 @@ def test_another_person_is_refused_without_quoting_anybody_unless_told(scans, tm
         PatientFacts(name="Doe Jane", patient_id="D-0017", sex="f"),
     ],
 )
-def test_the_same_person_written_otherwise_is_the_same_person(scans, tmp_path, patient):
+def test_the_same_person_written_otherwise_is_the_same_person(scans, unwritten, tmp_path, patient):
     rename(scans, "b.dcm", patient)
     journeys.compare_studies([tmp_path / "a.dcm", tmp_path / "b.dcm"], tmp_path / "out")
     assert (tmp_path / "out" / "comparison.html").is_file()

@@ -421,16 +421,17 @@ def draw_timeline(series: Series, words: Mapping[str, str], states: Mapping[str,
     index = [study.reading.burden.bone_scan_index_percent for study in series.studies]
     counts = [sum(track.present[k] and track.counts for track in series.tracks) for k in range(len(dated))]
     values = [one.value for one in index if one.value is not None]
-    _axis(draw, (left, right), (top, middle), max([*values, 0.1]) * 1.15, words["index"])
+    most = 1.1 * max([one.value + (one.uncertainty or 0.0) for one in index if one.value is not None] + [0.1])
+    _axis(draw, (left, right), (top, middle), most, words["index"])
     _axis(draw, (left, right), (middle + 50, bottom), max([*counts, 1]) * 1.25, words["lesions"], whole=True)
     points = []
     for day, one in zip(dated, index, strict=True):
         if one.value is None:
             draw.text((across(day), middle - 16), words["withheld"], fill=_SOFT, font=bundled_font(20), anchor="ms")
             continue
-        y = middle - (middle - top) * one.value / (max([*values, 0.1]) * 1.15)
+        y = middle - (middle - top) * one.value / most
         if one.uncertainty is not None:
-            half = (middle - top) * one.uncertainty / (max([*values, 0.1]) * 1.15)
+            half = (middle - top) * one.uncertainty / most
             draw.line((across(day), y - half, across(day), min(y + half, middle)), fill=_INK, width=2)
         points.append((across(day), y))
     if len(points) > 1:
@@ -464,8 +465,8 @@ def draw_timeline(series: Series, words: Mapping[str, str], states: Mapping[str,
 def _axis(
     draw: ImageDraw, across: tuple[int, int], up: tuple[int, int], most: float, title: str, *, whole: bool = False
 ) -> None:
-    """An upright axis with about four marks, its title above."""
-    rough = most / 4
+    """An upright axis with about five marks, its title above."""
+    rough = most / 5
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
     step = max(step, 1.0) if whole else step
