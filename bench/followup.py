@@ -168,7 +168,7 @@ def has_changed(spots: list[TrueSpot | None], records: list[dict]) -> bool:
     view = max(best.views, key=lambda name: best.views[name].snr, default=None)
     if view is None:
         return False
-    levels = [1 + spot.views[view].contrast if spot is not None and view in spot.views else 1.0 for spot in spots]
+    levels = [max(spot.views[view].contrast, 0.1) if spot is not None and view in spot.views else 1.0 for spot in spots]
     return max(levels) >= CHANGED * min(levels)
 
 

@@ -19,11 +19,11 @@ By the pictures
 What remains is taken up by a smooth displacement d, by weighted Lucas-Kanade steps with Gaussian windows, coarse to
 fine ::
 
-    d <- G_s * [d + (J + l)^-1 b],    J = G_W * (w g g^T),   b = G_W * (w g r),   w = 1 / (1 + (r / c)^2)
+    d <- G_s * [d + (J + l)^-1 b],    J = G_W * (w g g^T),   b = G_W * (w g r),   w = 1 / (1 + (r / c)^2)^2
 
 r is the current less the moved prior picture, g the mean of their gradients, G_W a Gaussian window of standard
 deviation `WINDOWS_MM`, G_s one of half of it, l a multiple of the mean of J's trace in the body that lets d fade where
-nothing tells it. Both pictures are ``log(1 + counts / level)``, blurred by `BLUR_MM`, level being their own normal
+nothing tells it. Both pictures are ``log(1 + counts / level)``, blurred by `BLURS_MM`, level being their own normal
 bone, less a regional mean: the logarithm keeps hot spots from leading.
 
 Nothing narrower than the last window (25 mm, so about 60 mm across) can be displaced by itself, so that a lesion is
@@ -34,11 +34,13 @@ References
 ----------
 Arsigny V et al. Polyrigid and polyaffine transformations. Med Image Anal 2005;9:507.
 Lucas BD, Kanade T. An iterative image registration technique. IJCAI 1981:674.
+Geman S, McClure DE. Statistical methods for tomographic image reconstruction. Bull ISI 1987;52:5 (the weight w).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -62,13 +64,13 @@ WORK_MM = 5.0
 """Pixel of the working grid: twice as fine as the camera's resolution."""
 
 NEAR_MM, OVER_TRUNK, TEAR_MM = 12.0, 0.2, 10.0
-BLUR_MM = 8.0
-WINDOWS_MM, STEPS = (60.0, 40.0, 25.0), (4, 4, 5)
+WINDOWS_MM, BLURS_MM, STEPS = (60.0, 40.0, 25.0), (24.0, 14.0, 8.0), (4, 4, 5)
 LARGEST_MM = 30.0
 _FADE = 0.05
 _ROBUST = 0.25
 _REGION_MM = 80.0
 _LEAST_CORRELATION = 0.6
+_LOST = 0.05
 _OVER = ("forearm", "hand")
 _TRUNK = frozenset({"pelvis", "lumbar", "thorax", "neck", "head"})
 _SCALES = (0.8, 1.25)
@@ -184,12 +186,15 @@ def _align_view(
     (prior_view, prior_labels), (view, labels) = prior, current
     grid = _working_grid(labels)
     x, z = (values[np.ix_(*_indices(grid))].astype(float) for values in (labels.x_mm, labels.z_mm))
-    target, moving = _structure(view, labels, grid), _structure(prior_view, prior_labels, None)
+    levels = [
+        (_structure(view, labels, blur, grid), _structure(prior_view, prior_labels, blur, None)) for blur in BLURS_MM
+    ]
+    target, moving = levels[-1]
     x, z = _carried_by_bones(x, z, labels, grid, _Pictures(target, moving, prior_labels), before, now)
     row, column = _pixels_at(x, z, prior_labels)
     body = labels.body[np.ix_(*_indices(grid))]
     correlation_before = _correlation(target[body], _sampled(moving, row, column)[body])
-    down, across = _displacement(target, moving, row, column, grid, prior_labels, body)
+    down, across = _displacement(levels, row, column, grid, prior_labels, body)
     row, column = row + down, column + across
     row_mm, column_mm = prior_labels.pixel_mm
     moved = np.hypot(down * row_mm, across * column_mm)[body]
@@ -247,7 +252,8 @@ def _carried_by_bones(
             around = distance <= 3 * NEAR_MM
             at = x[around], z[around]
             own, carrier = maps[k], maps[index[segment.carried_by]]
-            if pictures.agreement(around, *_moved(carrier, *at)) > pictures.agreement(around, *_moved(own, *at)):
+            with_own, with_carrier = (pictures.agreement(around, *_moved(one, *at)) for one in (own, carrier))
+            if with_carrier > with_own + _LOST:
                 maps[k] = carrier
         weight = 1 / (1 + (distance / NEAR_MM) ** 2) ** 2
         if segment.name.startswith(_OVER):
@@ -332,12 +338,13 @@ def _pixels_at(x: Array, z: Array, labels: LabelledView) -> tuple[Array, Array]:
     return row, column
 
 
-def _structure(view: View, labels: LabelledView, grid: _Grid | None) -> Picture:
+def _structure(view: View, labels: LabelledView, blur_mm: float, grid: _Grid | None) -> Picture:
     """What registration looks at, on the grid or on the view's own pixels."""
     row_mm, column_mm = labels.pixel_mm
     counts = view.counts
     level = max(_bone_level(counts, labels), 1e-3)
-    smooth = ndimage.gaussian_filter(counts, (_sigma(BLUR_MM) / row_mm, _sigma(BLUR_MM) / column_mm), mode="nearest")
+    sigma = blur_mm / math.sqrt(8 * math.log(2))
+    smooth = ndimage.gaussian_filter(counts, (sigma / row_mm, sigma / column_mm), mode="nearest", truncate=3.0)
     picture = np.log1p(smooth / level)
     wide = (_REGION_MM / row_mm, _REGION_MM / column_mm)
     inside = ndimage.gaussian_filter(labels.body.astype(np.float32), wide, truncate=2.0)
@@ -349,10 +356,6 @@ def _structure(view: View, labels: LabelledView, grid: _Grid | None) -> Picture:
 def _bone_level(counts: Picture, labels: LabelledView) -> float:
     values = counts[(labels.regions > 0) & (labels.regions <= 12)]
     return float(np.median(values)) + 0.5 if values.size else 1.0
-
-
-def _sigma(fwhm_mm: float) -> float:
-    return fwhm_mm / math.sqrt(8 * math.log(2))
 
 
 def _sampled(picture: NDArray[np.float32], row: Array, column: Array) -> Array:
@@ -367,8 +370,7 @@ def _correlation(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
 
 
 def _displacement(
-    target: Picture,
-    moving: Picture,
+    levels: Sequence[tuple[Picture, Picture]],
     row: Array,
     column: Array,
     grid: _Grid,
@@ -379,10 +381,8 @@ def _displacement(
     prior_mm = prior_labels.pixel_mm
     down, across = np.zeros(grid.shape), np.zeros(grid.shape)  # mm
     spacing = (grid.row_mm, grid.column_mm)
-    # gradients are taken on the current grid; the bones' map is near the identity in body coordinates, and a prior
-    # column may run against a current one in no view: both are stored as the camera saw them
-    g_target = np.gradient(ndimage.gaussian_filter(target, 0.5), *spacing)
-    for window_mm, steps in zip(WINDOWS_MM, STEPS, strict=True):
+    for (target, moving), window_mm, steps in zip(levels, WINDOWS_MM, STEPS, strict=True):
+        g_target = np.gradient(target, *spacing)
         window = (window_mm / grid.row_mm, window_mm / grid.column_mm)
 
         def mean(values: Array, window: tuple[float, float] = window) -> Array:
@@ -393,7 +393,7 @@ def _displacement(
             residual = np.where(body, target - moved, 0.0)
             g_moved = np.gradient(moved, *spacing)
             gr, gc = (0.5 * (a + b) for a, b in zip(g_target, g_moved, strict=True))
-            weight = body / (1 + (residual / _ROBUST) ** 2)
+            weight = body / (1 + (residual / _ROBUST) ** 2) ** 2
             rr, cc, rc = mean(weight * gr * gr), mean(weight * gc * gc), mean(weight * gr * gc)
             br, bc = mean(weight * gr * residual), mean(weight * gc * residual)
             fade = _FADE * float(np.mean((rr + cc)[body])) if body.any() else 1.0

@@ -180,17 +180,16 @@ def _numbered(lesion: LesionChange, number: int) -> LesionChange:
 
 
 def _lesion(one: Match) -> LesionChange:
-    named = (one.current or one.prior)[0]
     brightness, trend = _brightness(one)
     return LesionChange(
         id=0,
         kind=one.kind,
         prior=tuple(finding.id for finding in one.prior),
         current=tuple(finding.id for finding in one.current),
-        bone=named.bone,
-        side=named.side,
-        place=named.place,
-        region=named.region,
+        bone=one.named.bone,
+        side=one.named.side,
+        place=one.named.place,
+        region=one.named.region,
         uptake_ratio=change_of(*(_uptake(part, which) for part, which in _both(one)), method="uptake over normal bone"),
         area_mm2=change_of(*(_area(part, which) for part, which in _both(one)), method="area of the larger view"),
         depth_mm=change_of(*(_depth(part, which) for part, which in _both(one)), method="depth behind the back's skin"),

@@ -10,7 +10,8 @@ Pairs that share a finding form a group. One to one is a persisting lesion; seve
 split. Of several to several the assignment of least total distance is taken, and what is left over joins its nearest.
 
 A finding without a partner is put to the difference pictures before it is called new (or vanished): its place is
-looked up in the other scan, shifted by up to `SHIFT_MM` to where it is most alike. With C and P the mean counts there,
+looked up in the other scan, shifted by up to `SHIFT_MM` to where it is most alike. With C and P the mean counts of its
+core (where the brighter picture has at least `CORE` of its peak there; of a cold one the whole place),
 
     brightness  = C / (s P)
     z           = (C - s P) / sqrt(gain C/n + gain_P s P/n + (t M)^2)
@@ -18,9 +19,14 @@ looked up in the other scan, shifted by up to `SHIFT_MM` to where it is most ali
 (n pixels; t and s of `bonescan.followup.subtraction`). It is new only where z is at least `NEW_SD` and brightness at
 least `NEW_RATIO`; otherwise its uptake was there before, below what the finder marked, and it persists. A finding with
 a partner that was hardly above normal bone (ratio below `FAINT_RATIO`) and is now brighter by `JUMP_RATIO` is a new
-lesion in a place of faint uptake (vanished in the reverse). A place that
-the other scan does not show is not comparable. Where the urine lies on it in the other scan it is not comparable
-either.
+lesion in a place of faint uptake (vanished in the reverse).
+
+A place that the other scan does not show is not comparable.
+
+Finders miss faint lesions that a subtraction shows. What is left of the risen and gone places of the difference
+pictures, with a peak of `ALONE_SD` and an area of `ALONE_MM2`, on bone and off every finding, is told as a new or
+vanished place that neither reading marks; hands, forearms and feet, and what they lie over, are left out, as no
+alignment holds them well enough.
 """
 
 from __future__ import annotations
@@ -34,12 +40,16 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
 
-from bonescan.followup.model import Alignment, ChangeKind
+from bonescan.anatomy import REGION_NAMES
+from bonescan.anatomy import bone as bone_of
+from bonescan.anatomy.body import TISSUE_MU_PER_MM
+from bonescan.anatomy.skeleton import segment_of
+from bonescan.followup.model import Alignment, ChangeKind, DifferenceView
 from bonescan.followup.subtraction import Subtraction, ViewNoise
-from bonescan.reading.model import Finding, Kind, LabelledView, Polarity, Reading
+from bonescan.reading.model import Finding, Kind, LabelledView, Labels, Polarity, Reading
 from bonescan.scan import ViewName
 
-__all__ = ["Match", "PlaceChange", "match"]
+__all__ = ["Match", "Named", "PlaceChange", "match"]
 
 Mask = NDArray[np.bool_]
 
@@ -50,6 +60,10 @@ SAME_DICE = 0.4
 
 NEW_SD, NEW_RATIO = 3.0, 1.35
 FAINT_RATIO, JUMP_RATIO = 1.5, 2.5
+CORE = 0.7
+ALONE_SD, ALONE_MM2, ALONE_RATIO = 5.0, 60.0, 1.4
+_NOT_ALONE = ("forearm", "hand", "foot")
+_WITH_MORE = {ChangeKind.NEW: "current", ChangeKind.VANISHED: "prior"}
 _LEAST_SHOWN = 0.5
 
 
@@ -72,6 +86,16 @@ class PlaceChange:
     significance: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """Where a lesion lies, in the words of `Finding`."""
+
+    bone: str
+    side: str
+    place: str
+    region: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Match:
     """One lesion in both readings.
@@ -79,6 +103,7 @@ class Match:
     Parameters
     ----------
     kind : ChangeKind
+    named : Named
     prior, current : tuple of Finding
     masks : mapping of ViewName to (row, column) ndarray of bool
         Its place on the current pixels, of both scans together.
@@ -87,6 +112,7 @@ class Match:
     """
 
     kind: ChangeKind
+    named: Named
     prior: tuple[Finding, ...]
     current: tuple[Finding, ...]
     masks: Mapping[ViewName, Mask]
@@ -130,7 +156,94 @@ def match(prior: Reading, current: Reading, alignment: Alignment, subtraction: S
         for before, now in _groups(olds, news):
             if any(one.finding.kind is Kind.BONE for one in (*before, *now)):
                 matches.append(_judged(before, now, alignment, subtraction, labels))
-    return tuple(matches)
+    taken = _unsteady(prior.labels, current.labels, alignment)
+    for one in (*carried, *here):
+        for name, mask in one.grown.items():
+            taken[name] |= mask
+    return (*matches, *_alone(taken, subtraction, labels))
+
+
+def _unsteady(before: Labels, now: Labels, alignment: Alignment) -> dict[ViewName, Mask]:
+    """Pixels of the current views within `REACH_MM` of hands, forearms and feet of either scan."""
+    then = {view.name: view for view in before.views}
+    out = {}
+    for view in now.views:
+        aligned = alignment.view(view.name)
+        mask = _limbs(view)
+        if aligned is not None:
+            mask |= aligned.carry_mask(_limbs(then[view.name]))
+        out[view.name] = _grown(mask, view) if mask.any() else mask
+    return out
+
+
+def _limbs(view: LabelledView) -> Mask:
+    return view.shown(one for one in view.bones if segment_of(one.bone).startswith(_NOT_ALONE))
+
+
+def _alone(
+    taken: Mapping[ViewName, Mask], subtraction: Subtraction, labels: Mapping[ViewName, LabelledView]
+) -> list[Match]:
+    """Places that the difference pictures alone show, the surest first; the same place in both views is one."""
+    found: list[tuple[ChangeKind, ViewName, Mask, float, float, PlaceChange]] = []
+    for difference in subtraction.views:
+        labelled = labels[difference.name]
+        bone = labelled.regions > 0
+        for kind, where in ((ChangeKind.NEW, difference.risen), (ChangeKind.VANISHED, difference.gone)):
+            parts, _ = ndimage.label(where)
+            for number, box in enumerate(ndimage.find_objects(parts), start=1):
+                inside = parts[box] == number
+                mask = np.zeros(where.shape, np.bool_)
+                mask[box] = inside
+                area_mm2 = float(inside.sum()) * math.prod(labelled.pixel_mm)
+                peak = float(np.abs(difference.significance[mask]).max())
+                if area_mm2 < ALONE_MM2 or peak < ALONE_SD or (mask & taken[difference.name]).any():
+                    continue
+                if np.count_nonzero(mask & bone) < 0.5 * np.count_nonzero(mask):
+                    continue
+                noise = subtraction.noise[difference.name]
+                place = _view_change(mask, difference, noise, labelled, shifted=True)
+                sign = 1 if kind is ChangeKind.NEW else -1
+                if sign * math.log(max(place.brightness, 1e-6)) >= math.log(ALONE_RATIO):
+                    x, z = float(labelled.x_mm[mask].mean()), float(labelled.z_mm[mask].mean())
+                    found.append((kind, difference.name, mask, x, z, place))
+    found.sort(key=lambda one: -abs(one[5].significance))
+    matches: list[Match] = []
+    places: list[tuple[ChangeKind, float, float]] = []
+    for kind, name, mask, x, z, place in found:
+        if any(kind is k and math.hypot(x - px, z - pz) <= JOIN_MM for k, px, pz in places):
+            continue
+        places.append((kind, x, z))
+        times = place.brightness if kind is ChangeKind.NEW else 1 / max(place.brightness, 1e-6)
+        matches.append(
+            Match(
+                kind=kind,
+                named=_named(mask, x, labels[name]),
+                prior=(),
+                current=(),
+                masks={name: mask},
+                place=place,
+                reason=f"Neither reading marks it, but the {_WITH_MORE[kind]} scan shows "
+                f"{times:.1f} times more uptake there ({abs(place.significance):.1f} standard deviations): look.",
+            )
+        )
+    return matches
+
+
+def _named(mask: Mask, x_mm: float, labelled: LabelledView) -> Named:
+    """The region under most of a place, and its bone with the most thickness there, weighted by exp(-mu depth)."""
+    counts = np.bincount(labelled.regions[mask], minlength=18)
+    region = int(counts[1:].argmax()) + 1
+    shown: dict[str, float] = {}
+    for one in labelled.bones:
+        inside = float(one.thickness_mm[mask[one.box]].sum())
+        if inside > 0:
+            near = 1.0 if bone_of(one.bone).region == region else 0.1
+            shown[one.bone] = inside * near * math.exp(-TISSUE_MU_PER_MM * one.depth_mm)
+    if not shown:
+        side = "midline" if abs(x_mm) < REACH_MM else "left" if x_mm > 0 else "right"
+        return Named(bone="", side=side, place=f"{REGION_NAMES[region]}, {side}", region=region)
+    bone = bone_of(max(shown, key=lambda name: shown[name]))
+    return Named(bone=bone.id, side=bone.side, place=bone.name, region=region)
 
 
 def _carried(
@@ -269,10 +382,13 @@ def _judged(
         for name, mask in one.masks.items():
             masks[name] = masks[name] | mask if name in masks else mask
     alone = not before or not now
-    place = _place_change(masks, subtraction, labels, shifted=alone)
+    finding = (now or before)[0].finding
+    cold = finding.polarity is Polarity.COLD
+    place = _place_change(masks, subtraction, labels, shifted=alone, cold=cold)
     kind, reason = _kind(before, now, masks, place, alignment)
     return Match(
         kind=kind,
+        named=Named(bone=finding.bone, side=finding.side, place=finding.place, region=finding.region),
         prior=tuple(one.finding for one in before),
         current=tuple(one.finding for one in now),
         masks=masks,
@@ -305,7 +421,7 @@ def _kind(
     other, this = ("prior", "current") if now else ("current", "prior")
     if shown < _LEAST_SHOWN or not math.isfinite(place.brightness):
         return ChangeKind.NOT_COMPARABLE, f"The {other} scan does not show its place."
-    cold = (now or before)[0].finding.significance < 0
+    cold = (now or before)[0].finding.polarity is Polarity.COLD
     sign = (1 if now else -1) * (-1 if cold else 1)
     log_ratio = sign * math.log(max(place.brightness, 1e-6))
     if sign * place.significance >= NEW_SD and log_ratio >= math.log(NEW_RATIO):
@@ -345,6 +461,7 @@ def _place_change(
     labels: Mapping[ViewName, LabelledView],
     *,
     shifted: bool,
+    cold: bool,
 ) -> PlaceChange:
     """The change of mean counts over the place, of the view with the most counts over noise."""
     best, surest = PlaceChange(brightness=math.nan, log_spread=math.inf, significance=0.0), 0.0
@@ -352,18 +469,30 @@ def _place_change(
         mask = masks.get(difference.name)
         if mask is None:
             continue
-        change = _view_change(mask, subtraction.noise[difference.name], labels[difference.name], shifted=shifted)
+        change = _view_change(
+            mask, difference, subtraction.noise[difference.name], labels[difference.name], shifted=shifted, cold=cold
+        )
         if math.isfinite(change.brightness) and abs(change.significance) >= surest:
             best, surest = change, abs(change.significance)
     return best
 
 
-def _view_change(mask: Mask, noise: ViewNoise, labelled: LabelledView, *, shifted: bool) -> PlaceChange:
-    count = int(mask.sum())
-    current = float(noise.current_counts[mask].mean())
-    prior = float(noise.prior_counts[mask].mean())
+def _view_change(
+    mask: Mask,
+    difference: DifferenceView,
+    noise: ViewNoise,
+    labelled: LabelledView,
+    *,
+    shifted: bool,
+    cold: bool = False,
+) -> PlaceChange:
+    brighter = np.maximum(difference.current, difference.prior)
+    core = mask if cold else mask & (brighter >= CORE * float(brighter[mask].max()))
+    count = int(core.sum())
+    current = float(noise.current_counts[core].mean())
+    prior = float(noise.prior_counts[core].mean())
     if shifted:
-        prior = _most_alike(mask, noise.prior_counts, current, labelled)
+        prior = _most_alike(core, noise.prior_counts, current, labelled)
     variance = (noise.current_gain * current + noise.prior_gain * prior) / count
     mean = 0.5 * (current + prior)
     total = math.sqrt(variance + (noise.spread * mean) ** 2 + 1e-6)

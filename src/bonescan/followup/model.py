@@ -246,7 +246,8 @@ class LesionChange:
     kind : ChangeKind
     prior, current : tuple of int
         Ids of the findings it is in either reading. A persisting lesion may have none in one of them: there
-        its uptake is the same, but below what the finder marks; `reason` says so.
+        its uptake is the same, but below what the finder marks; `reason` says so. A new or vanished one with none in
+        both is seen in the difference pictures alone (`marked` is False).
     bone, side, place : str
     region : int
         As `Finding` has them, of the current scan where it is found there.
@@ -285,6 +286,11 @@ class LesionChange:
     trend: Trend
     masks: Mapping[ViewName, NDArray[np.bool_]]
     reason: str
+
+    @property
+    def marked(self) -> bool:
+        """Whether either reading marks it; else a physician must look, and no rule may count it as a lesion."""
+        return bool(self.prior or self.current)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

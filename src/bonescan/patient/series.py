@@ -134,12 +134,11 @@ def _laid_anew(person: Person, rng: np.random.Generator) -> Person:
         moved = rng.normal(0, _REPOSITIONED * freedom.spread)
         if freedom.name.endswith("_rad"):
             pose[k] += moved
-    return replace(
-        person,
-        pose=pose,
-        mass_kg=person.mass_kg * float(np.exp(rng.normal(0, _MASS))),
-        bladder_ml=float(np.clip(rng.lognormal(np.log(120), 0.6), 20, 600)),
-    )
+    laid = replace(person, pose=pose, bladder_ml=float(np.clip(rng.lognormal(np.log(120), 0.6), 20, 600)))
+    try:
+        return replace(laid, mass_kg=person.mass_kg * float(np.exp(rng.normal(0, _MASS))))
+    except InvalidValue:  # a body at the edge of what there is keeps its weight
+        return laid
 
 
 def _disease(lesions: tuple[Any, ...], rng: np.random.Generator) -> tuple[dict[str, Course], tuple[Any, ...]]:
