@@ -91,3 +91,15 @@ def test_studies_are_sorted_by_their_day_but_left_alone_where_one_has_none():
 def test_one_study_is_refused():
     with pytest.raises(InvalidValue, match="needs two scans"):
         follow([study(8, date(2021, 3, 15))], compared)
+
+
+def test_a_new_lesion_in_a_place_of_faint_uptake_is_new():
+    def over_a_faint_one(prior: Study, current: Study) -> Comparison:
+        """As `compared`, but the first persisting lesion is a new one where the prior scan marks faint uptake."""
+        comparison = compared(prior, current)
+        first, *others = comparison.lesions
+        return replace(comparison, lesions=(replace(first, kind=ChangeKind.NEW), *others))
+
+    series = follow([study(8, date(2021, 1, 4)), study(8, date(2021, 3, 15))], over_a_faint_one)
+    assert series.progression.state == BoneState.ONE_NEW
+    assert series.track_of(series.latest.lesions[0]).present == (False, True)

@@ -17,7 +17,7 @@ from tests.report.pair import compared, drawn_series, study
 from bonescan.followup.model import ChangeKind, Comparability, Trend
 from bonescan.followup.series import Series, follow
 from bonescan.reading.model import Verdict
-from bonescan.report.comparison import comparison_content, lesion_letters, render_comparison
+from bonescan.report.comparison import comparison_content, render_comparison
 from bonescan.report.comparison_pictures import LESION_COLOURS, draw_pair, draw_timeline, lesion_style, windows_of
 from bonescan.report.comparison_record import comparison_record, comparison_schema
 from bonescan.scan import PatientFacts
@@ -38,7 +38,7 @@ def files(series: Series) -> dict[str, bytes]:
 
 
 def content_of(series: Series) -> dict:
-    return comparison_content(series, lesion_letters(series))
+    return comparison_content(series)
 
 
 def cards(series: Series) -> list[dict[str, str]]:
@@ -126,7 +126,7 @@ def test_the_pdf_is_archivable_and_dated_with_the_scan(files):
 
 
 def test_the_same_series_gives_the_same_record(series, files):
-    again = comparison_record(series, lesion_letters(series))
+    again = comparison_record(series)
     assert json.loads(files["comparison.json"]) == json.loads(json.dumps(again))
 
 
@@ -136,7 +136,7 @@ def red_pixels(picture: Image.Image, box: tuple[int, int, int, int]) -> int:
 
 def test_a_new_lesion_is_red_in_the_current_scan_and_unmarked_in_the_prior_one():
     series = drawn_series(8, 10)
-    plate = draw_pair(series.latest, lesion_letters(series), WORDS)
+    plate = draw_pair(series.latest, series.letters, WORDS)
     quarter = plate.width // 4  # prior and current of each view, of one width for the same doll
     reds = [red_pixels(plate, (k * quarter, 100, (k + 1) * quarter, plate.height)) for k in range(4)]
     assert reds[0] == reds[2] == 0
@@ -198,6 +198,23 @@ def test_the_course_says_in_words_what_it_shows(series):
 )
 def test_style_by_what_became_of_a_lesion(series, kind, trend, style):
     assert lesion_style(replace(series.latest.lesions[0], kind=kind, trend=trend)) == style
+
+
+def test_what_neither_reading_marks_is_to_be_looked_at_and_counted_by_no_rule():
+    def with_a_place(prior, current):
+        comparison = compared(prior, current)
+        first = comparison.lesions[0]
+        place = replace(first, id=99, kind=ChangeKind.NEW, prior=(), current=(), reason="The difference shows it.")
+        return replace(comparison, lesions=(*comparison.lesions, place))
+
+    series = follow([study(8, date(2021, 1, 4)), study(8, date(2021, 3, 15))], with_a_place)
+    assert series.progression.state == "no_new"
+    assert cards(series)[0]["value"] == "No new lesion, 4 unchanged, 1 place to look at"
+    row = content_of(series)["lesions"]["rows"][-1]
+    assert row["cells"][2] == "LOOK: more now"
+    used = [finding.letter for finding in series.studies[-1].reading.findings]
+    assert row["cells"][0] not in used
+    jsonschema.validate(comparison_record(series), comparison_schema())
 
 
 @pytest.mark.parametrize("colour", LESION_COLOURS.values())

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import count
 
 from bonescan.errors import InvalidValue
 from bonescan.followup.area import AreaResponse, area_response
@@ -91,14 +92,22 @@ class Series:
         return self.comparisons[-1]
 
     def track_of(self, lesion: LesionChange) -> Track | None:
-        """The track of a lesion of the latest comparison."""
+        """The track of a lesion of the latest comparison; none where neither reading marks it."""
         last = len(self.studies) - 1
-        wanted = {(last, number) for number in lesion.current} | {(last - 1, number) for number in lesion.prior}
+        wanted = set(_places(last - 1, last, lesion))
         for track in self.tracks:
             own = {(scan, number) for scan, numbers in enumerate(track.findings) for number in numbers}
             if own & wanted:
                 return track
         return None
+
+    @property
+    def letters(self) -> dict[int, str]:
+        """The letter of every lesion of the latest comparison, by its id: its track's, or a free one where none is."""
+        tracks = {lesion.id: self.track_of(lesion) for lesion in self.latest.lesions}
+        taken = {track.letter for track in self.tracks} | {one.letter for one in self.studies[-1].reading.findings}
+        free = (letter for number in count() if (letter := _letter(number)) not in taken)
+        return {number: track.letter if track is not None else next(free) for number, track in tracks.items()}
 
 
 def in_order(studies: Sequence[Study]) -> tuple[Study, ...]:
@@ -214,6 +223,13 @@ def _healing(studies: Sequence[Study], tracks: Sequence[Track], injured_on: date
     return judged
 
 
+def _places(prior: int, current: int, lesion: LesionChange) -> list[Place]:
+    """The findings that are one lesion; faint uptake where a new one came up, or one vanished, is another."""
+    before = () if lesion.kind is ChangeKind.NEW else lesion.prior
+    now = () if lesion.kind is ChangeKind.VANISHED else lesion.current
+    return [(prior, number) for number in before] + [(current, number) for number in now]
+
+
 class _Links:
     """Which findings of a series are one lesion: disjoint sets, joined one comparison after another."""
 
@@ -229,8 +245,8 @@ class _Links:
 
     def add(self, prior: int, current: int, lesions: Sequence[LesionChange]) -> None:
         for lesion in lesions:
-            places = [(prior, number) for number in lesion.prior] + [(current, number) for number in lesion.current]
-            if not places:
+            places = _places(prior, current, lesion)
+            if not places:  # seen in the difference pictures alone: no rule may count it
                 continue
             for place in places:
                 self.parent[self.root(place)] = self.root(places[0])

@@ -154,9 +154,7 @@ def comparison_summary(series: Series) -> dict[str, object]:
     dict
         Ready for JSON. ``comparison.json`` has the whole.
     """
-    from bonescan.report.comparison import lesion_letters
-
-    latest, progression, letters = series.latest, series.progression, lesion_letters(series)
+    latest, progression, letters = series.latest, series.progression, series.letters
     index = latest.bone_scan_index
     return {
         "scans": [
@@ -180,6 +178,7 @@ def comparison_summary(series: Series) -> dict[str, object]:
                 "letter": letters[lesion.id],
                 "place": lesion.place,
                 "kind": lesion.kind.value,
+                "marked": lesion.marked,
                 "trend": lesion.trend.value,
                 "brightness": lesion.brightness.value,
                 "significance": lesion.significance,

@@ -24,9 +24,9 @@ from bonescan.report.pages import set_pages
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["comparison_content", "lesion_letters", "render_comparison"]
+__all__ = ["comparison_content", "render_comparison"]
 
-_STYLES = ("new", "rose", "fell", "same", "gone", "unclear")
+_STYLES = ("new", "rose", "fell", "same", "gone", "unclear", "look")
 _PLACES_NAMED = 5
 _HIDDEN = dict.fromkeys((*range(32), *range(127, 160), *range(8234, 8239), *range(8294, 8298)), " ")
 _TONES: Mapping[BoneState, str] = {
@@ -51,7 +51,7 @@ def render_comparison(series: Series) -> dict[str, bytes]:
         ``comparison_changes.png``, ``comparison_blink.gif`` and ``comparison_timeline.png``; the last three are absent
         where they cannot be drawn. The same series gives the same bytes.
     """
-    w, letters, latest = _words(), lesion_letters(series), series.latest
+    w, letters, latest = _words(), series.letters, series.latest
     plates: dict[str, Image | None] = {
         "plate": draw_pair(latest, letters, w["picture"]),
         "changes": draw_changes(latest, letters, w["picture"]),
@@ -59,12 +59,12 @@ def render_comparison(series: Series) -> dict[str, bytes]:
     }
     names = {"plate": "comparison.png", "changes": "comparison_changes.png", "timeline": "comparison_timeline.png"}
     pictures = {key: _embedded(image) for key, image in plates.items() if image is not None}
-    files = {"comparison.json": _json(comparison_record(series, letters))}
+    files = {"comparison.json": _json(comparison_record(series))}
     files |= {names[key]: png(image) for key, image in plates.items() if image is not None}
     film = blink(latest, w["picture"])
     if film is not None:
         files["comparison_blink.gif"] = film
-    content = comparison_content(series, letters)
+    content = comparison_content(series)
     source = None if film is None else f"data:image/gif;base64,{base64.b64encode(film).decode('ascii')}"
     files["comparison.html"] = _template().render(c=content, pictures=pictures, film=source).encode("utf-8")
     files["comparison.pdf"] = _pdf(series, content, pictures)
@@ -77,38 +77,19 @@ def _words() -> Mapping[str, Any]:
     return tomllib.loads(text)
 
 
-def lesion_letters(series: Series) -> dict[int, str]:
-    """Give every lesion of the latest comparison the letter it has through the whole series.
-
-    Parameters
-    ----------
-    series : Series
-
-    Returns
-    -------
-    dict of int to str
-        By id of the lesion.
-    """
-    return {
-        lesion.id: track.letter for lesion in series.latest.lesions if (track := series.track_of(lesion)) is not None
-    }
-
-
-def comparison_content(series: Series, letters: Mapping[int, str]) -> dict[str, Any]:
+def comparison_content(series: Series) -> dict[str, Any]:
     """Return every text and table of the pages, as JSON values without any markup.
 
     Parameters
     ----------
     series : Series
-    letters : mapping of int to str
-        Of the latest comparison's lesions.
 
     Returns
     -------
     dict
         Whoever sets a text into a page escapes it.
     """
-    w, whole, latest = _words(), words(), series.latest
+    w, whole, latest, letters = _words(), words(), series.latest, series.letters
     current = latest.current.scan
     examined = str(latest.current.on or w["undated"])
     cleaned: dict[str, Any] = _clean(
@@ -186,7 +167,7 @@ def _cards(series: Series, letters: Mapping[int, str]) -> list[dict[str, str]]:
     """Half a minute: what changed, what the rules say, whether it can be compared, how much."""
     w, latest, progression = _words(), series.latest, series.progression
     cards, said = w["cards"], w["summary"]
-    new = latest.of_kind(ChangeKind.NEW)
+    new = [lesion for lesion in latest.of_kind(ChangeKind.NEW) if lesion.marked]
     index, area = latest.bone_scan_index, series.area
     checks = latest.comparability.checks
     failed = latest.comparability.reasons
@@ -276,6 +257,8 @@ def _lesions(series: Series, letters: Mapping[int, str]) -> dict[str, Any]:
             what = w["merged"].format(what=what, count=len(lesion.prior))
         elif lesion.kind is ChangeKind.SPLIT:
             what = w["split"].format(what=what, count=len(lesion.current))
+        elif not lesion.marked:
+            what = w["look"].format(which=w["more" if lesion.kind is ChangeKind.NEW else "less"])
         brightness = lesion.brightness
         rows.append(
             {

@@ -40,11 +40,13 @@ LESION_COLOURS: Mapping[str, Colour] = {
     "fell": (20, 80, 190),
     "gone": (20, 80, 190),
     "unclear": (120, 50, 150),
+    "look": (120, 50, 150),
 }
 """Line and letter colours by what became of a lesion, each of contrast 5:1 or more on white; line styles differ too."""
 
 _DASHES: Mapping[str, tuple[float, float] | None] = {
     "new": None, "rose": None, "same": None, "fell": (14.0, 5.0), "gone": (7.0, 5.0), "unclear": (2.5, 4.5),
+    "look": (5.0, 5.0),
 }  # fmt: skip
 _INK: Colour = (34, 38, 46)
 _SOFT: Colour = (85, 92, 104)
@@ -88,8 +90,11 @@ def lesion_style(lesion: LesionChange) -> str:
     Returns
     -------
     str
-        ``new``, ``gone`` or ``unclear`` by its kind, else by whether it became brighter or fainter.
+        ``look`` where neither reading marks it, ``new``, ``gone`` or ``unclear`` by its kind, else by whether it became
+        brighter or fainter.
     """
+    if not lesion.marked:
+        return "look"
     fixed = {ChangeKind.NEW: "new", ChangeKind.VANISHED: "gone", ChangeKind.NOT_COMPARABLE: "unclear"}
     return fixed.get(lesion.kind) or {Trend.ROSE: "rose", Trend.FELL: "fell"}.get(lesion.trend, "same")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
@@ -31,14 +30,12 @@ def comparison_schema() -> dict[str, Any]:
     return schema
 
 
-def comparison_record(series: Series, letters: Mapping[int, str]) -> dict[str, Any]:
+def comparison_record(series: Series) -> dict[str, Any]:
     """Return the comparison of a series as plain JSON values.
 
     Parameters
     ----------
     series : Series
-    letters : mapping of int to str
-        By id of the latest comparison's lesions.
 
     Returns
     -------
@@ -71,7 +68,7 @@ def comparison_record(series: Series, letters: Mapping[int, str]) -> dict[str, A
             "cautions": list(progression.cautions),
             "source": progression.source,
         },
-        "latest": _latest(latest, series, letters),
+        "latest": _latest(latest, series),
         "healing": [
             {
                 "letter": letter,
@@ -116,7 +113,8 @@ def _scan(study: Study, state: ScanState) -> dict[str, Any]:
     }
 
 
-def _latest(latest: Comparison, series: Series, letters: Mapping[int, str]) -> dict[str, Any]:
+def _latest(latest: Comparison, series: Series) -> dict[str, Any]:
+    letters = series.letters
     index, scales = latest.bone_scan_index, {one.name: one for one in latest.difference}
     return {
         "prior_scan": len(series.studies) - 2,
@@ -170,6 +168,7 @@ def _lesion(lesion: LesionChange, letter: str) -> dict[str, Any]:
         "id": lesion.id,
         "letter": letter,
         "kind": lesion.kind.value,
+        "marked": lesion.marked,
         "trend": lesion.trend.value,
         "prior_findings": list(lesion.prior),
         "current_findings": list(lesion.current),
