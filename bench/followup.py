@@ -12,8 +12,8 @@ What is counted:
 - a true change (grown, faded, gone, new) can be *seen* where the lesion is visible (as `bonescan.evaluation` means it)
   in the study that shows it better and the mean counts of its place changed by a quarter;
 - it is *found* where a lesion of the comparison that touches it is called new, vanished, or risen or fallen the right
-  way; a called change that touches no true change, seen or not, is false; figures at 2 false ones a case come from
-  the called changes ordered by significance;
+  way; a called change that touches no true change, seen or not, and no disturbance (an injection site, urine on the
+  skin) is false; figures at 2 false ones a case come from the called changes ordered by significance;
 - a visible unchanged lesion that either reading marks is *kept* where no called change touches it;
 - registration error: the centroid of every bone's shadow in the current view, carried, against that in the prior view.
 """
@@ -91,7 +91,7 @@ def simulated(out: Path, cohort: str, seed: int, number: int, which: str) -> tup
 def called(comparison: Comparison) -> list[tuple[LesionChange, set[object]]]:
     """Lesions that are said to have changed, and how."""
     out = []
-    for lesion in comparison.lesions:
+    for lesion in (*comparison.lesions, *comparison.unmarked):
         what: set[object] = {lesion.kind} & {ChangeKind.NEW, ChangeKind.VANISHED}
         if not what and lesion.trend in (Trend.ROSE, Trend.FELL) and lesion.kind is not ChangeKind.NOT_COMPARABLE:
             what = {lesion.trend}
@@ -141,6 +141,11 @@ def judge_series(tally: Tally, comparison: Comparison, before: Path, now: Path) 
         if visible and has_changed(spots, records):
             right = [abs(lesion.significance) for lesion, said in touching if said & FINDS[what]]
             tally.seen[what].append(max(right, default=float("nan")))
+    for k, truth in enumerate(truths):
+        for spot in truth.disturbances:
+            where = place_of(spot, truth)
+            both = (where, {}) if k == 0 else ({}, where)
+            explained |= {lesion.id for lesion, _ in changes if touches(lesion, comparison, both)}
     tally.false += [abs(lesion.significance) for lesion, _ in changes if lesion.id not in explained]
     tally.cases += 1
 

@@ -270,7 +270,7 @@ def compare(
 
 
 def _comparison_in_words(said: Mapping[str, Any], out: Path) -> str:
-    kinds = [_became(one) for one in said["lesions"]]
+    kinds = [*map(_became, said["lesions"]), *["to look at"] * len(said["to_look_at"])]
     counted = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
     index, rules = said["bone_scan_index_change"], said["pcwg3"]
     return "\n".join(
@@ -288,8 +288,6 @@ def _comparison_in_words(said: Mapping[str, Any], out: Path) -> str:
 
 
 def _became(lesion: Mapping[str, Any]) -> str:
-    if not lesion["marked"]:
-        return "to look at"
     moved = {"rose": "brighter", "fell": "fainter"}
     same = "unchanged" if lesion["kind"] == "persisting" else lesion["kind"]
     return same if lesion["kind"] in ("new", "vanished") else moved.get(lesion["trend"], same)

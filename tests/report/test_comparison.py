@@ -205,7 +205,7 @@ def test_what_neither_reading_marks_is_to_be_looked_at_and_counted_by_no_rule():
         comparison = compared(prior, current)
         first = comparison.lesions[0]
         place = replace(first, id=99, kind=ChangeKind.NEW, prior=(), current=(), reason="The difference shows it.")
-        return replace(comparison, lesions=(*comparison.lesions, place))
+        return replace(comparison, unmarked=(place,))
 
     series = follow([study(8, date(2021, 1, 4)), study(8, date(2021, 3, 15))], with_a_place)
     assert series.progression.state == "no_new"

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 from bonescan.followup.matching import Match
 from bonescan.followup.model import Change, ChangeKind, Comparability, IndexChange, LesionChange, Trend
@@ -152,10 +153,11 @@ def lesion_changes(matches: Iterable[Match]) -> tuple[LesionChange, ...]:
     Returns
     -------
     tuple of LesionChange
-        New ones first, then risen, other persisting, vanished, not comparable; each by significance.
+        New ones first, then risen, other persisting, vanished, not comparable; each by significance; places that
+        neither reading marks at the end.
     """
     measured = sorted((_lesion(one) for one in matches), key=_rank)
-    return tuple(_numbered(lesion, number) for number, lesion in enumerate(measured, start=1))
+    return tuple(replace(lesion, id=number) for number, lesion in enumerate(measured, start=1))
 
 
 _ORDER = {
@@ -170,13 +172,8 @@ _ORDER = {
 
 def _rank(lesion: LesionChange) -> tuple[float, float]:
     risen = lesion.trend is Trend.ROSE and _ORDER[lesion.kind] == 2
-    return (1.0 if risen else float(_ORDER[lesion.kind]), -abs(lesion.significance))
-
-
-def _numbered(lesion: LesionChange, number: int) -> LesionChange:
-    from dataclasses import replace
-
-    return replace(lesion, id=number)
+    order = 1.0 if risen else float(_ORDER[lesion.kind])
+    return (order if lesion.prior or lesion.current else order + len(_ORDER), -abs(lesion.significance))
 
 
 def _lesion(one: Match) -> LesionChange:

@@ -50,14 +50,16 @@ def compare(
     progress("subtracting the prior scan")
     subtraction = subtract(before.reading, now.reading, alignment)
     progress("matching lesions")
-    lesions = lesion_changes(match(before.reading, now.reading, alignment, subtraction))
+    matches = match(before.reading, now.reading, alignment, subtraction)
+    changes = lesion_changes(matches)
     burden, burden_now = before.reading.burden, now.reading.burden
     return Comparison(
         prior=before,
         current=now,
         alignment=alignment,
         difference=subtraction.views,
-        lesions=lesions,
+        lesions=tuple(one for one in changes if one.prior or one.current),
+        unmarked=tuple(one for one in changes if not (one.prior or one.current)),
         bone_scan_index=index_change(burden, burden_now, alike),
         lesion_area=change_of(burden.lesion_area_mm2, burden_now.lesion_area_mm2, method="area of lesions"),
         comparability=alike,

@@ -246,8 +246,8 @@ class LesionChange:
     kind : ChangeKind
     prior, current : tuple of int
         Ids of the findings it is in either reading. A persisting lesion may have none in one of them: there
-        its uptake is the same, but below what the finder marks; `reason` says so. A new or vanished one with none in
-        both is seen in the difference pictures alone (`marked` is False).
+        its uptake is the same, but below what the finder marks; `reason` says so. One of `Comparison.unmarked` has
+        none in both.
     bone, side, place : str
     region : int
         As `Finding` has them, of the current scan where it is found there.
@@ -286,11 +286,6 @@ class LesionChange:
     trend: Trend
     masks: Mapping[ViewName, NDArray[np.bool_]]
     reason: str
-
-    @property
-    def marked(self) -> bool:
-        """Whether either reading marks it; else a physician must look, and no rule may count it as a lesion."""
-        return bool(self.prior or self.current)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -353,6 +348,9 @@ class Comparison:
         Of the aligned views, in their order.
     lesions : tuple of LesionChange
         In the order of their ids.
+    unmarked : tuple of LesionChange
+        Places that came or went in the difference pictures and that neither reading marks: for a physician to look
+        at; no rule may count them as lesions. Their ids go on after the lesions'.
     bone_scan_index : IndexChange
     lesion_area : Change
         Sum of the burden's lesion areas, mm2, both views.
@@ -369,6 +367,7 @@ class Comparison:
     bone_scan_index: IndexChange
     lesion_area: Change
     comparability: Comparability
+    unmarked: tuple[LesionChange, ...] = ()
     remarks: tuple[Remark, ...] = ()
     method: Mapping[str, str] = field(default_factory=dict)
 

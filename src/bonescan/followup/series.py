@@ -92,7 +92,7 @@ class Series:
         return self.comparisons[-1]
 
     def track_of(self, lesion: LesionChange) -> Track | None:
-        """The track of a lesion of the latest comparison; none where neither reading marks it."""
+        """The track of a lesion of the latest comparison; none of a place that neither reading marks."""
         last = len(self.studies) - 1
         wanted = set(_places(last - 1, last, lesion))
         for track in self.tracks:
@@ -103,8 +103,9 @@ class Series:
 
     @property
     def letters(self) -> dict[int, str]:
-        """The letter of every lesion of the latest comparison, by its id: its track's, or a free one where none is."""
-        tracks = {lesion.id: self.track_of(lesion) for lesion in self.latest.lesions}
+        """The letter of every lesion of the latest comparison, by its id: its track's; unmarked places have free ones."""
+        shown = (*self.latest.lesions, *self.latest.unmarked)
+        tracks = {lesion.id: self.track_of(lesion) for lesion in shown}
         taken = {track.letter for track in self.tracks} | {one.letter for one in self.studies[-1].reading.findings}
         free = (letter for number in count() if (letter := _letter(number)) not in taken)
         return {number: track.letter if track is not None else next(free) for number, track in tracks.items()}
@@ -246,8 +247,6 @@ class _Links:
     def add(self, prior: int, current: int, lesions: Sequence[LesionChange]) -> None:
         for lesion in lesions:
             places = _places(prior, current, lesion)
-            if not places:  # seen in the difference pictures alone: no rule may count it
-                continue
             for place in places:
                 self.parent[self.root(place)] = self.root(places[0])
             shown = self.shown.setdefault(places[0], set())

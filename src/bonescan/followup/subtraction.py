@@ -47,7 +47,7 @@ Mask = NDArray[np.bool_]
 SMOOTH_MM = 9.0
 PLACE_MM = 2.5
 LEAST_SPREAD = 0.08
-URINE_MM = 6.0
+URINE_MM = 15.0
 RISEN_SD = 4.0
 LEAST_RATIO = 1.3
 """A place has risen where it is beyond `RISEN_SD` and brighter by this factor, gone in the reverse."""

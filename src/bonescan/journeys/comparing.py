@@ -178,13 +178,13 @@ def comparison_summary(series: Series) -> dict[str, object]:
                 "letter": letters[lesion.id],
                 "place": lesion.place,
                 "kind": lesion.kind.value,
-                "marked": lesion.marked,
                 "trend": lesion.trend.value,
                 "brightness": lesion.brightness.value,
                 "significance": lesion.significance,
             }
             for lesion in latest.lesions
         ],
+        "to_look_at": [{"letter": letters[one.id], "place": one.place} for one in latest.unmarked],
         "bone_scan_index_change": {
             "difference_percent": index.change.difference.value,
             "flagged": index.flagged,

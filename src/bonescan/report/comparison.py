@@ -167,7 +167,7 @@ def _cards(series: Series, letters: Mapping[int, str]) -> list[dict[str, str]]:
     """Half a minute: what changed, what the rules say, whether it can be compared, how much."""
     w, latest, progression = _words(), series.latest, series.progression
     cards, said = w["cards"], w["summary"]
-    new = [lesion for lesion in latest.of_kind(ChangeKind.NEW) if lesion.marked]
+    new = latest.of_kind(ChangeKind.NEW)
     index, area = latest.bone_scan_index, series.area
     checks = latest.comparability.checks
     failed = latest.comparability.reasons
@@ -181,7 +181,7 @@ def _cards(series: Series, letters: Mapping[int, str]) -> list[dict[str, str]]:
     return [
         {
             "label": cards["change"],
-            "value": _counted(latest.lesions),
+            "value": _counted((*latest.lesions, *latest.unmarked)),
             "note": " ".join(
                 part
                 for part in (
@@ -250,14 +250,14 @@ def _value(value: float | None) -> str:
 def _lesions(series: Series, letters: Mapping[int, str]) -> dict[str, Any]:
     w = _words()["lesions"]
     rows = []
-    for lesion in series.latest.lesions:
+    for lesion in (*series.latest.lesions, *series.latest.unmarked):
         style = lesion_style(lesion)
         what = w[style]
         if lesion.kind is ChangeKind.MERGED:
             what = w["merged"].format(what=what, count=len(lesion.prior))
         elif lesion.kind is ChangeKind.SPLIT:
             what = w["split"].format(what=what, count=len(lesion.current))
-        elif not lesion.marked:
+        elif style == "look":
             what = w["look"].format(which=w["more" if lesion.kind is ChangeKind.NEW else "less"])
         brightness = lesion.brightness
         rows.append(

@@ -93,7 +93,7 @@ def lesion_style(lesion: LesionChange) -> str:
         ``look`` where neither reading marks it, ``new``, ``gone`` or ``unclear`` by its kind, else by whether it became
         brighter or fainter.
     """
-    if not lesion.marked:
+    if not lesion.prior and not lesion.current:
         return "look"
     fixed = {ChangeKind.NEW: "new", ChangeKind.VANISHED: "gone", ChangeKind.NOT_COMPARABLE: "unclear"}
     return fixed.get(lesion.kind) or {Trend.ROSE: "rose", Trend.FELL: "fell"}.get(lesion.trend, "same")
@@ -166,7 +166,7 @@ def _marks(comparison: Comparison, letters: Mapping[int, str], name: ViewName, *
     """What is marked in one view of one scan; a lesion without a finding there is shown on the current scan only."""
     study = comparison.current if current else comparison.prior
     marks = []
-    for lesion in comparison.lesions:
+    for lesion in (*comparison.lesions, *comparison.unmarked):
         found = [study.finding(number) for number in (lesion.current if current else lesion.prior)]
         outlines = tuple(finding.views[name].outline for finding in found if name in finding.views)
         mask = lesion.masks.get(name) if current and not found else None
@@ -283,7 +283,8 @@ def draw_changes(comparison: Comparison, letters: Mapping[int, str], words: Mapp
         ]
         title = words[view.name.value], words["changes"]
         apart = np.isin(labelled.regions, list(_MOVING)) | (labelled.regions == 0)
-        places = [lesion.masks[view.name] for lesion in comparison.lesions if view.name in lesion.masks]
+        told = (*comparison.lesions, *comparison.unmarked)
+        places = [lesion.masks[view.name] for lesion in told if view.name in lesion.masks]
         where = np.logical_or.reduce([ndimage.binary_dilation(~apart, iterations=_AROUND), *places])
         panels.append(_panel(view, parts[view.name], pale, marks, title, words, scale, tint=_tint(one, where)))
     if not panels:

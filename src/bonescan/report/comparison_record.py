@@ -120,6 +120,7 @@ def _latest(latest: Comparison, series: Series) -> dict[str, Any]:
         "prior_scan": len(series.studies) - 2,
         "current_scan": len(series.studies) - 1,
         "lesions": [_lesion(lesion, letters[lesion.id]) for lesion in latest.lesions],
+        "unmarked": [_lesion(place, letters[place.id]) for place in latest.unmarked],
         "bone_scan_index": {
             "change": _change(index.change),
             "doublings": _measurement(index.doublings),
@@ -168,7 +169,6 @@ def _lesion(lesion: LesionChange, letter: str) -> dict[str, Any]:
         "id": lesion.id,
         "letter": letter,
         "kind": lesion.kind.value,
-        "marked": lesion.marked,
         "trend": lesion.trend.value,
         "prior_findings": list(lesion.prior),
         "current_findings": list(lesion.current),
