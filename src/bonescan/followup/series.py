@@ -103,7 +103,7 @@ class Series:
 
     @property
     def letters(self) -> dict[int, str]:
-        """The letter of every lesion of the latest comparison, by its id: its track's; unmarked places have free ones."""
+        """Letters of the latest comparison's lesions by id, those of their tracks; unmarked places have free ones."""
         shown = (*self.latest.lesions, *self.latest.unmarked)
         tracks = {lesion.id: self.track_of(lesion) for lesion in shown}
         taken = {track.letter for track in self.tracks} | {one.letter for one in self.studies[-1].reading.findings}
