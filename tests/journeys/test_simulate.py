@@ -406,6 +406,26 @@ def test_the_same_patient_can_be_scanned_again(tmp_path):
         journeys.simulate("cohort:strange", tmp_path / "none", settings=TINY)
 
 
+def test_a_later_study_of_a_person_says_what_became_of_every_lesion(tmp_path):
+    for study in (0, 1):
+        settings = replace(TINY, study=study)
+        journeys.simulate("cohort:metastatic", tmp_path / str(study), seed=4, number=1, settings=settings)
+    first, later = (json.loads((tmp_path / str(k) / "truth" / "truth.json").read_text("utf-8")) for k in (0, 1))
+    jsonschema.validate(later, truth_schema())
+    assert "series" not in first
+    assert later["series"]["study"] == 1
+    course = later["series"]["course"]
+    ids = [{lesion["id"] for lesion in record["lesions"]} for record in (first, later)]
+    assert set(course) == ids[0] | ids[1]
+    assert {name for name, what in course.items() if what == "gone"} == ids[0] - ids[1]
+    scans = [dicom.open_scan([tmp_path / str(k) / "dicom"]) for k in (0, 1)]
+    assert (scans[1].acquired_at.date() - scans[0].acquired_at.date()).days == 84
+    assert scans[0].patient.patient_id == scans[1].patient.patient_id
+    assert scans[0].study_uid != scans[1].study_uid
+    with pytest.raises(InvalidValue, match="first study"):
+        replace(TINY, study=-1)
+
+
 def test_a_study_that_cannot_be_says_which(tmp_path):
     with pytest.raises(InvalidValue, match=r"Study 0: There is no camera 'box'"):
         journeys.simulate_cohort("normal", tmp_path, count=1, settings=replace(TINY, camera="box"))

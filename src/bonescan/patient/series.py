@@ -61,6 +61,7 @@ _METASTASES = {
     "response": (0.0, 0.35, 0.35, 0.0),
     "mixed": (0.2, 0.2, 0.15, 1.5),
 }
+_BY_DRAW = (Course.GROWN, Course.FADED, Course.GONE, Course.UNCHANGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -149,23 +150,15 @@ def _disease(lesions: tuple[Any, ...], rng: np.random.Generator) -> tuple[dict[s
     for one in lesions:
         which = Course.UNCHANGED
         if one in metastases:
-            at = rng.random()
-            which = (
-                Course.GROWN
-                if at < grow
-                else Course.FADED
-                if at < grow + fade
-                else Course.GONE
-                if at < grow + fade + go
-                else Course.UNCHANGED
-            )
+            which = _BY_DRAW[int(np.searchsorted(np.cumsum((grow, fade, go)), rng.random(), side="right"))]
         elif isinstance(one, Lesion) and one.kind.nature is Nature.TRAUMA:
             which = Course.FADED
         course[one.id] = which
         if which is not Course.GONE:
             after.append(_changed(one, which, rng))
     used = [int(one.id.rpartition("-")[2]) for one in lesions]
-    for k, one in enumerate(metastasis(rng, count=int(rng.poisson(fresh)))) if fresh else ():
+    count = int(rng.poisson(fresh))
+    for k, one in enumerate(metastasis(rng, count=count) if count else ()):
         number = max(used, default=0) + 1 + k
         course[f"lesion-{number}"] = Course.NEW
         after.append(replace(one, id=f"lesion-{number}"))
