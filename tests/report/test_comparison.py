@@ -210,7 +210,7 @@ def test_what_neither_reading_marks_is_to_be_looked_at_and_counted_by_no_rule():
     series = follow([study(8, date(2021, 1, 4)), study(8, date(2021, 3, 15))], with_a_place)
     assert series.progression.state == "no_new"
     assert cards(series)[0]["value"] == "No new lesion, 4 unchanged, 1 place to look at"
-    row = content_of(series)["lesions"]["rows"][-1]
+    row = content_of(series)["lesions"]["rows"][0]  # what changed stands above what did not
     assert row["cells"][2] == "LOOK: more now"
     used = [finding.letter for finding in series.studies[-1].reading.findings]
     assert row["cells"][0] not in used

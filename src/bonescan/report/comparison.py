@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["comparison_content", "render_comparison"]
 
 _STYLES = ("new", "rose", "fell", "same", "gone", "unclear", "look")
+_ORDER = ("new", "look", "rose", "fell", "gone", "unclear", "same")  # of the table: what changed first
 _PLACES_NAMED = 5
 _HIDDEN = dict.fromkeys((*range(32), *range(127, 160), *range(8234, 8239), *range(8294, 8298)), " ")
 _TONES: Mapping[BoneState, str] = {
@@ -250,7 +251,8 @@ def _value(value: float | None) -> str:
 def _lesions(series: Series, letters: Mapping[int, str]) -> dict[str, Any]:
     w = _words()["lesions"]
     rows = []
-    for lesion in (*series.latest.lesions, *series.latest.unmarked):
+    told = (*series.latest.lesions, *series.latest.unmarked)
+    for lesion in sorted(told, key=lambda one: _ORDER.index(lesion_style(one))):
         style = lesion_style(lesion)
         what = w[style]
         if lesion.kind is ChangeKind.MERGED:
