@@ -6,12 +6,14 @@ about is the way there.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import shlex
 import shutil
 import zipfile
 from dataclasses import replace
+from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -19,11 +21,13 @@ import nibabel
 import numpy as np
 import pytest
 from PIL import Image
+from tests.report.pair import compared, study
 
-from bonescan import cli, dicom, evaluation, journeys, reading
+from bonescan import cli, dicom, evaluation, followup, journeys, reading
 from bonescan.camera.projections import Lattice, Projections
 from bonescan.journeys import evaluating, simulation
 from bonescan.patient.person import Person
+from bonescan.scan import Source
 
 PAGE = (Path(__file__).parents[2] / "docs" / "journeys.md").read_text(encoding="utf-8")
 COMMANDS = [line.removeprefix("$ ") for line in re.findall(r"^\$ .*$", PAGE, re.M)]
@@ -108,16 +112,35 @@ def evaluator(folder, monkeypatch, small_reading):
         journeys.evaluate(folder / "cohort", folder / "model", learned=False)
 
 
+@pytest.fixture
+def series(folder, monkeypatch):
+    """Three studies of one drawn person, read and compared at once."""
+    studies = {"january": study(8, date(2026, 1, 12)), "march": study(10, date(2026, 3, 16))}
+    studies["may"] = study(12, date(2026, 5, 18))
+    for name, one in studies.items():
+        (folder / f"{name}.dcm").write_bytes(name.encode())
+        sources = (Source(file_name=f"{name}.dcm", sha256=hashlib.sha256(name.encode()).hexdigest()),)
+        studies[name] = replace(one, reading=replace(one.reading, scan=replace(one.scan, sources=sources)))
+    read = {one.scan.acquired_at: one.reading for one in studies.values()}
+    monkeypatch.setattr(dicom, "open_scan", lambda inputs, **_: studies[inputs[0].stem].scan)
+    monkeypatch.setattr(reading, "read", lambda scan, **_: read[scan.acquired_at])
+    monkeypatch.setattr(followup, "compare", compared)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_on_the_page_does_its_work(command, folder, simulator, request, capsys):
     if " evaluate " in command:
         request.getfixturevalue("evaluator")
+    if " compare " in command:
+        request.getfixturevalue("series")
     with pytest.raises(SystemExit) as stopped:
         cli.main(shlex.split(command)[1:])
     assert not stopped.value.code, capsys.readouterr().err
     out = re.search(r"-o (\S+)", command)
     if " read " in command and out:
         assert (folder / out.group(1) / "report.html").is_file()
+    if " compare " in command:
+        assert (folder / out.group(1) / "comparison.html").is_file()
     if " evaluate " in command:
         assert (folder / out.group(1) / "evaluation.html").is_file()
     if " simulate " in command and out:
@@ -125,6 +148,9 @@ def test_every_command_on_the_page_does_its_work(command, folder, simulator, req
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_every_program_on_the_page_runs(program, folder, simulator):
+def test_every_program_on_the_page_runs(program, folder, simulator, request):
+    if "compare" in program:
+        request.getfixturevalue("series")
     exec(compile(program, "docs/journeys.md", "exec"), {})
-    assert list(folder.glob("reading/report.html")) or list(folder.glob("cohort/case_00000/preview.png"))
+    made = ("reading/report.html", "cohort/case_00000/preview.png", "comparison/comparison.html")
+    assert any((folder / name).is_file() for name in made)

@@ -191,8 +191,8 @@ def _smoothed(counts: Picture, labels: LabelledView, gain: float) -> tuple[Pictu
 def _gain(view: View, labels: LabelledView) -> float:
     """Variance over mean of the pixels, as a filter of the camera's width feels it; 1 for counts.
 
-    As `bonescan.reading.findings.normal` estimates it: of the difference of two Gaussians, in blocks of soft tissue, the lower
-    quartile over its expected share of the mean.
+    As `bonescan.reading.findings.normal` estimates it: of the difference of two Gaussians, in blocks of soft tissue,
+    the lower quartile over its expected share of the mean.
     """
     if view.counts_are_raw:
         return 1.0

@@ -12,6 +12,12 @@ from bonescan.journeys.clinic import (
     summary,
 )
 from bonescan.journeys.cohorts import CohortFolder, simulate_cohort
+from bonescan.journeys.comparing import (
+    COMPARISON_NAMES,
+    compare_studies,
+    comparison_manifest,
+    comparison_summary,
+)
 from bonescan.journeys.evaluating import EvaluatedFolder, evaluate, evaluation_manifest
 from bonescan.journeys.exporting import DICOM_FOLDER, dicom_names
 from bonescan.journeys.files import write_file
@@ -29,6 +35,7 @@ from bonescan.journeys.three_phase import StudyReading, read_study, study_manife
 
 __all__ = [
     "COHORT",
+    "COMPARISON_NAMES",
     "DICOM_FOLDER",
     "OUTPUT_NAMES",
     "PHASE_NAMES",
@@ -39,6 +46,9 @@ __all__ = [
     "Settings",
     "SimulatedStudy",
     "StudyReading",
+    "compare_studies",
+    "comparison_manifest",
+    "comparison_summary",
     "demo",
     "dicom_names",
     "evaluate",

@@ -1,0 +1,224 @@
+"""The journey of a series: two or more scans of one person, read, followed and compared.
+
+::
+
+    studies ─► dicom.open_scan ─► reading.read ─► followup.follow ─► report.render_comparison ─► folder
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bonescan.errors import InvalidValue
+from bonescan.journeys import clinic
+from bonescan.journeys.files import staged
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from bonescan.followup.series import Series
+    from bonescan.scan import PatientFacts, Scan
+
+__all__ = ["COMPARISON_NAMES", "compare_studies", "comparison_manifest", "comparison_summary"]
+
+COMPARISON_NAMES = (
+    "comparison.json",
+    "comparison.html",
+    "comparison.pdf",
+    "comparison.png",
+    "comparison_changes.png",
+    "comparison_timeline.png",
+    "comparison_blink.gif",
+)
+"""Every file name that belongs to a comparison; no other file in a folder is ever touched."""
+
+
+def compare_studies(
+    inputs: Sequence[Path],
+    out: Path,
+    *,
+    treatment_start: date | None = None,
+    injured_on: date | None = None,
+    same_person: bool = False,
+    progress: clinic.Progress = lambda _: None,
+) -> Series:
+    """Read two or more bone scans of one person, compare them, and write the comparison into a folder.
+
+    Parameters
+    ----------
+    inputs : sequence of Path
+        One study each: a DICOM file, a folder or a zip; in any order, they are sorted by date.
+    out : Path
+        Folder for the results; made when absent. An earlier comparison in it is replaced as a whole.
+    treatment_start : date, optional
+        First day of the present treatment, for PCWG3.
+    injured_on : date, optional
+        Day of an injury, for the healing of fractures.
+    same_person : bool
+        Go on where the files name different people.
+    progress : callable
+        Called with a sentence as each step begins.
+
+    Returns
+    -------
+    Series
+
+    Raises
+    ------
+    InvalidValue
+        For fewer than two studies, one given twice, or files that name different people.
+    UnreadableInput, NotABoneScan
+        When a study is not a bone scan that can be read.
+    LabellingFailed
+        When the skeleton cannot be fitted.
+    OutputFailed
+        When `out` cannot be written; an earlier comparison in it is then intact.
+    """
+    if len(inputs) < 2:
+        raise InvalidValue(
+            f"A comparison needs two studies of one person at least, got {len(inputs)}; name an earlier or later one.",
+            got=len(inputs),
+        )
+    progress("Opening the files")
+    from bonescan import dicom, reading
+    from bonescan.followup import Study, compare
+    from bonescan.followup.series import follow, in_order
+    from bonescan.report.comparison import render_comparison
+
+    written = [out / name for name in COMPARISON_NAMES]
+    clinic.refuse_to_overwrite(inputs, written)
+    scans = [dicom.open_scan([path], leave_out=written) for path in inputs]
+    _check_told_apart(scans)
+    if not same_person:
+        _check_one_person(scans)
+    with staged(out, COMPARISON_NAMES) as place:
+        studies = []
+        for number, scan in enumerate(scans, start=1):
+            progress(f"Reading scan {number} of {len(scans)}")
+            studies.append(Study.of(reading.read(scan)))
+        progress("Comparing the scans")
+        series = follow(in_order(studies), compare, treatment_start=treatment_start, injured_on=injured_on)
+        progress("Writing the report")
+        place(render_comparison(series))
+    return series
+
+
+def _check_told_apart(scans: Sequence[Scan]) -> None:
+    """Refuse one study given twice: its comparison with itself would look like good news."""
+    seen: dict[frozenset[str], int] = {}
+    for number, scan in enumerate(scans, start=1):
+        digests = frozenset(source.sha256 for source in scan.sources)
+        if digests and digests in seen:
+            raise InvalidValue(
+                f"Inputs {seen[digests]} and {number} are the same files: a comparison needs two different scans.",
+                first=seen[digests],
+                second=number,
+            )
+        seen[digests] = number
+
+
+def _check_one_person(scans: Sequence[Scan]) -> None:
+    """Refuse studies whose headers name different people, without quoting any name."""
+    first = _named(scans[0].patient)
+    for number, scan in enumerate(scans[1:], start=2):
+        differ = [what for what, text in _named(scan.patient).items() if text and first[what] and text != first[what]]
+        if differ:
+            raise InvalidValue(
+                f"Inputs 1 and {number} differ in {' and '.join(differ)}, so they may be of two people; look at both "
+                "files, and if it is one person say so with --same-person.",
+                differ=differ,
+            )
+
+
+def _named(patient: PatientFacts) -> dict[str, str]:
+    """What tells people apart, written so that a stray space, caret or capital does not."""
+    return {
+        "patient ID": (patient.patient_id or "").strip().casefold(),
+        "name": " ".join((patient.name or "").replace("^", " ").split()).casefold(),
+        "birth date": str(patient.birth_date or ""),
+        "sex": (patient.sex or "").strip().upper().replace("O", ""),
+    }
+
+
+def comparison_summary(series: Series) -> dict[str, object]:
+    """Say the main results of a comparison in plain values, without any patient identity.
+
+    Parameters
+    ----------
+    series : Series
+
+    Returns
+    -------
+    dict
+        Ready for JSON. ``comparison.json`` has the whole.
+    """
+    latest, progression, letters = series.latest, series.progression, series.letters
+    index = latest.bone_scan_index
+    return {
+        "scans": [
+            {
+                "on": None if study.on is None else str(study.on),
+                "bone_scan_index_percent": study.reading.burden.bone_scan_index_percent.value,
+                "state": state.state.value,
+                "new": list(state.new),
+            }
+            for study, state in zip(series.studies, progression.scans, strict=True)
+        ],
+        "pcwg3": {
+            "state": progression.state.value,
+            "progressed_on": None if progression.progressed_on is None else str(progression.progressed_on),
+            "text": progression.text,
+            "next_step": progression.next_step,
+            "cautions": list(progression.cautions),
+        },
+        "lesions": [
+            {
+                "letter": letters[lesion.id],
+                "place": lesion.place,
+                "kind": lesion.kind.value,
+                "trend": lesion.trend.value,
+                "brightness": lesion.brightness.value,
+                "significance": lesion.significance,
+            }
+            for lesion in latest.lesions
+        ],
+        "to_look_at": [{"letter": letters[one.id], "place": one.place} for one in latest.unmarked],
+        "bone_scan_index_change": {
+            "difference_percent": index.change.difference.value,
+            "flagged": index.flagged,
+            "text": index.text,
+        },
+        "lesion_area_change": {"percent": series.area.change_percent.value, "text": series.area.text},
+        "comparable": {
+            "withholds_burden": latest.comparability.withholds_burden,
+            "reasons": list(latest.comparability.reasons),
+        },
+    }
+
+
+def comparison_manifest(series: Series, out: Path, settings: Mapping[str, object]) -> dict[str, object]:
+    """Record how a comparison in a folder came about, without any patient identity.
+
+    Parameters
+    ----------
+    series : Series
+    out : Path
+        The folder `compare_studies` has just written.
+    settings : mapping
+        What was asked for; paths and names do not belong here.
+
+    Returns
+    -------
+    dict
+        As from `bonescan.journeys.manifest`, with the inputs of every scan.
+    """
+    digests = [source.sha256 for study in series.studies for source in study.scan.sources]
+    return clinic.run_record(
+        out,
+        COMPARISON_NAMES,
+        settings=settings,
+        digests=dict.fromkeys(digests),
+        more_versions=series.latest.current.reading.versions,
+    )

@@ -1,0 +1,400 @@
+"""The pages on a comparison: what changed, whether it can be told, what the rules say; HTML, PDF, pictures, JSON."""
+
+from __future__ import annotations
+
+import base64
+import json
+import tomllib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from bonescan.followup.area import AreaCall
+from bonescan.followup.model import Change, ChangeKind, LesionChange, Study
+from bonescan.followup.progression import BoneState
+from bonescan.followup.series import Series
+from bonescan.report.brush import jpeg, png
+from bonescan.report.comparison_pictures import blink, draw_changes, draw_pair, draw_timeline, lesion_style
+from bonescan.report.comparison_record import comparison_record
+from bonescan.report.content import measured, tracer_name, words
+from bonescan.report.pages import set_pages
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["comparison_content", "render_comparison"]
+
+_STYLES = ("new", "rose", "fell", "same", "gone", "unclear", "look")
+_ORDER = ("new", "look", "rose", "fell", "gone", "unclear", "same")  # of the table: what changed first
+_PLACES_NAMED = 5
+_HIDDEN = dict.fromkeys((*range(32), *range(127, 160), *range(8234, 8239), *range(8294, 8298)), " ")
+_TONES: Mapping[BoneState, str] = {
+    BoneState.CONFIRMED: "bad",
+    BoneState.UNCONFIRMED: "caution",
+    BoneState.ONE_NEW: "caution",
+    BoneState.NOT_EVALUABLE: "caution",
+}
+
+
+def render_comparison(series: Series) -> dict[str, bytes]:
+    """Turn the comparison of a series into its files.
+
+    Parameters
+    ----------
+    series : Series
+
+    Returns
+    -------
+    dict of str to bytes
+        By name: ``comparison.json``, ``comparison.html``, ``comparison.pdf``, ``comparison.png`` (side by side),
+        ``comparison_changes.png``, ``comparison_blink.gif`` and ``comparison_timeline.png``; the last three are absent
+        where they cannot be drawn. The same series gives the same bytes.
+    """
+    w, letters, latest = _words(), series.letters, series.latest
+    plates: dict[str, Image | None] = {
+        "plate": draw_pair(latest, letters, w["picture"]),
+        "changes": draw_changes(latest, letters, w["picture"]),
+        "timeline": draw_timeline(series, w["timeline"], w["states_short"]),
+    }
+    names = {"plate": "comparison.png", "changes": "comparison_changes.png", "timeline": "comparison_timeline.png"}
+    pictures = {key: _embedded(image) for key, image in plates.items() if image is not None}
+    files = {"comparison.json": _json(comparison_record(series))}
+    files |= {names[key]: png(image) for key, image in plates.items() if image is not None}
+    film = blink(latest, w["picture"])
+    if film is not None:
+        files["comparison_blink.gif"] = film
+    content = comparison_content(series)
+    source = None if film is None else f"data:image/gif;base64,{base64.b64encode(film).decode('ascii')}"
+    files["comparison.html"] = _template().render(c=content, pictures=pictures, film=source).encode("utf-8")
+    files["comparison.pdf"] = _pdf(series, content, pictures)
+    return files
+
+
+@cache
+def _words() -> Mapping[str, Any]:
+    text = resources.files("bonescan.report").joinpath("comparison.en.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def comparison_content(series: Series) -> dict[str, Any]:
+    """Return every text and table of the pages, as JSON values without any markup.
+
+    Parameters
+    ----------
+    series : Series
+
+    Returns
+    -------
+    dict
+        Whoever sets a text into a page escapes it.
+    """
+    w, whole, latest, letters = _words(), words(), series.latest, series.letters
+    current = latest.current.scan
+    examined = str(latest.current.on or w["undated"])
+    cleaned: dict[str, Any] = _clean(
+        {
+            "language": whole["language"],
+            "title": w["title"],
+            "banner": whole["banner"],
+            "page": whole["page"],
+            "font_note": whole["font_note"],
+            "footer": whole["footer"].format(
+                patient_id=current.patient.patient_id or whole["not_stated"], date=examined
+            ),
+            "patient": _patient(series),
+            "summary": {"heading": w["summary"]["heading"], "cards": _cards(series, letters)},
+            "plate": {key: w["plate"][key] for key in ("heading", "caption", "alt")},
+            "lesions": _lesions(series, letters),
+            "changes": dict(w["changes"]),
+            "timeline": _timeline(series),
+            "rules": _rules(series),
+            "comparable": {
+                "heading": w["comparable"]["heading"],
+                "columns": w["comparable"]["columns"],
+                "rows": [
+                    {
+                        "style": check.verdict.value,
+                        "cells": [
+                            w["comparable"][check.verdict.value],
+                            check.question,
+                            check.prior,
+                            check.current,
+                            check.text,
+                        ],
+                    }
+                    for check in latest.comparability.checks
+                ],
+            },
+            "healing": _healing(series),
+            "remarks": {
+                "heading": w["remarks"]["heading"],
+                "none": w["remarks"]["none"],
+                "rows": [remark.text for remark in (*latest.alignment.remarks, *latest.remarks)],
+            },
+            "method": _method(series),
+            "limits": {"heading": w["limits"]["heading"], "text": w["limits"]["text"]},
+        }
+    )
+    return cleaned
+
+
+def _patient(series: Series) -> list[list[str]]:
+    w, absent = _words()["patient"], words()["not_stated"]
+    latest, start = series.latest, series.progression.treatment_start
+    person = latest.current.scan.patient
+    days = (latest.current.on - latest.prior.on).days if latest.current.on and latest.prior.on else None
+    rows = [
+        (w["name"], ", ".join(part for part in (person.name or "").split("^", 1) if part).replace("^", " ").strip()),
+        (w["patient_id"], person.patient_id),
+        (w["birth_date"], str(person.birth_date) if person.birth_date else ""),
+        (w["sex"], words()["patient"].get((person.sex or "").strip().upper(), person.sex) if person.sex else ""),
+        (w["prior"], _described(latest.prior)),
+        (w["current"], _described(latest.current)),
+        (w["interval"], w["days"].format(days=days, weeks=days / 7) if days is not None else ""),
+        (w["treatment"], str(start) if start else w["not_told"]),
+    ]
+    return [[label, value or absent] for label, value in rows]
+
+
+def _described(study: Study) -> str:
+    device = " ".join(part for part in (study.scan.device.manufacturer, study.scan.device.model) if part)
+    tracer = tracer_name(study.scan.injection.radiopharmaceutical or "")
+    return ", ".join(part for part in (str(study.on or _words()["undated"]), tracer, device) if part)
+
+
+def _cards(series: Series, letters: Mapping[int, str]) -> list[dict[str, str]]:
+    """Half a minute: what changed, what the rules say, whether it can be compared, how much."""
+    w, latest, progression = _words(), series.latest, series.progression
+    cards, said = w["cards"], w["summary"]
+    new = latest.of_kind(ChangeKind.NEW)
+    index, area = latest.bone_scan_index, series.area
+    checks = latest.comparability.checks
+    failed = latest.comparability.reasons
+    grade = 2 if latest.comparability.withholds_burden else 1 if failed else 0
+    tracks = {track.letter: track for track in series.tracks}
+    uncounted = [letters[one.id] for one in new if not tracks[letters[one.id]].counts]
+    places = ", ".join(said["place"].format(letter=letters[one.id], place=one.place) for one in new[:_PLACES_NAMED])
+    more = said["more_named"].format(count=len(new) - _PLACES_NAMED) if len(new) > _PLACES_NAMED else ""
+    smaller = any(lesion_style(one) in ("fell", "gone") for one in latest.lesions)
+    given = index.change.prior.value is not None and index.change.current.value is not None and grade < 2
+    return [
+        {
+            "label": cards["change"],
+            "value": _counted((*latest.lesions, *latest.unmarked)),
+            "note": " ".join(
+                part
+                for part in (
+                    said["named"].format(places=places + more) if new else "",
+                    said["no_benefit"] if smaller else "",
+                )
+                if part
+            ),
+            "tone": "bad" if new else "plain",
+        },
+        {
+            "label": cards["rules"],
+            "value": w["states"][progression.state.value],
+            "note": " ".join(
+                [
+                    progression.text,
+                    *([cards["uncounted"].format(letters=", ".join(uncounted))] if uncounted else []),
+                    progression.next_step,
+                ]
+            ),
+            "tone": _TONES.get(progression.state, "plain"),
+        },
+        {
+            "label": cards["comparable"],
+            "value": cards["sound"][grade],
+            "note": cards["reserve_note"].format(count=len(failed), all=len(checks), first=failed[0])
+            if failed
+            else cards["sound_note"],
+            "tone": ("plain", "caution", "bad")[grade],
+        },
+        {
+            "label": cards["index"],
+            "value": cards["index_value"].format(
+                prior=_value(index.change.prior.value), current=_value(index.change.current.value)
+            )
+            if given
+            else cards["no_index"],
+            "note": index.text,
+            "tone": "caution" if index.flagged and given else "plain",
+        },
+        {
+            "label": cards["area"],
+            "value": cards["no_area"]
+            if area.change_percent.value is None
+            else cards["area_value"].format(percent=area.change_percent.value),
+            "note": area.text,
+            "tone": "caution" if area.call is AreaCall.ROSE else "plain",
+        },
+    ]
+
+
+def _counted(lesions: Sequence[LesionChange]) -> str:
+    said = _words()["summary"]
+    if not lesions:
+        return str(said["nothing"])
+    number = Counter(lesion_style(lesion) for lesion in lesions)
+    parts = [said[style][min(number[style], 2)].format(count=number[style]) for style in _STYLES]
+    text = ", ".join(part for part in parts if part)
+    return text[:1].upper() + text[1:]
+
+
+def _value(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _lesions(series: Series, letters: Mapping[int, str]) -> dict[str, Any]:
+    w = _words()["lesions"]
+    rows = []
+    told = (*series.latest.lesions, *series.latest.unmarked)
+    for lesion in sorted(told, key=lambda one: _ORDER.index(lesion_style(one))):
+        style = lesion_style(lesion)
+        what = w[style]
+        if lesion.kind is ChangeKind.MERGED:
+            what = w["merged"].format(what=what, count=len(lesion.prior))
+        elif lesion.kind is ChangeKind.SPLIT:
+            what = w["split"].format(what=what, count=len(lesion.current))
+        elif style == "look":
+            what = w["look"].format(which=w["more" if lesion.kind is ChangeKind.NEW else "less"])
+        brightness = lesion.brightness
+        rows.append(
+            {
+                "style": style,
+                "cells": [
+                    letters[lesion.id],
+                    lesion.place,
+                    what,
+                    _both(lesion.uptake_ratio),
+                    measured(brightness) if brightness.value is not None else w["absent"],
+                    w["sure"].format(deviations=lesion.significance),
+                    lesion.reason,
+                ],
+            }
+        )
+    return {"heading": w["heading"], "columns": w["columns"], "rows": rows, "none": w["none"], "note": w["note"]}
+
+
+def _both(change: Change) -> str:
+    w = _words()["lesions"]
+    ends = [w["absent"] if one.value is None else f"{one.value:.1f}" for one in (change.prior, change.current)]
+    return str(w["to"].format(prior=ends[0], current=ends[1]))
+
+
+def _timeline(series: Series) -> dict[str, Any]:
+    w, states = _words()["timeline"], _words()["states"]
+    told = [
+        w["told"].format(
+            date=study.on or _words()["undated"],
+            index=_value(study.reading.burden.bone_scan_index_percent.value),
+            count=sum(track.present[number] and track.counts for track in series.tracks),
+            state=states[scan.state.value].lower(),
+        )
+        for number, (study, scan) in enumerate(zip(series.studies, series.progression.scans, strict=True))
+    ]
+    return {"heading": w["heading"], "alt": w["alt"].format(told="; ".join(told)), "none": w["none"]}
+
+
+def _rules(series: Series) -> dict[str, Any]:
+    w, progression = _words()["rules"], series.progression
+    return {
+        "heading": w["heading"],
+        "columns": w["columns"],
+        "rows": [
+            {
+                "style": _TONES.get(scan.state, "plain"),
+                "cells": [
+                    str(scan.on or _words()["undated"]),
+                    _words()["states"][scan.state.value],
+                    ", ".join(scan.new) or "–",
+                    f"{scan.text} {w['next'].format(text=scan.next_step)}",
+                ],
+            }
+            for scan in progression.scans
+        ],
+        "notes": [*progression.cautions, w["note"].format(source=progression.source)],
+    }
+
+
+def _healing(series: Series) -> dict[str, Any]:
+    w = _words()["healing"]
+    places = {track.letter: track.place for track in series.tracks}
+    return {
+        "heading": w["heading"],
+        "note": w["note"],
+        "rows": [
+            {
+                "title": f"{w['row'].format(letter=letter, place=places[letter])}: {one.call.value}",
+                "text": " ".join(part for part in (one.text, one.expected) if part),
+                "next": w["next"].format(text=one.next_step),
+                "source": w["source"].format(source=one.source),
+            }
+            for letter, one in series.healing.items()
+        ],
+    }
+
+
+def _method(series: Series) -> dict[str, Any]:
+    w, latest = _words()["method"], series.latest
+    versions = latest.current.reading.versions
+    sources = [
+        w["sources"].format(scan=study.on or _words()["undated"], name=source.file_name, digest=source.sha256)
+        for study in series.studies
+        for source in study.scan.sources
+    ]
+    return {
+        "heading": w["heading"],
+        "rows": [
+            *([key.replace("_", " "), text] for key, text in latest.method.items()),
+            [w["versions"], ", ".join(f"{name} {own}" for name, own in versions.items())],
+            *([words()["method"]["sources"], text] for text in sources),
+        ],
+    }
+
+
+def _clean(value: Any) -> Any:
+    """Drop control and bidirectional override characters from every text, however deep."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8").translate(_HIDDEN)
+    if isinstance(value, Mapping):
+        return {key: _clean(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_clean(item) for item in value]
+    return value
+
+
+def _json(record: Mapping[str, Any]) -> bytes:
+    return (json.dumps(record, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode("utf-8", "replace")
+
+
+def _embedded(image: Image) -> dict[str, Any]:
+    data = base64.b64encode(jpeg(image, 88)).decode("ascii")
+    return {"source": f"data:image/jpeg;base64,{data}", "width": image.width, "height": image.height}
+
+
+@cache
+def _template() -> Any:
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(
+        resources.files("bonescan.report").joinpath("comparison.html.j2").read_text(encoding="utf-8")
+    )
+
+
+def _pdf(series: Series, content: Mapping[str, Any], pictures: Mapping[str, Mapping[str, Any]]) -> bytes:
+    """Set the pages as PDF/A-2b and PDF/UA-1."""
+    files = {"main.typ": resources.files("bonescan.report").joinpath("comparison.typ").read_bytes()}
+    for name, picture in pictures.items():
+        width, height = picture["width"], picture["height"]
+        files[f"{name}.svg"] = (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
+            f'<image width="{width}" height="{height}" href="{picture["source"]}"/></svg>'
+        ).encode("ascii")
+    sizes = {name: [picture["width"], picture["height"]] for name, picture in pictures.items()}
+    data = {"content": content, "pictures": sizes}
+    return set_pages(files, data, series.latest.current.scan.acquired_at)

@@ -1,0 +1,216 @@
+"""A comparison as a versioned JSON record: every scan, every lesion, the changes and what the rules say."""
+
+from __future__ import annotations
+
+import json
+import math
+from importlib import resources
+from typing import Any
+
+from bonescan.followup.model import Change, Comparison, LesionChange, Study
+from bonescan.followup.progression import ScanState
+from bonescan.followup.series import Series
+from bonescan.measurement import Measurement
+
+__all__ = ["COMPARISON_SCHEMA_VERSION", "comparison_record", "comparison_schema"]
+
+COMPARISON_SCHEMA_VERSION = "1.0.0"
+"""Version of comparison.json: major for a broken reader, minor for a new field."""
+
+
+def comparison_schema() -> dict[str, Any]:
+    """Return the published JSON schema (draft 2020-12) of comparison.json.
+
+    Returns
+    -------
+    dict
+    """
+    text = resources.files("bonescan.report").joinpath("comparison.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+def comparison_record(series: Series) -> dict[str, Any]:
+    """Return the comparison of a series as plain JSON values.
+
+    Parameters
+    ----------
+    series : Series
+
+    Returns
+    -------
+    dict
+        Valid against `comparison_schema`; holds no NaN and no infinity.
+    """
+    progression, latest = series.progression, series.latest
+    patient = series.studies[-1].scan.patient
+    return {
+        "schema_version": COMPARISON_SCHEMA_VERSION,
+        "intended_use": "Research software. Not a medical device. Never the only basis of a decision.",
+        "patient": {"name": patient.name, "patient_id": patient.patient_id, "sex": patient.sex},
+        "treatment_start": _day(progression.treatment_start),
+        "scans": [_scan(study, state) for study, state in zip(series.studies, progression.scans, strict=True)],
+        "tracks": [
+            {
+                "letter": track.letter,
+                "place": track.place,
+                "may_be_metastasis": track.counts,
+                "present": list(track.present),
+                "findings": [list(numbers) for numbers in track.findings],
+            }
+            for track in series.tracks
+        ],
+        "progression": {
+            "state": progression.state.value,
+            "progressed_on": _day(progression.progressed_on),
+            "text": progression.text,
+            "next_step": progression.next_step,
+            "cautions": list(progression.cautions),
+            "source": progression.source,
+        },
+        "latest": _latest(latest, series),
+        "healing": [
+            {
+                "letter": letter,
+                "call": one.call.value,
+                "stage": one.stage,
+                "text": one.text,
+                "expected": one.expected,
+                "next_step": one.next_step,
+                "source": one.source,
+            }
+            for letter, one in series.healing.items()
+        ],
+        "remarks": [
+            {"code": remark.code, "text": remark.text, "severity": remark.severity.value}
+            for remark in (*latest.alignment.remarks, *latest.remarks)
+        ],
+        "method": dict(latest.method),
+        "versions": dict(latest.current.reading.versions),
+    }
+
+
+def _scan(study: Study, state: ScanState) -> dict[str, Any]:
+    scan, burden = study.scan, study.reading.burden
+    return {
+        "on": _day(study.on),
+        "acquired_at": scan.acquired_at.isoformat() if scan.acquired_at else None,
+        "study_uid": scan.study_uid,
+        "counts": {view.name.value: _number(view.total_counts) for view in scan.views},
+        "bone_scan_index": _measurement(burden.bone_scan_index_percent),
+        "lesion_area": _measurement(burden.lesion_area_mm2),
+        "hot_spot_count": burden.hot_spot_count,
+        "progression": {
+            "state": state.state.value,
+            "reference_on": _day(state.reference_on),
+            "new": list(state.new),
+            "confirmable_from": _day(state.confirmable_from),
+            "progressed_on": _day(state.progressed_on),
+            "text": state.text,
+            "next_step": state.next_step,
+        },
+        "sources": [{"file_name": source.file_name, "sha256": source.sha256} for source in scan.sources],
+    }
+
+
+def _latest(latest: Comparison, series: Series) -> dict[str, Any]:
+    letters = series.letters
+    index, scales = latest.bone_scan_index, {one.name: one for one in latest.difference}
+    return {
+        "prior_scan": len(series.studies) - 2,
+        "current_scan": len(series.studies) - 1,
+        "lesions": [_lesion(lesion, letters[lesion.id]) for lesion in latest.lesions],
+        "unmarked": [_lesion(place, letters[place.id]) for place in latest.unmarked],
+        "bone_scan_index": {
+            "change": _change(index.change),
+            "doublings": _measurement(index.doublings),
+            "flagged": index.flagged,
+            "repeatability_percent": _number(index.repeatability_percent),
+            "text": index.text,
+        },
+        "lesion_area": _change(latest.lesion_area),
+        "area_response": {
+            "change": _measurement(series.area.change_percent),
+            "call": series.area.call.value,
+            "text": series.area.text,
+            "source": series.area.source,
+        },
+        "comparability": {
+            "withholds_burden": latest.comparability.withholds_burden,
+            "checks": [
+                {
+                    "code": check.code,
+                    "question": check.question,
+                    "verdict": check.verdict.value,
+                    "prior": check.prior,
+                    "current": check.current,
+                    "text": check.text,
+                }
+                for check in latest.comparability.checks
+            ],
+        },
+        "alignment": {
+            "trusted": latest.alignment.trusted,
+            "views": {
+                view.name.value: {
+                    "displacement_mm": _number(view.displacement_mm),
+                    "correlation_before": _number(view.correlation_before),
+                    "correlation": _number(view.correlation),
+                    "scale": _number(scales[view.name].scale) if view.name in scales else None,
+                }
+                for view in latest.alignment.views
+            },
+        },
+    }
+
+
+def _lesion(lesion: LesionChange, letter: str) -> dict[str, Any]:
+    return {
+        "id": lesion.id,
+        "letter": letter,
+        "kind": lesion.kind.value,
+        "trend": lesion.trend.value,
+        "prior_findings": list(lesion.prior),
+        "current_findings": list(lesion.current),
+        "bone": lesion.bone or None,
+        "side": lesion.side,
+        "place": lesion.place,
+        "region": lesion.region,
+        "uptake_ratio": _change(lesion.uptake_ratio),
+        "area": _change(lesion.area_mm2),
+        "depth": _change(lesion.depth_mm),
+        "brightness": _measurement(lesion.brightness),
+        "significance": _number(lesion.significance),
+        "reason": lesion.reason,
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "prior": _measurement(change.prior),
+        "current": _measurement(change.current),
+        "difference": _measurement(change.difference),
+        "ratio": _measurement(change.ratio),
+        "trend": change.trend.value,
+    }
+
+
+def _day(day: object) -> str | None:
+    return None if day is None else str(day)
+
+
+def _number(value: float | None) -> float | None:
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.7g}")
+
+
+def _measurement(one: Measurement) -> dict[str, Any]:
+    return {
+        "value": _number(one.value),
+        "unit": one.unit,
+        "uncertainty": _number(one.uncertainty),
+        "method": one.method,
+        "source": one.source,
+        "absent_reason": one.absent_reason,
+    }
