@@ -50,6 +50,7 @@ Begin with one of these:
   bonescan read scan.dcm -o reading    read your own
   bonescan simulate metastases -o study  make one whose truth is known
   bonescan plan --weight-kg 70         activity, times and dose of the next one
+  bonescan leaflet reading -o leaflet ...  what a physician signed, for the patient
   bonescan evaluate studies -o figures  how good its readings of simulated studies are
   bonescan read --help                 all it can do, with examples
 
@@ -63,6 +64,7 @@ Exit status: 0 done, 1 failed (one sentence on stderr says why), 2 called wrongl
 )
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors, and what --json asks for.")]
+Language = Annotated[str, typer.Option("--language", help="Of the patient's leaflet: en, de, es or zh.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the results as JSON on stdout.")]
 
 
@@ -275,6 +277,7 @@ def plan(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="OUT", help="Folder for both sheets.", show_default=False)
     ] = None,
+    language: Language = "en",
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -289,13 +292,14 @@ def plan(
 
     \b
     OUT will hold
-      plan_department.pdf, .txt   one page for the department
-      plan_patient.pdf, .txt      a plain one for the patient, in large type
+      plan_department.pdf, .txt       one page for the department
+      plan_patient.pdf, .html, .txt   the patient's leaflet, plain and in large type
 
     \b
     Examples:
       bonescan plan --weight-kg 70
       bonescan plan --weight-kg 20 --age 5 --inject-at 09:00 -o plan
+      bonescan plan --weight-kg 70 --inject-at 09:00 -o plan --language de
       bonescan plan --weight-kg 70 --inject-at 09:00 --vial-mbq 6000 --vial-ml 5 --vial-at 06:30
       bonescan plan --weight-kg 64 --sex female --age 31 --breastfeeding -o plan
       bonescan plan --weight-kg 70 --previous-mbq 600 --previous-at "2026-03-03 09:00" --json
@@ -337,6 +341,7 @@ def plan(
         vial_at=None if vial_at is None else clock_time(vial_at, start),
         residual_percent=residual_percent,
         out=out,
+        language=language,
     )
     if as_json:
         _print(_json(plan_record(planned)))
@@ -357,6 +362,102 @@ _TRACERS: Mapping[str, str] = {
 def _next_quarter(now: datetime) -> datetime:
     minutes = -(-now.minute // 15) * 15
     return now.replace(minute=0, second=0, microsecond=0) + timedelta(minutes=minutes)
+
+
+@app.command()
+def leaflet(
+    reading: Annotated[
+        Path, typer.Argument(metavar="READING", help="The folder that `bonescan read` has written.", show_default=False)
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="OUT", help="Folder for the leaflet.", show_default=False)
+    ],
+    signed_by: Annotated[
+        str, typer.Option("--signed-by", metavar="NAME", help="The physician who answers for it.", show_default=False)
+    ],
+    signed_on: Annotated[
+        datetime,
+        typer.Option("--signed-on", metavar="DATE", formats=["%Y-%m-%d"], help="When, YYYY-MM-DD.", show_default=False),
+    ],
+    conclusion: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--conclusion",
+            metavar="KIND",
+            help="What the physician concludes, as listed above; may be given more than once.",
+            show_default=False,
+        ),
+    ] = None,
+    place: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--place",
+            metavar="PLACE=KIND",
+            help="What to show on the drawing: a finding's letter or a bone's id, and what it is. More than once.",
+            show_default=False,
+        ),
+    ] = None,
+    says: Annotated[
+        str, typer.Option("--says", metavar="TEXT", help="The physician's own plain words instead of ours.")
+    ] = "",
+    next_steps: Annotated[
+        str, typer.Option("--next", metavar="TEXT", help="The physician's own words on what comes next.")
+    ] = "",
+    language: Language = "en",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write for the patient what a physician has signed.
+
+    The program's own findings are never told: only what is named here, in
+    the name of a physician and with a date.
+
+    \b
+    KIND is one of
+      nothing_unusual   nothing stands out; stands alone
+      wear              wear of joints
+      healing           bone that mends: a fracture, an operation
+      inflammation      an inflamed bone or joint
+      harmless          something different that is no cause for worry
+      unclear           one more look is needed
+      metastases        cancer in the bone: only then does the leaflet say the word
+
+    \b
+    OUT will hold
+      leaflet.pdf, .html, .txt   in plain words and large type, with a drawing
+      leaflet.json               who signed what, and of which reading
+
+    \b
+    Examples:
+      bonescan leaflet reading -o leaflet --signed-by "Dr. A. Example" --signed-on 2026-03-05 --conclusion wear
+      bonescan leaflet reading -o leaflet --signed-by "Dr. A. Example" --signed-on 2026-03-05 \\
+        --conclusion healing --place A=healing --place rib_07_l=healing --language es
+    """
+    from bonescan import journeys
+    from bonescan.report.leaflet_after import Conclusion, SignedResult
+
+    if signed_on > datetime.now():
+        raise typer.BadParameter("a result cannot be signed on a day to come", param_hint="--signed-on")
+
+    def kind(text: str) -> Conclusion:
+        if text not in list(Conclusion):
+            raise typer.BadParameter(f"{text!r} is not one of {', '.join(Conclusion)}")
+        return Conclusion(text)
+
+    named = dict(text.partition("=")[::2] for text in place or ())
+    signed = SignedResult(
+        physician=signed_by,
+        signed_on=signed_on.date(),
+        conclusions=tuple(map(kind, conclusion or ())),
+        places={key: kind(text) for key, text in named.items()},
+        says=says,
+        next_steps=next_steps,
+    )
+    written = journeys.leaflet(reading, out, signed, language=language)
+    if as_json:
+        _print(_json({"outputs": {name: str(path) for name, path in written.items()}}))
+    elif not quiet:
+        _print(f"Leaflet          {out / 'leaflet.pdf'}\n{NOT_A_DEVICE}")
 
 
 @app.command()

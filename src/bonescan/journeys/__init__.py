@@ -14,6 +14,7 @@ from bonescan.journeys.clinic import (
 from bonescan.journeys.cohorts import CohortFolder, simulate_cohort
 from bonescan.journeys.evaluating import EvaluatedFolder, evaluate, evaluation_manifest
 from bonescan.journeys.files import write_file
+from bonescan.journeys.leaflets import leaflet
 from bonescan.journeys.simulation import (
     COHORT,
     Phantom,
@@ -41,6 +42,7 @@ __all__ = [
     "evaluate",
     "evaluation_manifest",
     "example_scan",
+    "leaflet",
     "manifest",
     "plan",
     "read",

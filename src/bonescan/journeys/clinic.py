@@ -240,6 +240,7 @@ def plan(
     vial_at: datetime | None = None,
     residual_percent: float = 0.0,
     out: Path | None = None,
+    language: str = "en",
 ) -> Plan:
     """Plan one bone scan, and write the sheets for the department and the patient.
 
@@ -253,6 +254,8 @@ def plan(
         As in `bonescan.tracer.plan_study`.
     out : Path, optional
         Folder for the sheets; made when absent. Other files in it stay.
+    language : str
+        Of the patient's leaflet, one of `bonescan.report.leaflet.leaflet_languages`.
 
     Returns
     -------
@@ -261,7 +264,7 @@ def plan(
     Raises
     ------
     InvalidValue
-        For a value out of range, or times in an impossible order.
+        For a value out of range, times in an impossible order, or a language without a leaflet.
     OutputFailed
         When `out` cannot be written.
     """
@@ -281,7 +284,7 @@ def plan(
         residual_percent=residual_percent,
     )
     if out is not None:
-        sheets = plan_sheets(planned)
+        sheets = plan_sheets(planned, language)
         with staged(out, ()) as place:
             place(sheets)
     return planned
