@@ -118,6 +118,8 @@ def read(
         Literal["left", "right"] | None,
         typer.Option("--side", help="The patient's side with symptoms, for a three-phase study.", show_default=False),
     ] = None,
+    fhir: Annotated[bool, typer.Option("--fhir", help="Also write the reading as FHIR R4.")] = False,
+    tables: Annotated[bool, typer.Option("--tables", help="Also write it as rows for a trial's table.")] = False,
     as_json: AsJson = False,
     manifest: Annotated[
         Path | None,
@@ -142,6 +144,8 @@ def read(
       bones_VIEW.npz             every single bone
       phases.html, .pdf, .json   of a study that holds blood flow, blood pool
                                  and delayed views of one place
+      fhir.json                  with --fhir
+      study.csv, findings.csv    with --tables
     with VIEW anterior or posterior. An earlier reading in OUT is replaced as a
     whole, or kept as it was if anything fails. Other files stay.
 
@@ -163,10 +167,26 @@ def read(
 
         chosen = ViewName(view) if view else None
         study = journeys.read_study(
-            inputs, out, view=chosen, flip=flip, pixel_mm=pixel_mm, side=side, progress=progress
+            inputs,
+            out,
+            view=chosen,
+            flip=flip,
+            pixel_mm=pixel_mm,
+            side=side,
+            fhir=fhir,
+            tables=tables,
+            progress=progress,
         )
     if manifest is not None:
-        settings = {"command": "read", "view": view, "flip": flip, "pixel_mm": pixel_mm, "side": side}
+        settings = {
+            "command": "read",
+            "view": view,
+            "flip": flip,
+            "pixel_mm": pixel_mm,
+            "side": side,
+            "fhir": fhir,
+            "tables": tables,
+        }
         journeys.write_file(manifest, _json(journeys.study_manifest(study, out, settings)).encode())
     if as_json:
         _print(_json({**_written(out), **journeys.study_summary(study)}))

@@ -52,6 +52,9 @@ PHASE_NAMES = ("phases.json", "phases.html", "phases.pdf", "phases.png", "phases
 OUTPUT_NAMES = (
     *PHASE_NAMES,
     "reading.json",
+    "fhir.json",
+    "study.csv",
+    "findings.csv",
     "report.html",
     "report.pdf",
     *(
@@ -102,6 +105,8 @@ def read(
     view: ViewName | None = None,
     flip: bool = False,
     pixel_mm: float | None = None,
+    fhir: bool = False,
+    tables: bool = False,
     progress: Progress = _silent,
 ) -> Reading:
     """Read one bone scan from files and write its whole reading into a folder.
@@ -119,6 +124,8 @@ def read(
         Overrules the orientation found in the file, see `bonescan.dicom.open_scan`.
     pixel_mm : float, optional
         Pixel size of pictures that carry none, in mm.
+    fhir, tables : bool
+        Whether to write the reading as FHIR R4 too, and as rows for a trial's table.
     progress : callable
         Called with a sentence as each step begins.
 
@@ -136,7 +143,7 @@ def read(
         When `out` cannot be written; an earlier reading in it is then intact.
     """
     progress("Opening the files")
-    from bonescan import dicom, reading, report
+    from bonescan import dicom, reading
 
     written = [out / name for name in OUTPUT_NAMES]
     refuse_to_overwrite(inputs, written)
@@ -146,8 +153,24 @@ def read(
     with staged(out, OUTPUT_NAMES) as place:  # a folder that cannot be written is refused before the work, not after it
         result = reading.read(scan, progress=progress)
         progress("Writing the report")
-        place(report.render(result))
+        place(rendered(result, fhir=fhir, tables=tables))
     return result
+
+
+def rendered(reading: Reading, *, fhir: bool, tables: bool) -> dict[str, bytes]:
+    """Turn a reading into its files, those that are written only when asked for among them."""
+    from bonescan import report
+
+    files = dict(report.render(reading))
+    if fhir:
+        from bonescan.report.fhir import fhir_bytes
+
+        files["fhir.json"] = fhir_bytes(reading)
+    if tables:
+        from bonescan.report.tables import table_files
+
+        files |= table_files(reading)
+    return files
 
 
 def _import_ahead() -> None:

@@ -49,6 +49,8 @@ def read_study(
     flip: bool = False,
     pixel_mm: float | None = None,
     side: str | None = None,
+    fhir: bool = False,
+    tables: bool = False,
     progress: clinic.Progress = lambda _: None,
 ) -> StudyReading:
     """Read one study from files, whatever it holds, and write all of it into a folder.
@@ -63,6 +65,8 @@ def read_study(
         As for `bonescan.journeys.read`.
     side : str, optional
         The patient's side with symptoms, ``"left"`` or ``"right"``, for the phases.
+    fhir, tables : bool
+        As for `bonescan.journeys.read`; the phases are in neither.
     progress : callable
         Called with a sentence as each step begins.
 
@@ -87,10 +91,11 @@ def read_study(
     if study is None:
         if side is not None:
             progress("There are no early phases: the side with symptoms has no meaning here")
-        reading = clinic.read(inputs, out, view=view, flip=flip, pixel_mm=pixel_mm, progress=progress)
+        reading = clinic.read(
+            inputs, out, view=view, flip=flip, pixel_mm=pixel_mm, fhir=fhir, tables=tables, progress=progress
+        )
         return StudyReading(reading=reading, phases=None)
     from bonescan import reading as reader
-    from bonescan import report
     from bonescan.reading.phases import read_phases
     from bonescan.report.phases import render_phases
 
@@ -100,7 +105,7 @@ def read_study(
         progress("Writing the report")
         files = render_phases(phases)
         if whole is not None:
-            files |= report.render(whole)
+            files |= clinic.rendered(whole, fhir=fhir, tables=tables)
         place(files)
     return StudyReading(reading=whole, phases=phases)
 
