@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from unicodedata import east_asian_width
 
 import pytest
 from tests.report.reading_ease import MEASURES, sentences
@@ -98,3 +99,10 @@ def test_every_colour_of_letters_reaches_the_enhanced_contrast_on_every_ground(p
     for letters in ("ink", "soft", "blue"):
         for ground in ("#ffffff", colours["wash"]):
             assert contrast(colours[letters], ground) >= 7  # WCAG 2.2, 1.4.6
+
+
+def test_a_chinese_line_is_no_wider_than_another_and_begins_with_no_closing_mark(plans):
+    for person in PEOPLE:
+        for line in leaflet_text(before_content(plans[person], "zh")).splitlines():
+            assert sum(1 + (east_asian_width(letter) in "WF") for letter in line) <= 92
+            assert not re.match(r"\s*[，。？！；：、）”]", line)

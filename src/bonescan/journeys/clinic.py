@@ -291,9 +291,11 @@ def plan(
     OutputFailed
         When `out` cannot be written.
     """
+    from bonescan.report.leaflet import leaflet_words
     from bonescan.report.sheets import plan_sheets
     from bonescan.tracer.plan import plan_study
 
+    leaflet_words(language)  # one that is not there is refused, whether a leaflet is asked for or not
     planned = plan_study(
         referral,
         inject_at=inject_at,

@@ -6,6 +6,7 @@ from what a physician has signed. A language is a file ``leaflet.<code>.toml``; 
 
 from __future__ import annotations
 
+import re
 import textwrap
 import tomllib
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unicodedata import east_asian_width
 
 from bonescan.errors import InvalidValue
 from bonescan.report.pages import set_pages
@@ -214,29 +216,41 @@ def leaflet_text(content: Mapping[str, Any]) -> str:
     str
         Lines of at most 92 columns; a Chinese character is two.
     """
-    width = _WIDTH // 2 if content["wide_letters"] else _WIDTH
-    named = content["name"] or "_" * 30
-    lines = [f"{content['title']} - {content['subtitle']}", f"{content['label']}: {named}"]
+    wrapped = _wrapped_wide if content["wide_letters"] else _wrapped
+    colon, named = content["colon"], content["name"] or "_" * 30
+    lines = [f"{content['title']} - {content['subtitle']}", f"{content['label']}{colon}{named}"]
     lines += [f"{content['questions']} {'_' * 30}"]
     lines += [content["signed"]] if content["signed"] else []
     for block in content["blocks"]:
         lines += ["", block["heading"].upper()]
         for time, text, _ in block.get("rows", ()):
-            lines += [time, *_wrapped(text, width, "    ", "    ")]
+            lines += [time, *wrapped(text, "    ", "    ")]
         for term, meaning in block.get("terms", ()):
-            lines += _wrapped(f"{term}: {meaning}", width, "- ", "  ")
+            lines += wrapped(f"{term}{colon}{meaning}", "- ", "  ")
         for point in block.get("list", ()):
-            lines += _wrapped(point, width, "- ", "  ")
+            lines += wrapped(point, "- ", "  ")
         for number, place in block.get("places", ()):
-            lines += _wrapped(place, width, f"{number}. ", "   ")
+            lines += wrapped(place, f"{number}. ", "   ")
         for text in block.get("text", ()):
-            lines += _wrapped(text, width)
-    lines += ["", *_wrapped(content["banner"], width)]
+            lines += wrapped(text)
+    lines += ["", *wrapped(content["banner"])]
     return "\n".join(lines) + "\n"
 
 
-def _wrapped(text: str, width: int, first: str = "", later: str = "") -> list[str]:
-    return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=later)
+def _wrapped(text: str, first: str = "", later: str = "") -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent=first, subsequent_indent=later)
+
+
+def _wrapped_wide(text: str, first: str = "", later: str = "") -> list[str]:
+    """Break between any two Chinese characters, but not before a closing mark and not within a number or a word."""
+    lines, line, columns = [], first, len(first)
+    for part in re.findall(r"(?:[!-~]+ ?|.)[，。？！；：、）”]*", text):
+        wide = sum(1 + (east_asian_width(letter) in "WF") for letter in part)
+        if columns + wide > _WIDTH:
+            lines.append(line.rstrip())
+            line, columns = later, len(later)
+        line, columns = line + part, columns + wide
+    return [*lines, line.rstrip()]
 
 
 def _settable(value: Any) -> Any:

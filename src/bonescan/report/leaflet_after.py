@@ -194,6 +194,7 @@ def after_content(record: Mapping[str, Any], signed: SignedResult, language: str
     return {
         "language": words["language"],
         "wide_letters": not words["space"],
+        "colon": words["colon"],
         "title": w["title"],
         "subtitle": w["subtitle"].format(date=plain_date(scanned, words)) if scanned else w["subtitle_undated"],
         "label": words["label"],
@@ -211,7 +212,7 @@ def _places(findings: Mapping[str, Any], signed: SignedResult, words: Mapping[st
     bones: dict[str, list[str]] = {}
     for key, what in signed.places.items():
         region, side, own = _place(key, findings)
-        text = w["places"]["item"].format(place=words["places"][region][_SIDES[side]], what=w["seen"][what]["place"])
+        text = words["colon"].join((words["places"][region][_SIDES[side]], w["seen"][what]["place"]))
         bones.setdefault(text, []).extend(own)
     numbered = {str(number): (text, own) for number, (text, own) in enumerate(bones.items(), start=1)}
     return {

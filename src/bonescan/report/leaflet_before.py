@@ -81,6 +81,7 @@ def before_content(plan: Plan, language: str = "en") -> dict[str, Any]:
     return {
         "language": words["language"],
         "wide_letters": not words["space"],
+        "colon": words["colon"],
         "title": w["title"],
         "subtitle": plain_date(times.inject_at, words),
         "label": words["label"],
