@@ -99,11 +99,21 @@ def test_every_choice_of_read_reaches_the_journey(rooms, small_scan, run):
     }
 
 
+def test_fhir_and_tables_are_written_when_asked_and_go_with_the_reading(rooms, run):
+    extra = {"fhir.json", "study.csv", "findings.csv"}
+    run("read", "scan.dcm", "-o", "reading", "--fhir", "--tables")
+    assert extra <= {path.name for path in Path("reading").iterdir()}
+    assert len(Path("reading/findings.csv").read_text(encoding="utf-8").splitlines()) == 3  # the fixture's two findings
+    assert json.loads(Path("reading/fhir.json").read_text(encoding="utf-8"))["resourceType"] == "Bundle"
+    run("read", "scan.dcm", "-o", "reading")
+    assert not extra & {path.name for path in Path("reading").iterdir()}  # an earlier reading goes as a whole
+
+
 def test_manifest_is_written_where_asked(rooms, run):
     run("read", "scan.dcm", "-o", "reading", "--manifest", "records/run.json", "--pixel-mm", "2.4")
     record = json.loads(Path("records/run.json").read_text())
     expected = {"command": "read", "view": None, "flip": False, "pixel_mm": 2.4, "side": None}
-    assert record["settings"] == expected | {"dicom": False, "deidentify": False}
+    assert record["settings"] == expected | {"dicom": False, "deidentify": False, "fhir": False, "tables": False}
     assert {"name": "report.html", "bytes": 10, "sha256": hashlib.sha256(b"<p>new</p>").hexdigest()} in record[
         "outputs"
     ]

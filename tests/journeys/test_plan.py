@@ -71,6 +71,7 @@ def test_every_choice_reaches_the_plan(run, monkeypatch):
         "--guideline", "SNMMI", "--activity-mbq", "800", "--inject-at", "2026-03-04 09:00", "--image-at", "12:30",
         "--vial-mbq", "6000", "--vial-ml", "5", "--vial-at", "06:30", "--residual-percent", "8", "--breastfeeding",
         "--dialysis", "--previous-mbq", "600", "--previous-at", "10:00", "--previous-tracer", "MDP", "-o", "plan", "-q",
+        "--language", "es",
     )  # fmt: skip
     assert (status, out, err) == (0, "", "")
     referral = asked.pop("referral")
@@ -90,7 +91,9 @@ def test_every_choice_reaches_the_plan(run, monkeypatch):
         "vial_at": datetime(2026, 3, 4, 6, 30),
         "residual_percent": 8,
         "out": Path("plan"),
+        "language": "es",
     }
+    assert "Su gammagrafía" in Path("plan/plan_patient.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

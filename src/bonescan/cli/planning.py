@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from bonescan.cli.terminal import AsJson, Quiet, in_json, print_results, progress_on_stderr
+from bonescan.cli.terminal import AsJson, Language, Quiet, in_json, print_results, progress_on_stderr
 
 __all__ = ["COMMANDS"]
 
@@ -83,6 +83,7 @@ def plan(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="OUT", help="Folder for both sheets.", show_default=False)
     ] = None,
+    language: Language = "en",
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -97,13 +98,14 @@ def plan(
 
     \b
     OUT will hold
-      plan_department.pdf, .txt   one page for the department
-      plan_patient.pdf, .txt      a plain one for the patient, in large type
+      plan_department.pdf, .txt       one page for the department
+      plan_patient.pdf, .html, .txt   the patient's leaflet, plain and in large type
 
     \b
     Examples:
       bonescan plan --weight-kg 70
       bonescan plan --weight-kg 20 --age 5 --inject-at 09:00 -o plan
+      bonescan plan --weight-kg 70 --inject-at 09:00 -o plan --language de
       bonescan plan --weight-kg 70 --inject-at 09:00 --vial-mbq 6000 --vial-ml 5 --vial-at 06:30
       bonescan plan --weight-kg 64 --sex female --age 31 --breastfeeding -o plan
       bonescan plan --weight-kg 70 --previous-mbq 600 --previous-at "2026-03-03 09:00" --json
@@ -145,6 +147,7 @@ def plan(
         vial_at=None if vial_at is None else clock_time(vial_at, start),
         residual_percent=residual_percent,
         out=out,
+        language=language,
     )
     if as_json:
         print_results(in_json(plan_record(planned)))

@@ -21,7 +21,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from bonescan import __version__
-from bonescan.cli import anatomy, comparison, evaluation, planning, reading, simulation
+from bonescan.cli import anatomy, comparison, evaluation, leaflet, planning, reading, simulation
 from bonescan.cli.terminal import NOT_A_DEVICE
 from bonescan.errors import BoneScanError
 
@@ -40,6 +40,7 @@ Begin with one of these:
   bonescan compare old.dcm new.dcm -o comparison  what changed
   bonescan simulate metastases -o study  make one whose truth is known
   bonescan plan --weight-kg 70         activity, times and dose of the next one
+  bonescan leaflet reading -o leaflet ...  what a physician signed, for the patient
   bonescan evaluate studies -o figures  how good its readings of simulated studies are
   bonescan read --help                 all it can do, with examples
 
@@ -72,6 +73,7 @@ for _command in (
     *reading.COMMANDS,
     *comparison.COMMANDS,
     *planning.COMMANDS,
+    *leaflet.COMMANDS,
     *simulation.COMMANDS,
     *evaluation.COMMANDS,
     *anatomy.COMMANDS,

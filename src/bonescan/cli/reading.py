@@ -56,6 +56,8 @@ def read(
     deidentify: Annotated[
         bool, typer.Option("--deidentify", help="Leave out who it is and when, in all that is written (PS3.15).")
     ] = False,
+    fhir: Annotated[bool, typer.Option("--fhir", help="Also write the reading as FHIR R4.")] = False,
+    tables: Annotated[bool, typer.Option("--tables", help="Also write it as rows for a trial's table.")] = False,
     as_json: AsJson = False,
     manifest: Annotated[
         Path | None,
@@ -80,6 +82,8 @@ def read(
       bones_VIEW.npz             every single bone
       phases.html, .pdf, .json   of a study that holds blood flow, blood pool
                                  and delayed views of one place
+      fhir.json                  with --fhir
+      study.csv, findings.csv    with --tables
       dicom_results/*.dcm        with --dicom: for the archive and other programs
     with VIEW anterior or posterior. An earlier reading in OUT is replaced as a
     whole, or kept as it was if anything fails. Other files stay.
@@ -111,11 +115,13 @@ def read(
             side=side,
             dicom_results=dicom_results,
             deidentify=deidentify,
+            fhir=fhir,
+            tables=tables,
             progress=progress,
         )
     if manifest is not None:
         settings = {"command": "read", "view": view, "flip": flip, "pixel_mm": pixel_mm, "side": side}
-        settings |= {"dicom": dicom_results, "deidentify": deidentify}
+        settings |= {"dicom": dicom_results, "deidentify": deidentify, "fhir": fhir, "tables": tables}
         journeys.write_file(manifest, in_json(journeys.study_manifest(study, out, settings)).encode())
     if as_json:
         print_results(in_json({**_written(out), **journeys.study_summary(study)}))

@@ -23,6 +23,7 @@ from bonescan.errors import OutputFailed
 __all__ = [
     "NOT_A_DEVICE",
     "AsJson",
+    "Language",
     "Quiet",
     "Row",
     "aligned",
@@ -35,6 +36,7 @@ __all__ = [
 NOT_A_DEVICE = "Research software: not a medical device, never the only basis of a decision."
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors, and what --json asks for.")]
+Language = Annotated[str, typer.Option("--language", help="Of the patient's leaflet: en, de, es or zh.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the results as JSON on stdout.")]
 
 Row: TypeAlias = Mapping[str, object]

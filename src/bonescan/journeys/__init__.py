@@ -21,6 +21,7 @@ from bonescan.journeys.comparing import (
 from bonescan.journeys.evaluating import EvaluatedFolder, evaluate, evaluation_manifest
 from bonescan.journeys.exporting import DICOM_FOLDER, dicom_names
 from bonescan.journeys.files import write_file
+from bonescan.journeys.leaflets import leaflet
 from bonescan.journeys.simulation import (
     COHORT,
     Phantom,
@@ -54,6 +55,7 @@ __all__ = [
     "evaluate",
     "evaluation_manifest",
     "example_scan",
+    "leaflet",
     "manifest",
     "plan",
     "read",

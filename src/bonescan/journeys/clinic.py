@@ -53,6 +53,9 @@ PHASE_NAMES = ("phases.json", "phases.html", "phases.pdf", "phases.png", "phases
 OUTPUT_NAMES = (
     *PHASE_NAMES,
     "reading.json",
+    "fhir.json",
+    "study.csv",
+    "findings.csv",
     "report.html",
     "report.pdf",
     *(
@@ -106,6 +109,8 @@ def read(
     pixel_mm: float | None = None,
     dicom_results: bool = False,
     deidentify: bool = False,
+    fhir: bool = False,
+    tables: bool = False,
     progress: Progress = _silent,
 ) -> Reading:
     """Read one bone scan from files and write its whole reading into a folder.
@@ -128,6 +133,8 @@ def read(
     deidentify : bool
         Leave out, of everything that is written, who it is and when: the images are de-identified first, and what is
         read is what those still tell.
+    fhir, tables : bool
+        Whether to write the reading as FHIR R4 too, and as rows for a trial's table.
     progress : callable
         Called with a sentence as each step begins.
 
@@ -145,7 +152,7 @@ def read(
         When `out` cannot be written; an earlier reading in it is then intact.
     """
     progress("Opening the files")
-    from bonescan import dicom, reading, report
+    from bonescan import dicom, reading
 
     written = earlier_results(out)
     refuse_to_overwrite(inputs, written)
@@ -157,9 +164,25 @@ def read(
     with staged(out, (*OUTPUT_NAMES, DICOM_FOLDER), folders=(DICOM_FOLDER,)) as place:
         result = reading.read(scan, progress=progress)
         progress("Writing the report")
-        files = report.render(result)
+        files = rendered(result, fhir=fhir, tables=tables)
         place(files | dicom_files(result, luggage, files))
     return result
+
+
+def rendered(reading: Reading, *, fhir: bool, tables: bool) -> dict[str, bytes]:
+    """Turn a reading into its files, those that are written only when asked for among them."""
+    from bonescan import report
+
+    files = dict(report.render(reading))
+    if fhir:
+        from bonescan.report.fhir import fhir_bytes
+
+        files["fhir.json"] = fhir_bytes(reading)
+    if tables:
+        from bonescan.report.tables import table_files
+
+        files |= table_files(reading)
+    return files
 
 
 def earlier_results(out: Path) -> list[Path]:
@@ -257,6 +280,7 @@ def plan(
     vial_at: datetime | None = None,
     residual_percent: float = 0.0,
     out: Path | None = None,
+    language: str = "en",
 ) -> Plan:
     """Plan one bone scan, and write the sheets for the department and the patient.
 
@@ -270,6 +294,8 @@ def plan(
         As in `bonescan.tracer.plan_study`.
     out : Path, optional
         Folder for the sheets; made when absent. Other files in it stay.
+    language : str
+        Of the patient's leaflet, one of `bonescan.report.leaflet.leaflet_languages`.
 
     Returns
     -------
@@ -278,13 +304,15 @@ def plan(
     Raises
     ------
     InvalidValue
-        For a value out of range, or times in an impossible order.
+        For a value out of range, times in an impossible order, or a language without a leaflet.
     OutputFailed
         When `out` cannot be written.
     """
+    from bonescan.report.leaflet import leaflet_words
     from bonescan.report.sheets import plan_sheets
     from bonescan.tracer.plan import plan_study
 
+    leaflet_words(language)  # one that is not there is refused, whether a leaflet is asked for or not
     planned = plan_study(
         referral,
         inject_at=inject_at,
@@ -298,7 +326,7 @@ def plan(
         residual_percent=residual_percent,
     )
     if out is not None:
-        sheets = plan_sheets(planned)
+        sheets = plan_sheets(planned, language)
         with staged(out, ()) as place:
             place(sheets)
     return planned

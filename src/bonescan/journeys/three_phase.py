@@ -53,6 +53,8 @@ def read_study(
     side: str | None = None,
     dicom_results: bool = False,
     deidentify: bool = False,
+    fhir: bool = False,
+    tables: bool = False,
     progress: clinic.Progress = lambda _: None,
 ) -> StudyReading:
     """Read one study from files, whatever it holds, and write all of it into a folder.
@@ -67,6 +69,8 @@ def read_study(
         As for `bonescan.journeys.read`.
     side : str, optional
         The patient's side with symptoms, ``"left"`` or ``"right"``, for the phases.
+    fhir, tables : bool
+        As for `bonescan.journeys.read`; the phases are in neither.
     progress : callable
         Called with a sentence as each step begins.
 
@@ -100,6 +104,8 @@ def read_study(
             pixel_mm=pixel_mm,
             dicom_results=dicom_results,
             deidentify=deidentify,
+            fhir=fhir,
+            tables=tables,
             progress=progress,
         )
         return StudyReading(reading=reading, phases=None)
@@ -111,7 +117,6 @@ def read_study(
             "it without --dicom."
         )
     from bonescan import reading as reader
-    from bonescan import report
     from bonescan.reading.three_phase.phases import read_phases
     from bonescan.report.phases import render_phases
 
@@ -124,7 +129,7 @@ def read_study(
         progress("Writing the report")
         files = render_phases(phases)
         if whole is not None and luggage is not None:
-            files |= report.render(whole)
+            files |= clinic.rendered(whole, fhir=fhir, tables=tables)
             files |= dicom_files(whole, luggage, files)
         place(files)
     return StudyReading(reading=whole, phases=phases)

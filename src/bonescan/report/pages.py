@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bonescan.errors import GeometryMismatch, OutputFailed
@@ -199,7 +200,9 @@ def _pdf(
     return set_pages(files, data, dated)
 
 
-def set_pages(files: Mapping[str, bytes], data: Mapping[str, Any], dated: datetime | None) -> bytes:
+def set_pages(
+    files: Mapping[str, bytes], data: Mapping[str, Any], dated: datetime | None, *, fonts: Sequence[Path] = ()
+) -> bytes:
     """Set pages as PDF/A-2b and PDF/UA-1 with the fonts inside typst, none of this machine.
 
     Parameters
@@ -211,6 +214,8 @@ def set_pages(files: Mapping[str, bytes], data: Mapping[str, Any], dated: dateti
         be written as their Unicode numbers.
     dated : datetime or None
         Date of the document; no clock is asked.
+    fonts : sequence of Path
+        Folders of packaged fonts, beside those inside typst.
 
     Returns
     -------
@@ -234,6 +239,7 @@ def set_pages(files: Mapping[str, bytes], data: Mapping[str, Any], dated: dateti
                     dict(files),  # type: ignore[call-overload]  # typst's stub lacks the mapping of names to bytes
                     format="pdf",
                     ignore_system_fonts=True,
+                    font_paths=[str(folder) for folder in fonts],
                     sys_inputs={"data": json.dumps(noted if beyond is None else _numbered(noted, beyond))},
                     pdf_standards=_PDF_STANDARDS,
                     timestamp=dated or _EPOCH,

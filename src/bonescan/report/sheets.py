@@ -1,11 +1,10 @@
-"""The two sheets of a plan: one page for the department, a plain one for the patient, as text and as PDF.
+"""The two sheets of a plan: one page for the department, as text and as PDF, and the patient's leaflet.
 
-Both are made of one `Plan` and one wording file, so a time on one is the time on the other.
+Both are made of one `Plan`, so a time on one is the time on the other.
 """
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -16,43 +15,55 @@ from typing import Any
 
 from bonescan.measurement import Measurement
 from bonescan.report.content import words
+from bonescan.report.leaflet_before import before_files, two_digits
 from bonescan.report.pages import set_pages
 from bonescan.scan import Severity
 from bonescan.tracer.plan import Plan
 from bonescan.tracer.radiopharmaceuticals import radiopharmaceutical
 from bonescan.tracer.syringe import SYRINGE_RESIDUAL_PERCENT
 
-__all__ = ["SHEET_NAMES", "department_content", "patient_content", "plan_record", "plan_sheets", "sheet_text"]
+__all__ = ["SHEET_NAMES", "department_content", "plan_record", "plan_sheets", "sheet_text"]
 
-SHEET_NAMES = ("plan_department.pdf", "plan_department.txt", "plan_patient.pdf", "plan_patient.txt")
+SHEET_NAMES = (
+    "plan_department.pdf",
+    "plan_department.txt",
+    "plan_patient.html",
+    "plan_patient.pdf",
+    "plan_patient.txt",
+)
 """Every file that `plan_sheets` makes."""
 
 _WIDTH = 92
 _LABEL = 24
 _READINGS_MIN = (30, 15, 0, -15, -30)
-_GLASS_ML, _LITRE_ML = 200, 1000
-_DAYS_OF_A_MONTH = 30.44
-_DAYS_OF_SOME_MONTHS = 60
 
 
-def plan_sheets(plan: Plan) -> dict[str, bytes]:
-    """Set both sheets, each as text and as PDF.
+def plan_sheets(plan: Plan, language: str = "en") -> dict[str, bytes]:
+    """Set the department's sheet as text and as PDF, and the patient's leaflet.
 
     Parameters
     ----------
     plan : Plan
+    language : str
+        Of the leaflet, one of `bonescan.report.leaflet.leaflet_languages`.
 
     Returns
     -------
     dict of str to bytes
         By name, as in `SHEET_NAMES`. The same plan gives the same bytes; the PDFs are dated with the injection.
+
+    Raises
+    ------
+    InvalidValue
+        When there is no leaflet in this language.
     """
-    files = {}
-    for name, content in (("department", department_content(plan)), ("patient", patient_content(plan))):
-        source = resources.files("bonescan.report").joinpath(f"plan_{name}.typ").read_bytes()
-        files[f"plan_{name}.pdf"] = set_pages({"main.typ": source}, content, plan.appointment.inject_at)
-        files[f"plan_{name}.txt"] = sheet_text(content).encode("utf-8")
-    return files
+    content = department_content(plan)
+    source = resources.files("bonescan.report").joinpath("plan_department.typ").read_bytes()
+    return {
+        "plan_department.pdf": set_pages({"main.typ": source}, content, plan.appointment.inject_at),
+        "plan_department.txt": sheet_text(content).encode("utf-8"),
+        **before_files(plan, language),
+    }
 
 
 def department_content(plan: Plan) -> dict[str, Any]:
@@ -100,69 +111,13 @@ def department_content(plan: Plan) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def patient_content(plan: Plan) -> dict[str, Any]:
-    """Return every text of the patient's sheet, as JSON values without markup.
-
-    Parameters
-    ----------
-    plan : Plan
-
-    Returns
-    -------
-    dict
-        ``title``, ``lead``, ``times`` and ``sections`` of paragraphs, plain enough for a reader of twelve.
-    """
-    w = words()["patient_sheet"]
-    referral, times = plan.referral, plan.appointment
-    start = times.inject_at
-    lead = [{**_section(w["pregnant"], w["pregnant"]["text"]), "important": True}] if referral.pregnant else []
-    if referral.is_child:
-        lead.append({**_section(w["child"], w["child"]["text"]), "important": True})
-    lead.append(dict(w["what"]))
-    waiting = w["times"]["between"] if referral.dialysis else f"{w['times']['between']} {w['times']['drinking']}"
-    sections = []
-    schedule = [
-        [_plain_time(start, start), w["times"]["inject"]],
-        [
-            w["times"]["until"].format(start=_plain_time(start, start), end=_plain_time(times.image_at, start)),
-            waiting,
-        ],
-        [_plain_time(times.image_at, start), w["times"]["image"]],
-        [w["times"]["about"].format(time=_plain_time(times.leave_at, start)), w["times"]["leave"]],
-    ]
-    tell = [w["before"]["pregnant_maybe"], w["before"]["feeding"]] if referral.may_be_pregnant else []
-    asleep = [w["before"]["asleep"]] if referral.is_child else []
-    sections.append({**_section(w["before"], w["before"]["usual"], *asleep), "list": [*tell, *w["before"]["other"]]})
-    sections.append(_section(w["drink"], *_drinking(plan)))
-    feeding = []
-    if times.feed_from is not None:
-        text = w["feeding"]["text"].format(time=_plain_time(times.feed_from, start))
-        feeding = [{**_section(w["feeding"], text), "important": True}]
-    sections.append({**_section(w["dose"], *_dose_in_words(plan)), "new_page": True})
-    sections += feeding
-    advice = w["after"]["child" if referral.is_child else "text"]
-    after = [text.format(contact=_plain_time(times.contact_until, start)) for text in advice]
-    sections.append({"heading": w["after"]["heading"], "text": [], "list": after})
-    return {
-        "language": words()["language"],
-        "title": w["title"],
-        "subtitle": _plain_date(start, w["date"]),
-        "label": w["label"],
-        "lead": lead,
-        "times": {"heading": w["pregnant" if referral.pregnant else "times"]["times"], "rows": schedule},
-        "sections": sections,
-        "questions": w["questions"],
-        "banner": w["disclaimer"],
-    }
-
-
 def sheet_text(content: Mapping[str, Any]) -> str:
-    """Write a sheet's content as plain text.
+    """Write the department's sheet as plain text.
 
     Parameters
     ----------
     content : mapping
-        Of `department_content` or `patient_content`.
+        Of `department_content`.
 
     Returns
     -------
@@ -170,31 +125,23 @@ def sheet_text(content: Mapping[str, Any]) -> str:
         Lines of at most 92 characters.
     """
     lines = [f"{content['title']} - {content['subtitle']}", f"{content['label']}: {'_' * 40}", ""]
-    warnings = content.get("warnings", {"text": ()})
+    warnings = content["warnings"]
     if warnings["text"]:
         lines += [warnings["heading"].upper(), *(line for text in warnings["text"] for line in _bullet(text, "!")), ""]
-    for card in content.get("cards", ()):
+    for card in content["cards"]:
         lines.append(f"{card['label']:<11}{card['value']:<11} {card['note']}")
-    times = [content["times"]] if "times" in content else []
-    groups = (content.get(name, ()) for name in ("left", "right", "lead"))
-    for section in (*chain(*groups), *times, *content.get("sections", ())):
+    for section in chain(content["left"], content["right"]):
         lines += _section_text(section)
         if "reading" in section:
             shown = ", ".join(f"{time} {value}" for time, value in section["reading"]["rows"])
             lines += _row(section["reading"]["heading"], shown)
-    if "checks" in content:
-        lines += ["", content["checks"]["heading"].upper()]
-        lines += [line for text in content["checks"]["text"] for line in _bullet(text, "[ ]")]
-        lines += ["", content["record"]["heading"].upper()]
-        lines += [
-            f"{name:<18}{'_' * 14}" + (f" {form} {'_' * 8}" if form else "")
-            for name, form in content["record"]["fields"]
-        ]
-    if "sources" in content:
-        lines += _section_text(content["sources"])
-    if "questions" in content:
-        lines += ["", f"{content['questions']} {'_' * 30}"]
-    lines += ["", *textwrap.wrap(content["banner"], _WIDTH)]
+    lines += ["", content["checks"]["heading"].upper()]
+    lines += [line for text in content["checks"]["text"] for line in _bullet(text, "[ ]")]
+    lines += ["", content["record"]["heading"].upper()]
+    lines += [
+        f"{name:<18}{'_' * 14}" + (f" {form} {'_' * 8}" if form else "") for name, form in content["record"]["fields"]
+    ]
+    lines += [*_section_text(content["sources"]), "", *textwrap.wrap(content["banner"], _WIDTH)]
     return "\n".join(lines).strip() + "\n"
 
 
@@ -412,7 +359,7 @@ def _dose(plan: Plan) -> dict[str, Any]:
     rows = [
         [
             w["effective"],
-            _measured(w["effective_value"], plan.effective_msv, 1, days=_two_digits(plan.background_days)),
+            _measured(w["effective_value"], plan.effective_msv, 1, days=two_digits(plan.background_days)),
         ],
         [w["bladder"], _measured(w["bladder_value"], plan.bladder_mgy, 0, interval=f"{plan.voiding_interval_h:g}")],
     ]
@@ -437,73 +384,16 @@ def _sources(plan: Plan) -> list[str]:
     return [*plan.appointment.sources, *(form.format(source=source) for form, source in measured if source)]
 
 
-def _drinking(plan: Plan) -> list[str]:
-    w = words()["patient_sheet"]["drink"]
-    if plan.referral.dialysis:
-        return [w["dialysis"]]
-    if plan.appointment.drink_ml is None:
-        return [w["child"], w["limit"]]
-    glasses = math.ceil(plan.appointment.drink_ml / _GLASS_ML)
-    litres = w["litre"] if plan.appointment.drink_ml >= _LITRE_ML else w["half"]
-    return [w["amount"].format(litres=litres, glasses=glasses), w["limit"]]
-
-
-def _dose_in_words(plan: Plan) -> list[str]:
-    w, times = words()["patient_sheet"]["dose"], plan.appointment
-    given = plan.prescription.activity_mbq
-
-    def of_hundred(mbq: float) -> str:
-        percent = 100 * mbq / given
-        return str(w["less"] if percent < 1 else w["about"].format(parts=f"{percent:.0f}"))
-
-    days = plan.background_days.value
-    told = [w["unknown"]] if days is None else [w["days"].format(days=_two_digits(plan.background_days))]
-    if days is not None and days > _DAYS_OF_SOME_MONTHS:
-        told.append(w["months"].format(months=round(days / _DAYS_OF_A_MONTH)))
-    return [
-        " ".join((w["text"], *told, w["reason"])),
-        w["stay_dialysis" if plan.referral.dialysis else "stay"].format(
-            leaving=of_hundred(times.left_mbq["at_leaving"]),
-            exempt_at=_plain_time(times.exempt_at, times.inject_at),
-            exempt=of_hundred(times.exempt_mbq),
-        ),
-    ]
-
-
-def _section(section: Mapping[str, Any], *paragraphs: str) -> dict[str, Any]:
-    return {"heading": section["heading"], "text": list(paragraphs)}
-
-
-def _two_digits(measured: Measurement) -> str:
-    return "" if measured.value is None else f"{float(f'{measured.value:.2g}'):g}"
-
-
 def _clock(when: datetime, times: Any) -> str:
     """Return the clock time, with the date where it is another day than the injection."""
     w = words()["department"]
     return when.strftime(w["clock"] if when.date() == times.inject_at.date() else w["later_clock"])
 
 
-def _plain_date(when: datetime, form: str, **more: str) -> str:
-    w = words()["patient_sheet"]
-    return form.format(
-        weekday=w["weekdays"][when.weekday()], day=when.day, month=w["months"][when.month - 1], year=when.year, **more
-    )
-
-
-def _plain_time(when: datetime, start: datetime) -> str:
-    w, clock = words()["patient_sheet"], when.strftime("%H:%M")
-    days = (when.date() - start.date()).days
-    if days == 0:
-        return clock
-    return str(w["next_day"].format(time=clock)) if days == 1 else _plain_date(when, w["other_day"], time=clock)
-
-
 def _section_text(section: Mapping[str, Any]) -> list[str]:
     lines = ["", section["heading"].upper()]
     for label, value in section.get("rows", ()):
         lines += _row(label, value)
-    lines += [line for text in section.get("list", ()) for line in _bullet(text, "-")]
     for text in section.get("text", ()):
         lines += textwrap.wrap(text, _WIDTH)
     return lines

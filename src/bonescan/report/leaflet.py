@@ -1,0 +1,301 @@
+"""The patient's leaflets: their wording in every language, and how content becomes text, HTML and PDF.
+
+Before the scan `bonescan.report.leaflet_before` fills them from a plan, after it `bonescan.report.leaflet_after`
+from what a physician has signed. A language is a file ``leaflet.<code>.toml``; no other place knows which there are.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+import tomllib
+from collections.abc import Mapping
+from datetime import date, datetime
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unicodedata import east_asian_width
+
+from bonescan.errors import InvalidValue
+from bonescan.report.pages import set_pages
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+__all__ = [
+    "LEAFLET_FORMS",
+    "leaflet_files",
+    "leaflet_languages",
+    "leaflet_text",
+    "leaflet_words",
+    "plain_date",
+    "plain_time",
+    "section",
+]
+
+LEAFLET_FORMS = ("pdf", "html", "txt")
+"""What every leaflet is made as."""
+
+_WIDTH = 92
+_SIGNS = frozenset(map(ord, "–—‘’“”•…"))
+_HIDDEN = dict.fromkeys(
+    (*range(32), *range(127, 160), *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A)), " "
+)
+
+
+def leaflet_languages() -> dict[str, str]:
+    """Say which languages the leaflets are written in.
+
+    Returns
+    -------
+    dict of str to str
+        Code of ISO 639-1 to the language's own name, English first.
+    """
+    codes = [
+        place.name.split(".")[1]
+        for place in resources.files("bonescan.report").iterdir()
+        if place.name.startswith("leaflet.") and place.name.endswith(".toml")
+    ]
+    return {code: str(_wording(code)["name"]) for code in sorted(codes, key=lambda code: (code != "en", code))}
+
+
+def leaflet_words(language: str) -> Mapping[str, Any]:
+    """Return the wording of the leaflets in one language.
+
+    Parameters
+    ----------
+    language : str
+        Code of ISO 639-1.
+
+    Returns
+    -------
+    mapping
+
+    Raises
+    ------
+    InvalidValue
+        When there is no such language.
+    """
+    known = leaflet_languages()
+    if language not in known:
+        listed = ", ".join(f"{code} ({name})" for code, name in known.items())
+        raise InvalidValue(
+            f"There is no leaflet in the language {language!r}; choose one of {listed}.",
+            got=language,
+            expected=tuple(known),
+        )
+    return _wording(language)
+
+
+@cache
+def _wording(language: str) -> Mapping[str, Any]:
+    return tomllib.loads(_packaged(f"leaflet.{language}.toml"))
+
+
+def _packaged(name: str) -> str:
+    return resources.files("bonescan.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def plain_date(when: date, words: Mapping[str, Any]) -> str:
+    """Write a day as people say it.
+
+    Parameters
+    ----------
+    when : date or datetime
+    words : mapping
+        Of `leaflet_words`.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> plain_date(date(2026, 3, 4), leaflet_words("en"))
+    'Wednesday 4 March 2026'
+    """
+    return str(words["date"].format(**_day(when, words)))
+
+
+def plain_time(when: datetime, start: datetime, words: Mapping[str, Any]) -> str:
+    """Write a clock time, with its day where that is not the first one.
+
+    Parameters
+    ----------
+    when, start : datetime
+    words : mapping
+        Of `leaflet_words`.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> plain_time(datetime(2026, 3, 5, 9), datetime(2026, 3, 4, 9), leaflet_words("en"))
+    '09:00 the next day'
+    """
+    clock, days = when.strftime("%H:%M"), (when.date() - start.date()).days
+    if days == 0:
+        return clock
+    return str(words["next_day" if days == 1 else "other_day"].format(time=clock, **_day(when, words)))
+
+
+def _day(when: date, words: Mapping[str, Any]) -> dict[str, object]:
+    return {
+        "weekday": words["weekdays"][when.weekday()],
+        "day": when.day,
+        "month": words["months"][when.month - 1],
+        "year": when.year,
+    }
+
+
+def section(
+    words: Mapping[str, Any], *text: str, points: tuple[str, ...] = (), important: bool = False
+) -> dict[str, Any]:
+    """Make one part of a leaflet: heading, paragraphs, points.
+
+    Parameters
+    ----------
+    words : mapping
+        Has the ``heading``.
+    *text : str
+        Paragraphs, after the points.
+    points : tuple of str
+    important : bool
+        Whether it stands in a frame.
+
+    Returns
+    -------
+    dict
+    """
+    return {
+        "kind": "section",
+        "heading": words["heading"],
+        "text": list(text),
+        "list": list(points),
+        "important": important,
+    }
+
+
+def leaflet_files(content: Mapping[str, Any], dated: datetime) -> dict[str, bytes]:
+    """Make a leaflet as PDF, as one self-contained HTML file and as text.
+
+    Parameters
+    ----------
+    content : mapping
+        Of `bonescan.report.leaflet_before.before_content` or `bonescan.report.leaflet_after.after_content`.
+    dated : datetime
+        Date of the PDF; no clock is asked.
+
+    Returns
+    -------
+    dict of str to bytes
+        By form, as in `LEAFLET_FORMS`. The same content gives the same bytes.
+    """
+    shown = {**content, "icons": {name: _icon(path) for name, path in _icons().items()}}
+    pdf = set_pages({"main.typ": _packaged("leaflet.typ").encode("utf-8")}, _settable(shown), dated, fonts=(_fonts(),))
+    return {
+        "pdf": pdf,
+        "html": _template().render(c=shown).encode("utf-8"),
+        "txt": leaflet_text(content).encode("utf-8"),
+    }
+
+
+def leaflet_text(content: Mapping[str, Any]) -> str:
+    """Write a leaflet as plain text.
+
+    Parameters
+    ----------
+    content : mapping
+        As for `leaflet_files`.
+
+    Returns
+    -------
+    str
+        Lines of at most 92 columns; a Chinese character is two.
+    """
+    wrapped = _wrapped_wide if content["wide_letters"] else _wrapped
+    colon, named = content["colon"], content["name"] or "_" * 30
+    lines = [f"{content['title']} - {content['subtitle']}", f"{content['label']}{colon}{named}"]
+    lines += [f"{content['questions']} {'_' * 30}"]
+    lines += [content["signed"]] if content["signed"] else []
+    for block in content["blocks"]:
+        lines += ["", block["heading"].upper()]
+        for time, text, _ in block.get("rows", ()):
+            lines += [time, *wrapped(text, "    ", "    ")]
+        for term, meaning in block.get("terms", ()):
+            lines += wrapped(f"{term}{colon}{meaning}", "- ", "  ")
+        for point in block.get("list", ()):
+            lines += wrapped(point, "- ", "  ")
+        for number, place in block.get("places", ()):
+            lines += wrapped(place, f"{number}. ", "   ")
+        for text in block.get("text", ()):
+            lines += wrapped(text)
+    lines += ["", *wrapped(content["banner"])]
+    return "\n".join(lines) + "\n"
+
+
+def _wrapped(text: str, first: str = "", later: str = "") -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent=first, subsequent_indent=later)
+
+
+def _wrapped_wide(text: str, first: str = "", later: str = "") -> list[str]:
+    """Break between any two Chinese characters, but not before a closing mark and not within a number or a word."""
+    lines, line, columns = [], first, len(first)
+    for part in re.findall(r"(?:[!-~]+ ?|.)[，。？！；：、）”]*", text):
+        wide = sum(1 + (east_asian_width(letter) in "WF") for letter in part)
+        if columns + wide > _WIDTH:
+            lines.append(line.rstrip())
+            line, columns = later, len(later)
+        line, columns = line + part, columns + wide
+    return [*lines, line.rstrip()]
+
+
+def _settable(value: Any) -> Any:
+    """Take out what is never shown, and write what the leaflet's font lacks as its Unicode number."""
+    if isinstance(value, str):
+        return "".join(letter if _in_font(letter) else f"[U+{ord(letter):04X}]" for letter in value.translate(_HIDDEN))
+    if isinstance(value, Mapping):
+        return {key: item if key == "svg" else _settable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_settable(item) for item in value]
+    return value
+
+
+def _in_font(letter: str) -> bool:
+    """Whether the packaged font has a character: Latin, and those of GB 2312, Greek and Cyrillic among them."""
+    number = ord(letter)
+    if number < 0x180 or number in _SIGNS:
+        return True
+    try:
+        letter.encode("gb2312")
+    except UnicodeEncodeError:
+        return False
+    return not (0x2500 <= number < 0x2580 or 0x3040 <= number < 0x3100)  # no boxes, no kana
+
+
+def _fonts() -> Path:
+    return Path(str(resources.files("bonescan.report").joinpath("fonts")))
+
+
+@cache
+def _icons() -> Mapping[str, str]:
+    return tomllib.loads(_packaged("leaflet_icons.toml"))
+
+
+def _icon(path: str) -> dict[str, str]:
+    return {
+        "svg": '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" width="24" height="24" fill="none" '
+        f'stroke="#14466e" stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round"><path d="{path}"/></svg>'
+    }
+
+
+@cache
+def _template() -> Template:
+    """Return the HTML template; every inserted text is escaped."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(_packaged("leaflet.html.j2"))

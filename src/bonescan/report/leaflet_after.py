@@ -1,0 +1,259 @@
+"""The leaflet after a bone scan: what a physician saw and has signed, where it is, what usually comes next.
+
+What the program found is never told to a patient. Only `SignedResult` enters: a named physician's conclusion of a
+day, the findings of the reading that this physician chose to show, and the physician's own words where there are any.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from enum import StrEnum
+from typing import Any
+
+from bonescan.errors import InvalidValue, UnreadableInput
+from bonescan.report.leaflet import LEAFLET_FORMS, leaflet_files, leaflet_words, plain_date, section
+from bonescan.report.skeleton_drawing import draw_skeleton
+
+__all__ = ["RESULT_LEAFLET_NAMES", "Conclusion", "SignedResult", "after_content", "after_files"]
+
+RESULT_LEAFLET_NAMES = (*(f"leaflet.{form}" for form in LEAFLET_FORMS), "leaflet.json")
+"""Every file that `after_files` makes."""
+
+_RECORD_VERSION = "1"
+_SIDES = {"left": 0, "right": 1, "midline": 2}
+
+
+class Conclusion(StrEnum):
+    """What a physician may conclude, in the few kinds that the leaflet has sentences for."""
+
+    NOTHING_UNUSUAL = "nothing_unusual"
+    WEAR = "wear"
+    HEALING = "healing"
+    INFLAMMATION = "inflammation"
+    HARMLESS = "harmless"
+    UNCLEAR = "unclear"
+    METASTASES = "metastases"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedResult:
+    """What a physician answers for towards the patient.
+
+    Parameters
+    ----------
+    physician : str
+        Name as the patient shall read it.
+    signed_on : date
+    conclusions : tuple of Conclusion
+        May be empty where `says` is given.
+    places : mapping of str to Conclusion
+        What is shown on the drawing: letter of a finding of the reading, or a bone id such as ``"rib_07_l"`` that
+        no finding names, and what it is.
+    says : str
+        The physician's own plain words on what was seen; they replace ours.
+    next_steps : str
+        The physician's own words on what comes next; they replace ours.
+
+    Raises
+    ------
+    InvalidValue
+        Without a name, without a conclusion, or with conclusions that contradict each other.
+    """
+
+    physician: str
+    signed_on: date
+    conclusions: tuple[Conclusion, ...] = ()
+    places: Mapping[str, Conclusion] = field(default_factory=dict)
+    says: str = ""
+    next_steps: str = ""
+
+    def __post_init__(self) -> None:
+        if sum(letter.isalpha() for letter in self.physician) < 2:
+            raise InvalidValue(
+                f"A result goes to the patient only in the name of a physician, got {self.physician!r}.",
+                got=self.physician,
+            )
+        if not self.conclusions and not self.says.strip():
+            raise InvalidValue("A signed result needs a conclusion or the physician's own words; it has neither.")
+        if Conclusion.NOTHING_UNUSUAL in self.conclusions and (len(self.conclusions) > 1 or self.places):
+            raise InvalidValue("'nothing_unusual' stands alone: leave it out, or leave out the other conclusions.")
+        for key, what in self.places.items():
+            if what not in self.conclusions:
+                raise InvalidValue(
+                    f"The place {key} is called '{what}', which the signed conclusions do not hold; add it to them.",
+                    got=str(what),
+                    expected=[str(conclusion) for conclusion in self.conclusions],
+                )
+
+
+def after_files(reading_json: bytes, signed: SignedResult, language: str = "en") -> dict[str, bytes]:
+    """Set the leaflet of a signed result.
+
+    Parameters
+    ----------
+    reading_json : bytes
+        The ``reading.json`` that the physician has read and signed.
+    signed : SignedResult
+    language : str
+        One of `bonescan.report.leaflet.leaflet_languages`; the physician's own words are taken as they are.
+
+    Returns
+    -------
+    dict of str to bytes
+        As in `RESULT_LEAFLET_NAMES`; ``leaflet.json`` records who signed what, and the SHA-256 of the reading.
+
+    Raises
+    ------
+    InvalidValue
+        When there is no such language or place, or the scan is younger than the signature.
+    UnreadableInput
+        When the reading is none, or of another version.
+    """
+    record = _opened(reading_json)
+    files = leaflet_files(after_content(record, signed, language), datetime.combine(signed.signed_on, time()))
+    named = {f"leaflet.{form}": content for form, content in files.items()}
+    deed = {
+        "schema": "bonescan-leaflet/1",
+        "language": language,
+        "physician": signed.physician,
+        "signed_on": signed.signed_on.isoformat(),
+        "conclusions": [str(conclusion) for conclusion in signed.conclusions],
+        "places": {key: str(what) for key, what in signed.places.items()},
+        "says": signed.says,
+        "next_steps": signed.next_steps,
+        "reading_sha256": hashlib.sha256(reading_json).hexdigest(),
+    }
+    return {**named, "leaflet.json": (json.dumps(deed, ensure_ascii=False, indent=1) + "\n").encode("utf-8")}
+
+
+def _opened(reading_json: bytes) -> dict[str, Any]:
+    try:
+        record: dict[str, Any] = json.loads(reading_json)
+        version = str(record["schema_version"])
+        if version.split(".")[0] != _RECORD_VERSION:
+            raise UnreadableInput(
+                f"reading.json has version {version}; this bonescan makes leaflets of version 1: read the scan again.",
+                got=version,
+            )
+        return {"scan": record["scan"], "findings": {finding["letter"]: finding for finding in record["findings"]}}
+    except (ValueError, KeyError, TypeError) as error:
+        if isinstance(error, UnreadableInput):
+            raise
+        raise UnreadableInput(
+            "The file is no reading.json of bonescan; give the folder that `bonescan read` has written."
+        ) from error
+
+
+def after_content(record: Mapping[str, Any], signed: SignedResult, language: str = "en") -> dict[str, Any]:
+    """Return every text of the leaflet after the scan, as JSON values without markup.
+
+    Parameters
+    ----------
+    record : mapping
+        ``scan`` as in ``reading.json``, and its ``findings`` by letter.
+    signed : SignedResult
+    language : str
+
+    Returns
+    -------
+    dict
+        As `bonescan.report.leaflet_before.before_content` returns.
+
+    Raises
+    ------
+    InvalidValue
+        When there is no such language or place, or the scan is younger than the signature.
+    """
+    words = leaflet_words(language)
+    w, scan = words["after"], record["scan"]
+    scanned = datetime.fromisoformat(scan["acquired_at"]).date() if scan["acquired_at"] else None
+    if scanned is not None and signed.signed_on < scanned:
+        raise InvalidValue(
+            f"The result is signed on {signed.signed_on}, before the scan of {scanned}; check the day.",
+            got=str(signed.signed_on),
+        )
+    shown = _places(record["findings"], signed, words)
+    kinds = [kind for kind in Conclusion if kind in signed.conclusions]
+    seen, upcoming = [w["seen"][kind]["text"] for kind in kinds], [w["seen"][kind]["next"] for kind in kinds]
+    if signed.says.strip():
+        seen = [w["own_words"], signed.says.strip()]
+    upcoming = [signed.next_steps.strip()] if signed.next_steps.strip() else [*upcoming, w["next"]["text"]]
+    terms = [*words["glossary"]["after"]]
+    if Conclusion.METASTASES in kinds:
+        terms += words["glossary"]["metastases"]
+    blocks = [section(w["seen"], *seen, w["seen"]["text"], important=True)]
+    blocks.append(section(w["next"], *upcoming))
+    blocks += [shown] if shown["places"] else []
+    blocks.append({**section(w["ask"], points=tuple(w["ask"]["list"])), "kind": "notes", "note": w["ask"]["note"]})
+    blocks.append({"kind": "glossary", "heading": words["glossary"]["heading"], "terms": terms})
+    blocks.append(section(words["disclaimer"], words["disclaimer"]["after"]))
+    return {
+        "language": words["language"],
+        "wide_letters": not words["space"],
+        "colon": words["colon"],
+        "title": w["title"],
+        "subtitle": w["subtitle"].format(date=plain_date(scanned, words)) if scanned else w["subtitle_undated"],
+        "label": words["label"],
+        "name": _name(scan["patient"]["name"]),
+        "signed": w["signed"].format(physician=signed.physician, date=plain_date(signed.signed_on, words)),
+        "blocks": blocks,
+        "questions": words["questions"],
+        "banner": words["banner"],
+    }
+
+
+def _places(findings: Mapping[str, Any], signed: SignedResult, words: Mapping[str, Any]) -> dict[str, Any]:
+    """Number what the physician shows: places of one name and one kind are one, with all their bones."""
+    w = words["after"]
+    bones: dict[str, list[str]] = {}
+    for key, what in signed.places.items():
+        region, side, own = _place(key, findings)
+        text = words["colon"].join((words["places"][region][_SIDES[side]], w["seen"][what]["place"]))
+        bones.setdefault(text, []).extend(own)
+    numbered = {str(number): (text, own) for number, (text, own) in enumerate(bones.items(), start=1)}
+    return {
+        "kind": "places",
+        "heading": w["places"]["heading"],
+        "places": [[number, text] for number, (text, _) in numbered.items()],
+        "text": [w["places"]["caption"]],
+        "right": w["places"]["right"],
+        "left": w["places"]["left"],
+        "credit": w["places"]["credit"],
+        "alt": " ".join((w["places"]["alt"], *(f"{number}. {text}." for number, (text, _) in numbered.items()))),
+        "svg": draw_skeleton({number: own for number, (_, own) in numbered.items()}),
+    }
+
+
+def _place(key: str, findings: Mapping[str, Any]) -> tuple[str, str, list[str]]:
+    """Return the region's name, the side and the bones of a finding's letter or a bone's id."""
+    from bonescan.anatomy import BONES, REGION_NAMES
+
+    by_id = {bone.id: bone for bone in BONES}
+    if key in findings:
+        finding = findings[key]
+        bone, region, side = by_id.get(finding["bone"]), int(finding["region"]), str(finding["side"])
+        region = region or (bone.region if bone is not None else 0)
+    else:
+        bone = by_id.get(key)
+        region, side = (bone.region, bone.side) if bone is not None else (0, "")
+    if not region:
+        raise InvalidValue(
+            f"'{key}' is no bone finding of this reading and no bone (see bonescan anatomy); its letters are "
+            f"{', '.join(findings) or 'none'}.",
+            got=key,
+            expected=tuple(findings),
+        )
+    if bone is not None and not bone.id.startswith("skull"):
+        own = [bone.id]
+    else:
+        own = [each.id for each in BONES if each.region == region and side in (each.side, "midline", "")]
+    return REGION_NAMES[region], side if side in _SIDES else "midline", own
+
+
+def _name(text: str) -> str:
+    """Write a DICOM person name as people read it: the first group, its parts apart."""
+    return " ".join(part for part in text.split("=")[0].split("^") if part)
