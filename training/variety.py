@@ -58,10 +58,8 @@ _PLACES_LOG = {"sacroiliac": -0.5, "facets": -0.4}
 _REGIONS_LOG = {1: -0.3, 7: -0.2, 11: -0.15}
 _AS_MODELLED = 0.35
 _BRIGHT = 0.35  # share of people with brighter joints, as many with a brighter face, and so on
-_WORN = (
-    0.5  # share of people in whom single joints stand out that no reader would mark: worn, strained, or for no reason
-)
-_UNEVEN = 0.3  # and of those in whom a shoulder or a thigh takes up more than the other
+_WORN = 0.5  # share of people in whom single joints stand out that no reader would mark, worn or for no reason [D]
+_UNEVEN = 0.3  # and of those in whom a shoulder or a thigh takes up more than the other [D]
 _SIDES = tuple(f"{stem}_{side}" for stem in ("femur", "humerus", "scapula", "clavicle", "hip_bone") for side in "lr")
 _FACE = ("skull_maxilla", "skull_ethmoid", "skull_nasal", "skull_zygomatic", "mandible")
 _JOINTS = ("sacroiliac", "shoulder", "sternoclavicular", "acromioclavicular", "elbow", "wrist", "knee", "patella",

@@ -51,6 +51,7 @@ def marked() -> Dataset:
     referred.ReferencedSOPClassUID, referred.ReferencedSOPInstanceUID = dataset.SOPClassUID, dataset.SOPInstanceUID
     referred.PurposeOfReferenceCodeSequence = [code("121322", "Source", "DCM")]
     dataset.SourceImageSequence = [referred]
+    dataset.add_new(0x00180FFE, "UN", MARK.encode())  # of no dictionary
     dataset.add_new(0x60000010, "US", 16)
     dataset.add_new(0x60000022, "LO", MARK)
     dataset.add_new(0x50000005, "US", 1)

@@ -3,8 +3,9 @@ from dataclasses import replace
 
 import pytest
 
-from bonescan.followup.change import change_of, index_change
-from bonescan.followup.model import Comparability, ComparabilityCheck, Trend
+from bonescan.followup.change import change_of, index_change, lesion_changes
+from bonescan.followup.matching import Match, Named, PlaceChange
+from bonescan.followup.model import ChangeKind, Comparability, ComparabilityCheck, Trend
 from bonescan.measurement import Measurement
 from bonescan.reading.model import Burden, Verdict
 
@@ -85,3 +86,26 @@ def test_an_index_that_is_withheld_has_no_change():
         assert change.doublings.value is None
         assert not change.flagged
         assert "not given" in change.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "brightness", "trend"),
+    [
+        (ChangeKind.NEW, 2.0, Trend.ROSE),
+        (ChangeKind.NEW, 0.4, Trend.FELL),  # a cold place
+        (ChangeKind.VANISHED, 0.4, Trend.FELL),
+        (ChangeKind.VANISHED, 2.0, Trend.ROSE),  # a cold place
+        (ChangeKind.NOT_COMPARABLE, 0.4, Trend.UNKNOWN),
+    ],
+)
+def test_a_trend_goes_with_the_brightness_and_is_unknown_where_nothing_can_be_compared(kind, brightness, trend):
+    match = Match(
+        kind=kind,
+        named=Named(bone="femur_r", side="right", place="right femur", region=12),
+        prior=(),
+        current=(),
+        masks={},
+        place=PlaceChange(brightness=brightness, log_spread=0.1, significance=4.0),
+        reason="Drawn.",
+    )
+    assert lesion_changes([match])[0].trend is trend

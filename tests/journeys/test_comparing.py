@@ -129,6 +129,13 @@ def test_the_same_person_written_otherwise_is_the_same_person(scans, unwritten, 
     assert (tmp_path / "out" / "comparison.html").is_file()
 
 
+def test_a_file_without_a_name_does_not_hide_that_two_others_differ(scans, tmp_path):
+    rename(scans, "a.dcm", PatientFacts())
+    rename(scans, "c.dcm", PatientFacts(name="Roe^Jane", patient_id="D-0017"))
+    with pytest.raises(InvalidValue, match="Inputs 2 and 3 differ in name"):
+        journeys.compare_studies([tmp_path / name for name in scans], tmp_path / "out")
+
+
 def test_a_scan_is_not_compared_with_itself(scans, tmp_path):
     with pytest.raises(InvalidValue, match="same files"):
         journeys.compare_studies([tmp_path / "a.dcm", tmp_path / "a.dcm"], tmp_path / "out")

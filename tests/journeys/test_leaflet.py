@@ -49,6 +49,7 @@ def test_a_signed_result_becomes_a_leaflet_and_other_files_stay(run):
         ((*SIGNED[:2], "--signed-on", "2999-01-01", "--conclusion", "wear"), 2, "a day to come"),
         ((*SIGNED, "--conclusion", "fine"), 2, "not one of nothing_unusual, wear"),
         ((*SIGNED, "--conclusion", "wear", "--place", "A"), 2, "not one of"),
+        ((*SIGNED, "--conclusion", "wear", "--place", "A=wear", "--place", "A=healing"), 2, "named twice"),
         (SIGNED, 1, "needs a conclusion or the physician's own words"),
         ((*SIGNED, "--conclusion", "wear", "--place", "B=wear"), 1, "its letters are A"),
         ((*SIGNED, "--conclusion", "wear", "--language", "xx"), 1, "choose one of en (English)"),

@@ -94,6 +94,8 @@ def leaflet(
         return Conclusion(text)
 
     named = dict(text.partition("=")[::2] for text in place or ())
+    if len(named) < len(place or ()):
+        raise typer.BadParameter("a place is named twice; say once what it is", param_hint="--place")
     signed = SignedResult(
         physician=signed_by,
         signed_on=signed_on.date(),

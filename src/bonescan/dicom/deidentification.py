@@ -1,8 +1,9 @@
 """A study without the person: the images de-identified, and the scan as those would have told it.
 
 The Basic Application Confidentiality Profile of PS3.15 annex E, without options: what its table removes, empties or
-replaces, in every sequence too; and besides all private elements, curves, overlays and every other person's name. UIDs
-are replaced by ones that only the key's holder could derive, the same for the same UID, so that references hold.
+replaces, in every sequence too; and besides all private elements, what no dictionary knows, curves, overlays and every
+other person's name. UIDs are replaced by ones that only the key's holder could derive, the same for the same UID, so
+that references hold.
 
 Notes
 -----
@@ -147,7 +148,7 @@ def _clean(dataset: Dataset, key: str) -> None:
         except Exception:  # a damaged value raises whatever its converter raises; nobody knows what it holds
             del dataset[tag]
             continue
-        if action == _REMOVE:
+        if action == _REMOVE or (action is None and element.VR == "UN"):  # what no dictionary knows may hold anything
             del dataset[tag]
         elif action == _EMPTY or (action is None and element.VR == "PN"):
             element.value = [] if element.VR == "SQ" else None

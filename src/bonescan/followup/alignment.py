@@ -63,18 +63,19 @@ Picture = NDArray[np.float32]
 WORK_MM = 5.0
 """Pixel of the working grid: twice as fine as the camera's resolution."""
 
+# All of these are our design [D]; how well they serve is measured in bench/followup.py.
 NEAR_MM, OVER_TRUNK, TEAR_MM = 12.0, 0.2, 10.0
 WINDOWS_MM, BLURS_MM, STEPS = (60.0, 40.0, 25.0), (24.0, 14.0, 8.0), (4, 4, 5)
 LARGEST_MM = 30.0
 _FADE = 0.05
 _ROBUST = 0.25
 _REGION_MM = 80.0
-_LEAST_CORRELATION = 0.6
-_LOST = 0.05
+_LEAST_CORRELATION = 0.6  # of the pictures, below which a warning asks for the eye
+_LOST = 0.05  # of correlation, by which the carrier's map must be better
 _OVER = ("forearm", "hand")
 _TRUNK = frozenset({"pelvis", "lumbar", "thorax", "neck", "head"})
-_SCALES = (0.8, 1.25)
-_AREAS = (0.35, 3.0)
+_SCALES = (0.8, 1.25)  # of a limb, prior over current
+_AREAS = (0.35, 3.0)  # of the usual, beyond which the map tears or folds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -116,8 +117,8 @@ def align(prior: Reading, current: Reading) -> Alignment:
     Returns
     -------
     Alignment
-        Of the views both have; not trusted, with a remark that says why, where the labels are not or the pictures do
-        not agree.
+        Of the views both have; not trusted where the labels are not. Pictures that agree poorly and a view that only
+        one scan has are warned of. Remarks say each.
 
     Raises
     ------

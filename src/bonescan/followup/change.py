@@ -10,7 +10,7 @@ A trend is told where the difference is beyond 1.96 u; without uncertainties it 
 Bone Scan Index. Repeated after one injection the automated index differed by 0.05 on average, standard deviation
 0.15, upper limit 0.30 (Anand 2016): a change is flagged beyond `INDEX_REPEATABILITY_PERCENT`, absolute. Its prognostic
 unit is the doubling: the hazard of death rises by 20 % with each (Armstrong 2018). Doublings are log2(b / a), absent
-where either is 0; below 0.3 they are mostly noise, and the text says so.
+where either is 0; within the repeatability they are mostly noise, and the text leaves them out.
 
 References
 ----------
@@ -31,7 +31,7 @@ from bonescan.reading.model import Burden, Finding, Polarity
 __all__ = ["INDEX_REPEATABILITY_PERCENT", "change_of", "index_change", "lesion_changes"]
 
 INDEX_REPEATABILITY_PERCENT = 0.30
-_REPEAT_SD_PERCENT = 0.15
+_REPEAT_SD_PERCENT = 0.15  # of the difference between repeated scans (Anand 2016) [V]
 
 LEAST_RATIO = 1.25
 """A persisting lesion is brighter or fainter from this ratio on, where that is also beyond its uncertainty [D]."""
@@ -208,8 +208,10 @@ def _brightness(one: Match) -> tuple[Measurement, Trend]:
     if not (math.isfinite(value) and math.isfinite(spread)):
         return _absent("1", method, "the place is not shown by both scans"), Trend.UNKNOWN
     measured = Measurement(value=value, unit="1", uncertainty=value * spread, method=method)
-    if one.kind not in (ChangeKind.PERSISTING, ChangeKind.MERGED, ChangeKind.SPLIT):
-        return measured, Trend.ROSE if one.kind is ChangeKind.NEW else Trend.FELL
+    if one.kind is ChangeKind.NOT_COMPARABLE:
+        return measured, Trend.UNKNOWN
+    if one.kind in (ChangeKind.NEW, ChangeKind.VANISHED):
+        return measured, Trend.ROSE if value > 1 else Trend.FELL  # a cold place that is new became fainter
     if not one.prior or not one.current:
         return measured, Trend.UNCHANGED
     log = math.log(max(value, 1e-6))

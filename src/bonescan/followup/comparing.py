@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bonescan.followup.alignment import align
-from bonescan.followup.change import change_of, index_change, lesion_changes
+from bonescan.followup.alignment import WINDOWS_MM, align
+from bonescan.followup.change import INDEX_REPEATABILITY_PERCENT, change_of, index_change, lesion_changes
 from bonescan.followup.comparability import comparability
-from bonescan.followup.matching import match
+from bonescan.followup.matching import NEW_RATIO, NEW_SD, match
 from bonescan.followup.model import Comparison, Study
 from bonescan.followup.subtraction import subtract
 from bonescan.reading.model import Reading
@@ -15,10 +15,12 @@ from bonescan.reading.model import Reading
 __all__ = ["compare"]
 
 METHOD = {
-    "alignment": "bones of one jointed skeleton by segment, then a smooth warp of the pictures (25 mm windows)",
+    "alignment": "bones of one jointed skeleton by segment, then a smooth warp of the pictures "
+    f"({WINDOWS_MM[-1]:g} mm windows)",
     "difference": "scaled by the median over normal bones; Poisson noise, natural variation and placement",
-    "lesions": "joined by place; new or vanished only where the difference pictures show it (3 sd and 1.35 times)",
-    "index": "repeatability 0.30 absolute (Anand 2016), doublings (Armstrong 2018)",
+    "lesions": "joined by place; new or vanished only where the difference pictures show it "
+    f"({NEW_SD:g} sd and {NEW_RATIO:g} times)",
+    "index": f"repeatability {INDEX_REPEATABILITY_PERCENT:.2f} absolute (Anand 2016), doublings (Armstrong 2018)",
 }
 
 

@@ -53,10 +53,11 @@ __all__ = ["Match", "Named", "PlaceChange", "match"]
 
 Mask = NDArray[np.bool_]
 
+# All limits are our design [D], set on the simulated people of bench/followup.py.
 REACH_MM, JOIN_MM = 6.0, 18.0
 SHIFT_MM = 6.0
 SAME_DICE = 0.4
-"""How well a finding of bone and one of another kind must lie on each other to be the same thing, named otherwise."""
+"""How well a finding of bone and one of another kind must lie on each other to be one thing, named otherwise [D]."""
 
 NEW_SD, NEW_RATIO = 3.0, 1.35
 FAINT_RATIO, JUMP_RATIO = 1.5, 2.5

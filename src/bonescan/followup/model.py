@@ -136,7 +136,8 @@ class Alignment:
     views : tuple of AlignedView
         Of the views that both scans have.
     trusted : bool
-        False where the labels of either scan are not trusted, or the pictures do not agree.
+        False where the labels of either scan are not trusted; pictures that agree poorly are a warning among the
+        remarks.
     remarks : tuple of Remark
     """
 
@@ -200,7 +201,7 @@ class Change:
     ratio : Measurement
         Current over prior.
     trend : Trend
-        `ROSE` or `FELL` where the difference is beyond its uncertainty's 95 % interval.
+        `ROSE` or `FELL` where the difference is beyond its uncertainty's 95 % interval; `UNKNOWN` without one.
     """
 
     prior: Measurement
@@ -263,7 +264,7 @@ class LesionChange:
     significance : float
         Of the difference at the place, standard deviations, positive where there is more now.
     trend : Trend
-        Of `brightness` where it persists.
+        Of `brightness`; unknown where the place cannot be compared.
     masks : mapping of ViewName to (row, column) ndarray of bool
         Its place on the current views' pixels, of both scans together.
     reason : str

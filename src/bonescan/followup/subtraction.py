@@ -7,7 +7,7 @@ prior is carried to the current pixels (`bonescan.followup.alignment`) and scale
 
 - *Counting noise.* ``var C = gain K^2 * counts`` (and P alike): Poisson, carried through the same smoothing, warp and
   scale; gain is 1 for counts, and is measured (`_gain`) where pixels are exports.
-- *Scale s.* Over every bone that is in both views, the median of log(C / P) over its pixels outside hot findings; then
+- *Scale s.* Over every bone that is in both views, the median of log(C / P) over its pixels outside findings; then
   the median over bones, weighted by their pixels: half the skeleton must change before s follows it. Its standard error
   is 1.25 times the bones' spread over the root of their number. Where so much of the skeleton is diseased that
   few normal pixels are left, a remark says so: in a superscan what is taken for normal bone may be disease.
@@ -44,16 +44,17 @@ __all__ = ["Subtraction", "ViewNoise", "subtract"]
 Picture = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
+# Our design [D]: SMOOTH_MM is about the resolution of a camera at the body's depth.
 SMOOTH_MM = 9.0
 PLACE_MM = 2.5
 LEAST_SPREAD = 0.08
 URINE_MM = 15.0
 RISEN_SD = 4.0
 LEAST_RATIO = 1.3
-"""A place has risen where it is beyond `RISEN_SD` and brighter by this factor, gone in the reverse."""
+"""A place has risen where it is beyond `RISEN_SD` and brighter by this factor, gone in the reverse [D]."""
 
-_FEWEST = 40
-_NORMAL_SHARE = 0.35
+_FEWEST = 40  # pixels that a median is taken of [D]
+_NORMAL_SHARE = 0.35  # of the skeleton, below which the scale is warned of [D]
 _AROUND_MM = 9.0
 
 
@@ -142,10 +143,10 @@ def _subtract_view(
     smooth, variance = _smoothed(view.counts, labels, gain)
     carried, carried_variance = aligned.carry(prior_smooth), aligned.carry(prior_variance)
 
-    hot = _hot(aligned.name, found_now, view.counts.shape, labels.pixel_mm)
-    hot |= aligned.carry_mask(_hot(aligned.name, found_before, prior_view.counts.shape, prior_labels.pixel_mm))
+    marked = _marked(aligned.name, found_now, view.counts.shape, labels.pixel_mm)
+    marked |= aligned.carry_mask(_marked(aligned.name, found_before, prior_view.counts.shape, prior_labels.pixel_mm))
     usable = aligned.shown & labels.body & (smooth > 0.2) & (carried > 0.1)
-    log_scale, standard_error, normal = _log_scale(smooth, carried, usable & ~hot, labels)
+    log_scale, standard_error, normal = _log_scale(smooth, carried, usable & ~marked, labels)
     scale = math.exp(log_scale)
     scaled, noise = scale * carried, variance + scale**2 * carried_variance
     mean = 0.5 * (smooth + scaled)
@@ -177,7 +178,7 @@ def _subtract_view(
         prior_gain=scale * prior_gain,
         spread=spread,
     )
-    return difference, kept, _scale_remark(aligned.name, labels, aligned.shown, hot)
+    return difference, kept, _scale_remark(aligned.name, labels, aligned.shown, marked)
 
 
 def _smoothed(counts: Picture, labels: LabelledView, gain: float) -> tuple[Picture, Picture]:
@@ -201,7 +202,7 @@ def _gain(view: View, labels: LabelledView) -> float:
     return expect_normal(view, labels).gain
 
 
-def _hot(name: ViewName, findings: Iterable[Finding], shape: tuple[int, ...], pixel_mm: tuple[float, float]) -> Mask:
+def _marked(name: ViewName, findings: Iterable[Finding], shape: tuple[int, ...], pixel_mm: tuple[float, float]) -> Mask:
     """Pixels in or within `_AROUND_MM` of a hot or cold finding of the view."""
     mask = np.zeros(shape, np.bool_)
     for finding in findings:
@@ -274,13 +275,13 @@ def _natural_spread(smooth: Picture, scaled: Picture, noise: Picture, normal: Ma
     return math.sqrt(max(seen - counted, LEAST_SPREAD**2))
 
 
-def _scale_remark(name: ViewName, labels: LabelledView, shown: Mask, hot: Mask) -> Remark | None:
+def _scale_remark(name: ViewName, labels: LabelledView, shown: Mask, marked: Mask) -> Remark | None:
     bone = shown & (labels.regions > 0) & (labels.regions <= 12)
-    if not bone.any() or np.count_nonzero(bone & ~hot) >= _NORMAL_SHARE * np.count_nonzero(bone):
+    if not bone.any() or np.count_nonzero(bone & ~marked) >= _NORMAL_SHARE * np.count_nonzero(bone):
         return None
     return Remark(
         code=f"followup.scale.{name}",
-        text=f"Hot findings cover most of the skeleton in the {name} view: little normal bone is left to scale the two "
+        text=f"Findings cover most of the skeleton in the {name} view: little normal bone is left to scale the two "
         "scans by, and a change of the whole skeleton together cannot be told from a change of dose.",
         severity=Severity.WARNING,
     )

@@ -35,10 +35,12 @@ __all__ = [
     "PHASE_NAMES",
     "Progress",
     "demo",
+    "earlier_results",
     "example_scan",
     "manifest",
     "plan",
     "read",
+    "rendered",
     "run_record",
     "summary",
     "versions",
@@ -170,7 +172,19 @@ def read(
 
 
 def rendered(reading: Reading, *, fhir: bool, tables: bool) -> dict[str, bytes]:
-    """Turn a reading into its files, those that are written only when asked for among them."""
+    """Turn a reading into its files, those that are written only when asked for among them.
+
+    Parameters
+    ----------
+    reading : Reading
+    fhir, tables : bool
+        As for `read`.
+
+    Returns
+    -------
+    dict of str to bytes
+        By name.
+    """
     from bonescan import report
 
     files = dict(report.render(reading))
@@ -186,7 +200,16 @@ def rendered(reading: Reading, *, fhir: bool, tables: bool) -> dict[str, bytes]:
 
 
 def earlier_results(out: Path) -> list[Path]:
-    """Where results go, and where an earlier reading left some."""
+    """Where results go, and where an earlier reading left some.
+
+    Parameters
+    ----------
+    out : Path
+
+    Returns
+    -------
+    list of Path
+    """
     return [out / name for name in (*OUTPUT_NAMES, *dicom_names(out))]
 
 

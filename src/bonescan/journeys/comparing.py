@@ -121,13 +121,16 @@ def _check_told_apart(scans: Sequence[Scan]) -> None:
 
 def _check_one_person(scans: Sequence[Scan]) -> None:
     """Refuse studies whose headers name different people, without quoting any name."""
-    first = _named(scans[0].patient)
-    for number, scan in enumerate(scans[1:], start=2):
-        differ = [what for what, text in _named(scan.patient).items() if text and first[what] and text != first[what]]
+    told: dict[str, tuple[str, int]] = {}
+    for number, scan in enumerate(scans, start=1):
+        own = {what: text for what, text in _named(scan.patient).items() if text}
+        for what, text in own.items():
+            told.setdefault(what, (text, number))  # a file that leaves it out must not hide that two others differ
+        differ = [what for what, text in own.items() if text != told[what][0]]
         if differ:
             raise InvalidValue(
-                f"Inputs 1 and {number} differ in {' and '.join(differ)}, so they may be of two people; look at both "
-                "files, and if it is one person say so with --same-person.",
+                f"Inputs {told[differ[0]][1]} and {number} differ in {' and '.join(differ)}, so they may be of two "
+                "people; look at both files, and if it is one person say so with --same-person.",
                 differ=differ,
             )
 

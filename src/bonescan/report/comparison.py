@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,11 +14,12 @@ from bonescan.followup.area import AreaCall
 from bonescan.followup.model import Change, ChangeKind, LesionChange, Study
 from bonescan.followup.progression import BoneState
 from bonescan.followup.series import Series
-from bonescan.report.brush import jpeg, png
+from bonescan.report.brush import png
 from bonescan.report.comparison_pictures import blink, draw_changes, draw_pair, draw_timeline, lesion_style
 from bonescan.report.comparison_record import comparison_record
-from bonescan.report.content import measured, tracer_name, words
-from bonescan.report.pages import set_pages
+from bonescan.report.content import cleaned, measured, tracer_name, words
+from bonescan.report.pages import embedded, page_template, picture_svg, set_pages
+from bonescan.report.record import json_bytes
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -29,7 +29,6 @@ __all__ = ["comparison_content", "render_comparison"]
 _STYLES = ("new", "rose", "fell", "same", "gone", "unclear", "look")
 _ORDER = ("new", "look", "rose", "fell", "gone", "unclear", "same")  # of the table: what changed first
 _PLACES_NAMED = 5
-_HIDDEN = dict.fromkeys((*range(32), *range(127, 160), *range(8234, 8239), *range(8294, 8298)), " ")
 _TONES: Mapping[BoneState, str] = {
     BoneState.CONFIRMED: "bad",
     BoneState.UNCONFIRMED: "caution",
@@ -59,15 +58,17 @@ def render_comparison(series: Series) -> dict[str, bytes]:
         "timeline": draw_timeline(series, w["timeline"], w["states_short"]),
     }
     names = {"plate": "comparison.png", "changes": "comparison_changes.png", "timeline": "comparison_timeline.png"}
-    pictures = {key: _embedded(image) for key, image in plates.items() if image is not None}
-    files = {"comparison.json": _json(comparison_record(series))}
+    pictures = {key: embedded(image) for key, image in plates.items() if image is not None}
+    files = {"comparison.json": json_bytes(comparison_record(series))}
     files |= {names[key]: png(image) for key, image in plates.items() if image is not None}
     film = blink(latest, w["picture"])
     if film is not None:
         files["comparison_blink.gif"] = film
     content = comparison_content(series)
     source = None if film is None else f"data:image/gif;base64,{base64.b64encode(film).decode('ascii')}"
-    files["comparison.html"] = _template().render(c=content, pictures=pictures, film=source).encode("utf-8")
+    files["comparison.html"] = (
+        page_template("comparison.html.j2").render(c=content, pictures=pictures, film=source).encode("utf-8")
+    )
     files["comparison.pdf"] = _pdf(series, content, pictures)
     return files
 
@@ -93,7 +94,7 @@ def comparison_content(series: Series) -> dict[str, Any]:
     w, whole, latest, letters = _words(), words(), series.latest, series.letters
     current = latest.current.scan
     examined = str(latest.current.on or w["undated"])
-    cleaned: dict[str, Any] = _clean(
+    content: dict[str, Any] = cleaned(
         {
             "language": whole["language"],
             "title": w["title"],
@@ -137,7 +138,7 @@ def comparison_content(series: Series) -> dict[str, Any]:
             "limits": {"heading": w["limits"]["heading"], "text": w["limits"]["text"]},
         }
     )
-    return cleaned
+    return content
 
 
 def _patient(series: Series) -> list[list[str]]:
@@ -356,45 +357,11 @@ def _method(series: Series) -> dict[str, Any]:
     }
 
 
-def _clean(value: Any) -> Any:
-    """Drop control and bidirectional override characters from every text, however deep."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8").translate(_HIDDEN)
-    if isinstance(value, Mapping):
-        return {key: _clean(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_clean(item) for item in value]
-    return value
-
-
-def _json(record: Mapping[str, Any]) -> bytes:
-    return (json.dumps(record, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode("utf-8", "replace")
-
-
-def _embedded(image: Image) -> dict[str, Any]:
-    data = base64.b64encode(jpeg(image, 88)).decode("ascii")
-    return {"source": f"data:image/jpeg;base64,{data}", "width": image.width, "height": image.height}
-
-
-@cache
-def _template() -> Any:
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(
-        resources.files("bonescan.report").joinpath("comparison.html.j2").read_text(encoding="utf-8")
-    )
-
-
 def _pdf(series: Series, content: Mapping[str, Any], pictures: Mapping[str, Mapping[str, Any]]) -> bytes:
     """Set the pages as PDF/A-2b and PDF/UA-1."""
     files = {"main.typ": resources.files("bonescan.report").joinpath("comparison.typ").read_bytes()}
     for name, picture in pictures.items():
-        width, height = picture["width"], picture["height"]
-        files[f"{name}.svg"] = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
-            f'<image width="{width}" height="{height}" href="{picture["source"]}"/></svg>'
-        ).encode("ascii")
+        files[f"{name}.svg"] = picture_svg(picture)
     sizes = {name: [picture["width"], picture["height"]] for name, picture in pictures.items()}
     data = {"content": content, "pictures": sizes}
     return set_pages(files, data, series.latest.current.scan.acquired_at)

@@ -134,32 +134,32 @@ def draw_pair(comparison: Comparison, letters: Mapping[int, str], words: Mapping
     PIL.Image.Image
     """
     panels = []
-    both = (comparison.prior, comparison.current)
-    scales, shown = [], []
-    for study in both:
-        lower = {view.name: display_window(view, own, study.reading.findings).lower for view, own in _paired(study)}
-        parts = parts_shown(study.scan.views, study.reading.labels.views, (), lower)
-        scales.append(scale_for(study.scan.views, parts, **_BODY))
-        shown.append(parts)
-    scale = min(scales)
-    before = {view.name: (view, own) for view, own in _paired(comparison.prior)}
-    for view, labelled in _paired(comparison.current):
+    before, shown_before, scale_before = _fitted(comparison.prior, _BODY)
+    now, shown, scale_now = _fitted(comparison.current, _BODY)
+    scale = min(scale_before, scale_now)
+    for view, labelled in now.values():
         prior_window, window = windows_of(comparison, view, labelled)
         if view.name in before:
             old, _ = before[view.name]
             marks = _marks(comparison, letters, view.name, current=False)
             title = words["prior"].format(date=comparison.prior.on or words["undated"])
             panels.append(
-                _panel(old, shown[0][view.name], prior_window, marks, (words[view.name.value], title), words, scale)
+                _panel(old, shown_before[view.name], prior_window, marks, (words[view.name.value], title), words, scale)
             )
         marks = _marks(comparison, letters, view.name, current=True)
         title = words["current"].format(date=comparison.current.on or words["undated"])
-        panels.append(_panel(view, shown[1][view.name], window, marks, (words[view.name.value], title), words, scale))
+        panels.append(_panel(view, shown[view.name], window, marks, (words[view.name.value], title), words, scale))
     return beside(panels)
 
 
-def _paired(study: Study) -> tuple[tuple[View, LabelledView], ...]:
-    return study.reading.labels.paired_with(study.scan)
+def _fitted(
+    study: Study, size: Mapping[str, int]
+) -> tuple[dict[ViewName, tuple[View, LabelledView]], Mapping[ViewName, Part], float]:
+    """A study's views with their labels, what of each is drawn, and the scale at which the largest fits."""
+    pairs = {view.name: (view, own) for view, own in study.reading.labels.paired_with(study.scan)}
+    lower = {name: display_window(view, own, study.reading.findings).lower for name, (view, own) in pairs.items()}
+    parts = parts_shown(study.scan.views, study.reading.labels.views, (), lower)
+    return pairs, parts, scale_for(study.scan.views, parts, **size)
 
 
 def _marks(comparison: Comparison, letters: Mapping[int, str], name: ViewName, *, current: bool) -> list[_Mark]:
@@ -266,11 +266,7 @@ def draw_changes(comparison: Comparison, letters: Mapping[int, str], words: Mapp
     PIL.Image.Image or None
         ``None`` where the scans have no view in common.
     """
-    study = comparison.current
-    pairs = {view.name: (view, own) for view, own in _paired(study)}
-    lower = {name: display_window(view, own, study.reading.findings).lower for name, (view, own) in pairs.items()}
-    parts = parts_shown(study.scan.views, study.reading.labels.views, (), lower)
-    scale = scale_for(study.scan.views, parts, **_BODY)
+    pairs, parts, scale = _fitted(comparison.current, _BODY)
     panels = []
     for one in comparison.difference:
         view, labelled = pairs[one.name]
@@ -336,11 +332,7 @@ def blink(comparison: Comparison, words: Mapping[str, str]) -> bytes | None:
     bytes or None
         ``None`` where the scans have no view in common.
     """
-    study = comparison.current
-    pairs = {view.name: (view, own) for view, own in _paired(study)}
-    lower = {name: display_window(view, own, study.reading.findings).lower for name, (view, own) in pairs.items()}
-    parts = parts_shown(study.scan.views, study.reading.labels.views, (), lower)
-    scale = scale_for(study.scan.views, parts, **_FILM)
+    pairs, parts, scale = _fitted(comparison.current, _FILM)
     before = {view.name: view for view in comparison.prior.scan.views}
     frames: list[list[Image]] = [[], []]
     for one in comparison.difference:

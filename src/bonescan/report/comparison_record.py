@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from importlib import resources
 from typing import Any
 
 from bonescan.followup.model import Change, Comparison, LesionChange, Study
 from bonescan.followup.progression import ScanState
 from bonescan.followup.series import Series
-from bonescan.measurement import Measurement
+from bonescan.report.record import INTENDED_USE, json_measurement, json_number
 
 __all__ = ["COMPARISON_SCHEMA_VERSION", "comparison_record", "comparison_schema"]
 
@@ -46,7 +45,7 @@ def comparison_record(series: Series) -> dict[str, Any]:
     patient = series.studies[-1].scan.patient
     return {
         "schema_version": COMPARISON_SCHEMA_VERSION,
-        "intended_use": "Research software. Not a medical device. Never the only basis of a decision.",
+        "intended_use": INTENDED_USE,
         "patient": {"name": patient.name, "patient_id": patient.patient_id, "sex": patient.sex},
         "treatment_start": _day(progression.treatment_start),
         "scans": [_scan(study, state) for study, state in zip(series.studies, progression.scans, strict=True)],
@@ -96,9 +95,9 @@ def _scan(study: Study, state: ScanState) -> dict[str, Any]:
         "on": _day(study.on),
         "acquired_at": scan.acquired_at.isoformat() if scan.acquired_at else None,
         "study_uid": scan.study_uid,
-        "counts": {view.name.value: _number(view.total_counts) for view in scan.views},
-        "bone_scan_index": _measurement(burden.bone_scan_index_percent),
-        "lesion_area": _measurement(burden.lesion_area_mm2),
+        "counts": {view.name.value: json_number(view.total_counts) for view in scan.views},
+        "bone_scan_index": json_measurement(burden.bone_scan_index_percent),
+        "lesion_area": json_measurement(burden.lesion_area_mm2),
         "hot_spot_count": burden.hot_spot_count,
         "progression": {
             "state": state.state.value,
@@ -123,14 +122,14 @@ def _latest(latest: Comparison, series: Series) -> dict[str, Any]:
         "unmarked": [_lesion(place, letters[place.id]) for place in latest.unmarked],
         "bone_scan_index": {
             "change": _change(index.change),
-            "doublings": _measurement(index.doublings),
+            "doublings": json_measurement(index.doublings),
             "flagged": index.flagged,
-            "repeatability_percent": _number(index.repeatability_percent),
+            "repeatability_percent": json_number(index.repeatability_percent),
             "text": index.text,
         },
         "lesion_area": _change(latest.lesion_area),
         "area_response": {
-            "change": _measurement(series.area.change_percent),
+            "change": json_measurement(series.area.change_percent),
             "call": series.area.call.value,
             "text": series.area.text,
             "source": series.area.source,
@@ -153,10 +152,10 @@ def _latest(latest: Comparison, series: Series) -> dict[str, Any]:
             "trusted": latest.alignment.trusted,
             "views": {
                 view.name.value: {
-                    "displacement_mm": _number(view.displacement_mm),
-                    "correlation_before": _number(view.correlation_before),
-                    "correlation": _number(view.correlation),
-                    "scale": _number(scales[view.name].scale) if view.name in scales else None,
+                    "displacement_mm": json_number(view.displacement_mm),
+                    "correlation_before": json_number(view.correlation_before),
+                    "correlation": json_number(view.correlation),
+                    "scale": json_number(scales[view.name].scale) if view.name in scales else None,
                 }
                 for view in latest.alignment.views
             },
@@ -179,38 +178,21 @@ def _lesion(lesion: LesionChange, letter: str) -> dict[str, Any]:
         "uptake_ratio": _change(lesion.uptake_ratio),
         "area": _change(lesion.area_mm2),
         "depth": _change(lesion.depth_mm),
-        "brightness": _measurement(lesion.brightness),
-        "significance": _number(lesion.significance),
+        "brightness": json_measurement(lesion.brightness),
+        "significance": json_number(lesion.significance),
         "reason": lesion.reason,
     }
 
 
 def _change(change: Change) -> dict[str, Any]:
     return {
-        "prior": _measurement(change.prior),
-        "current": _measurement(change.current),
-        "difference": _measurement(change.difference),
-        "ratio": _measurement(change.ratio),
+        "prior": json_measurement(change.prior),
+        "current": json_measurement(change.current),
+        "difference": json_measurement(change.difference),
+        "ratio": json_measurement(change.ratio),
         "trend": change.trend.value,
     }
 
 
 def _day(day: object) -> str | None:
     return None if day is None else str(day)
-
-
-def _number(value: float | None) -> float | None:
-    if value is None or not math.isfinite(value):
-        return None
-    return float(f"{value:.7g}")
-
-
-def _measurement(one: Measurement) -> dict[str, Any]:
-    return {
-        "value": _number(one.value),
-        "unit": one.unit,
-        "uncertainty": _number(one.uncertainty),
-        "method": one.method,
-        "source": one.source,
-        "absent_reason": one.absent_reason,
-    }

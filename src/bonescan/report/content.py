@@ -26,6 +26,7 @@ from bonescan.scan import Severity, ViewName
 
 __all__ = [
     "CROPPED_FINDINGS",
+    "cleaned",
     "crop_alt",
     "crop_caption",
     "crop_evidence",
@@ -98,7 +99,7 @@ def report_content(
     other = [finding for finding in reading.findings if finding.kind is not Kind.BONE]
     scan = reading.scan
     examined = scan.acquired_at.strftime("%Y-%m-%d %H:%M") if scan.acquired_at else w["not_stated"]
-    content: dict[str, Any] = _clean(
+    content: dict[str, Any] = cleaned(
         {
             "language": w["language"],
             "title": w["title"],
@@ -273,14 +274,24 @@ def _short(value: float, digits: int = 3) -> str:
     return (text if text not in ("0", "-0") else f"{value:.0e}").replace("-", "\u2212")
 
 
-def _clean(value: Any) -> Any:
-    """Drop control and bidirectional override characters from every text, however deep."""
+def cleaned(value: Any) -> Any:
+    """Drop control and bidirectional override characters from every text, however deep.
+
+    Parameters
+    ----------
+    value : str, mapping, list or anything else
+
+    Returns
+    -------
+    object
+        The same; a tuple as a list.
+    """
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8").translate(_HIDDEN)
     if isinstance(value, Mapping):
-        return {key: _clean(item) for key, item in value.items()}
+        return {key: cleaned(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_clean(item) for item in value]
+        return [cleaned(item) for item in value]
     return value
 
 

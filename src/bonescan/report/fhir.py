@@ -16,7 +16,6 @@ of bones as in DICOM PS3.16; a side is post-coordinated (272741003) as in HL7's 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -24,6 +23,7 @@ from uuid import UUID, uuid5
 
 from bonescan.measurement import Measurement
 from bonescan.reading.model import Finding, Kind, Polarity, Reading
+from bonescan.report.record import INTENDED_USE, json_bytes
 
 __all__ = ["CODES", "fhir_bundle", "fhir_bytes"]
 
@@ -35,7 +35,6 @@ _LOINC, _SCT, _UCUM = "http://loinc.org", "http://snomed.info/sct", "http://unit
 _TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
 _LATERALITY = "272741003"
 _GENDERS = {"M": "male", "F": "female", "O": "other"}
-_INTENDED_USE = "Research software. Not a medical device. Never the only basis of a decision."
 
 
 def fhir_bytes(reading: Reading) -> bytes:
@@ -50,9 +49,7 @@ def fhir_bytes(reading: Reading) -> bytes:
     bytes
         UTF-8; the same reading gives the same bytes.
     """
-    return (json.dumps(fhir_bundle(reading), ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode(
-        "utf-8", "replace"
-    )
+    return json_bytes(fhir_bundle(reading))
 
 
 def fhir_bundle(reading: Reading) -> dict[str, Any]:
@@ -136,7 +133,7 @@ def _device(reading: Reading) -> dict[str, Any]:
         "resourceType": "Device",
         "deviceName": [{"name": "bonescan", "type": "user-friendly-name"}],
         **({"version": versions} if versions else {}),
-        "note": [{"text": _INTENDED_USE}],
+        "note": [{"text": INTENDED_USE}],
     }
 
 
@@ -172,7 +169,7 @@ def _report(reading: Reading, key: str, when: dict[str, str], results: Iterable[
     }
     if reading.impression is not None:
         said = [*reading.impression.sentences, *reading.impression.advice, *reading.impression.abstains]
-        told["conclusion"] = " ".join([*said, _INTENDED_USE])
+        told["conclusion"] = " ".join([*said, INTENDED_USE])
     return told
 
 

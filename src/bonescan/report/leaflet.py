@@ -1,7 +1,8 @@
 """The patient's leaflets: their wording in every language, and how content becomes text, HTML and PDF.
 
 Before the scan `bonescan.report.leaflet_before` fills them from a plan, after it `bonescan.report.leaflet_after`
-from what a physician has signed. A language is a file ``leaflet.<code>.toml``; no other place knows which there are.
+from what a physician has signed. A language is a file ``leaflet.<code>.toml``;
+beside it only the help of ``--language`` names it.
 """
 
 from __future__ import annotations
@@ -14,14 +15,11 @@ from datetime import date, datetime
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unicodedata import east_asian_width
 
 from bonescan.errors import InvalidValue
-from bonescan.report.pages import set_pages
-
-if TYPE_CHECKING:
-    from jinja2 import Template
+from bonescan.report.pages import page_template, set_pages
 
 __all__ = [
     "LEAFLET_FORMS",
@@ -198,7 +196,7 @@ def leaflet_files(content: Mapping[str, Any], dated: datetime) -> dict[str, byte
     pdf = set_pages({"main.typ": _packaged("leaflet.typ").encode("utf-8")}, _settable(shown), dated, fonts=(_fonts(),))
     return {
         "pdf": pdf,
-        "html": _template().render(c=shown).encode("utf-8"),
+        "html": page_template("leaflet.html.j2").render(c=shown).encode("utf-8"),
         "txt": leaflet_text(content).encode("utf-8"),
     }
 
@@ -290,12 +288,3 @@ def _icon(path: str) -> dict[str, str]:
         "svg": '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" width="24" height="24" fill="none" '
         f'stroke="#14466e" stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round"><path d="{path}"/></svg>'
     }
-
-
-@cache
-def _template() -> Template:
-    """Return the HTML template; every inserted text is escaped."""
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(_packaged("leaflet.html.j2"))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
     from PIL.Image import Image
 
-__all__ = ["render", "set_pages"]
+__all__ = ["embedded", "page_template", "picture_svg", "render", "set_pages"]
 
 _REGION_PICTURE = {"height": 1100, "width": 420}
 _WIDE = 0.85
@@ -128,20 +128,34 @@ def render(reading: Reading) -> dict[str, bytes]:
 
 
 def _picture(image: Image) -> dict[str, Any]:
-    """Encode a picture for a page, with its size."""
-    data = base64.b64encode(jpeg(image)).decode("ascii")
-    return {
-        "source": f"data:image/jpeg;base64,{data}",
-        "width": image.width,
-        "height": image.height,
-        "wide": image.width > _WIDE * image.height,
-    }
+    """Encode a picture of a report, and say whether it is wide."""
+    return {**embedded(image, quality=82), "wide": image.width > _WIDE * image.height}
+
+
+def embedded(image: Image, quality: int = 88) -> dict[str, Any]:
+    """Encode a picture as a page holds it.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+    quality : int
+        Of the JPEG.
+
+    Returns
+    -------
+    dict
+        ``source``, a data URL; ``width`` and ``height`` in pixels.
+    """
+    data = base64.b64encode(jpeg(image, quality)).decode("ascii")
+    return {"source": f"data:image/jpeg;base64,{data}", "width": image.width, "height": image.height}
 
 
 def _html(
     content: Mapping[str, Any], plate: Mapping[str, Any], regions: Mapping[str, Any], crops: Sequence[Mapping[str, Any]]
 ) -> bytes:
-    page = _template().render(c=content, plate=plate, regions=regions, crops=crops, squares=_squares(crops))
+    page = page_template("report.html.j2").render(
+        c=content, plate=plate, regions=regions, crops=crops, squares=_squares(crops)
+    )
     return page.encode("utf-8")
 
 
@@ -151,12 +165,22 @@ def _squares(crops: Sequence[Mapping[str, Any]]) -> int:
 
 
 @cache
-def _template() -> Template:
-    """Return the HTML template; every inserted text is escaped."""
+def page_template(name: str) -> Template:
+    """Return a packaged HTML template; every inserted text is escaped.
+
+    Parameters
+    ----------
+    name : str
+        Of the file.
+
+    Returns
+    -------
+    jinja2.Template
+    """
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(_packaged("report.html.j2"))
+    return environment.from_string(_packaged(name))
 
 
 def _packaged(name: str) -> str:
@@ -178,15 +202,15 @@ def _pdf(
     """
     files = {
         "main.typ": _packaged("report.typ").encode("utf-8"),
-        "plate.svg": _svg(plate),
-        "regions.svg": _svg(regions),
+        "plate.svg": picture_svg(plate),
+        "regions.svg": picture_svg(regions),
     }
     set_crops = []
     for i, crop in enumerate(crops):
         squares = []
         for j, square in enumerate(crop["squares"]):
             name = f"crop_{i}_{j}.svg"
-            files[name] = _svg(square)
+            files[name] = picture_svg(square)
             squares.append({"file": name, "alt": square["alt"], "caption": square["caption"]})
         set_crops.append({**crop, "squares": squares})
     data = {
@@ -266,8 +290,18 @@ def _numbered(value: Any, beyond: re.Pattern[str]) -> Any:
     return value
 
 
-def _svg(picture: Mapping[str, Any]) -> bytes:
-    """Wrap a JPEG as SVG text, as typst takes pictures from memory; the JPEG enters the PDF as it is."""
+def picture_svg(picture: Mapping[str, Any]) -> bytes:
+    """Wrap a JPEG as SVG text, as typst takes pictures from memory; the JPEG enters the PDF as it is.
+
+    Parameters
+    ----------
+    picture : mapping
+        Of `embedded`.
+
+    Returns
+    -------
+    bytes
+    """
     width, height = picture["width"], picture["height"]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'

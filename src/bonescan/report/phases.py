@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 import tomllib
@@ -14,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bonescan.measurement import Measurement
 from bonescan.reading.three_phase.explanations import Call, Explanation, is_hand_or_foot
 from bonescan.reading.three_phase.phases import PhaseFinding, PhaseReading
-from bonescan.report.brush import jpeg, png
-from bonescan.report.content import measured, tracer_name, words
-from bonescan.report.pages import set_pages
+from bonescan.report.brush import png
+from bonescan.report.content import cleaned, measured, tracer_name, words
+from bonescan.report.pages import embedded, page_template, picture_svg, set_pages
 from bonescan.report.phase_pictures import draw_curves, draw_phases
+from bonescan.report.record import INTENDED_USE, json_bytes, json_measurement, json_number
 from bonescan.scan import DynamicScan, Phase, Scan
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    pass
 
 __all__ = ["PHASE_SCHEMA_VERSION", "phase_content", "phase_record", "phase_schema", "render_phases"]
 
@@ -32,7 +31,6 @@ PHASE_SCHEMA_VERSION = "1.0.0"
 """Version of phases.json: major for a broken reader, minor for a new field."""
 
 _NEAREST = 2  # rows shown where none fits
-_HIDDEN = dict.fromkeys((*range(32), *range(127, 160), *range(8234, 8239), *range(8294, 8298)), " ")
 
 
 def render_phases(reading: PhaseReading) -> dict[str, bytes]:
@@ -53,18 +51,18 @@ def render_phases(reading: PhaseReading) -> dict[str, bytes]:
     w = _words()
     labels = {phase: (w[phase.value]["name"], _when(reading, phase)) for phase in Phase}
     plate = draw_phases(reading, labels)
-    files = {"phases.json": _json(phase_record(reading)), "phases.png": png(plate)}
-    pictures = {"plate": _embedded(plate)}
+    files = {"phases.json": json_bytes(phase_record(reading)), "phases.png": png(plate)}
+    pictures = {"plate": embedded(plate)}
     if reading.curves:
         names = [w["curves"]["name"][k].format(side=curve.side) for k, curve in enumerate(reading.curves)]
         drawn = draw_curves(reading.curves, (w["curves"]["x"], w["curves"]["y"]), names)
         files["phases_curves.png"] = png(drawn)
-        pictures["curves"] = _embedded(drawn)
+        pictures["curves"] = embedded(drawn)
     if reading.region is not None:
         ids = reading.region.mask.astype(np.uint8)
         ids[(reading.region.counterpart > 0.5) & (ids == 0)] = 2
         files["phases_region.png"] = _grey_png(ids)
-    files["phases.html"] = _template().render(c=content, pictures=pictures).encode("utf-8")
+    files["phases.html"] = page_template("phases.html.j2").render(c=content, pictures=pictures).encode("utf-8")
     files["phases.pdf"] = _pdf(reading, content, pictures)
     return files
 
@@ -103,7 +101,7 @@ def phase_record(reading: PhaseReading) -> dict[str, Any]:
     first = study.first
     return {
         "schema_version": PHASE_SCHEMA_VERSION,
-        "intended_use": "Research software. Not a medical device. Never the only basis of a decision.",
+        "intended_use": INTENDED_USE,
         "study": {
             "study_uid": first.study_uid,
             "study_description": first.study_description,
@@ -111,7 +109,7 @@ def phase_record(reading: PhaseReading) -> dict[str, Any]:
             "patient": {"name": first.patient.name, "patient_id": first.patient.patient_id, "sex": first.patient.sex},
             "injection": {
                 "radiopharmaceutical": first.injection.radiopharmaceutical,
-                "activity_mbq": _number(first.injection.activity_mbq),
+                "activity_mbq": json_number(first.injection.activity_mbq),
                 "injected_at": first.injection.injected_at.isoformat() if first.injection.injected_at else None,
             },
             "phases": {phase.value: _acquired(reading, phase) for phase in Phase},
@@ -120,7 +118,7 @@ def phase_record(reading: PhaseReading) -> dict[str, Any]:
         "grid": {
             "rows": field.body.shape[0],
             "columns": field.body.shape[1],
-            "pixel_mm": _number(field.pixel_mm),
+            "pixel_mm": json_number(field.pixel_mm),
             "views": [name.value for name in field.views],
         },
         "told_side": reading.told_side or None,
@@ -129,25 +127,27 @@ def phase_record(reading: PhaseReading) -> dict[str, Any]:
         else {
             "side": region.side,
             "found_in": region.found_in.value if region.found_in else None,
-            "significance": _number(region.significance),
-            "area_mm2": _number(region.area_mm2),
+            "significance": json_number(region.significance),
+            "area_mm2": json_number(region.area_mm2),
         },
         "findings": [
             {
                 "phase": finding.phase.value,
                 "call": finding.call.value if finding.call else None,
-                "probabilities": {call.value: _number(share) for call, share in finding.judgement.probabilities.items()}
+                "probabilities": {
+                    call.value: json_number(share) for call, share in finding.judgement.probabilities.items()
+                }
                 if finding.judgement
                 else {},
-                "ratio": _measurement(finding.ratio),
-                "rest_ratio": _measurement(finding.rest_ratio),
-                "extent": _measurement(finding.extent_mm),
-                "limit": _number(finding.limit),
+                "ratio": json_measurement(finding.ratio),
+                "rest_ratio": json_measurement(finding.rest_ratio),
+                "extent": json_measurement(finding.extent_mm),
+                "limit": json_number(finding.limit),
                 "text": finding.text,
             }
             for finding in reading.findings
         ],
-        "joints_ratio": _measurement(reading.joints_ratio),
+        "joints_ratio": json_measurement(reading.joints_ratio),
         "curves": [
             {
                 "side": curve.side,
@@ -155,18 +155,18 @@ def phase_record(reading: PhaseReading) -> dict[str, Any]:
                 "durations_s": _numbers(curve.durations_s),
                 "rate_cps": _numbers(curve.rate_cps),
                 "uncertainty_cps": _numbers(curve.uncertainty_cps),
-                "arrival": _measurement(curve.arrival_s),
-                "slope": _measurement(curve.slope_cps_per_s),
+                "arrival": json_measurement(curve.arrival_s),
+                "slope": json_measurement(curve.slope_cps_per_s),
             }
             for curve in reading.curves
         ],
-        "arrival_difference": _measurement(reading.arrival_difference_s),
-        "slope_ratio": _measurement(reading.slope_ratio),
+        "arrival_difference": json_measurement(reading.arrival_difference_s),
+        "slope_ratio": json_measurement(reading.slope_ratio),
         "explanations": [
             {
                 "code": one.code,
                 "name": one.name,
-                "agreement": _number(one.agreement),
+                "agreement": json_number(one.agreement),
                 "fits": one.fits,
                 "side": one.side or None,
                 "evidence_for": list(one.evidence_for),
@@ -184,7 +184,7 @@ def phase_record(reading: PhaseReading) -> dict[str, Any]:
                 "code": check.code,
                 "question": check.question,
                 "verdict": check.verdict.value,
-                "measured": _measurement(check.measured),
+                "measured": json_measurement(check.measured),
                 "text": check.text,
             }
             for check in reading.checks
@@ -217,7 +217,7 @@ def phase_content(reading: PhaseReading) -> dict[str, Any]:
     fitting = [one for one in reading.explanations if one.fits]
     shown = fitting or list(reading.explanations[:_NEAREST])
     views = reading.field.views
-    cleaned: dict[str, Any] = _clean(
+    content: dict[str, Any] = cleaned(
         {
             "language": whole["language"],
             "title": w["title"],
@@ -301,7 +301,7 @@ def phase_content(reading: PhaseReading) -> dict[str, Any]:
             "limits": {"heading": w["limits"]["heading"], "text": w["limits"]["text"]},
         }
     )
-    return cleaned
+    return content
 
 
 def _scan(reading: PhaseReading, phase: Phase) -> DynamicScan | Scan:
@@ -390,24 +390,13 @@ def _explained(one: Explanation) -> dict[str, Any]:
     }
 
 
-def _clean(value: Any) -> Any:
-    """Drop control and bidirectional override characters from every text, however deep."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8").translate(_HIDDEN)
-    if isinstance(value, Mapping):
-        return {key: _clean(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_clean(item) for item in value]
-    return value
-
-
 def _acquired(reading: PhaseReading, phase: Phase) -> dict[str, Any]:
     scan = reading.study.of(phase)
     shift = reading.field.shift_mm.get(phase)
     return {
         "acquired_at": scan.acquired_at.isoformat() if scan and scan.acquired_at else None,
-        "counts": None if scan is None else _number(float(reading.field.counts[phase].sum())),
-        "moved_mm": None if shift is None else _number(math.hypot(*shift)),
+        "counts": None if scan is None else json_number(float(reading.field.counts[phase].sum())),
+        "moved_mm": None if shift is None else json_number(math.hypot(*shift)),
         "absent_reason": reading.study.absent.get(phase, ""),
         "sources": [
             {"file_name": source.file_name, "sha256": source.sha256} for source in (scan.sources if scan else ())
@@ -415,29 +404,8 @@ def _acquired(reading: PhaseReading, phase: Phase) -> dict[str, Any]:
     }
 
 
-def _number(value: float | None) -> float | None:
-    if value is None or not math.isfinite(value):
-        return None
-    return float(f"{value:.7g}")
-
-
 def _numbers(values: NDArray[np.float64]) -> list[float | None]:
-    return [_number(float(value)) for value in values]
-
-
-def _measurement(one: Measurement) -> dict[str, Any]:
-    return {
-        "value": _number(one.value),
-        "unit": one.unit,
-        "uncertainty": _number(one.uncertainty),
-        "method": one.method,
-        "source": one.source,
-        "absent_reason": one.absent_reason,
-    }
-
-
-def _json(record: Mapping[str, Any]) -> bytes:
-    return (json.dumps(record, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode("utf-8", "replace")
+    return [json_number(float(value)) for value in values]
 
 
 def _grey_png(ids: NDArray[np.uint8]) -> bytes:
@@ -446,29 +414,10 @@ def _grey_png(ids: NDArray[np.uint8]) -> bytes:
     return png(Image.fromarray(ids))
 
 
-def _embedded(image: Image) -> dict[str, Any]:
-    data = base64.b64encode(jpeg(image, 88)).decode("ascii")
-    return {"source": f"data:image/jpeg;base64,{data}", "width": image.width, "height": image.height}
-
-
-@cache
-def _template() -> Any:
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(
-        resources.files("bonescan.report").joinpath("phases.html.j2").read_text(encoding="utf-8")
-    )
-
-
 def _pdf(reading: PhaseReading, content: Mapping[str, Any], pictures: Mapping[str, Mapping[str, Any]]) -> bytes:
     """Set the page as PDF/A-2b and PDF/UA-1."""
     files = {"main.typ": resources.files("bonescan.report").joinpath("phases.typ").read_bytes()}
     for name, picture in pictures.items():
-        width, height = picture["width"], picture["height"]
-        files[f"{name}.svg"] = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
-            f'<image width="{width}" height="{height}" href="{picture["source"]}"/></svg>'
-        ).encode("ascii")
+        files[f"{name}.svg"] = picture_svg(picture)
     data = {"content": content, "has_curves": "curves" in pictures}
     return set_pages(files, data, reading.study.first.acquired_at)

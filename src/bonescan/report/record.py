@@ -26,7 +26,19 @@ from bonescan.reading.model import (
 from bonescan.report.maps import FindingMap
 from bonescan.scan import Scan, View, ViewName
 
-__all__ = ["SCHEMA_VERSION", "reading_record", "reading_schema", "record_bytes"]
+__all__ = [
+    "INTENDED_USE",
+    "SCHEMA_VERSION",
+    "json_bytes",
+    "json_measurement",
+    "json_number",
+    "reading_record",
+    "reading_schema",
+    "record_bytes",
+]
+
+INTENDED_USE = "Research software. Not a medical device. Never the only basis of a decision."
+"""What every record says of itself."""
 
 SCHEMA_VERSION = "1.2.0"
 """Version of reading.json: major for a broken reader, minor for a new field."""
@@ -64,7 +76,7 @@ def reading_record(reading: Reading, maps: Mapping[ViewName, FindingMap]) -> dic
     labelled = {view.name: view for view in reading.labels.views}
     return {
         "schema_version": SCHEMA_VERSION,
-        "intended_use": "Research software. Not a medical device. Never the only basis of a decision.",
+        "intended_use": INTENDED_USE,
         "scan": _scan(reading.scan),
         "impression": _impression(reading.impression),
         "familiarity": _familiarity(reading.familiarity),
@@ -76,7 +88,7 @@ def reading_record(reading: Reading, maps: Mapping[ViewName, FindingMap]) -> dic
                 if number > 0
             ],
             "views": {view.name.value: _labelled(view) for view in reading.labels.views},
-            "parameters": {name: _number(value) for name, value in reading.labels.parameters.items()},
+            "parameters": {name: json_number(value) for name, value in reading.labels.parameters.items()},
         },
         "findings": [_finding(finding, labelled, maps) for finding in reading.findings],
         "burden": _burden(reading),
@@ -87,7 +99,7 @@ def reading_record(reading: Reading, maps: Mapping[ViewName, FindingMap]) -> dic
                     "code": check.code,
                     "question": check.question,
                     "verdict": check.verdict.value,
-                    "measured": _measurement(check.measured),
+                    "measured": json_measurement(check.measured),
                     "text": check.text,
                 }
                 for check in reading.quality.checks
@@ -103,8 +115,8 @@ def reading_record(reading: Reading, maps: Mapping[ViewName, FindingMap]) -> dic
 
 def _labelled(view: LabelledView) -> dict[str, Any]:
     return {
-        "correlation": _number(view.correlation),
-        "agreement": [{"region": number, "dice": _number(dice)} for number, dice in sorted(view.agreement.items())],
+        "correlation": json_number(view.correlation),
+        "agreement": [{"region": number, "dice": json_number(dice)} for number, dice in sorted(view.agreement.items())],
     }
 
 
@@ -134,18 +146,53 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def _number(value: float | None) -> float | None:
-    """Round to seven significant digits, the precision of float32; ``None`` for what is not finite."""
+def json_bytes(record: Mapping[str, Any]) -> bytes:
+    """Write a record as a JSON file.
+
+    Parameters
+    ----------
+    record : mapping
+
+    Returns
+    -------
+    bytes
+        UTF-8, a line for each value.
+    """
+    return (json.dumps(record, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode("utf-8", "replace")
+
+
+def json_number(value: float | None) -> float | None:
+    """Round to seven significant digits, the precision of float32.
+
+    Parameters
+    ----------
+    value : float or None
+
+    Returns
+    -------
+    float or None
+        ``None`` for what is not finite.
+    """
     if value is None or not math.isfinite(value):
         return None
     return float(f"{value:.7g}")
 
 
-def _measurement(measurement: Measurement) -> dict[str, Any]:
+def json_measurement(measurement: Measurement) -> dict[str, Any]:
+    """Return a measurement as a record holds it.
+
+    Parameters
+    ----------
+    measurement : Measurement
+
+    Returns
+    -------
+    dict
+    """
     return {
-        "value": _number(measurement.value),
+        "value": json_number(measurement.value),
         "unit": measurement.unit,
-        "uncertainty": _number(measurement.uncertainty),
+        "uncertainty": json_number(measurement.uncertainty),
         "method": measurement.method,
         "source": measurement.source,
         "absent_reason": measurement.absent_reason,
@@ -158,8 +205,8 @@ def _figure(name: str, measurement: Measurement, uncertainty: str | None = None)
     for unit in ("_percent", "_mm2", "_mm"):
         stem = stem.removesuffix(unit)
     return {
-        name: _number(measurement.value),
-        uncertainty or f"{stem}_uncertainty": _number(measurement.uncertainty),
+        name: json_number(measurement.value),
+        uncertainty or f"{stem}_uncertainty": json_number(measurement.uncertainty),
         f"{stem}_basis": "; ".join(part for part in (measurement.method, measurement.source) if part),
         f"{stem}_absent_reason": measurement.absent_reason,
     }
@@ -172,20 +219,20 @@ def _scan(scan: Scan) -> dict[str, Any]:
         "study_description": scan.study_description,
         "acquired_at": scan.acquired_at.isoformat() if scan.acquired_at else None,
         "whole_body": scan.whole_body,
-        "delay_h": _number(scan.delay_h),
+        "delay_h": json_number(scan.delay_h),
         "patient": {
             "name": patient.name,
             "patient_id": patient.patient_id,
             "birth_date": patient.birth_date.isoformat() if patient.birth_date else None,
             "sex": patient.sex,
-            "age_years": _number(patient.age_years),
-            "stature_m": _number(patient.stature_m),
-            "weight_kg": _number(patient.weight_kg),
+            "age_years": json_number(patient.age_years),
+            "stature_m": json_number(patient.stature_m),
+            "weight_kg": json_number(patient.weight_kg),
         },
         "injection": {
             "radiopharmaceutical": injection.radiopharmaceutical,
             "radionuclide": injection.radionuclide,
-            "activity_mbq": _number(injection.activity_mbq),
+            "activity_mbq": json_number(injection.activity_mbq),
             "injected_at": injection.injected_at.isoformat() if injection.injected_at else None,
         },
         "device": {
@@ -206,15 +253,15 @@ def _view(view: View) -> dict[str, Any]:
     return {
         "rows": view.counts.shape[0],
         "columns": view.counts.shape[1],
-        "row_spacing_mm": _number(view.row_spacing_mm),
-        "column_spacing_mm": _number(view.column_spacing_mm),
+        "row_spacing_mm": json_number(view.row_spacing_mm),
+        "column_spacing_mm": json_number(view.column_spacing_mm),
         "spacing_known": view.spacing_known,
         "counts_are_raw": view.counts_are_raw,
         "identity_basis": view.identity_basis,
-        "total_counts": _number(view.total_counts),
-        "energy_window_kev": [_number(edge) for edge in view.energy_window_kev] if view.energy_window_kev else None,
-        "duration_s": _number(view.duration_s),
-        "scan_velocity_mm_per_s": _number(view.scan_velocity_mm_per_s),
+        "total_counts": json_number(view.total_counts),
+        "energy_window_kev": [json_number(edge) for edge in view.energy_window_kev] if view.energy_window_kev else None,
+        "duration_s": json_number(view.duration_s),
+        "scan_velocity_mm_per_s": json_number(view.scan_velocity_mm_per_s),
     }
 
 
@@ -234,21 +281,21 @@ def _finding(
             name.value: _finding_view(finding.id, seen, labelled.get(name), maps[name])
             for name, seen in sorted(finding.views.items())
         },
-        "uptake_ratio": _number(finding.uptake_ratio),
+        "uptake_ratio": json_number(finding.uptake_ratio),
         "uptake_reference": finding.uptake_reference,
-        "significance": _number(finding.significance),
+        "significance": json_number(finding.significance),
         **_figure("depth_mm", finding.depth_mm),
-        "mass_share_percent": _number(finding.mass_share_percent),
+        "mass_share_percent": json_number(finding.mass_share_percent),
         "in_burden": finding.in_burden,
         **_figure("likelihood", finding.likelihood),
         "reason": finding.reason,
-        "natures": {nature.value: _number(share) for nature, share in finding.natures.items()},
+        "natures": {nature.value: json_number(share) for nature, share in finding.natures.items()},
         "evidence": _evidence(finding.evidence),
     }
 
 
 def _evidence(evidence: Iterable[Evidence]) -> list[dict[str, Any]]:
-    return [{"text": one.text, "weight": _number(one.weight), "source": one.source} for one in evidence]
+    return [{"text": one.text, "weight": json_number(one.weight), "source": one.source} for one in evidence]
 
 
 def _impression(impression: Impression | None) -> dict[str, Any] | None:
@@ -280,7 +327,7 @@ def _familiarity(familiarity: Familiarity | None) -> dict[str, Any] | None:
     if familiarity is None:
         return None
     return {
-        "score": _number(familiarity.score),
+        "score": json_number(familiarity.score),
         "familiar": familiarity.familiar,
         "reasons": list(familiarity.reasons),
     }
@@ -293,13 +340,13 @@ def _finding_view(number: int, seen: FindingView, labelled: LabelledView | None,
         "peak": {
             "row": row,
             "column": column,
-            "counts": _number(seen.peak_counts),
-            "x_mm": _number(float(labelled.x_mm[row, column])) if labelled else None,
-            "z_mm": _number(float(labelled.z_mm[row, column])) if labelled else None,
+            "counts": json_number(seen.peak_counts),
+            "x_mm": json_number(float(labelled.x_mm[row, column])) if labelled else None,
+            "z_mm": json_number(float(labelled.z_mm[row, column])) if labelled else None,
         },
-        "area_mm2": _number(seen.area_mm2),
-        "uptake_ratio": _number(seen.uptake_ratio),
-        "significance": _number(seen.significance),
+        "area_mm2": json_number(seen.area_mm2),
+        "uptake_ratio": json_number(seen.uptake_ratio),
+        "significance": json_number(seen.significance),
         "pixels": int(seen.mask.sum()),
         "pixels_kept_by": {str(other): count for other, count in sorted(drawn.kept_by.get(number, {}).items())},
     }
@@ -319,7 +366,7 @@ def _burden(reading: Reading) -> dict[str, Any]:
             {
                 "region": number,
                 "name": REGION_NAMES.get(number, ""),
-                "bone_scan_index_percent": _number(share),
+                "bone_scan_index_percent": json_number(share),
                 "hot_spot_count": count,
             }
             for number, (share, count) in sorted(burden.by_region.items())

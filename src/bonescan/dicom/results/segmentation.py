@@ -50,6 +50,7 @@ __all__ = [
     "Segment",
     "bone_segments",
     "finding_segments",
+    "finding_site",
     "region_segments",
     "segmentation",
     "segmented",
@@ -224,7 +225,17 @@ def finding_segments(findings: Iterable[Finding], view: ViewName) -> list[Segmen
 
 
 def finding_site(finding: Finding) -> Code | None:
-    """Where a finding lies: its bone, else its region, else unknown."""
+    """Where a finding lies.
+
+    Parameters
+    ----------
+    finding : Finding
+
+    Returns
+    -------
+    Code or None
+        Its bone, else its region; ``None`` where neither is known.
+    """
     return bone_code(finding.bone) if finding.bone else REGIONS.get(finding.region)
 
 

@@ -62,9 +62,9 @@ CONFIRMED_Z = 3.0
 """From which a spot counts where the other view shows one that stands alone: one known place instead of thousands.
 Chance exceeds it there in half a percent (four scales of 0.13 %)."""
 
-CLEAR_RATIO = 2.0
-"""Peak over normal from which a spot of the trunk is no natural variation: SPECT shows degenerative joints at about
-twice normal bone (Kuji 2017, doi:10.1186/s41824-017-0006-y)."""
+DOUBTLESS_RATIO = 2.0
+"""Peak over normal from which a spot of the trunk is beyond doubt no natural variation: SPECT shows degenerative joints
+at about twice normal bone (Kuji 2017, doi:10.1186/s41824-017-0006-y)."""
 
 URINE_HALF_WIDTH_MM = 50.0
 """So near the midline of the pelvis, a hot spot may be the bladder and is no proof of disease."""
@@ -206,7 +206,7 @@ def threshold(labelled: LabelledView, row_mm: float, column_mm: float, clear: in
     row_mm, column_mm : float
         Pixel size in the body's frame, as `NormalView` has it.
     clear : int
-        Spots of axial and proximal bone that are `CLEAR_RATIO` times normal or more.
+        Spots of axial and proximal bone that are `DOUBTLESS_RATIO` times normal or more.
 
     Returns
     -------
@@ -384,7 +384,7 @@ def _beyond_doubt(z: NDArray[np.float32], normal: NormalView, labelled: Labelled
     urine = np.isin(regions, (10, 11)) & (np.abs(labelled.x_mm) <= URINE_HALF_WIDTH_MM)
     places = (regions > 0) & (regions < FIRST_LIMB_REGION) & ~urine & ~_face(normal.name, labelled)
     sure = z >= threshold(labelled, normal.row_mm, normal.column_mm)
-    return np.asarray(places & sure & (normal.smooth >= CLEAR_RATIO * np.maximum(normal.expected, 0.05)))
+    return np.asarray(places & sure & (normal.smooth >= DOUBTLESS_RATIO * np.maximum(normal.expected, 0.05)))
 
 
 def detect_cold(normal: NormalView, labelled: LabelledView) -> tuple[Spot, ...]:
