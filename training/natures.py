@@ -2,7 +2,7 @@
 
 Run::
 
-    bonescan simulate cohort -o COHORTS/clinic --count 240 --seed 100 --fast
+    bonescan simulate cohort -o COHORTS/clinic --count 160 --seed 100 --fast
     bonescan simulate cohort:metastatic -o COHORTS/metastatic --count 80 --seed 110 --fast --camera discovery_670_lehr
     bonescan simulate cohort:mimics -o COHORTS/mimics --count 60 --seed 111 --fast --camera infinia_lehr
     python training/natures.py collect COHORTS FEATURES [--without-network] [--processes 2]

@@ -193,3 +193,25 @@ def test_pictures_lose_the_names_of_their_files(tmp_path):
     assert done.scan.sources[0].file_name == "picture_1"
     assert not done.files
     assert "look at them" in done.remarks[1].text
+
+
+def test_what_no_edition_of_the_standard_knows_goes():
+    source = both()
+    source.add_new(0x00109998, "LO", MARK)
+    source.EnergyWindowInformationSequence[0].add_new(0x00549998, "UN", MARK.encode())
+    assert encoded(source).count(MARK.encode()) == 2
+    assert MARK.encode() not in encoded(deidentified(source, "key"))
+
+
+@pytest.mark.parametrize(("implicit", "syntax"), [(True, "1.2.840.10008.1.2"), (False, "1.2.840.10008.1.2.1")])
+def test_a_file_without_meta_information_gets_its_own_encoding(tmp_path, implicit, syntax):
+    bare = Dataset()
+    bare.update(both())
+    path = tmp_path / "bare.dcm"
+    pydicom.dcmwrite(path, bare, implicit_vr=implicit, little_endian=True, enforce_file_format=False)
+    scan = open_scan([path])
+    done = without_identity(scan, find_sources([path], scan), "key")
+    (content,) = done.files.values()
+    copied = pydicom.dcmread(io.BytesIO(content))
+    assert copied.file_meta.TransferSyntaxUID == syntax
+    assert copied.PixelData == bare.PixelData

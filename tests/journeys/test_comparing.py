@@ -141,6 +141,34 @@ def test_a_scan_is_not_compared_with_itself(scans, tmp_path):
         journeys.compare_studies([tmp_path / "a.dcm", tmp_path / "a.dcm"], tmp_path / "out")
 
 
+def resource(scans: dict[str, Study], name: str, *sources: Source) -> None:
+    one = scans[name]
+    scans[name] = replace(one, reading=replace(one.reading, scan=replace(one.reading.scan, sources=sources)))
+
+
+@pytest.mark.parametrize(
+    "shared",
+    [
+        Source(file_name="x.dcm", sha256="a" * 64, sop_instance_uid="1.2.7"),  # a view alone, given again
+        Source(file_name="y.dcm", sha256="e" * 64, sop_instance_uid="1.2.7"),  # the same image, compressed anew
+    ],
+)
+def test_a_scan_is_not_compared_with_a_part_or_a_copy_of_itself(scans, tmp_path, shared):
+    first = Source(file_name="a.dcm", sha256="a" * 64, sop_instance_uid="1.2.7")
+    resource(scans, "a.dcm", first, Source(file_name="post.dcm", sha256="f" * 64, sop_instance_uid="1.2.8"))
+    resource(scans, "c.dcm", shared)
+    with pytest.raises(InvalidValue, match="Inputs 1 and 3 are the same files"):
+        journeys.compare_studies([tmp_path / name for name in ("a.dcm", "b.dcm", "c.dcm")], tmp_path / "out")
+
+
+def test_two_people_behind_a_scan_without_a_name_are_told_apart(scans, tmp_path):
+    rename(scans, "a.dcm", PatientFacts())
+    rename(scans, "b.dcm", PatientFacts(patient_id="D-0017"))
+    rename(scans, "c.dcm", PatientFacts(patient_id="D-9999"))
+    with pytest.raises(InvalidValue, match="Inputs 2 and 3 differ in patient ID"):
+        journeys.compare_studies([tmp_path / name for name in ("a.dcm", "b.dcm", "c.dcm")], tmp_path / "out")
+
+
 def test_one_study_is_a_wrong_call_and_for_python_an_error(scans, tmp_path, run):
     code, _, error = run("compare", tmp_path / "a.dcm", "-o", tmp_path / "out")
     assert code == 2

@@ -169,3 +169,55 @@ def test_the_drawing_marks_the_patients_left_on_the_right_and_puts_no_number_upo
     assert at["4"][1] - at["3"][1] >= 68  # two radii of the discs
     assert svg.count('stroke-width="6"') == 4
     assert draw_skeleton({}).count("<path") == 205  # every bone of the skeleton
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [(None, ""), ("=\u738b^\u5c0f\u4e1c", "\u738b \u5c0f\u4e1c"), ("Wang^Li=\u738b^\u529b", "Wang Li")],
+)
+def test_a_name_may_be_absent_or_stand_in_a_later_group(name, shown):
+    scan = {"acquired_at": None, "patient": {"name": name}}
+    assert after_content({"scan": scan, "findings": {}}, signed(Conclusion.WEAR))["name"] == shown
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"scan": {}},
+        {"scan": []},
+        {"scan": {"acquired_at": "yesterday", "patient": {"name": ""}}},
+        {"scan": {"acquired_at": None, "patient": {"name": 7}}},
+        {"findings": [{"letter": "A"}]},
+        {"findings": [{**RECORD["findings"]["A"], "region": "rib"}]},
+    ],
+)
+def test_a_reading_whose_parts_are_missing_is_refused(broken):
+    content = json.dumps({**json.loads(JSON), **broken}).encode()
+    with pytest.raises(UnreadableInput, match=r"no reading\.json"):
+        after_files(content, signed(Conclusion.WEAR))
+
+
+def test_a_file_nested_beyond_measure_is_refused():
+    with pytest.raises(UnreadableInput, match=r"no reading\.json"):
+        after_files(b"[" * 100_000, signed(Conclusion.WEAR))
+
+
+@pytest.mark.parametrize("field", ["says", "next_steps"])
+@pytest.mark.parametrize("words", ["Dr. \u0623\u062d\u0645\u062f", "caf\udce9"])
+def test_words_that_could_only_be_shown_as_numbers_are_refused(field, words):
+    with pytest.raises(InvalidValue, match="has no letters for"):
+        signed(Conclusion.WEAR, **{field: words})
+
+
+def test_a_name_that_no_encoding_knows_breaks_nothing():
+    files = after_files(JSON, signed(Conclusion.WEAR, physician="Dr. caf\udce9"))
+    assert all(b"Dr. caf?" in files[f"leaflet.{form}"] for form in ("html", "txt", "json"))
+
+
+def test_words_longer_than_a_page_go_on_the_next_one():
+    def pages(says: str) -> int:
+        pdf = after_files(JSON, signed(says=says))["leaflet.pdf"]
+        return int(re.findall(rb"/Type/Pages/Count (\d+)", pdf)[0])
+
+    sentence = "All is well with your hip. "  # a page holds 75 of them at most: 300 more, three whole pages at least
+    assert pages(sentence * 400) >= pages(sentence * 100) + 3

@@ -62,3 +62,10 @@ def test_every_column_is_documented():
     for column in STUDY_COLUMNS + FINDING_COLUMNS:
         stem = column.removesuffix("anterior").removesuffix("posterior")
         assert f"`{column}`" in text or f"`{stem}`" in text
+
+
+@pytest.mark.parametrize("begins", ["=", "+", "-", "@", "\t"])
+def test_a_text_that_a_spreadsheet_would_run_stays_a_text(reading, begins):
+    one = replace(reading, scan=replace(reading.scan, patient=PatientFacts(patient_id=f"{begins}1+1")))
+    assert rows(one, "study.csv")[0]["patient_id"] == f"'{begins}1+1"
+    assert {row["patient_id"] for row in rows(one, "findings.csv")} == {f"'{begins}1+1"}

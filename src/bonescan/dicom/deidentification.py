@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING
 from bonescan import __version__
 from bonescan.dicom import headers
 from bonescan.dicom.modules import code, uid
+from bonescan.dicom.pixels import transfer_syntax
 from bonescan.dicom.results.sources import SourceFrame
 from bonescan.scan import PatientFacts, Remark, Scan, Severity, Source
 
@@ -120,7 +121,7 @@ def deidentified(dataset: Dataset, key: str) -> Dataset:
     meta = FileMetaDataset()
     meta.FileMetaInformationVersion = b"\0\1"
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = copied.SOPClassUID, copied.SOPInstanceUID
-    meta.TransferSyntaxUID = dataset.file_meta.TransferSyntaxUID
+    meta.TransferSyntaxUID = UID(transfer_syntax(dataset))
     meta.ImplementationClassUID, meta.ImplementationVersionName = UID(uid("implementation")), "BONESCAN"
     copied.file_meta, copied.preamble = meta, bytes(128)
     return copied
@@ -133,13 +134,15 @@ def _pseudonym(dataset: Dataset, key: str) -> str:
 
 
 def _clean(dataset: Dataset, key: str) -> None:
+    from pydicom.datadict import dictionary_has_tag
     from pydicom.tag import Tag
 
     actions = _actions()
     for number in list(dataset.keys()):
         tag = Tag(number)
         group = tag.group
-        if tag.is_private or 0x5000 <= group <= 0x50FF or 0x6000 <= group <= 0x60FF:
+        overlaid = 0x5000 <= group <= 0x50FF or 0x6000 <= group <= 0x60FF
+        if overlaid or not dictionary_has_tag(tag):  # private ones, and what no edition of the standard knows
             del dataset[tag]
             continue
         action = actions.get(int(tag))

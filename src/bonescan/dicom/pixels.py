@@ -27,7 +27,7 @@ from bonescan.scan import Remark, Severity
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["Pixels", "decode", "is_dicom", "parse"]
+__all__ = ["Pixels", "decode", "is_dicom", "parse", "transfer_syntax"]
 
 MAX_SIDE = 8192
 MAX_PIXELS = 64 * 2**20
@@ -248,7 +248,7 @@ def decode(dataset: Dataset, place: str) -> Pixels:
                 severity=Severity.WARNING,
             )
         )
-    syntax = _transfer_syntax(dataset)
+    syntax = transfer_syntax(dataset)
     expected = rows * columns * frame_count * bits // 8
     data = _pixel_bytes(dataset, place)
     if _is_native(syntax):
@@ -284,7 +284,19 @@ def _shape(dataset: Dataset, place: str) -> tuple[int, int, int]:
     return rows, columns, frame_count
 
 
-def _transfer_syntax(dataset: Dataset) -> str:
+def transfer_syntax(dataset: Dataset) -> str:
+    """Say how an object was encoded, from its values where it has no file meta information.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+        As `parse` returns it.
+
+    Returns
+    -------
+    str
+        UID.
+    """
     named = text(dataset.file_meta, "TransferSyntaxUID")
     if named:
         return named

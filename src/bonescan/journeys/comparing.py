@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,30 +108,28 @@ def compare_studies(
 
 def _check_told_apart(scans: Sequence[Scan]) -> None:
     """Refuse one study given twice: its comparison with itself would look like good news."""
-    seen: dict[frozenset[str], int] = {}
+    seen: dict[str, int] = {}
     for number, scan in enumerate(scans, start=1):
-        digests = frozenset(source.sha256 for source in scan.sources)
-        if digests and digests in seen:
+        images = {mark for source in scan.sources for mark in (source.sha256, source.sop_instance_uid) if mark}
+        for first in (seen[mark] for mark in images if mark in seen):
             raise InvalidValue(
-                f"Inputs {seen[digests]} and {number} are the same files: a comparison needs two different scans.",
-                first=seen[digests],
+                f"Inputs {first} and {number} are the same files, wholly or in part: a comparison needs two different "
+                "scans.",
+                first=first,
                 second=number,
             )
-        seen[digests] = number
+        seen |= dict.fromkeys(images, number)
 
 
 def _check_one_person(scans: Sequence[Scan]) -> None:
     """Refuse studies whose headers name different people, without quoting any name."""
-    told: dict[str, tuple[str, int]] = {}
-    for number, scan in enumerate(scans, start=1):
-        own = {what: text for what, text in _named(scan.patient).items() if text}
-        for what, text in own.items():
-            told.setdefault(what, (text, number))  # a file that leaves it out must not hide that two others differ
-        differ = [what for what, text in own.items() if text != told[what][0]]
+    named = [_named(scan.patient) for scan in scans]
+    for (one, before), (number, own) in combinations(enumerate(named, start=1), 2):
+        differ = [what for what, text in own.items() if text and before[what] and text != before[what]]
         if differ:
             raise InvalidValue(
-                f"Inputs {told[differ[0]][1]} and {number} differ in {' and '.join(differ)}, so they may be of two "
-                "people; look at both files, and if it is one person say so with --same-person.",
+                f"Inputs {one} and {number} differ in {' and '.join(differ)}, so they may be of two people; look at "
+                "both files, and if it is one person say so with --same-person.",
                 differ=differ,
             )
 

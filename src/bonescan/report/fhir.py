@@ -116,7 +116,8 @@ def _patient(reading: Reading) -> dict[str, Any]:
     if patient.patient_id:
         told["identifier"] = [{"value": patient.patient_id}]
     if patient.name:
-        family, _, given = patient.name.split("=")[0].partition("^")
+        group = next((one for one in patient.name.split("=") if one.strip("^ ")), "")  # some have the ideographic only
+        family, _, given = group.partition("^")
         name = {"family": family, "given": [part for part in given.split("^") if part]}
         told["name"] = [{part: value for part, value in name.items() if value}] if any(name.values()) else []
         told = {field: value for field, value in told.items() if value}

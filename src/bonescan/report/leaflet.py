@@ -27,6 +27,7 @@ __all__ = [
     "leaflet_languages",
     "leaflet_text",
     "leaflet_words",
+    "not_in_font",
     "plain_date",
     "plain_time",
     "section",
@@ -196,8 +197,8 @@ def leaflet_files(content: Mapping[str, Any], dated: datetime) -> dict[str, byte
     pdf = set_pages({"main.typ": _packaged("leaflet.typ").encode("utf-8")}, _settable(shown), dated, fonts=(_fonts(),))
     return {
         "pdf": pdf,
-        "html": page_template("leaflet.html.j2").render(c=shown).encode("utf-8"),
-        "txt": leaflet_text(content).encode("utf-8"),
+        "html": page_template("leaflet.html.j2").render(c=shown).encode("utf-8", "replace"),
+        "txt": leaflet_text(content).encode("utf-8", "replace"),
     }
 
 
@@ -260,6 +261,21 @@ def _settable(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_settable(item) for item in value]
     return value
+
+
+def not_in_font(text: str) -> list[str]:
+    """Find what the PDF would show as a Unicode number.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    list of str
+        Words with such letters.
+    """
+    return [word for word in text.translate(_HIDDEN).split() if not all(map(_in_font, word))]
 
 
 def _in_font(letter: str) -> bool:

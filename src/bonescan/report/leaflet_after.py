@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from bonescan.errors import InvalidValue, UnreadableInput
-from bonescan.report.leaflet import LEAFLET_FORMS, leaflet_files, leaflet_words, plain_date, section
+from bonescan.report.leaflet import LEAFLET_FORMS, leaflet_files, leaflet_words, not_in_font, plain_date, section
 from bonescan.report.skeleton_drawing import draw_skeleton
 
 __all__ = ["RESULT_LEAFLET_NAMES", "Conclusion", "SignedResult", "after_content", "after_files"]
@@ -61,7 +61,8 @@ class SignedResult:
     Raises
     ------
     InvalidValue
-        Without a name, without a conclusion, or with conclusions that contradict each other.
+        Without a name, without a conclusion, with conclusions that contradict each other, or with own words in
+        letters that the leaflet's font lacks: a patient cannot read their numbers.
     """
 
     physician: str
@@ -72,6 +73,13 @@ class SignedResult:
     next_steps: str = ""
 
     def __post_init__(self) -> None:
+        for text in (self.says, self.next_steps):
+            if lacking := not_in_font(text):
+                raise InvalidValue(
+                    f"The leaflet has no letters for {lacking[0]!r}; write the physician's own words in Latin, "
+                    "Greek, Cyrillic or simplified Chinese letters.",
+                    got=lacking,
+                )
         if sum(letter.isalpha() for letter in self.physician) < 2:
             raise InvalidValue(
                 f"A result goes to the patient only in the name of a physician, got {self.physician!r}.",
@@ -127,7 +135,7 @@ def after_files(reading_json: bytes, signed: SignedResult, language: str = "en")
         "next_steps": signed.next_steps,
         "reading_sha256": hashlib.sha256(reading_json).hexdigest(),
     }
-    return {**named, "leaflet.json": (json.dumps(deed, ensure_ascii=False, indent=1) + "\n").encode("utf-8")}
+    return {**named, "leaflet.json": (json.dumps(deed, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "replace")}
 
 
 def _opened(reading_json: bytes) -> dict[str, Any]:
@@ -139,13 +147,26 @@ def _opened(reading_json: bytes) -> dict[str, Any]:
                 f"reading.json has version {version}; this bonescan makes leaflets of version 1: read the scan again.",
                 got=version,
             )
-        return {"scan": record["scan"], "findings": {finding["letter"]: finding for finding in record["findings"]}}
-    except (ValueError, KeyError, TypeError) as error:
+        return _needed(record)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, UnreadableInput):
             raise
         raise UnreadableInput(
             "The file is no reading.json of bonescan; give the folder that `bonescan read` has written."
         ) from error
+
+
+def _needed(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Take from a reading what a leaflet needs; what is not there or of another kind raises."""
+    scan, findings = record["scan"], record["findings"]
+    if scan["acquired_at"] is not None:
+        datetime.fromisoformat(scan["acquired_at"])
+    _name(scan["patient"]["name"])
+    told = [{key: finding[key] for key in ("letter", "bone", "side", "region")} for finding in findings]
+    return {
+        "scan": scan,
+        "findings": {finding["letter"]: {**finding, "region": int(finding["region"])} for finding in told},
+    }
 
 
 def after_content(record: Mapping[str, Any], signed: SignedResult, language: str = "en") -> dict[str, Any]:
@@ -254,6 +275,7 @@ def _place(key: str, findings: Mapping[str, Any]) -> tuple[str, str, list[str]]:
     return REGION_NAMES[region], side if side in _SIDES else "midline", own
 
 
-def _name(text: str) -> str:
-    """Write a DICOM person name as people read it: the first group, its parts apart."""
-    return " ".join(part for part in text.split("=")[0].split("^") if part)
+def _name(text: str | None) -> str:
+    """Write a DICOM person name as people read it: the first group that says something, its parts apart."""
+    groups = (" ".join(part for part in group.split("^") if part) for group in (text or "").split("="))
+    return next(filter(None, groups), "")

@@ -19,6 +19,9 @@ __all__ = ["FINDING_COLUMNS", "STUDY_COLUMNS", "TABLE_NAMES", "table_files"]
 TABLE_NAMES = ("study.csv", "findings.csv")
 """Every file that `table_files` makes."""
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a text begins with that a spreadsheet would run; an apostrophe before it keeps it a text."""
+
 _VIEWS = (ViewName.ANTERIOR, ViewName.POSTERIOR)
 
 STUDY_COLUMNS = (
@@ -69,6 +72,8 @@ def _csv(columns: Iterable[str], rows: Iterable[Mapping[str, object]]) -> bytes:
 def _cell(value: object) -> object:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
     return f"{value:.7g}" if isinstance(value, float) else value
 
 

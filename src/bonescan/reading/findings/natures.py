@@ -307,8 +307,10 @@ def tempered(candidates: Sequence[Candidate], doubts_allowed: int) -> list[dict[
 
 def _weakened(chances: Mapping[Nature, float], trust: float) -> dict[Nature, float]:
     focus, before = _focus(chances), _share_metastatic(chances)
+    if before <= PUBLISHED_SHARE:
+        return dict(chances)
     known = _logit(PUBLISHED_SHARE)
-    after = before if _logit(before) <= known else _sigmoid(known + (_logit(before) - known) * trust)
+    after = _sigmoid(known + (_logit(before) - known) * trust)
     benign = (1 - after) / (1 - before)
     return {
         nature: focus * after if nature is Nature.METASTATIC else own * benign if nature in BENIGN else own
