@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import re
 import shlex
 import shutil
@@ -21,6 +22,7 @@ import nibabel
 import numpy as np
 import pytest
 from PIL import Image
+from tests.journeys.test_leaflet import READING
 from tests.report.pair import compared, study
 
 from bonescan import cli, dicom, evaluation, followup, journeys, reading
@@ -127,12 +129,21 @@ def series(folder, monkeypatch):
     monkeypatch.setattr(followup, "compare", compared)
 
 
+@pytest.fixture
+def read_before(folder):
+    """What `bonescan read` has left."""
+    (folder / "reading").mkdir()
+    (folder / "reading" / "reading.json").write_text(json.dumps(READING), encoding="utf-8")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_on_the_page_does_its_work(command, folder, simulator, request, capsys):
     if " evaluate " in command:
         request.getfixturevalue("evaluator")
     if " compare " in command:
         request.getfixturevalue("series")
+    if " leaflet " in command:
+        request.getfixturevalue("read_before")
     with pytest.raises(SystemExit) as stopped:
         cli.main(shlex.split(command)[1:])
     assert not stopped.value.code, capsys.readouterr().err

@@ -452,7 +452,7 @@ def _measure(
     smooth, reference = normal.smooth[rows, columns], np.maximum(expected[rows, columns], 0.05)
     net: NDArray[np.float32] = smooth - reference
     at = int(net.argmax() if polarity is Polarity.HOT else net.argmin())
-    weight = np.abs(net)
+    weight = np.abs(net) if net.any() else np.ones_like(net)  # where the network alone sees something in empty counts
     other = normal.mirrored[rows, columns]
     return Spot(
         polarity=polarity,
