@@ -156,8 +156,8 @@ class _Foci:
         unjudged = [one for one in hot if not one.natures]
         self.clear = [one for one in unjudged if one.id in clear and one.in_burden]
         # Faint foci are indeterminate however sure a model of simulated people is: on real scans it calls normal uptake
-        # of shoulders, hips and sternum likely metastatic. So is a focus where the fitted skeleton has no bone: there it
-        # calls urine in a kidney likely metastatic.
+        # of shoulders, hips and sternum likely metastatic. So is a focus under which no bone lies: there it calls
+        # urine in a kidney likely metastatic.
         self.likely = sorted(
             (one for one in self.judged if _metastasis(one) >= LIKELY and one.id in clear and one.bone),
             key=lambda f: -_metastasis(f),
