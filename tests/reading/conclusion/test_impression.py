@@ -177,6 +177,29 @@ def test_a_faint_focus_is_indeterminate_however_sure_the_model(measured):
     assert not any(sentence.startswith("Likely") for sentence in said.sentences)
 
 
+def test_a_focus_under_which_no_bone_lies_is_indeterminate_however_sure_the_model(measured):
+    sure = focus(0, "right kidney or bone beside it", metastatic=0.6, physiologic=0.4)
+    said = concluded((replace(sure, bone="", uptake_ratio=6.4, significance=32.0),))
+    assert said.sentences[0] == (
+        "Indeterminate, metastasis not excluded: right kidney or bone beside it (A, metastasis 60 %)."
+    )
+    assert not any(sentence.startswith(("Likely", "Bone Scan Index")) for sentence in said.sentences)
+
+
+def test_a_long_bone_is_x_rayed_for_what_may_break_it_and_not_for_wear(measured):
+    hurt = focus(12, "left femur", metastatic=0.3, traumatic=0.7)
+    worn = focus(8, "left humerus, proximal", "B", metastatic=0.24, degenerative=0.76)
+    assert any(text.startswith("Radiograph of left femur (A),") for text in concluded((hurt, worn)).advice)
+    assert not any(text.startswith("Radiograph") for text in concluded((worn,)).advice)
+
+
+def test_one_finding_is_told_as_one(measured):
+    burden = replace(DOLL.burden, hot_spot_count=1)
+    found = (focus(9, "L3 vertebra", metastatic=0.8, degenerative=0.2),)
+    said = concluded(found, replace(DOLL, burden=burden))
+    assert any(sentence.endswith("of skeletal mass, by one finding.") for sentence in said.sentences)
+
+
 def test_a_pattern_leads_and_its_findings_are_not_told_again(measured):
     measured({**NORMAL, **SHOWN["rib_fractures"]})
     ribs = tuple(replace(focus(4, "left rib", metastatic=0.4, traumatic=0.6), id=number) for number in (1, 3))

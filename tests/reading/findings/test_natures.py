@@ -107,6 +107,16 @@ def test_a_faint_lesion_is_a_candidate_where_a_network_sees_it() -> None:
     assert [one.bone for one in find(faint, figure.LABELS) if one.kind is Kind.BONE] == []
 
 
+def test_a_focus_of_bone_at_an_organ_is_not_placed_in_the_organ() -> None:
+    kidney = (60.0, 180.0)
+    hot = figure.scan(3, factor=lambda name: figure.lesion(name, *kidney, 30.0, 8.0))
+    seen = glance((*kidney, 40.0, {"hot": 0.99, "metastatic": 0.99}))
+    found = find(hot, figure.LABELS, seen)
+    assert any(one.place == "left kidney" and one.kind is Kind.PHYSIOLOGIC for one in found)
+    focus = one_bone(judge(found, hot, figure.LABELS, seen))
+    assert (focus.place, focus.bone) == ("left kidney or bone beside it", "")
+
+
 def test_a_network_that_sees_nothing_adds_nothing() -> None:
     scan = figure.scan(1)
     assert [one.place for one in find(scan, figure.LABELS, glance()) if one.kind is Kind.BONE] == []

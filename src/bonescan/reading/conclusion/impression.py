@@ -47,6 +47,9 @@ EXCHANGED = 0.5
 NAMED = 4
 """How many findings of one sort a sentence names."""
 
+_WEAKENING = frozenset({Nature.METASTATIC, Nature.TRAUMATIC, Nature.OTHER_BENIGN})
+"""What may make a long bone break; [D] a shoulder that most likely shows wear is no reason for a radiograph at once."""
+
 _SPINE_AND_PELVIS = frozenset({2, 3, 9, 10, 11})
 _LONG_BONES = frozenset({8, 12, 13, 16})
 _RIBS = 4
@@ -153,9 +156,10 @@ class _Foci:
         unjudged = [one for one in hot if not one.natures]
         self.clear = [one for one in unjudged if one.id in clear and one.in_burden]
         # Faint foci are indeterminate however sure a model of simulated people is: on real scans it calls normal uptake
-        # of shoulders, hips and sternum likely metastatic.
+        # of shoulders, hips and sternum likely metastatic. So is a focus under which no bone lies: there it calls
+        # urine in a kidney likely metastatic.
         self.likely = sorted(
-            (one for one in self.judged if _metastasis(one) >= LIKELY and one.id in clear),
+            (one for one in self.judged if _metastasis(one) >= LIKELY and one.id in clear and one.bone),
             key=lambda f: -_metastasis(f),
         )
         doubtful = [one for one in self.judged if _metastasis(one) >= INDETERMINATE and one not in self.likely]
@@ -197,7 +201,8 @@ class _Foci:
         """What a guideline would do about single foci."""
         doubtful = [] if self.widespread else [*self.indeterminate, *self.clear]
         central = [one for one in doubtful if one.region in _SPINE_AND_PELVIS]
-        limbs = [one for one in (*self.likely, *doubtful) if one.region in _LONG_BONES]
+        graver = [one for one in doubtful if not one.natures or _first(one) in _WEAKENING]
+        limbs = [one for one in (*self.likely, *graver) if one.region in _LONG_BONES]
         ribs = [one for one in doubtful if one.region == _RIBS]
         advice = []
         if central:
@@ -299,7 +304,9 @@ def _burden_said(burden: Burden, present: Sequence[Judgement], foci: _Foci) -> l
     if index.value is None or not disease:
         return []
     spread = f" ± {index.uncertainty:.1f}" if index.uncertainty else ""
-    return [f"Bone Scan Index {index.value:.1f}{spread} % of skeletal mass, by {burden.hot_spot_count} findings."]
+    amount = f"{index.value:.1f}{spread}" if index.value >= 0.05 else "below 0.1"
+    number = "one finding" if burden.hot_spot_count == 1 else f"{burden.hot_spot_count} findings"
+    return [f"Bone Scan Index {amount} % of skeletal mass, by {number}."]
 
 
 def _nothing_said(

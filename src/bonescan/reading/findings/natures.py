@@ -431,7 +431,8 @@ def _choose(finding: Finding, chances: Mapping[Nature, float], traits: Traits, i
         if not is_bone:
             return finding
         reason = f"A focus of bone by the network's maps; by place and shape it would be: {finding.place}."
-        return _counted(replace(finding, kind=Kind.BONE, reason=reason), chances)
+        place = f"{finding.place} or bone beside it"  # no bone is known, and an organ is no place of metastasis in bone
+        return _counted(replace(finding, kind=Kind.BONE, place=place, reason=reason), chances)
     if is_bone:
         return _counted(finding, chances)
     urine = _sigmoid(traits.numbers.get("network.urine", -9.0))
