@@ -475,6 +475,8 @@ def _of_session(session: int) -> list[str]:
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
 def test_stopping_a_cohort_leaves_whole_studies_only(tmp_path):
     program = (
+        "import signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored where a shell put the tests aside
         "from bonescan import journeys\n"
         "from pathlib import Path\n"
         "settings = journeys.Settings(spacing_mm=12.0, fast=True)\n"
