@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.dicom.results.studies import Study, png, whole_body_study
+from tests.dicom.results.studies import Study, little_study, png
 
 from bonescan import dicom, journeys, report
 from bonescan.dicom.opening import open_scan
@@ -20,7 +20,7 @@ from bonescan.scan import Source
 @pytest.fixture
 def one(rooms) -> Study:
     """The rooms answer with a study whose files are on the disk."""
-    made = whole_body_study()
+    made = little_study()
     rooms.open_scan = lambda inputs, **settings: made.reading.scan
     rooms.read = lambda scan, *, progress: replace(made.reading, scan=scan)
     rooms.render = lambda reading: {

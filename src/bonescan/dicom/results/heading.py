@@ -39,6 +39,7 @@ __all__ = [
 DISCLAIMER = "Research software. Not a medical device. Never the only basis of a decision."
 _SUFFIX = " (RESEARCH, not for diagnosis)"
 _EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
+_AFTER_UID = 0x00080019  # the first tag behind SOPInstanceUID
 _UNKNOWN_DATE, _UNKNOWN_TIME = "19000101", "000000"  # where an attribute may not be empty
 _CLOCK = re.compile(r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?")
 _AGE = re.compile(r"\d{3}[DWMY]")
@@ -304,23 +305,32 @@ def encoded(dataset: Dataset) -> bytes:
         Explicit VR little endian.
     """
     import pydicom
-    from pydicom.dataset import FileMetaDataset
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.filebase import DicomBytesIO
+    from pydicom.filewriter import write_dataset
     from pydicom.uid import UID
 
-    def written(whole: bool) -> bytes:
-        into = io.BytesIO()
-        if whole:
-            pydicom.dcmwrite(into, dataset, enforce_file_format=True)
-        else:
-            pydicom.dcmwrite(into, dataset, implicit_vr=False, little_endian=True)
-        return into.getvalue()
-
-    digest = hashlib.sha256(written(whole=False)).hexdigest()
-    dataset.SOPInstanceUID = uid("instance", dataset.SeriesInstanceUID, digest)
+    # all but the UID is written once: it is what the UID follows from, and the most of the file
+    into = DicomBytesIO()
+    into.is_implicit_VR, into.is_little_endian = False, True
+    write_dataset(into, dataset[_AFTER_UID:], parent_encoding=dataset.SpecificCharacterSet)
+    rest, head = into.getvalue(), Dataset(dataset[:_AFTER_UID])
+    digest = hashlib.sha256(_head(head) + rest).hexdigest()
+    dataset.SOPInstanceUID = head.SOPInstanceUID = uid("instance", dataset.SeriesInstanceUID, digest)
     meta = FileMetaDataset()
     meta.FileMetaInformationVersion = b"\0\1"
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = dataset.SOPClassUID, dataset.SOPInstanceUID
     meta.TransferSyntaxUID = UID(_EXPLICIT_LITTLE)
     meta.ImplementationClassUID, meta.ImplementationVersionName = UID(uid("implementation")), "BONESCAN"
-    dataset.file_meta = meta
-    return written(whole=True)
+    dataset.file_meta = head.file_meta = meta
+    whole = io.BytesIO()
+    pydicom.dcmwrite(whole, head, enforce_file_format=True)
+    return whole.getvalue() + rest
+
+
+def _head(dataset: Dataset) -> bytes:
+    import pydicom
+
+    into = io.BytesIO()
+    pydicom.dcmwrite(into, dataset, implicit_vr=False, little_endian=True)
+    return into.getvalue()
