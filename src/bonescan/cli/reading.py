@@ -82,7 +82,7 @@ def read(
       bones_VIEW.npz             every single bone
       phases.html, .pdf, .json   of a study that holds blood flow, blood pool
                                  and delayed views of one place
-      fhir.json                  with --fhir
+      fhir.json, phases_fhir.json  with --fhir
       study.csv, findings.csv    with --tables
       dicom_results/*.dcm        with --dicom: for the archive and other programs
     with VIEW anterior or posterior. An earlier reading in OUT is replaced as a

@@ -5,7 +5,17 @@ from bonescan.dicom.dialects import Dialect
 from bonescan.dicom.modules import Filing
 from bonescan.dicom.opening import open_scan
 from bonescan.dicom.phases import open_phases
-from bonescan.dicom.results import ReportedReading, SourceFrame, find_sources, read_results, write_results
+from bonescan.dicom.results import (
+    ReportedReading,
+    SourceFrame,
+    SourceObject,
+    find_objects,
+    find_sources,
+    read_results,
+    write_comparison,
+    write_phases,
+    write_results,
+)
 from bonescan.dicom.series import open_dynamic, open_tomographic
 from bonescan.dicom.writing import write_dynamic, write_scan, write_tomographic
 
@@ -15,7 +25,9 @@ __all__ = [
     "Filing",
     "ReportedReading",
     "SourceFrame",
+    "SourceObject",
     "deidentified",
+    "find_objects",
     "find_sources",
     "open_dynamic",
     "open_phases",
@@ -23,7 +35,9 @@ __all__ = [
     "open_tomographic",
     "read_results",
     "without_identity",
+    "write_comparison",
     "write_dynamic",
+    "write_phases",
     "write_results",
     "write_scan",
     "write_tomographic",

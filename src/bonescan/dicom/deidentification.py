@@ -56,7 +56,7 @@ class Deidentified:
     Parameters
     ----------
     scan : Scan
-        Counts, camera and tracer as they were; no person, no date, no name of a file.
+        Counts, camera and tracer as they were; no person, no date, no name and no digest of a file that has them.
     frames : tuple of SourceFrame
         Its views in the de-identified images; none for a scan of pictures.
     files : mapping of str to bytes
@@ -212,8 +212,6 @@ def without_identity(scan: Scan, frames: Sequence[SourceFrame], key: str) -> Dei
                 sop_instance_uid=str(dataset.SOPInstanceUID),
             )
         )
-    if not frames:
-        sources = [replace(one, file_name=f"picture_{k}") for k, one in enumerate(scan.sources, start=1)]
     first = next(iter(cleaned.values()), None)
     anonymous = replace(
         scan,

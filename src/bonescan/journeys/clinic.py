@@ -49,7 +49,15 @@ __all__ = [
 Progress: TypeAlias = Callable[[str], None]
 """Called with one short sentence whenever a journey begins a step."""
 
-PHASE_NAMES = ("phases.json", "phases.html", "phases.pdf", "phases.png", "phases_curves.png", "phases_region.png")
+PHASE_NAMES = (
+    "phases.json",
+    "phases.html",
+    "phases.pdf",
+    "phases.png",
+    "phases_curves.png",
+    "phases_region.png",
+    "phases_fhir.json",
+)
 """Every file name that belongs to the reading of a three-phase study."""
 
 OUTPUT_NAMES = (

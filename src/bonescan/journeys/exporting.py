@@ -15,10 +15,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bonescan.dicom import SourceFrame
+    from bonescan.followup.series import Series
     from bonescan.reading.model import Reading
+    from bonescan.reading.three_phase.phases import PhaseReading
     from bonescan.scan import Scan
 
-__all__ = ["DICOM_FOLDER", "Luggage", "dicom_files", "dicom_names", "taken_along"]
+__all__ = [
+    "DICOM_FOLDER",
+    "Luggage",
+    "comparison_files",
+    "dicom_files",
+    "dicom_names",
+    "phase_files",
+    "taken_along",
+]
 
 DICOM_FOLDER = "dicom_results"
 """The folder, within that of a reading, for its DICOM objects; it is replaced as a whole."""
@@ -104,6 +114,55 @@ def dicom_files(reading: Reading, luggage: Luggage, rendered: Mapping[str, bytes
     }
     written = write_results(reading, luggage.frames, overlays=overlays, report_pdf=rendered.get("report.pdf"))
     return {f"{DICOM_FOLDER}/{name}": content for name, content in {**written, **luggage.copies}.items()}
+
+
+def phase_files(reading: PhaseReading, inputs: Sequence[Path], rendered: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Write the DICOM objects of a three-phase study.
+
+    Parameters
+    ----------
+    reading : PhaseReading
+    inputs : sequence of Path
+        What the study was opened from.
+    rendered : mapping of str to bytes
+        The page's files, of which the plates and the PDF become objects too.
+
+    Returns
+    -------
+    dict of str to bytes
+        By name within the reading's folder.
+    """
+    from bonescan.dicom import find_objects, write_phases
+    from bonescan.scan import Phase
+
+    scans = (reading.study.of(phase) for phase in Phase)
+    objects = find_objects(inputs, [source for scan in scans if scan is not None for source in scan.sources])
+    written = write_phases(reading, objects, pictures=rendered, report_pdf=rendered.get("phases.pdf"))
+    return {f"{DICOM_FOLDER}/{name}": content for name, content in written.items()}
+
+
+def comparison_files(series: Series, inputs: Sequence[Path], rendered: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Write the DICOM objects of a comparison.
+
+    Parameters
+    ----------
+    series : Series
+    inputs : sequence of Path
+        What the scans were opened from.
+    rendered : mapping of str to bytes
+        The comparison's files, of which the plates and the PDF become objects too.
+
+    Returns
+    -------
+    dict of str to bytes
+        By name within the comparison's folder.
+    """
+    from bonescan.dicom import find_objects, write_comparison
+
+    newest_first = [source for study in reversed(series.studies) for source in study.scan.sources]
+    objects = find_objects(inputs, newest_first)
+    written = write_comparison(series, objects, pictures=rendered, report_pdf=rendered.get("comparison.pdf"))
+    return {f"{DICOM_FOLDER}/{name}": content for name, content in written.items()}
 
 
 def dicom_names(out: Path) -> tuple[str, ...]:

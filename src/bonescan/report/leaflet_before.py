@@ -88,6 +88,7 @@ def before_content(plan: Plan, language: str = "en") -> dict[str, Any]:
         "name": "",
         "signed": "",
         "blocks": blocks,
+        "by_hand": words["by_hand"],
         "questions": words["questions"],
         "banner": words["banner"],
     }

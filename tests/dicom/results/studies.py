@@ -17,7 +17,7 @@ from tests.report.phantom import concluded, phantom_reading
 
 from bonescan.dicom import SourceFrame, find_sources, open_scan, write_results, write_scan
 from bonescan.reading.model import Reading
-from bonescan.scan import PatientFacts, ViewName
+from bonescan.scan import PatientFacts, Scan, ViewName
 
 SHAPE, PIXEL_MM = (256, 64), 6.8
 PDF = b"%PDF-1.7 a report"
@@ -30,6 +30,10 @@ class Study:
     frames: tuple[SourceFrame, ...]
     sources: dict[str, bytes]
     results: dict[str, bytes]
+
+    def reading_of(self, scan: Scan) -> Reading:
+        """The same reading of another scan, such as one without its person."""
+        return replace(self.reading, scan=scan)
 
     def dataset(self, name: str) -> Dataset:
         return pydicom.dcmread(io.BytesIO(self.results[name]))

@@ -132,9 +132,7 @@ def test_highdicom_reads_the_measurements():
 def test_dcmqi_reads_every_finding_s_segment(view, tmp_path):
     one = whole_body_study()
     (path,) = put({"seg.dcm": one.results[f"seg_findings_{view}.dcm"]}, tmp_path)
-    status, words = said(
-        DCMQI / "segimage2itkimage", "--inputDICOM", path, "--outputDirectory", tmp_path, "-t", "nrrd"
-    )
+    status, words = said(DCMQI / "segimage2itkimage", "--inputDICOM", path, "--outputDirectory", tmp_path, "-t", "nrrd")
     assert status == 0, words
     told = json.loads((tmp_path / "meta.json").read_text())
     labels = [segment[0]["SegmentLabel"] for segment in told["segmentAttributes"]]

@@ -16,7 +16,7 @@ from bonescan import __version__
 from bonescan.dicom import headers
 from bonescan.dicom.modules import uid
 from bonescan.dicom.results.codes import OWN_SCHEME
-from bonescan.dicom.results.sources import SourceFrame
+from bonescan.dicom.results.sources import Sourced, SourceFrame
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -79,18 +79,18 @@ class Reference(NamedTuple):
     instance: str
 
 
-def references(frames: Iterable[SourceFrame]) -> tuple[Reference, ...]:
-    """The objects that hold the frames, each once.
+def references(sources: Iterable[Sourced]) -> tuple[Reference, ...]:
+    """The objects that frames lie in, or objects themselves, each once.
 
     Parameters
     ----------
-    frames : iterable of SourceFrame
+    sources : iterable of SourceFrame or SourceObject
 
     Returns
     -------
     tuple of Reference
     """
-    return tuple(dict.fromkeys(reference_to(frame.dataset) for frame in frames))
+    return tuple(dict.fromkeys(reference_to(source.dataset) for source in sources))
 
 
 def reference_to(dataset: Dataset) -> Reference:
@@ -177,12 +177,12 @@ def evidence(objects: Iterable[Reference]) -> list[Dataset]:
     return items
 
 
-def begun(frames: Sequence[SourceFrame], series: Series, number: int = 1) -> Dataset:
+def begun(sources: Sequence[Sourced], series: Series, number: int = 1) -> Dataset:
     """An object with patient, study, series, equipment and content date.
 
     Parameters
     ----------
-    frames : sequence of SourceFrame
+    sources : sequence of SourceFrame or SourceObject
         What it was made from; the first one's object tells the person and the study.
     series : Series
     number : int
@@ -195,7 +195,7 @@ def begun(frames: Sequence[SourceFrame], series: Series, number: int = 1) -> Dat
     """
     from pydicom.dataset import Dataset
 
-    source = frames[0].dataset
+    source = sources[0].dataset
     dataset = Dataset()
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.SOPClassUID = series.sop_class
@@ -209,8 +209,8 @@ def begun(frames: Sequence[SourceFrame], series: Series, number: int = 1) -> Dat
         dataset.StudyDescription = described[:64]
     dataset.Modality, dataset.SeriesNumber = series.modality, series.number
     dataset.SeriesDescription = series.description + _SUFFIX
-    sources = sorted(reference.instance for reference in references(frames))
-    dataset.SeriesInstanceUID = uid("results", series.modality, __version__, *sources)
+    read = sorted(reference.instance for reference in references(sources))
+    dataset.SeriesInstanceUID = uid("results", series.modality, __version__, *read)
     dataset.Manufacturer = dataset.ManufacturerModelName = "bonescan"
     dataset.SoftwareVersions, dataset.DeviceSerialNumber = __version__, "none"
     dataset.InstanceNumber = number
