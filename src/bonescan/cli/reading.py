@@ -86,7 +86,8 @@ def read(
       study.csv, findings.csv    with --tables
       dicom_results/*.dcm        with --dicom: for the archive and other programs
     with VIEW anterior or posterior. An earlier reading in OUT is replaced as a
-    whole, or kept as it was if anything fails. Other files stay.
+    whole, with the leaflet that was signed on it, or kept as it was if anything
+    fails. Other files stay.
 
     \b
     Examples:

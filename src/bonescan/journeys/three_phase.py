@@ -118,7 +118,7 @@ def read_study(
     luggage = None
     if study.whole_body is not None:
         _, luggage = taken_along(inputs, study.whole_body, dicom=dicom_results, deidentify=False)
-    with staged(out, (*clinic.OUTPUT_NAMES, DICOM_FOLDER), folders=(DICOM_FOLDER,)) as place:
+    with staged(out, clinic.replaced_names(), folders=(DICOM_FOLDER,)) as place:
         phases = read_phases(study, side=side, progress=progress)
         whole = None if study.whole_body is None else reader.read(study.whole_body, progress=progress)
         progress("Writing the report")
