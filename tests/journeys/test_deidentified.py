@@ -13,7 +13,9 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
 from dicomanonymizer.dicom_anonymization_databases import dicomfields_2026c as table
@@ -21,13 +23,21 @@ from PIL import Image
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataset import Dataset
 from tests.dicom.results.studies import Study, study
+from tests.reading.limbs import INJECTED, patch, phase_pictures, study_of
 
 from bonescan.cli import main
+from bonescan.dicom import Filing, write_dynamic, write_scan
+from bonescan.dicom.results import PHASE_RESULT_NAMES
 from bonescan.journeys import DICOM_FOLDER, clinic
+from bonescan.scan import Phase
 
 TABLES = (table.X_TAGS, table.X_D_TAGS, table.Z_TAGS, table.X_Z_TAGS, table.Z_D_TAGS, table.X_Z_D_TAGS, table.D_TAGS,
           table.U_TAGS, table.X_Z_U_STAR_TAGS)  # fmt: skip
 LONGEST = {"AE": 16, "CS": 16, "SH": 16, "LO": 64, "PN": 64, "ST": 64, "LT": 64, "UC": 64, "UT": 64}
+
+
+KEPT = ("StudyDate", "StudyTime", "SeriesDate", "SeriesTime", "AcquisitionDate", "AcquisitionTime", "ContentDate",
+        "ContentTime", "AcquisitionDateTime", "BodyPartExamined", "FrameOfReferenceUID")  # fmt: skip
 
 
 class Needles:
@@ -126,29 +136,69 @@ def layers(content: bytes, name: str) -> Iterator[tuple[str, bytes]]:
 @dataclass(frozen=True)
 class Threaded:
     needles: Needles
-    made: Study
+    sources: dict[str, bytes]
+    made: Study | None
     files: dict[str, bytes]
 
 
-@pytest.fixture(scope="module")
-def threaded(tmp_path_factory) -> Threaded:
-    """A study full of needles, in a folder that is one too, and all that the command writes; its reading is drawn."""
-    needles, folder = Needles(), tmp_path_factory.mktemp("QuaggaZebulon")
-    made = study(findings=2, every=64, change=lambda dataset: thread(dataset, needles))
-    for name, content in made.sources.items():
+def deidentified(needles: Needles, sources: Mapping[str, bytes], made: Study | None, place: Path) -> Threaded:
+    """All that the command writes of a study in a folder that is a needle too; a bone scan's reading is drawn."""
+    folder = place / "QuaggaZebulon"
+    folder.mkdir()
+    for name, content in sources.items():
         (folder / f"Quagga_{name}").write_bytes(content)
         needles.keep(hashlib.sha256(content).hexdigest(), "digest of the file")
     needles.keep("Quagga", "name of the file")
-    out, said = tmp_path_factory.mktemp("shared") / "out", io.StringIO()
+    out, said = place / "shared", io.StringIO()
     words = ["--deidentify", "--dicom", "--fhir", "--tables", "--json", "--manifest", str(out / "run.json")]
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(said), redirect_stderr(said):
-        patch.setattr("bonescan.reading.read", lambda scan, *, progress: made.reading_of(scan), raising=False)
-        patch.setenv("NUMBA_CACHE_DIR", str(folder.parent / "compiled"))
+        if made is not None:
+            patch.setattr("bonescan.reading.read", lambda scan, *, progress: made.reading_of(scan), raising=False)
+        patch.setenv("NUMBA_CACHE_DIR", str(place / "compiled"))
         with pytest.raises(SystemExit) as ended:
             main(["read", str(folder), "-o", str(out), *words])
     assert ended.value.code in (None, 0), said.getvalue()
     files = {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    return Threaded(needles, made, files | {"said": said.getvalue().encode()})
+    return Threaded(needles, dict(sources), made, files | {"said": said.getvalue().encode()})
+
+
+@pytest.fixture(scope="module")
+def threaded(tmp_path_factory) -> Threaded:
+    needles = Needles()
+    made = study(findings=2, every=64, change=lambda dataset: thread(dataset, needles))
+    return deidentified(needles, made.sources, made, tmp_path_factory.mktemp("scan"))
+
+
+@pytest.fixture(scope="module")
+def threaded_phases(tmp_path_factory) -> Threaded:
+    """Flow, pool and delayed views of one person, each threaded alike; their own times tell them apart."""
+    needles, sources = Needles(), {}
+    drawn = study_of(phase_pictures(dict.fromkeys(Phase, 3.0), patch("left", (36, 44), 4)), np.random.default_rng(1))
+    filing = Filing(body_part="LEG", study_began_at=INJECTED)
+    objects = (
+        *write_dynamic(drawn.flow, filing=filing).values(),
+        *write_scan(drawn.pool, filing=filing).values(),
+        *write_scan(drawn.delayed, filing=filing).values(),
+    )
+    for number, content in enumerate(objects):
+        own, dataset = Needles(), pydicom.dcmread(io.BytesIO(content))
+        kept = {name: dataset[name] for name in KEPT if name in dataset}
+        tracer = dataset.RadiopharmaceuticalInformationSequence
+        thread(dataset, own)
+        for name in KEPT:
+            del dataset[name]
+        for element in kept.values():
+            dataset[element.tag] = element
+        dataset.RadiopharmaceuticalInformationSequence = tracer
+        dataset.SOPInstanceUID = f"2.25.7391846251{number:04d}"
+        into = io.BytesIO()
+        pydicom.dcmwrite(into, dataset, enforce_file_format=True)
+        sources[f"{number}.dcm"] = into.getvalue()
+        needles.meaning |= own.meaning
+        needles.keep(str(dataset.SOPInstanceUID), "instance")
+    for form in (f"{INJECTED:%Y%m%d}", f"{INJECTED:%Y-%m-%d}"):
+        needles.keep(form, "day of the scan")
+    return deidentified(needles, sources, None, tmp_path_factory.mktemp("phases"))
 
 
 def found(needles: Needles, files: Mapping[str, bytes]) -> set[tuple[str, str]]:
@@ -168,10 +218,22 @@ def test_no_needle_is_in_any_byte_or_name_of_any_file(threaded):
     assert not [name for name in files if "Quagga" in name]
 
 
-def test_the_search_finds_what_is_there(threaded):
+def test_nor_in_what_a_three_phase_study_becomes(threaded_phases):
+    files = threaded_phases.files
+    assert {"phases.json", "phases.pdf", "phases.html", "phases_fhir.json", "run.json"} <= set(files)
+    copies = {f"{DICOM_FOLDER}/source_{number}.dcm" for number in (1, 2, 3)}
+    assert {*copies, *(f"{DICOM_FOLDER}/{name}" for name in PHASE_RESULT_NAMES)} <= set(files)
+    assert not found(threaded_phases.needles, files)
+    report = pydicom.dcmread(io.BytesIO(files[f"{DICOM_FOLDER}/phases_sr.dcm"]))
+    series = report.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence
+    referred = {item.ReferencedSOPInstanceUID for one in series for item in one.ReferencedSOPSequence}
+    assert referred == {pydicom.dcmread(io.BytesIO(files[name])).SOPInstanceUID for name in copies}
+
+
+def test_the_search_finds_what_is_there(threaded, threaded_phases):
     needles, made = threaded.needles, threaded.made
-    sources = {what for _, what in found(needles, made.sources)}
-    assert len(sources) > 300  # of some 400 attributes that hold words, dates or UIDs, and the private ones
+    for one in (threaded, threaded_phases):
+        assert len({what for _, what in found(one.needles, one.sources)}) > 300  # of some 400 attributes
     files = clinic.rendered(made.reading, fhir=True, tables=True) | made.results
     places = {where for where, _ in found(needles, files)}
     assert {"reading.json", "fhir.json", "study.csv", "report.html", "measurements_sr.dcm"} <= places

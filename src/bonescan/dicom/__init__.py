@@ -1,6 +1,12 @@
 """The hospital door: what gamma cameras write becomes a scan, and a scan becomes what they write; nothing else does."""
 
-from bonescan.dicom.deidentification import Deidentified, deidentified, without_identity
+from bonescan.dicom.deidentification import (
+    Deidentified,
+    DeidentifiedStudy,
+    deidentified,
+    study_without_identity,
+    without_identity,
+)
 from bonescan.dicom.dialects import Dialect
 from bonescan.dicom.modules import Filing
 from bonescan.dicom.opening import open_scan
@@ -21,6 +27,7 @@ from bonescan.dicom.writing import write_dynamic, write_scan, write_tomographic
 
 __all__ = [
     "Deidentified",
+    "DeidentifiedStudy",
     "Dialect",
     "Filing",
     "ReportedReading",
@@ -34,6 +41,7 @@ __all__ = [
     "open_scan",
     "open_tomographic",
     "read_results",
+    "study_without_identity",
     "without_identity",
     "write_comparison",
     "write_dynamic",
