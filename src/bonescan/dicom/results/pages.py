@@ -16,8 +16,17 @@ from bonescan.dicom.results.codes import Code, dcm, own, sct
 from bonescan.dicom.results.display import key_note
 from bonescan.dicom.results.fields import Figure, Measured, Record, Sentences, Words
 from bonescan.dicom.results.heading import Reference, encoded, instance_item, reference_to, references
-from bonescan.dicom.results.reports import COMMENT, IMPRESSIONS, measurement_group, measurement_report
-from bonescan.dicom.results.segmentation import finding_site
+from bonescan.dicom.results.reports import (
+    ABNORMAL,
+    CATEGORY,
+    COMMENT,
+    FINDING,
+    IMPRESSIONS,
+    SIDE,
+    measurement_group,
+    measurement_report,
+    place_of,
+)
 from bonescan.dicom.results.sources import SourceObject
 from bonescan.scan import Phase
 
@@ -47,9 +56,7 @@ COMPARISON_RESULT_NAMES = (
 )
 """Every name an object of a comparison may have."""
 
-_FINDING, _CATEGORY = dcm("121071", "Finding"), sct("276214006", "Finding category")
-_SITE, _SIDE = sct("363698007", "Finding Site"), sct("272741003", "Laterality")
-_ABNORMAL, _LESION = sct("49755003", "Morphologically Abnormal Structure"), sct("52988006", "Lesion")
+_LESION = sct("52988006", "Lesion")
 _IMPRESSION, _ADVICE = dcm("121073", "Impression"), dcm("121075", "Recommendation")
 _WORDS = own("in-words", "In words")
 
@@ -152,16 +159,16 @@ def write_phases(
 def _phase_group(sources: Sequence[SourceObject], finding: PhaseFinding, reading: PhaseReading) -> Dataset:
     name = f"phase-{finding.phase.value}"
     phase = own(name, _PHASES[finding.phase])
-    parts = [items.coded(_FINDING, _LESION), items.coded(_PHASE, phase), *_PHASE_FIELDS.write(finding)]
+    parts = [items.coded(FINDING, _LESION), items.coded(_PHASE, phase), *_PHASE_FIELDS.write(finding)]
     if finding.call is not None:
         parts.append(items.coded(_CALL, _member(finding.call)))
     if finding.judgement is not None:
         for call, share in finding.judgement.probabilities.items():
             parts += Figure(own(f"p-{_member(call).value}", f"Probability of: {call.value}")).write(share)
     side = reading.region.side if reading.region is not None else ""
-    about = [items.coded(_CATEGORY, _ABNORMAL)]
+    about = [items.coded(CATEGORY, ABNORMAL)]
     if side in codes.SIDES:
-        about.append(items.coded(_SIDE, codes.SIDES[side], items.MODIFIES))
+        about.append(items.coded(SIDE, codes.SIDES[side], items.MODIFIES))
     return measurement_group(sources, name, "1501", about, parts)
 
 
@@ -227,13 +234,8 @@ def write_comparison(
 
 
 def _lesion_group(sources: Sequence[SourceObject], lesion: LesionChange, letter: str, *, marked: bool) -> Dataset:
-    about = [items.coded(_CATEGORY, _ABNORMAL)]
-    site = finding_site(lesion)
-    if site is not None:
-        side = [items.coded(_SIDE, codes.SIDES[lesion.side], items.MODIFIES)] if lesion.side in codes.SIDES else []
-        about.append(items.coded(_SITE, site, items.MODIFIES, side))
     parts = [
-        items.coded(_FINDING, _LESION if marked else _UNMARKED),
+        items.coded(FINDING, _LESION if marked else _UNMARKED),
         *Words(own("letter", "Mark in pictures and tables")).write(letter),
         *Words(own("place", "Place in words")).write(lesion.place),
         items.coded(_BECAME, _member(lesion.kind)),
@@ -245,7 +247,7 @@ def _lesion_group(sources: Sequence[SourceObject], lesion: LesionChange, letter:
         *(_change(name, getattr(lesion, field)) for field, name in _CHANGES.items()),
         *Words(own("reason", "Why it is called this")).write(lesion.reason),
     ]
-    return measurement_group(sources, f"{'lesion' if marked else 'place'}-{lesion.id}", "1501", about, parts)
+    return measurement_group(sources, f"{'lesion' if marked else 'place'}-{lesion.id}", "1501", place_of(lesion), parts)
 
 
 def _member(member: StrEnum, prefix: str = "") -> Code:

@@ -8,23 +8,31 @@ from typing import TYPE_CHECKING
 from bonescan import __version__
 from bonescan.dicom.modules import uid
 from bonescan.dicom.results import items
-from bonescan.dicom.results.codes import Code, dcm, sct
+from bonescan.dicom.results.codes import SIDES, Code, dcm, sct
 from bonescan.dicom.results.heading import DISCLAIMER, Reference, Series, begun, evidence, own_coding_scheme
-from bonescan.dicom.results.segmentation import tracking_uid
+from bonescan.dicom.results.segmentation import finding_site, tracking_uid
 from bonescan.dicom.results.sources import Sourced
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
+    from bonescan.followup.model import LesionChange
+    from bonescan.reading.model import Finding
+
 __all__ = [
+    "ABNORMAL",
+    "CATEGORY",
     "COMMENT",
+    "FINDING",
     "GROUP",
     "IMPRESSIONS",
     "MEASUREMENTS",
     "REPORT_STORAGE",
+    "SIDE",
     "TRACKED_AS",
     "measurement_group",
     "measurement_report",
+    "place_of",
 ]
 
 REPORT_STORAGE = "1.2.840.10008.5.1.4.1.1.88.34"
@@ -32,7 +40,33 @@ _SERIES = Series("SR", REPORT_STORAGE, 9002, "bonescan measurements")
 
 GROUP, MEASUREMENTS = dcm("125007", "Measurement Group"), dcm("126010", "Imaging Measurements")
 TRACKED_AS, _TRACKED_BY = dcm("112039", "Tracking Identifier"), dcm("112040", "Tracking Unique Identifier")
+CATEGORY, ABNORMAL = sct("276214006", "Finding category"), sct("49755003", "Morphologically Abnormal Structure")
+FINDING, _SITE, SIDE = (
+    dcm("121071", "Finding"),
+    sct("363698007", "Finding Site"),
+    sct("272741003", "Laterality"),
+)
 IMPRESSIONS, COMMENT = dcm("121072", "Impressions"), dcm("121106", "Comment")
+
+
+def place_of(finding: Finding | LesionChange) -> list[Dataset]:
+    """What a measurement group says of where a finding, or what became of one, lies.
+
+    Parameters
+    ----------
+    finding : Finding or LesionChange
+
+    Returns
+    -------
+    list of pydicom.Dataset
+        Category, and the site with its side where they are known.
+    """
+    about = [items.coded(CATEGORY, ABNORMAL)]
+    site = finding_site(finding)
+    if site is not None:
+        side = [items.coded(SIDE, SIDES[finding.side], items.MODIFIES)] if finding.side in SIDES else []
+        about.append(items.coded(_SITE, site, items.MODIFIES, side))
+    return about
 
 
 def measurement_report(

@@ -41,14 +41,16 @@ from bonescan.dicom.results.fields import (
 from bonescan.dicom.results.heading import Reference, instance_item, reference_item, references
 from bonescan.dicom.results.reports import (
     COMMENT,
+    FINDING,
     GROUP,
     IMPRESSIONS,
     MEASUREMENTS,
     TRACKED_AS,
     measurement_group,
     measurement_report,
+    place_of,
 )
-from bonescan.dicom.results.segmentation import Masks, finding_site
+from bonescan.dicom.results.segmentation import Masks
 from bonescan.dicom.results.sources import SourceFrame
 from bonescan.errors import UnreadableInput
 from bonescan.reading.model import (
@@ -71,15 +73,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Reported", "Segmented", "reported", "structured_report"]
 
-_FINDING, _CATEGORY = dcm("121071", "Finding"), sct("276214006", "Finding category")
-_SITE, _SIDE = sct("363698007", "Finding Site"), sct("272741003", "Laterality")
 _OUTLINE, _PEAK, _SEGMENT = (
     dcm("111030", "Image Region"),
     own("peak", "Hottest or coldest point"),
     dcm("121191", "Referenced Segment"),
 )
 _VIEW = dcm("111031", "Image View")
-_ABNORMAL = sct("49755003", "Morphologically Abnormal Structure")
 _RATIO, _SIGNIFICANCE = own("uptake-ratio", "Uptake, as a multiple of normal"), own("significance", "Significance")
 _NUMBER, _WHOLE_BODY = own("finding-number", "Number of the finding"), "skeleton"
 
@@ -102,7 +101,7 @@ _REMARK = Record(
 _FINDING_FIELDS = Record(
     Finding,
     {
-        "kind": Choice(_FINDING, codes.KINDS),
+        "kind": Choice(FINDING, codes.KINDS),
         "id": Whole(_NUMBER),
         "letter": Words(own("letter", "Mark in pictures and tables")),
         "polarity": Choice(own("uptake", "Direction of the uptake"), codes.POLARITIES),
@@ -321,18 +320,14 @@ def _finding_groups(
     finding: Finding, frames: Sequence[SourceFrame], segmented: Mapping[ViewName, Segmented]
 ) -> list[Dataset]:
     name = f"finding-{finding.id}"
-    site = finding_site(finding)
-    about = [items.coded(_CATEGORY, _ABNORMAL)]
-    if site is not None:
-        side = [items.coded(_SIDE, codes.SIDES[finding.side], items.MODIFIES)] if finding.side in codes.SIDES else []
-        about.append(items.coded(_SITE, site, items.MODIFIES, side))
+    about = place_of(finding)
     groups = []
     for frame in frames:
         seen = finding.views.get(frame.view)
         if seen is None:
             continue
         parts = [
-            items.coded(_FINDING, codes.KINDS[finding.kind]),
+            items.coded(FINDING, codes.KINDS[finding.kind]),
             items.coded(_VIEW, codes.VIEWS[frame.view]),
             items.region(_OUTLINE, seen.outline, frame, closed=True),
             items.region(_PEAK, [(seen.peak_row, seen.peak_column)], frame, closed=False),
