@@ -329,8 +329,12 @@ def classify(
     """
     if sighting.off_bone >= OFF_BONE and sighting.level_ratio < FAINT_LEVEL and not seen_in_bone:
         return None
-    for rule in (_urine_in_bladder, _injection, _tube, _urine_below, _kidney, _ureter, _soft_tissue):
-        call = rule(sighting, landmarks, side, is_bladder)
+    if is_bladder:
+        return _URINE_IN_BLADDER
+    if _is_injected(sighting, landmarks, seen_in_bone):
+        return _injection(side)
+    for rule in (_tube, _urine_below, _kidney, _ureter, _soft_tissue):
+        call = rule(sighting, landmarks, side)
         if call is not None:
             return call
     if sighting.off_bone >= OFF_BONE and not seen_in_bone:
@@ -338,25 +342,25 @@ def classify(
     return _bone(sighting, landmarks, has_twin)
 
 
-def _urine_in_bladder(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call | None:
-    if not is_bladder:
-        return None
-    return Call(
-        kind=Kind.PHYSIOLOGIC,
-        place="urinary bladder",
-        in_burden=False,
-        reason="The hottest midline focus of the true pelvis: urine in the bladder; a lesion of the pubis or "
-        "the sacrum under it cannot be excluded.",
-    )
+_URINE_IN_BLADDER = Call(
+    kind=Kind.PHYSIOLOGIC,
+    place="urinary bladder",
+    in_burden=False,
+    reason="The hottest midline focus of the true pelvis: urine in the bladder; a lesion of the pubis or the sacrum "
+    "under it cannot be excluded.",
+)
 
 
-def _injection(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call | None:
+def _is_injected(s: Sighting, at: Landmarks, seen_in_bone: bool) -> bool:
     on_arm = s.region in (_FOREARM, _HAND) or (s.off_bone >= OFF_BONE and abs(s.x_mm) > at.trunk_half_width)
     clearest = max(s.spots.values(), key=lambda spot: spot.level_ratio)  # a vein lies in front; the other view is faint
     one_sided = math.isnan(clearest.mirror_ratio) or clearest.mirror_ratio < INJECTION_ASYMMETRY
     strong = s.ratio >= INJECTION_RATIO and s.level_ratio >= INJECTION_LEVEL
-    if not (on_arm and one_sided and (strong or s.level_ratio >= INJECTION_BRIGHT)):
-        return None
+    bright = s.level_ratio >= INJECTION_BRIGHT and s.region != _HAND and not seen_in_bone
+    return on_arm and one_sided and (strong or bright)
+
+
+def _injection(side: str) -> Call:
     return Call(
         kind=Kind.ARTEFACT,
         place=f"{side} arm, injection site",
@@ -365,7 +369,7 @@ def _injection(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call 
     )
 
 
-def _tube(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call | None:
+def _tube(s: Sighting, at: Landmarks, side: str) -> Call | None:
     slender = s.length_mm >= TUBE_LENGTH_MM and s.length_mm >= TUBE_SLENDERNESS * s.width_mm
     if not (slender and s.off_bone >= OFF_BONE and s.ratio >= TUBE_RATIO):
         return None
@@ -377,7 +381,7 @@ def _tube(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call | Non
     )
 
 
-def _urine_below(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call | None:
+def _urine_below(s: Sighting, at: Landmarks, side: str) -> Call | None:
     rim = at.pelvis_bottom + 0.12 * at.pelvis_height
     below = at.pelvis_bottom - PERINEUM_LENGTH_MM < s.z_mm <= rim
     if below and abs(s.x_mm) <= PERINEUM_HALF_WIDTH_MM and (s.off_bone >= 0.3 or s.region == _FEMUR):
@@ -398,7 +402,7 @@ def _urine_below(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Cal
     return None
 
 
-def _kidney(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call | None:
+def _kidney(s: Sighting, at: Landmarks, side: str) -> Call | None:
     lumbar = at.lumbar_top - at.lumbar_bottom
     beside = KIDNEY_FROM_MM <= abs(s.x_mm) <= KIDNEY_TO_MM
     lowest = max(at.lumbar_bottom + 0.1 * lumbar, at.pelvis_top + ABOVE_CREST_MM)
@@ -416,7 +420,7 @@ def _kidney(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call | N
     return None
 
 
-def _ureter(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call | None:
+def _ureter(s: Sighting, at: Landmarks, side: str) -> Call | None:
     between = at.pelvis_bottom + 0.4 * at.pelvis_height < s.z_mm < at.lumbar_top
     if between and 15 <= abs(s.x_mm) <= 60 and s.off_bone >= 0.7:
         return Call(
@@ -428,7 +432,7 @@ def _ureter(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call | N
     return None
 
 
-def _soft_tissue(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call | None:
+def _soft_tissue(s: Sighting, at: Landmarks, side: str) -> Call | None:
     if s.off_bone < OFF_BONE or s.ratio < SOFT_TISSUE_RATIO or s.level_ratio < SOFT_TISSUE_LEVEL:
         return None
     pelvis = at.pelvis_bottom < s.z_mm < at.pelvis_bottom + 0.6 * at.pelvis_height
