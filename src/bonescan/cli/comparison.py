@@ -9,7 +9,16 @@ from typing import Annotated, Any
 
 import typer
 
-from bonescan.cli.terminal import NOT_A_DEVICE, AsJson, Quiet, compiled_code, in_json, print_results, progress_on_stderr
+from bonescan.cli.terminal import (
+    NOT_A_DEVICE,
+    AsJson,
+    Manifest,
+    Quiet,
+    compiled_code,
+    in_json,
+    print_results,
+    progress_on_stderr,
+)
 
 __all__ = ["COMMANDS"]
 
@@ -50,15 +59,7 @@ def compare(
         bool, typer.Option("--same-person", help="Go on where the files name different people.")
     ] = False,
     as_json: AsJson = False,
-    manifest: Annotated[
-        Path | None,
-        typer.Option(
-            "--manifest",
-            metavar="FILE",
-            help="Also record versions, settings, input hashes and outputs, for audits. Holds no patient identity.",
-            show_default=False,
-        ),
-    ] = None,
+    manifest: Manifest = None,
     quiet: Quiet = False,
 ) -> None:
     """Compare bone scans of one person: what is new, brighter, fainter or gone.

@@ -135,12 +135,14 @@ def _check_one_person(scans: Sequence[Scan]) -> None:
 
 
 def _named(patient: PatientFacts) -> dict[str, str]:
-    """What tells people apart, written so that a stray space, caret or capital does not."""
+    """What tells people apart, written so that spelling does not."""
+    from bonescan.followup.spelling import same_name, same_sex, same_words
+
     return {
-        "patient ID": (patient.patient_id or "").strip().casefold(),
-        "name": " ".join((patient.name or "").replace("^", " ").split()).casefold(),
+        "patient ID": same_words(patient.patient_id),
+        "name": same_name(patient.name),
         "birth date": str(patient.birth_date or ""),
-        "sex": (patient.sex or "").strip().upper().replace("O", ""),
+        "sex": same_sex(patient.sex),
     }
 
 
