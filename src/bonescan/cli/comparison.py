@@ -109,13 +109,16 @@ def compare(
 
 
 def _comparison_in_words(said: Mapping[str, Any], out: Path) -> str:
-    kinds = [*map(_became, said["lesions"]), *["to look at"] * len(said["to_look_at"])]
-    counted = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
+    lesions, faint = (
+        [_became(one) for one in said["lesions"] if one["faint_place"] is which] for which in (False, True)
+    )
+    lesions += ["to look at"] * len(said["to_look_at"])
     index, rules = said["bone_scan_index_change"], said["pcwg3"]
     return "\n".join(
         [
             f"Scans            {', '.join(one['on'] or 'day unknown' for one in said['scans'])}",
-            f"Lesions          {counted or 'none in either scan'}",
+            f"Lesions          {_counted(lesions) or 'none in either scan'}",
+            *([f"Faint places     {_counted(faint)}"] if faint else []),
             f"PCWG3, bone      {rules['text']} {rules['next_step']}",
             f"Bone Scan Index  {index['text']}",
             f"Lesion area      {said['lesion_area_change']['text']}",
@@ -124,6 +127,10 @@ def _comparison_in_words(said: Mapping[str, Any], out: Path) -> str:
             NOT_A_DEVICE,
         ]
     )
+
+
+def _counted(kinds: Sequence[str]) -> str:
+    return ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
 
 
 def _became(lesion: Mapping[str, Any]) -> str:

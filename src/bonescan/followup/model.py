@@ -322,9 +322,10 @@ class LesionChange:
 
     @property
     def is_place(self) -> bool:
-        """Whether it is no more than a place: below `LESION_RATIO` times normal bone in both scans, not suspicious."""
+        """Whether it is no more than a faint place: judged, below `LESION_RATIO` in both scans and not suspicious."""
         ratios = [one.value for one in (self.uptake_ratio.prior, self.uptake_ratio.current) if one.value is not None]
-        return not self.suspicious and 1.0 <= max(ratios, default=1.0) < LESION_RATIO
+        judged = self.likelihood.value is not None  # cold spots are not
+        return judged and not self.suspicious and max(ratios, default=0.0) < LESION_RATIO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -185,12 +185,15 @@ def comparison_summary(series: Series) -> dict[str, object]:
                 "trend": lesion.trend.value,
                 "brightness": lesion.brightness.value,
                 "significance": lesion.significance,
+                "likelihood": lesion.likelihood.value,
+                "faint_place": lesion.is_place,
             }
             for lesion in latest.lesions
         ],
         "to_look_at": [{"letter": letters[one.id], "place": one.place} for one in latest.unmarked],
         "bone_scan_index_change": {
             "difference_percent": index.change.difference.value,
+            "as_read_percent": index.as_read.difference.value,
             "flagged": index.flagged,
             "text": index.text,
         },
