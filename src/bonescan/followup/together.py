@@ -11,9 +11,11 @@ that a change of the index is one of the disease and not of that decision, every
 The index of either scan is then corrected by the mass m of what is decided otherwise than it was read, in units of the
 pair's own index I per outlined mass M of counted findings ::
 
-    I' = I + k (sum of m now counted - sum of m no longer counted),     k = (I_a + I_b) / (M_a + M_b)
+    I' = I + k (sum of m now counted - sum of m no longer counted),     k = min(1, (I_a + I_b) / (M_a + M_b))
 
-and the area of the lesions by their areas.
+so that a finding stands for no more than the mass under its outline; what is no longer counted though both scans show
+it takes away the smaller of both outlines' masses, as the rest was doubt. The area of the lesions is corrected by their
+areas.
 """
 
 from __future__ import annotations
@@ -70,10 +72,11 @@ def decide_together(matches: Iterable[Match], prior: Burden, current: Burden) ->
         own = tuple(tuple(f for f in side if f.in_burden) for side in sides)
         counted += sum(_mass(side) for side in own)
         for k, decided in enumerate(_decided(one, own)):
-            masses[k] += _mass(decided) - _mass(own[k])
+            less = not decided and bool(one.prior) and bool(one.current)
+            masses[k] += _mass(decided) - (min(_mass(own[k]), *map(_mass, sides)) if less else _mass(own[k]))
             areas[k] += _area(decided) - _area(own[k])
     read = prior.bone_scan_index_percent, current.bone_scan_index_percent
-    scale = sum(one.value or 0.0 for one in read) / counted if counted > 0 else 0.0
+    scale = min(sum(one.value or 0.0 for one in read) / counted, 1.0) if counted > 0 else 0.0
     return Together(
         index=(_corrected(read[0], scale * masses[0]), _corrected(read[1], scale * masses[1])),
         area=(_corrected(prior.lesion_area_mm2, areas[0]), _corrected(current.lesion_area_mm2, areas[1])),
