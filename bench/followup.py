@@ -1,6 +1,7 @@
 """How well two scans of one person are compared: simulated series, repeated scans, and altered copies of real scans.
 
 Run: python bench/followup.py OUT [--seed 550] [--people 4] [--cohort cohort:metastatic] [--real FOLDER --copies 3]
+     [--healing]
 
 Simulated people (fast mode) have a first study, the same scanned again (`Settings(repeat=1)`), and a later study
 (`Settings(study=1)`, whose truth says what became of every lesion). Studies and readings are kept in OUT: a second run
@@ -28,18 +29,22 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
 
-from bonescan import dicom
+from bonescan import dicom, followup
 from bonescan.anatomy.bones import REGION_NAMES, bone
 from bonescan.anatomy.skeleton import segment_of
 from bonescan.evaluation.truth import TrueSpot, Truth
 from bonescan.followup import ChangeKind, Comparison, LesionChange, Trend, compare
+from bonescan.followup.healing import Uptake, judge_fracture, judge_infection
+from bonescan.followup.series import follow
 from bonescan.journeys.evaluating import Study, true_of
 from bonescan.journeys.simulation import Settings, simulate
+from bonescan.measurement import Measurement
 from bonescan.reading import read
 from bonescan.reading.model import Kind, Polarity, Reading
 from bonescan.report.maps import load_bones
@@ -441,6 +446,50 @@ def copies(out: Path, folder: Path, seed: int, count: int) -> str:
     return told(tally, "Real scans and altered copies")
 
 
+HEALING = ("acute_fracture", "rib_fractures", "osteomyelitis")
+
+
+def healing(out: Path, seed: int) -> str:
+    """Fractures that fade and an infection that stays, each scanned twice: what is said of their course."""
+    lines = []
+    for scenario in HEALING:
+        studies, folders = [], []
+        for which in (0, 1):
+            folder = out / "healing" / f"{scenario}_{which}"
+            if not (folder / "truth").is_dir():
+                simulate(scenario, folder, seed=seed, settings=replace(FAST, study=which))
+            reading = reading_of(out, f"{scenario}_{which}", dicom.open_scan([folder / "dicom"]))
+            studies.append(followup.Study.of(reading))
+            folders.append(folder / "truth")
+        series = follow(studies, compare, injured_on=studies[0].on - timedelta(days=14))
+        truths = [true_of(Study(name="", images=folder, truth=folder)) for folder in folders]
+        records = [json.loads((folder / "truth.json").read_text()) for folder in folders]
+        by_id = [spots_by_id(truth, record) for truth, record in zip(truths, records, strict=True)]
+        for which, course in records[1]["series"]["course"].items():
+            uptakes = []
+            for study, spots, truth in zip(studies, by_id, truths, strict=True):
+                where = place_of(spots.get(which), truth)
+                ratios = [
+                    finding.uptake_ratio
+                    for finding in study.reading.findings
+                    if any(name in where and (where[name] & shown.mask).any() for name, shown in finding.views.items())
+                ]
+                if ratios:
+                    ratio = Measurement(value=max(ratios), unit="1", method="uptake over normal bone")
+                    uptakes.append(Uptake(on=study.on, ratio=ratio))
+            if len(uptakes) < 2:
+                lines.append(f"{scenario} {which}, {course}: found in {len(uptakes)} of 2 scans, not judged")
+                continue
+            judged = (
+                judge_infection(uptakes, treated_from=studies[0].on)
+                if scenario == "osteomyelitis"
+                else judge_fracture(uptakes, injured_on=studies[0].on - timedelta(days=14))
+            )
+            lines.append(f"{scenario} {which}, {course}: {judged.call.value}. {judged.text}")
+        lines.append(f"  judged as fractures by the comparison itself: {len(series.healing)}")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -450,11 +499,14 @@ def main() -> None:
     parser.add_argument("--cohort", default="cohort:metastatic")
     parser.add_argument("--real", type=Path)
     parser.add_argument("--copies", type=int, default=3)
+    parser.add_argument("--healing", action="store_true")
     chosen = parser.parse_args()
     if chosen.people:
         print(people(chosen.out, chosen.cohort, chosen.seed, range(chosen.people)), flush=True)
     if chosen.real is not None:
         print(copies(chosen.out, chosen.real, chosen.seed, chosen.copies))
+    if chosen.healing:
+        print(healing(chosen.out, chosen.seed))
 
 
 if __name__ == "__main__":
