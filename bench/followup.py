@@ -1,6 +1,7 @@
 """How well two scans of one person are compared: simulated series, repeated scans, and altered copies of real scans.
 
 Run: python bench/followup.py OUT [--seed 550] [--people 4] [--cohort cohort:metastatic] [--real FOLDER --copies 3]
+     [--healing]
 
 Simulated people (fast mode) have a first study, the same scanned again (`Settings(repeat=1)`), and a later study
 (`Settings(study=1)`, whose truth says what became of every lesion). Studies and readings are kept in OUT: a second run
@@ -15,7 +16,8 @@ What is counted:
   way; a called change that touches no true change, seen or not, and no disturbance (an injection site, urine on the
   skin) is false; figures at 2 false ones a case come from the called changes ordered by significance;
 - a visible unchanged lesion that either reading marks is *kept* where no called change touches it;
-- registration error: the centroid of every bone's shadow in the current view, carried, against that in the prior view.
+- registration error: the centroid of every bone's shadow in the current view, carried, against that in the prior view;
+  of bones that both cameras exposed wholly, as a hand may lie beyond the detector.
 """
 
 from __future__ import annotations
@@ -27,17 +29,22 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
 
-from bonescan import dicom
+from bonescan import dicom, followup
 from bonescan.anatomy.bones import REGION_NAMES, bone
+from bonescan.anatomy.skeleton import segment_of
 from bonescan.evaluation.truth import TrueSpot, Truth
 from bonescan.followup import ChangeKind, Comparison, LesionChange, Trend, compare
+from bonescan.followup.healing import Uptake, judge_fracture, judge_infection
+from bonescan.followup.series import follow
 from bonescan.journeys.evaluating import Study, true_of
 from bonescan.journeys.simulation import Settings, simulate
+from bonescan.measurement import Measurement
 from bonescan.reading import read
 from bonescan.reading.model import Kind, Polarity, Reading
 from bonescan.report.maps import load_bones
@@ -64,7 +71,10 @@ class Tally:
     false: list[float] = field(default_factory=list)
     kept: list[bool] = field(default_factory=list)
     error_pixels: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
+    unsteady: int = 0
     index: list[float] = field(default_factory=list)
+    index_read: list[float] = field(default_factory=list)
+    index_error: list[tuple[float, float]] = field(default_factory=list)  # told and as read, less the truth's change
     seconds: list[float] = field(default_factory=list)
 
 
@@ -147,6 +157,12 @@ def judge_series(tally: Tally, comparison: Comparison, before: Path, now: Path) 
             both = (where, {}) if k == 0 else ({}, where)
             explained |= {lesion.id for lesion, _ in changes if touches(lesion, comparison, both)}
     tally.false += [abs(lesion.significance) for lesion, _ in changes if lesion.id not in explained]
+    true_change = records[1]["burden"]["bone_scan_index_percent"] - records[0]["burden"]["bone_scan_index_percent"]
+    index = comparison.bone_scan_index
+    if index.change.difference.value is not None:
+        tally.index_error.append(
+            (index.change.difference.value - true_change, index.as_read.difference.value - true_change)
+        )
     tally.cases += 1
 
 
@@ -203,17 +219,24 @@ def overlaid(which: str, course: dict, by_id: list[dict], truths: list[Truth]) -
 
 
 def judge_bones(tally: Tally, comparison: Comparison, before: Path, now: Path) -> None:
-    """Registration error of every bone's shadow, in pixels of the prior view."""
+    """Registration error of the shadow of every bone that both cameras exposed, in pixels of the prior view."""
+    lit = [
+        {view.name: np.outer(view.counts.any(axis=1), view.counts.any(axis=0)) for view in study.scan.views}
+        for study in (comparison.prior, comparison.current)
+    ]
     for aligned in comparison.alignment.views:
         places = [
             {
-                one.bone: centroid(one, aligned.prior_row.shape)
+                one.bone: centroid(one, exposed[aligned.name])
                 for one in load_bones((folder / f"bones_{aligned.name}.npz").read_bytes())
             }
-            for folder in (before, now)
+            for folder, exposed in zip((before, now), lit, strict=True)
         ]
         for name, at in places[1].items():
             region = bone(name).region
+            if segment_of(name) in aligned.unsteady:
+                tally.unsteady += name in places[0] and at is not None and places[0][name] is not None
+                continue
             if name in places[0] and at is not None and places[0][name] is not None:
                 there = [
                     float(ndimage.map_coordinates(part, np.array(at)[:, None], order=1)[0])
@@ -222,10 +245,17 @@ def judge_bones(tally: Tally, comparison: Comparison, before: Path, now: Path) -
                 tally.error_pixels[region].append(float(np.hypot(*np.subtract(there, places[0][name]))))
 
 
-def centroid(one: object, shape: tuple[int, ...]) -> tuple[float, float] | None:
-    """Of a bone's shadow, None where the picture cuts it."""
+def centroid(one: object, exposed: np.ndarray) -> tuple[float, float] | None:
+    """Of a bone's shadow, None where the picture or the camera's field cuts it."""
     rows, columns = one.thickness_mm.shape
-    if one.row <= 0 or one.column <= 0 or one.row + rows >= shape[0] or one.column + columns >= shape[1]:
+    if (
+        one.row <= 0
+        or one.column <= 0
+        or one.row + rows >= exposed.shape[0]
+        or one.column + columns >= exposed.shape[1]
+    ):
+        return None
+    if not exposed[one.row : one.row + rows, one.column : one.column + columns][one.thickness_mm > 0].all():
         return None
     r, c = ndimage.center_of_mass(one.thickness_mm)
     return one.row + r, one.column + c
@@ -345,12 +375,20 @@ def told(tally: Tally, title: str) -> str:
         worst = max(medians, key=lambda region: medians[region])
         lines.append(
             f"registration error: median {np.median(everything):.1f} pixels, worst region {REGION_NAMES[worst]} "
-            f"{medians[worst]:.1f}; " + ", ".join(f"{REGION_NAMES[r]} {v:.1f}" for r, v in sorted(medians.items()))
+            f"{medians[worst]:.1f}; " + ", ".join(f"{REGION_NAMES[r]} {v:.1f}" for r, v in sorted(medians.items())),
+        )
+        lines.append(f"  over {len(everything)} shadows of compared bones; {tally.unsteady} of hands left out")
+    if tally.index_error:
+        told_error, read_error = np.abs(tally.index_error).mean(axis=0)
+        lines.append(
+            f"change of the Bone Scan Index against the truth's: mean error {told_error:.2f} %, "
+            f"as the readings alone have it {read_error:.2f} (n = {len(tally.index_error)})"
         )
     if tally.index:
         lines.append(
             f"Bone Scan Index of repeats: largest difference {max(map(abs, tally.index)):.2f}, "
-            f"mean {np.mean(np.abs(tally.index)):.2f} % (n = {len(tally.index)})"
+            f"mean {np.mean(np.abs(tally.index)):.2f} % (n = {len(tally.index)}); as each reading has it "
+            f"{max(map(abs, tally.index_read)):.2f} and {np.mean(np.abs(tally.index_read)):.2f}"
         )
     if tally.seconds:
         lines.append(f"comparing took {np.median(tally.seconds):.1f} s of processor time (median)")
@@ -381,9 +419,10 @@ def people(out: Path, cohort: str, seed: int, numbers: Iterable[int]) -> str:
         repeats.false += [abs(lesion.significance) for lesion, _ in called(comparison)]
         repeats.kept += [lesion.id not in {one.id for one, _ in called(comparison)} for lesion in comparison.lesions]
         judge_bones(repeats, comparison, before, truth)
-        values = [one.burden.bone_scan_index_percent.value for one in (first, again)]
-        if None not in values:
-            repeats.index.append(values[1] - values[0])
+        told_index = comparison.bone_scan_index
+        if told_index.change.difference.value is not None:
+            repeats.index.append(told_index.change.difference.value)
+            repeats.index_read.append(told_index.as_read.difference.value)
     return "\n".join(
         [
             told(series, "Series of simulated people"),
@@ -407,6 +446,50 @@ def copies(out: Path, folder: Path, seed: int, count: int) -> str:
     return told(tally, "Real scans and altered copies")
 
 
+HEALING = ("acute_fracture", "rib_fractures", "osteomyelitis")
+
+
+def healing(out: Path, seed: int) -> str:
+    """Fractures that fade and an infection that stays, each scanned twice: what is said of their course."""
+    lines = []
+    for scenario in HEALING:
+        studies, folders = [], []
+        for which in (0, 1):
+            folder = out / "healing" / f"{scenario}_{which}"
+            if not (folder / "truth").is_dir():
+                simulate(scenario, folder, seed=seed, settings=replace(FAST, study=which))
+            reading = reading_of(out, f"{scenario}_{which}", dicom.open_scan([folder / "dicom"]))
+            studies.append(followup.Study.of(reading))
+            folders.append(folder / "truth")
+        series = follow(studies, compare, injured_on=studies[0].on - timedelta(days=14))
+        truths = [true_of(Study(name="", images=folder, truth=folder)) for folder in folders]
+        records = [json.loads((folder / "truth.json").read_text()) for folder in folders]
+        by_id = [spots_by_id(truth, record) for truth, record in zip(truths, records, strict=True)]
+        for which, course in records[1]["series"]["course"].items():
+            uptakes = []
+            for study, spots, truth in zip(studies, by_id, truths, strict=True):
+                where = place_of(spots.get(which), truth)
+                ratios = [
+                    finding.uptake_ratio
+                    for finding in study.reading.findings
+                    if any(name in where and (where[name] & shown.mask).any() for name, shown in finding.views.items())
+                ]
+                if ratios:
+                    ratio = Measurement(value=max(ratios), unit="1", method="uptake over normal bone")
+                    uptakes.append(Uptake(on=study.on, ratio=ratio))
+            if len(uptakes) < 2:
+                lines.append(f"{scenario} {which}, {course}: found in {len(uptakes)} of 2 scans, not judged")
+                continue
+            judged = (
+                judge_infection(uptakes, treated_from=studies[0].on)
+                if scenario == "osteomyelitis"
+                else judge_fracture(uptakes, injured_on=studies[0].on - timedelta(days=14))
+            )
+            lines.append(f"{scenario} {which}, {course}: {judged.call.value}. {judged.text}")
+        lines.append(f"  judged as fractures by the comparison itself: {len(series.healing)}")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -416,11 +499,14 @@ def main() -> None:
     parser.add_argument("--cohort", default="cohort:metastatic")
     parser.add_argument("--real", type=Path)
     parser.add_argument("--copies", type=int, default=3)
+    parser.add_argument("--healing", action="store_true")
     chosen = parser.parse_args()
     if chosen.people:
         print(people(chosen.out, chosen.cohort, chosen.seed, range(chosen.people)), flush=True)
     if chosen.real is not None:
         print(copies(chosen.out, chosen.real, chosen.seed, chosen.copies))
+    if chosen.healing:
+        print(healing(chosen.out, chosen.seed))
 
 
 if __name__ == "__main__":

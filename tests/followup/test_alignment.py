@@ -97,3 +97,23 @@ def test_labels_that_are_not_trusted_make_an_alignment_that_is_not():
     prior, current = read_person(STRAIGHT, seed=1), read_person(STRAIGHT, seed=2)
     lost = replace(prior, labels=replace(prior.labels, trusted=False))
     assert not align(lost, current).trusted
+
+
+def test_pictures_that_do_not_match_are_not_trusted():
+    # witness: the current picture upside down, feet where the head is; nothing but luck could match
+    prior, current = read_person(STRAIGHT, seed=1), read_person(STRAIGHT, seed=2)
+    views = tuple(replace(view, counts=view.counts[::-1].copy()) for view in current.scan.views)
+    done = align(prior, replace(current, scan=replace(current.scan, views=views)))
+    assert min(view.correlation for view in done.views) < 0.6
+    assert not done.trusted
+    assert any("no rule is applied" in remark.text for remark in done.remarks)
+
+
+def test_a_hand_that_lies_elsewhere_is_not_compared_and_one_that_stays_is():
+    # witness: the true poses; the left forearm is bent up, its fit does not know it; the right one lies still
+    prior = read_person(STRAIGHT, seed=1)
+    moved = pose(arm_l__spread_rad=0.10, arm_r__spread_rad=0.10, forearm_l__bend_rad=1.4)
+    current = read_person(moved, seed=2, error=pose(forearm_l__bend_rad=-1.4))
+    (front, _) = align(prior, current).views
+    assert front.unsteady == ("hand_l",)
+    assert align(prior, read_person(STRAIGHT, seed=3)).views[0].unsteady == ()

@@ -85,3 +85,14 @@ def test_person_order_field_and_reader(study):
     reread = replace(study.reading, versions={"bonescan": "1"})
     assert verdict(study, replace(study, reading=reread), "reader") is Verdict.WARN
     assert verdict(study, with_scan(study, views=study.scan.views[:1]), "views") is Verdict.WARN
+
+
+def test_spelling_tells_no_people_and_no_tracers_apart(study):
+    patient, injection = study.scan.patient, study.scan.injection
+    for changes in ({"sex": "male"}, {"patient_id": "drawn 1"}):
+        assert verdict(study, with_scan(study, patient=replace(patient, **changes)), "person") is Verdict.PASS
+    names = [with_scan(study, patient=replace(patient, name=name)) for name in ("DOE^JOHN", "Doe^John")]
+    assert verdict(*names, "person") is Verdict.PASS
+    for changes in ({"radionuclide": "99mTc"}, {"radiopharmaceutical": "Technetium Tc^99m^ medronate"}):
+        other = with_scan(study, injection=replace(injection, **changes))
+        assert verdict(study, other, "tracer") is Verdict.PASS

@@ -89,3 +89,17 @@ def test_urine_is_no_lesion_that_came_or_went():
     urine = replace(current.findings[1], kind=Kind.PHYSIOLOGIC)
     done = compare(prior, replace(current, findings=(current.findings[0], urine)))
     assert kinds(done) == {("vertebra_l03", ChangeKind.PERSISTING)}
+
+
+def test_what_shows_from_the_front_alone_is_no_vertebra_that_came():
+    # witness: a focus named a lumbar vertebra, bright in front, nothing behind, as a wrist on the belly
+    prior = read_person(AT, [FEMUR], seed=1)
+    current = read_person(AT, [FEMUR, SPINE], seed=2)
+    plain = read_person(AT, [FEMUR], seed=3)
+    views = (current.scan.views[0], plain.scan.views[1])
+    spine = current.findings[1]
+    front = replace(spine, views={name: view for name, view in spine.views.items() if name == "anterior"})
+    seen = replace(current, scan=replace(current.scan, views=views), findings=(current.findings[0], front))
+    kind = {lesion.bone: lesion.kind for lesion in compare(prior, seen).lesions}
+    assert kind == {"femur_r": ChangeKind.PERSISTING, "vertebra_l03": ChangeKind.NOT_COMPARABLE}
+    assert ("vertebra_l03", ChangeKind.NEW) in kinds(compare(prior, current))

@@ -6,7 +6,7 @@ import pytest
 
 from bonescan.anatomy.pose import FREEDOMS
 from bonescan.errors import InvalidValue
-from bonescan.patient import COHORTS, draw_patient
+from bonescan.patient import COHORTS, draw_patient, packaged_scenario
 from bonescan.patient.series import Course, later_study
 
 
@@ -54,3 +54,14 @@ def test_a_body_from_outside_has_no_later_study(first):
     body = SimpleNamespace(sex=first.person.sex, mass_kg=first.person.mass_kg)
     with pytest.raises(InvalidValue, match="keeps its pose"):
         later(replace(first, person=body), 1)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "course"), [("acute_fracture", Course.FADED), ("osteomyelitis", Course.UNCHANGED)]
+)
+def test_a_fracture_fades_and_an_infection_stays(scenario, course):
+    before = packaged_scenario(scenario).patient(1)
+    done = later(before, 1)
+    assert set(done.course.values()) == {course}
+    old, new = (one.lesions[0].foci[0].uptake_factor for one in (before, done.patient))
+    assert (new < old) is (course is Course.FADED)

@@ -100,6 +100,7 @@ def compared(prior: Study, current: Study) -> Comparison:
                 trend=Trend.UNCHANGED if kind is ChangeKind.PERSISTING else Trend.UNKNOWN,
                 masks={name: view.mask for name, view in one.views.items()},
                 reason="Drawn so.",
+                likelihood=one.likelihood,
             )
         )
     views = []
@@ -131,7 +132,7 @@ def compared(prior: Study, current: Study) -> Comparison:
         difference=tuple(differences),
         lesions=tuple(lesions),
         bone_scan_index=IndexChange(
-            change=index, doublings=number(0.3, "1"), flagged=True, repeatability_percent=0.3,
+            as_read=index, change=index, doublings=number(0.3, "1"), flagged=True, repeatability_percent=0.3,
             text="The Bone Scan Index rose by more than a repeat scan alone would do.",
         ),
         lesion_area=change(4000.0, 2000.0, "mm2"),

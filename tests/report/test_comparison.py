@@ -12,7 +12,7 @@ import jsonschema
 import numpy as np
 import pytest
 from PIL import Image
-from tests.report.pair import compared, drawn_series, study
+from tests.report.pair import change, compared, drawn_series, number, study
 
 from bonescan.followup.model import ChangeKind, Comparability, Trend
 from bonescan.followup.series import Series, follow
@@ -211,10 +211,39 @@ def test_what_neither_reading_marks_is_to_be_looked_at_and_counted_by_no_rule():
     assert series.progression.state == "no_new"
     assert cards(series)[0]["value"] == "No new lesion, 4 unchanged, 1 place to look at"
     row = content_of(series)["lesions"]["rows"][0]  # what changed stands above what did not
-    assert row["cells"][2] == "LOOK: more now"
+    assert row["cells"][3] == "LOOK: more now"
     used = [finding.letter for finding in series.studies[-1].reading.findings]
     assert row["cells"][0] not in used
     jsonschema.validate(comparison_record(series), comparison_schema())
+
+
+def test_likely_metastatic_ones_stand_first_and_faint_ones_are_places():
+    """Of four unchanged lesions the third is likely metastatic, the first faint and judged not to be."""
+
+    def judged(prior, current):
+        comparison = compared(prior, current)
+        a, b, c, d = comparison.lesions
+        faint = replace(a, likelihood=number(0.1, "1"), uptake_ratio=change(1.2, 1.3, "1"))
+        return replace(comparison, lesions=(faint, b, replace(c, likelihood=number(0.9, "1")), d))
+
+    series = follow([study(8, date(2021, 1, 4)), study(8, date(2021, 3, 15))], judged)
+    told = content_of(series)["lesions"]["rows"]
+    assert told[0]["cells"][1:3] == [series.latest.lesions[2].place, "likely, 90 %"]
+    assert told[-1]["cells"][1:3] == [series.latest.lesions[0].place, "faint place, 10 %"]
+    changed = cards(series)[0]
+    assert changed["value"] == "No new lesion, 3 unchanged"
+    assert "not likely metastatic: 1 unchanged." in changed["note"]
+
+
+def test_scans_whose_pictures_do_not_match_are_said_not_to_fit():
+    def askew(prior, current):
+        comparison = compared(prior, current)
+        return replace(comparison, alignment=replace(comparison.alignment, trusted=False))
+
+    series = follow([study(8, date(2021, 1, 4)), study(10, date(2021, 3, 15))], askew)
+    told = {card["label"]: card["value"] for card in cards(series)}
+    assert told["Comparable?"] == "NO: the scans do not fit"
+    assert told["PCWG3, bone only"] == "Not evaluable"
 
 
 @pytest.mark.parametrize("colour", LESION_COLOURS.values())

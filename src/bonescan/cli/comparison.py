@@ -9,7 +9,16 @@ from typing import Annotated, Any
 
 import typer
 
-from bonescan.cli.terminal import NOT_A_DEVICE, AsJson, Quiet, compiled_code, in_json, print_results, progress_on_stderr
+from bonescan.cli.terminal import (
+    NOT_A_DEVICE,
+    AsJson,
+    Manifest,
+    Quiet,
+    compiled_code,
+    in_json,
+    print_results,
+    progress_on_stderr,
+)
 
 __all__ = ["COMMANDS"]
 
@@ -53,15 +62,7 @@ def compare(
         bool, typer.Option("--dicom", help="Also write it as DICOM objects: SR, pictures, PDF, KO.")
     ] = False,
     as_json: AsJson = False,
-    manifest: Annotated[
-        Path | None,
-        typer.Option(
-            "--manifest",
-            metavar="FILE",
-            help="Also record versions, settings, input hashes and outputs, for audits. Holds no patient identity.",
-            show_default=False,
-        ),
-    ] = None,
+    manifest: Manifest = None,
     quiet: Quiet = False,
 ) -> None:
     """Compare bone scans of one person: what is new, brighter, fainter or gone.
@@ -120,13 +121,16 @@ def compare(
 
 
 def _comparison_in_words(said: Mapping[str, Any], out: Path) -> str:
-    kinds = [*map(_became, said["lesions"]), *["to look at"] * len(said["to_look_at"])]
-    counted = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
+    lesions, faint = (
+        [_became(one) for one in said["lesions"] if one["faint_place"] is which] for which in (False, True)
+    )
+    lesions += ["to look at"] * len(said["to_look_at"])
     index, rules = said["bone_scan_index_change"], said["pcwg3"]
     return "\n".join(
         [
             f"Scans            {', '.join(one['on'] or 'day unknown' for one in said['scans'])}",
-            f"Lesions          {counted or 'none in either scan'}",
+            f"Lesions          {_counted(lesions) or 'none in either scan'}",
+            *([f"Faint places     {_counted(faint)}"] if faint else []),
             f"PCWG3, bone      {rules['text']} {rules['next_step']}",
             f"Bone Scan Index  {index['text']}",
             f"Lesion area      {said['lesion_area_change']['text']}",
@@ -135,6 +139,10 @@ def _comparison_in_words(said: Mapping[str, Any], out: Path) -> str:
             NOT_A_DEVICE,
         ]
     )
+
+
+def _counted(kinds: Sequence[str]) -> str:
+    return ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
 
 
 def _became(lesion: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ import typer
 from bonescan.cli.terminal import (
     NOT_A_DEVICE,
     AsJson,
+    Manifest,
     Quiet,
     Row,
     aligned,
@@ -51,12 +52,7 @@ def evaluate(
         int | None, typer.Option("--processes", metavar="N", min=1, help="Fewer than all cores.", show_default=False)
     ] = None,
     as_json: AsJson = False,
-    manifest: Annotated[
-        Path | None,
-        typer.Option(
-            "--manifest", metavar="FILE", help="Also record versions, settings and outputs.", show_default=False
-        ),
-    ] = None,
+    manifest: Manifest = None,
     quiet: Quiet = False,
 ) -> None:
     """Read many studies whose truth is known, and say how good the readings are.

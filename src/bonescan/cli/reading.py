@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from bonescan.cli.terminal import NOT_A_DEVICE, AsJson, Quiet, compiled_code, in_json, print_results, progress_on_stderr
+from bonescan.cli.terminal import (
+    NOT_A_DEVICE,
+    AsJson,
+    Manifest,
+    Quiet,
+    compiled_code,
+    in_json,
+    print_results,
+    progress_on_stderr,
+)
 
 if TYPE_CHECKING:
     from bonescan.reading.model import Reading
@@ -59,15 +68,7 @@ def read(
     fhir: Annotated[bool, typer.Option("--fhir", help="Also write the reading as FHIR R4.")] = False,
     tables: Annotated[bool, typer.Option("--tables", help="Also write it as rows for a trial's table.")] = False,
     as_json: AsJson = False,
-    manifest: Annotated[
-        Path | None,
-        typer.Option(
-            "--manifest",
-            metavar="FILE",
-            help="Also record versions, settings, input hashes and outputs, for audits. Holds no patient identity.",
-            show_default=False,
-        ),
-    ] = None,
+    manifest: Manifest = None,
     quiet: Quiet = False,
 ) -> None:
     """Read one bone scan and write the whole reading into a folder.

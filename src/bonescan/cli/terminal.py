@@ -24,6 +24,7 @@ __all__ = [
     "NOT_A_DEVICE",
     "AsJson",
     "Language",
+    "Manifest",
     "Quiet",
     "Row",
     "aligned",
@@ -38,6 +39,15 @@ NOT_A_DEVICE = "Research software: not a medical device, never the only basis of
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors, and what --json asks for.")]
 Language = Annotated[str, typer.Option("--language", help="Of the patient's leaflet: en, de, es or zh.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the results as JSON on stdout.")]
+Manifest = Annotated[
+    Path | None,
+    typer.Option(
+        "--manifest",
+        metavar="FILE",
+        help="Also record versions, settings, input hashes and outputs, for audits. Holds no patient identity.",
+        show_default=False,
+    ),
+]
 
 Row: TypeAlias = Mapping[str, object]
 """One row of a table that is printed: what stands in it by column."""

@@ -42,7 +42,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,11 +70,12 @@ LARGEST_MM = 30.0
 _FADE = 0.05
 _ROBUST = 0.25
 _REGION_MM = 80.0
-_LEAST_CORRELATION = 0.6  # of the pictures, below which a warning asks for the eye
+_LEAST_CORRELATION = 0.6  # of the pictures, below which nothing is judged by rule
 _LOST = 0.05  # of correlation, by which the carrier's map must be better
 _OVER = ("forearm", "hand")
 _TRUNK = frozenset({"pelvis", "lumbar", "thorax", "neck", "head"})
 _SCALES = (0.8, 1.25)  # of a limb, prior over current
+_STEADY_DICE, _STEADY_CORRELATION = 0.35, 0.75  # of a hand's shadows and pictures, below which it is not compared
 _AREAS = (0.35, 3.0)  # of the usual, beyond which the map tears or folds
 
 
@@ -117,8 +118,8 @@ def align(prior: Reading, current: Reading) -> Alignment:
     Returns
     -------
     Alignment
-        Of the views both have; not trusted where the labels are not. Pictures that agree poorly and a view that only
-        one scan has are warned of. Remarks say each.
+        Of the views both have; not trusted where the labels are not or the pictures agree poorly. A view that only
+        one scan has is warned of. Remarks say each.
 
     Raises
     ------
@@ -166,8 +167,9 @@ def _remarks(prior: Reading, current: Reading, views: tuple[AlignedView, ...]) -
                 Remark(
                     code=f"followup.alignment.{view.name}",
                     text=f"The {view.name} pictures of the two scans agree poorly after alignment (correlation "
-                    f"{view.correlation:.2f}): check by eye that they lie on each other.",
-                    severity=Severity.WARNING,
+                    f"{view.correlation:.2f}): no rule is applied to what seems new or gone; check by eye that they "
+                    "lie on each other.",
+                    severity=Severity.WITHHELD,
                 )
             )
     if len(views) < max(len(prior.scan.views), len(current.scan.views)):
@@ -201,7 +203,7 @@ def _align_view(
     moved = np.hypot(down * row_mm, across * column_mm)[body]
     shape = view.counts.shape
     full = _enlarged(row, grid, shape), _enlarged(column, grid, shape)
-    return AlignedView(
+    aligned = AlignedView(
         name=view.name,
         prior_row=full[0],
         prior_column=full[1],
@@ -210,6 +212,31 @@ def _align_view(
         correlation_before=correlation_before,
         correlation=_correlation(target[body], _sampled(moving, row, column)[body]),
     )
+    alike = _Pictures(target, moving, prior_labels)
+    return replace(aligned, unsteady=_unsteady(aligned, labels, grid, alike, (row, column)))
+
+
+def _unsteady(
+    aligned: AlignedView, labels: LabelledView, grid: _Grid, pictures: _Pictures, at: tuple[Array, Array]
+) -> tuple[str, ...]:
+    """Hands that do not lie on themselves: one scan does not label them, or shadows or pictures differ too much."""
+    names = []
+    for hand in (segment.name for segment in SEGMENTS if segment.name.startswith("hand")):
+        then, now = (
+            one.shown(bone for bone in one.bones if segment_of(bone.bone) == hand)
+            for one in (pictures.prior_labels, labels)
+        )
+        carried = aligned.carry_mask(then)
+        own = np.count_nonzero(now) + np.count_nonzero(carried)
+        small = (now | carried)[np.ix_(*_indices(grid))]
+        steady = own > 0 and bool(2 * np.count_nonzero(now & carried) >= _STEADY_DICE * own)
+        if steady:
+            near = ndimage.distance_transform_edt(~small, sampling=(grid.row_mm, grid.column_mm)) <= 2 * NEAR_MM
+            moved = _sampled(pictures.moving, at[0][near], at[1][near])
+            steady = _correlation(pictures.target[near], moved) >= _STEADY_CORRELATION
+        if not steady:
+            names.append(hand)
+    return tuple(names)
 
 
 def _working_grid(labels: LabelledView) -> _Grid:
@@ -425,13 +452,15 @@ def _enlarged(values: Array, grid: _Grid, shape: tuple[int, int]) -> Picture:
 
 
 def _shown(full: tuple[Picture, Picture], prior: View, current: View) -> NDArray[np.bool_]:
-    """Pixels both cameras exposed (rows without any count were not), and where the map does not tear or fold."""
+    """Pixels both cameras exposed (rows and columns without a count were not), where the map does not tear or fold."""
     rows, columns = prior.counts.shape
     inside = (full[0] >= 0) & (full[0] <= rows - 1) & (full[1] >= 0) & (full[1] <= columns - 1)
-    lit_before, lit_now = (np.asarray(view.counts.any(axis=1)) for view in (prior, current))
-    row = np.clip(np.rint(full[0]), 0, rows - 1).astype(int)
+    lit_before, lit_now = (np.outer(view.counts.any(axis=1), view.counts.any(axis=0)) for view in (prior, current))
+    at = tuple(
+        np.clip(np.rint(part), 0, size - 1).astype(int) for part, size in zip(full, (rows, columns), strict=True)
+    )
     (rr, rc), (cr, cc) = np.gradient(full[0]), np.gradient(full[1])
     area = rr * cc - rc * cr
     usual = float(np.median(area))
     whole = (area > _AREAS[0] * usual) & (area < _AREAS[1] * usual)
-    return np.asarray(inside & whole & lit_before[row] & lit_now[:, None])
+    return np.asarray(inside & whole & lit_before[at] & lit_now)

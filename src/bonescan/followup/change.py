@@ -25,6 +25,7 @@ from dataclasses import replace
 
 from bonescan.followup.matching import Match
 from bonescan.followup.model import Change, ChangeKind, Comparability, IndexChange, LesionChange, Trend
+from bonescan.followup.together import common_likelihood
 from bonescan.measurement import Measurement
 from bonescan.reading.model import Burden, Finding, Polarity
 
@@ -36,6 +37,7 @@ _REPEAT_SD_PERCENT = 0.15  # of the difference between repeated scans (Anand 201
 LEAST_RATIO = 1.25
 """A persisting lesion is brighter or fainter from this ratio on, where that is also beyond its uncertainty [D]."""
 
+_TOLD_PERCENT = 0.01  # by which the change must differ from that of the readings to be told apart
 _INTERVAL = 1.96
 _RATIO_SPREAD, _AREA_SPREAD = 0.15, 0.20
 """Relative standard deviations of a finding's uptake ratio and area in repeated scans [D]."""
@@ -81,40 +83,52 @@ def change_of(prior: Measurement, current: Measurement, *, method: str = "") -> 
     return Change(prior=prior, current=current, difference=difference, ratio=ratio, trend=_trend(b - a, spread))
 
 
-def index_change(prior: Burden, current: Burden, comparability: Comparability) -> IndexChange:
+def index_change(
+    prior: Burden,
+    current: Burden,
+    comparability: Comparability,
+    together: tuple[Measurement, Measurement] | None = None,
+) -> IndexChange:
     """The change of the Bone Scan Index.
 
     Parameters
     ----------
     prior, current : Burden
+        As the readings have them.
     comparability : Comparability
         Where it withholds burden, the change is absent with its first reason.
+    together : tuple of Measurement, optional
+        The index of prior and current scan with every lesion decided once; as read by default.
 
     Returns
     -------
     IndexChange
     """
     method = "Bone Scan Index"
-    a, b = prior.bone_scan_index_percent, current.bone_scan_index_percent
-    if comparability.withholds_burden:
+    read = prior.bone_scan_index_percent, current.bone_scan_index_percent
+
+    def changed(a: Measurement, b: Measurement) -> Change:
+        if not comparability.withholds_burden:
+            return change_of(a, b, method=method)
         reason = comparability.reasons[0]
-        change = Change(
+        return Change(
             prior=a,
             current=b,
             difference=_absent("%", f"{method}, current less prior", reason),
             ratio=_absent("1", f"{method}, current over prior", reason),
             trend=Trend.UNKNOWN,
         )
-    else:
-        change = change_of(a, b, method=method)
+
+    as_read, change = changed(*read), changed(*(together or read))
     difference = change.difference.value
     flagged = difference is not None and abs(difference) > INDEX_REPEATABILITY_PERCENT
     return IndexChange(
+        as_read=as_read,
         change=change,
         doublings=_doublings(change),
         flagged=flagged,
         repeatability_percent=INDEX_REPEATABILITY_PERCENT,
-        text=_index_text(change, flagged),
+        text=_index_text(as_read, change, flagged),
     )
 
 
@@ -130,12 +144,17 @@ def _doublings(change: Change) -> Measurement:
     return Measurement(value=math.log2(b / a), unit="1", uncertainty=spread, method=method, source="JAMA Oncol 2018")
 
 
-def _index_text(change: Change, flagged: bool) -> str:
+def _index_text(as_read: Change, change: Change, flagged: bool) -> str:
     a, b, difference = change.prior.value, change.current.value, change.difference.value
     if difference is None or a is None or b is None:
         reason = change.difference.absent_reason
         return f"The change of the Bone Scan Index is not given: {reason[:1].lower()}{reason[1:].rstrip('.')}."
     went = f"The Bone Scan Index went from {a:.2f} to {b:.2f} % ({difference:+.2f})"
+    if as_read.difference.value is not None and abs(as_read.difference.value - difference) >= _TOLD_PERCENT:
+        went = (
+            f"The Bone Scan Index is {as_read.prior.value:.2f} and {as_read.current.value:.2f} % as read; with every "
+            f"lesion decided once for both scans it went from {a:.2f} to {b:.2f} % ({difference:+.2f})"
+        )
     limit = f"{INDEX_REPEATABILITY_PERCENT:.1f}"
     if not flagged:
         return f"{went}, within the {limit} by which repeated scans differ."
@@ -195,6 +214,7 @@ def _lesion(one: Match) -> LesionChange:
         trend=trend,
         masks=one.masks,
         reason=one.reason,
+        likelihood=common_likelihood((*one.prior, *one.current)),
     )
 
 

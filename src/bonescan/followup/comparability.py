@@ -12,6 +12,7 @@ Limits and where they are from:
   3, 4, 5 h. A warning from one hour's difference, and outside 2 to 5 h (EANM 2016).
 - *Tracer.* Another phosphonate differs in bone uptake and background: a warning; fluoride against technetium: withheld.
 - *Person.* Another sex or birth date: withheld, as these may be two people. Another name or number is a warning.
+- *Spelling.* Headers are compared as `bonescan.followup.spelling` reads them: DOE^JOHN is John Doe, 99mTc is Tc-99m.
 - *Reader.* Another mass table or network: a warning; read both anew with one version.
 
 References
@@ -22,10 +23,11 @@ EANM practice guidelines for bone scintigraphy 2016, doi:10.1007/s00259-016-3415
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from bonescan.anatomy.bones import REGION_NAMES
 from bonescan.followup.model import Comparability, ComparabilityCheck, Study
+from bonescan.followup.spelling import same_name, same_nuclide, same_sex, same_tracer, same_words
 from bonescan.reading.model import Verdict
 from bonescan.scan import Scan
 
@@ -80,8 +82,11 @@ def _check(code: str, question: str, verdict: Verdict, told: Sequence[str], text
 def _person(before: Scan, now: Scan) -> ComparabilityCheck:
     question = "Is it the same person?"
     a, b = before.patient, now.patient
-    facts = [(a.sex, b.sex, "sex"), (a.birth_date, b.birth_date, "birth date")]
-    names = [(a.patient_id, b.patient_id, "patient number"), (a.name, b.name, "name")]
+    facts = [(same_sex(a.sex), same_sex(b.sex), "sex"), (a.birth_date, b.birth_date, "birth date")]
+    names = [
+        (same_words(a.patient_id), same_words(b.patient_id), "patient number"),
+        (same_name(a.name), same_name(b.name), "name"),
+    ]
     differ = [word for x, y, word in facts if x and y and x != y]
     renamed = [word for x, y, word in names if x and y and x != y]
     known = [word for x, y, word in (*facts, *names) if x and y]
@@ -111,12 +116,19 @@ def _order(prior: Study, current: Study) -> ComparabilityCheck:
     return _check("order", question, Verdict.PASS, told, f"{days} days lie between the scans.")
 
 
-def _alike(code: str, question: str, names: Sequence[str | None], what: str, does: str) -> ComparabilityCheck:
+def _alike(
+    code: str,
+    question: str,
+    names: Sequence[str | None],
+    what: str,
+    does: str,
+    spelt: Callable[[str | None], str] = same_words,
+) -> ComparabilityCheck:
     before, now = names
     told = before or _UNKNOWN, now or _UNKNOWN
     if not before or not now:
         return _check(code, question, Verdict.UNKNOWN, told, f"A file does not name the {what}.")
-    if before.casefold() == now.casefold():
+    if spelt(before) == spelt(now):
         return _check(code, question, Verdict.PASS, told, f"The same {what}.")
     return _check(code, question, Verdict.WARN, told, f"Another {what} ({before}, then {now}): {does}.")
 
@@ -124,8 +136,8 @@ def _alike(code: str, question: str, names: Sequence[str | None], what: str, doe
 def _tracer(before: Scan, now: Scan) -> ComparabilityCheck:
     question = "The same tracer?"
     a, b = before.injection, now.injection
-    nuclides = [(one.radionuclide or "").replace("^", "").replace(" ", "") for one in (a, b)]
-    if all(nuclides) and nuclides[0].casefold() != nuclides[1].casefold():
+    nuclides = [same_nuclide(one.radionuclide) for one in (a, b)]
+    if all(nuclides) and nuclides[0] != nuclides[1]:
         told = a.radionuclide or "", b.radionuclide or ""
         text = f"Another radionuclide ({told[0]}, then {told[1]}): uptake ratios and burden cannot be compared."
         return _check("tracer", question, Verdict.WITHHOLD, told, text)
@@ -135,6 +147,7 @@ def _tracer(before: Scan, now: Scan) -> ComparabilityCheck:
         (a.radiopharmaceutical, b.radiopharmaceutical),
         "tracer",
         "bone and background take up different shares of it",
+        same_tracer,
     )
 
 

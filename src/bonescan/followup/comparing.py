@@ -10,6 +10,7 @@ from bonescan.followup.comparability import comparability
 from bonescan.followup.matching import NEW_RATIO, NEW_SD, match
 from bonescan.followup.model import Comparison, Study
 from bonescan.followup.subtraction import subtract
+from bonescan.followup.together import Together, decide_together
 from bonescan.reading.model import Reading
 
 __all__ = ["compare"]
@@ -20,7 +21,8 @@ METHOD = {
     "difference": "scaled by the median over normal bones; Poisson noise, natural variation and placement",
     "lesions": "joined by place; new or vanished only where the difference pictures show it "
     f"({NEW_SD:g} sd and {NEW_RATIO:g} times)",
-    "index": f"repeatability {INDEX_REPEATABILITY_PERCENT:.2f} absolute (Anand 2016), doublings (Armstrong 2018)",
+    "index": "change with every lesion decided once for both scans; "
+    f"repeatability {INDEX_REPEATABILITY_PERCENT:.2f} absolute (Anand 2016), doublings (Armstrong 2018)",
 }
 
 
@@ -55,6 +57,14 @@ def compare(
     matches = match(before.reading, now.reading, alignment, subtraction)
     changes = lesion_changes(matches)
     burden, burden_now = before.reading.burden, now.reading.burden
+    together = (
+        decide_together(matches, burden, burden_now)
+        if alignment.trusted
+        else Together(
+            index=(burden.bone_scan_index_percent, burden_now.bone_scan_index_percent),
+            area=(burden.lesion_area_mm2, burden_now.lesion_area_mm2),
+        )
+    )
     return Comparison(
         prior=before,
         current=now,
@@ -62,8 +72,8 @@ def compare(
         difference=subtraction.views,
         lesions=tuple(one for one in changes if one.prior or one.current),
         unmarked=tuple(one for one in changes if not (one.prior or one.current)),
-        bone_scan_index=index_change(burden, burden_now, alike),
-        lesion_area=change_of(burden.lesion_area_mm2, burden_now.lesion_area_mm2, method="area of lesions"),
+        bone_scan_index=index_change(burden, burden_now, alike, together.index),
+        lesion_area=change_of(*together.area, method="area of lesions"),
         comparability=alike,
         remarks=(*alignment.remarks, *subtraction.remarks),
         method=METHOD,

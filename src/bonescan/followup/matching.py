@@ -21,7 +21,8 @@ least `NEW_RATIO`; otherwise its uptake was there before, below what the finder 
 a partner that was hardly above normal bone (ratio below `FAINT_RATIO`) and is now brighter by `JUMP_RATIO` is a new
 lesion in a place of faint uptake (vanished in the reverse).
 
-A place that the other scan does not show is not comparable.
+A place that the other scan does not show is not comparable; nor is what comes or goes in the bones of a hand that could
+not be laid on itself, or before the lumbar spine and sacrum without a trace from behind (bowel, urine, a wrist).
 
 Finders miss faint lesions that a subtraction shows. What is left of the risen and gone places of the difference
 pictures, with a peak of `ALONE_SD` and an area of `ALONE_MM2`, on bone and off every finding, is told as a new or
@@ -45,7 +46,7 @@ from bonescan.anatomy import bone as bone_of
 from bonescan.anatomy.body import TISSUE_MU_PER_MM
 from bonescan.anatomy.skeleton import segment_of
 from bonescan.followup.model import Alignment, ChangeKind, DifferenceView
-from bonescan.followup.subtraction import Subtraction, ViewNoise
+from bonescan.followup.subtraction import Subtraction, ViewNoise, grown
 from bonescan.reading.model import Finding, Kind, LabelledView, Labels, Polarity, Reading
 from bonescan.scan import ViewName
 
@@ -64,6 +65,7 @@ FAINT_RATIO, JUMP_RATIO = 1.5, 2.5
 CORE = 0.7
 ALONE_SD, ALONE_MM2, ALONE_RATIO = 5.0, 60.0, 1.4
 _NOT_ALONE = ("forearm", "hand", "foot")
+_BEHIND_THE_BELLY = ("vertebra_l", "sacrum")
 _WITH_MORE = {ChangeKind.NEW: "current", ChangeKind.VANISHED: "prior"}
 _LEAST_SHOWN = 0.5
 
@@ -173,7 +175,7 @@ def _unsteady(before: Labels, now: Labels, alignment: Alignment) -> dict[ViewNam
         mask = _limbs(view)
         if aligned is not None:
             mask |= aligned.carry_mask(_limbs(then[view.name]))
-        out[view.name] = _grown(mask, view) if mask.any() else mask
+        out[view.name] = grown(mask, REACH_MM, view.pixel_mm)
     return out
 
 
@@ -256,20 +258,9 @@ def _carried(
         for name, shown in finding.views.items():
             aligned = alignment.view(name)
             if aligned is not None:
-                masks[name] = _carried_mask(shown.mask, aligned.prior_row, aligned.prior_column)
+                masks[name] = aligned.carry_mask(shown.mask)
         moved[finding.id] = (finding, masks)
     return _placed(moved, alignment, labels)
-
-
-def _carried_mask(mask: Mask, prior_row: NDArray[np.float32], prior_column: NDArray[np.float32]) -> Mask:
-    """The mask at the nearest prior pixel, looked up only in a box around it."""
-    rows, columns = np.nonzero(mask)
-    out = np.zeros(prior_row.shape, np.bool_)
-    near = (prior_row > rows.min() - 1) & (prior_row < rows.max() + 1)
-    near &= (prior_column > columns.min() - 1) & (prior_column < columns.max() + 1)
-    at = np.rint(prior_row[near]).astype(int), np.rint(prior_column[near]).astype(int)
-    out[near] = mask[np.clip(at[0], 0, mask.shape[0] - 1), np.clip(at[1], 0, mask.shape[1] - 1)]
-    return out
 
 
 def _placed(
@@ -288,24 +279,11 @@ def _placed(
             _Placed(
                 finding=finding,
                 masks=shown,
-                grown={name: _grown(mask, labels[name]) for name, mask in shown.items()},
+                grown={name: grown(mask, REACH_MM, labels[name].pixel_mm) for name, mask in shown.items()},
                 x_mm=sum(float(labels[n].x_mm[m].mean()) * sizes[n] for n, m in shown.items()) / total,
                 z_mm=sum(float(labels[n].z_mm[m].mean()) * sizes[n] for n, m in shown.items()) / total,
             )
         )
-    return out
-
-
-def _grown(mask: Mask, labelled: LabelledView) -> Mask:
-    """Grown by `REACH_MM`, in a box around it alone."""
-    steps = [math.ceil(REACH_MM / size) + 1 for size in labelled.pixel_mm]
-    rows, columns = np.nonzero(mask)
-    box = (
-        slice(max(rows.min() - steps[0], 0), rows.max() + steps[0] + 1),
-        slice(max(columns.min() - steps[1], 0), columns.max() + steps[1] + 1),
-    )
-    out = np.zeros(mask.shape, np.bool_)
-    out[box] = ndimage.distance_transform_edt(~mask[box], sampling=labelled.pixel_mm) <= REACH_MM
     return out
 
 
@@ -420,6 +398,19 @@ def _kind(
             "Both scans show it in the same place.",
         )
     other, this = ("prior", "current") if now else ("current", "prior")
+    bone_id = (now or before)[0].finding.bone
+    views = [aligned for name in masks if (aligned := alignment.view(name)) is not None]
+    if _before_the_spine((now or before)[0].finding, alignment):
+        return (
+            ChangeKind.NOT_COMPARABLE,
+            "Seen from the front alone, where the spine lies behind the belly: bowel, "
+            "urine or a wrist over it comes and goes. Look at it.",
+        )
+    if bone_id and all(segment_of(bone_id) in aligned.unsteady for aligned in views):
+        return (
+            ChangeKind.NOT_COMPARABLE,
+            "The hand lies otherwise in the two scans: its bones could not be laid on each other.",
+        )
     if shown < _LEAST_SHOWN or not math.isfinite(place.brightness):
         return ChangeKind.NOT_COMPARABLE, f"The {other} scan does not show its place."
     cold = (now or before)[0].finding.polarity is Polarity.COLD
@@ -438,6 +429,15 @@ def _kind(
         f"Marked in the {this} scan alone, but the {other} one has about the same uptake there (ratio "
         f"{place.brightness:.2f}): not a change.",
     )
+
+
+def _before_the_spine(finding: Finding, alignment: Alignment) -> bool:
+    """Whether it is named lumbar spine or sacrum, but what lies so near the back does not show from behind."""
+    if finding.polarity is Polarity.COLD or not finding.bone.startswith(_BEHIND_THE_BELLY):
+        return False
+    front, back = finding.views.get(ViewName.ANTERIOR), finding.views.get(ViewName.POSTERIOR)
+    unseen = back is None or (back.significance < NEW_SD and back.uptake_ratio < FAINT_RATIO)
+    return front is not None and unseen and alignment.view(ViewName.POSTERIOR) is not None
 
 
 def _jump(before: Finding, now: Finding, place: PlaceChange) -> tuple[ChangeKind, str] | None:

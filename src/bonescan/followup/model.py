@@ -34,6 +34,12 @@ __all__ = [
     "Trend",
 ]
 
+SUSPICIOUS_FROM = 0.5
+"""Probability of metastasis from which a lesion is told first [D]: the likelier side."""
+
+LESION_RATIO = 1.5
+"""Times normal bone below which hot uptake is called a place and no lesion [D], as faint in a reading's impression."""
+
 
 class ChangeKind(StrEnum):
     """What became of a lesion between the prior and the current scan."""
@@ -106,6 +112,9 @@ class AlignedView:
         Root mean square of what the pictures added to the bones' own correspondence, inside the body.
     correlation_before, correlation : float
         Agreement of both pictures within the body, -1 to 1, by the bones alone and after the smooth warp.
+    unsteady : tuple of str
+        Segments (``"hand_l"``) that could not be laid on themselves, as they roll and lie elsewhere each time: what
+        lies in their bones is not compared.
     """
 
     name: ViewName
@@ -115,6 +124,7 @@ class AlignedView:
     displacement_mm: float
     correlation_before: float
     correlation: float
+    unsteady: tuple[str, ...] = ()
 
     def carry(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
         """A picture of the prior view on the current view's pixels: linear between pixels, 0 beyond its edge."""
@@ -123,8 +133,19 @@ class AlignedView:
         return np.asarray(carried, dtype=np.float32)
 
     def carry_mask(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """A mask of the prior view on the current view's pixels."""
-        return np.asarray(self.carry(mask.astype(np.float32)) >= 0.5)
+        """A mask of the prior view on the current view's pixels, by the nearest prior pixel."""
+        out = np.zeros(self.prior_row.shape, np.bool_)
+        rows, columns = np.nonzero(mask)
+        if not rows.size:
+            return out
+        near = (self.prior_row > rows.min() - 1) & (self.prior_row < rows.max() + 1)
+        near &= (self.prior_column > columns.min() - 1) & (self.prior_column < columns.max() + 1)
+        at = np.rint(self.prior_row[near]).astype(int), np.rint(self.prior_column[near]).astype(int)
+        inside = (at[0] >= 0) & (at[0] < mask.shape[0]) & (at[1] >= 0) & (at[1] < mask.shape[1])
+        held = np.zeros(inside.shape, np.bool_)
+        held[inside] = mask[at[0][inside], at[1][inside]]
+        out[near] = held
+        return out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -136,8 +157,8 @@ class Alignment:
     views : tuple of AlignedView
         Of the views that both scans have.
     trusted : bool
-        False where the labels of either scan are not trusted; pictures that agree poorly are a warning among the
-        remarks.
+        False where the labels of either scan are not trusted, or the pictures do not match: no rule may then call
+        a lesion new. The remarks say why.
     remarks : tuple of Remark
     """
 
@@ -217,8 +238,10 @@ class IndexChange:
 
     Parameters
     ----------
+    as_read : Change
+        In percent of skeletal mass, each scan as its own reading has it.
     change : Change
-        In percent of skeletal mass.
+        The same with every lesion decided once for both scans (`bonescan.followup.together`): what is flagged.
     doublings : Measurement
         log2 of current over prior: 1 is a doubling; absent where either is 0.
     flagged : bool
@@ -229,6 +252,7 @@ class IndexChange:
         One sentence for a physician.
     """
 
+    as_read: Change
     change: Change
     doublings: Measurement
     flagged: bool
@@ -269,6 +293,8 @@ class LesionChange:
         Its place on the current views' pixels, of both scans together.
     reason : str
         Why it is called this kind, in a sentence.
+    likelihood : Measurement
+        Probability that it is metastatic, by the findings of both scans; absent where none was judged.
     """
 
     id: int
@@ -287,6 +313,19 @@ class LesionChange:
     trend: Trend
     masks: Mapping[ViewName, NDArray[np.bool_]]
     reason: str
+    likelihood: Measurement
+
+    @property
+    def suspicious(self) -> bool:
+        """Whether it is likelier metastatic than not."""
+        return self.likelihood.value is not None and self.likelihood.value >= SUSPICIOUS_FROM
+
+    @property
+    def is_place(self) -> bool:
+        """Whether it is no more than a faint place: judged, below `LESION_RATIO` in both scans and not suspicious."""
+        ratios = [one.value for one in (self.uptake_ratio.prior, self.uptake_ratio.current) if one.value is not None]
+        judged = self.likelihood.value is not None  # cold spots are not
+        return judged and not self.suspicious and max(ratios, default=0.0) < LESION_RATIO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,7 +39,7 @@ from bonescan.followup.model import AlignedView, Alignment, DifferenceView
 from bonescan.reading.model import Finding, Kind, LabelledView, Polarity, Reading
 from bonescan.scan import Remark, Severity, View, ViewName
 
-__all__ = ["Subtraction", "ViewNoise", "subtract"]
+__all__ = ["Subtraction", "ViewNoise", "grown", "subtract"]
 
 Picture = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -209,13 +209,33 @@ def _marked(name: ViewName, findings: Iterable[Finding], shape: tuple[int, ...],
         shown = finding.views.get(name)
         if shown is not None:
             mask |= shown.mask
-    return _grown(mask, _AROUND_MM, pixel_mm)
+    return grown(mask, _AROUND_MM, pixel_mm)
 
 
-def _grown(mask: Mask, reach_mm: float, pixel_mm: tuple[float, float]) -> Mask:
-    if not mask.any():
+def grown(mask: Mask, reach_mm: float, pixel_mm: tuple[float, float]) -> Mask:
+    """A mask and what lies within some distance of it.
+
+    Parameters
+    ----------
+    mask : (row, column) ndarray of bool
+    reach_mm : float
+    pixel_mm : (row, column) float
+
+    Returns
+    -------
+    (row, column) ndarray of bool
+    """
+    rows, columns = np.nonzero(mask)
+    if not rows.size:
         return mask
-    return np.asarray(ndimage.distance_transform_edt(~mask, sampling=pixel_mm) <= reach_mm)
+    down, across = (math.ceil(reach_mm / size) + 1 for size in pixel_mm)
+    box = (
+        slice(max(rows.min() - down, 0), rows.max() + down + 1),
+        slice(max(columns.min() - across, 0), columns.max() + across + 1),
+    )
+    out = np.zeros(mask.shape, np.bool_)
+    out[box] = ndimage.distance_transform_edt(~mask[box], sampling=pixel_mm) <= reach_mm
+    return out
 
 
 def _urine(
@@ -234,7 +254,7 @@ def _urine(
         return mask
 
     then = aligned.carry_mask(held(found_before, before[0].counts.shape))
-    return _grown(held(found_now, labels.regions.shape) | then, URINE_MM, labels.pixel_mm)
+    return grown(held(found_now, labels.regions.shape) | then, URINE_MM, labels.pixel_mm)
 
 
 def _log_scale(smooth: Picture, carried: Picture, usable: Mask, labels: LabelledView) -> tuple[float, float, Mask]:

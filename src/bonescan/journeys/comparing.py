@@ -142,12 +142,14 @@ def _check_one_person(scans: Sequence[Scan]) -> None:
 
 
 def _named(patient: PatientFacts) -> dict[str, str]:
-    """What tells people apart, written so that a stray space, caret or capital does not."""
+    """What tells people apart, written so that spelling does not."""
+    from bonescan.followup.spelling import same_name, same_sex, same_words
+
     return {
-        "patient ID": (patient.patient_id or "").strip().casefold(),
-        "name": " ".join((patient.name or "").replace("^", " ").split()).casefold(),
+        "patient ID": same_words(patient.patient_id),
+        "name": same_name(patient.name),
         "birth date": str(patient.birth_date or ""),
-        "sex": (patient.sex or "").strip().upper().replace("O", ""),
+        "sex": same_sex(patient.sex),
     }
 
 
@@ -190,12 +192,15 @@ def comparison_summary(series: Series) -> dict[str, object]:
                 "trend": lesion.trend.value,
                 "brightness": lesion.brightness.value,
                 "significance": lesion.significance,
+                "likelihood": lesion.likelihood.value,
+                "faint_place": lesion.is_place,
             }
             for lesion in latest.lesions
         ],
         "to_look_at": [{"letter": letters[one.id], "place": one.place} for one in latest.unmarked],
         "bone_scan_index_change": {
             "difference_percent": index.change.difference.value,
+            "as_read_percent": index.as_read.difference.value,
             "flagged": index.flagged,
             "text": index.text,
         },

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["comparison_content", "render_comparison"]
 
 _STYLES = ("new", "rose", "fell", "same", "gone", "unclear", "look")
-_ORDER = ("new", "look", "rose", "fell", "gone", "unclear", "same")  # of the table: what changed first
+_ORDER = ("new", "look", "rose", "fell", "gone", "unclear", "same")  # of each part of the table: what changed first
 _PLACES_NAMED = 5
 _TONES: Mapping[BoneState, str] = {
     BoneState.CONFIRMED: "bad",
@@ -169,30 +169,42 @@ def _cards(series: Series, letters: Mapping[int, str]) -> list[dict[str, str]]:
     """Half a minute: what changed, what the rules say, whether it can be compared, how much."""
     w, latest, progression = _words(), series.latest, series.progression
     cards, said = w["cards"], w["summary"]
-    new = latest.of_kind(ChangeKind.NEW)
+    told = sorted((*latest.lesions, *latest.unmarked), key=_rank)
+    shown, faint = ([one for one in told if one.is_place is which] for which in (False, True))
+    new = [one for one in shown if one.kind is ChangeKind.NEW and lesion_style(one) != "look"]
     index, area = latest.bone_scan_index, series.area
     checks = latest.comparability.checks
     failed = latest.comparability.reasons
-    grade = 2 if latest.comparability.withholds_burden else 1 if failed else 0
+    fits = latest.alignment.trusted
+    grade = 3 if not fits else 2 if latest.comparability.withholds_burden else 1 if failed else 0
+    failed = (*(remark.text for remark in latest.alignment.remarks if not fits), *failed)
     tracks = {track.letter: track for track in series.tracks}
-    uncounted = [letters[one.id] for one in new if not tracks[letters[one.id]].counts]
+    uncounted = [letters[one.id] for one in latest.of_kind(ChangeKind.NEW) if not tracks[letters[one.id]].counts]
     places = ", ".join(said["place"].format(letter=letters[one.id], place=one.place) for one in new[:_PLACES_NAMED])
     more = said["more_named"].format(count=len(new) - _PLACES_NAMED) if len(new) > _PLACES_NAMED else ""
     smaller = any(lesion_style(one) in ("fell", "gone") for one in latest.lesions)
-    given = index.change.prior.value is not None and index.change.current.value is not None and grade < 2
+    read = index.as_read
+    given = (
+        read.prior.value is not None and read.current.value is not None and not latest.comparability.withholds_burden
+    )
     return [
         {
             "label": cards["change"],
-            "value": _counted((*latest.lesions, *latest.unmarked)),
+            "value": _counted(shown, faint),
             "note": " ".join(
                 part
                 for part in (
                     said["named"].format(places=places + more) if new else "",
+                    said["faint"].format(changes=_changes(faint)) if faint else "",
                     said["no_benefit"] if smaller else "",
                 )
                 if part
             ),
-            "tone": "bad" if new else "plain",
+            "tone": "bad"
+            if any(one.suspicious or one.likelihood.value is None for one in new)
+            else "caution"
+            if new
+            else "plain",
         },
         {
             "label": cards["rules"],
@@ -212,13 +224,11 @@ def _cards(series: Series, letters: Mapping[int, str]) -> list[dict[str, str]]:
             "note": cards["reserve_note"].format(count=len(failed), all=len(checks), first=failed[0])
             if failed
             else cards["sound_note"],
-            "tone": ("plain", "caution", "bad")[grade],
+            "tone": ("plain", "caution", "bad", "bad")[grade],
         },
         {
             "label": cards["index"],
-            "value": cards["index_value"].format(
-                prior=_value(index.change.prior.value), current=_value(index.change.current.value)
-            )
+            "value": cards["index_value"].format(prior=_value(read.prior.value), current=_value(read.current.value))
             if given
             else cards["no_index"],
             "note": index.text,
@@ -235,14 +245,25 @@ def _cards(series: Series, letters: Mapping[int, str]) -> list[dict[str, str]]:
     ]
 
 
-def _counted(lesions: Sequence[LesionChange]) -> str:
+def _rank(one: LesionChange) -> tuple[int, int]:
+    """What is likely metastatic first, faint places last; in each part what changed first."""
+    return 0 if one.suspicious else 2 if one.is_place else 1, _ORDER.index(lesion_style(one))
+
+
+def _counted(lesions: Sequence[LesionChange], faint: Sequence[LesionChange]) -> str:
     said = _words()["summary"]
     if not lesions:
-        return str(said["nothing"])
+        return str(said["only_faint"] if faint else said["nothing"])
     number = Counter(lesion_style(lesion) for lesion in lesions)
     parts = [said[style][min(number[style], 2)].format(count=number[style]) for style in _STYLES]
     text = ", ".join(part for part in parts if part)
     return text[:1].upper() + text[1:]
+
+
+def _changes(places: Sequence[LesionChange]) -> str:
+    """Places by what became of them: ``1 new, 4 unchanged``."""
+    w, number = _words()["lesions"], Counter(lesion_style(one) for one in places)
+    return ", ".join(f"{number[style]} {w[style].lower()}" for style in _STYLES if number[style])
 
 
 def _value(value: float | None) -> str:
@@ -253,7 +274,7 @@ def _lesions(series: Series, letters: Mapping[int, str]) -> dict[str, Any]:
     w = _words()["lesions"]
     rows = []
     told = (*series.latest.lesions, *series.latest.unmarked)
-    for lesion in sorted(told, key=lambda one: _ORDER.index(lesion_style(one))):
+    for lesion in sorted(told, key=_rank):
         style = lesion_style(lesion)
         what = w[style]
         if lesion.kind is ChangeKind.MERGED:
@@ -269,6 +290,7 @@ def _lesions(series: Series, letters: Mapping[int, str]) -> dict[str, Any]:
                 "cells": [
                     letters[lesion.id],
                     lesion.place,
+                    _metastatic(lesion),
                     what,
                     _both(lesion.uptake_ratio),
                     measured(brightness) if brightness.value is not None else w["absent"],
@@ -278,6 +300,15 @@ def _lesions(series: Series, letters: Mapping[int, str]) -> dict[str, Any]:
             }
         )
     return {"heading": w["heading"], "columns": w["columns"], "rows": rows, "none": w["none"], "note": w["note"]}
+
+
+def _metastatic(lesion: LesionChange) -> str:
+    """How likely a lesion is metastatic, and whether it is no more than a faint place."""
+    w, likelihood = _words()["lesions"], lesion.likelihood.value
+    if likelihood is None:
+        return str(w["absent"])
+    said = "suspicious" if lesion.suspicious else "faint" if lesion.is_place else "metastatic"
+    return str(w[said].format(percent=round(100 * likelihood)))
 
 
 def _both(change: Change) -> str:

@@ -13,7 +13,7 @@ from bonescan.report.record import INTENDED_USE, json_measurement, json_number
 
 __all__ = ["COMPARISON_SCHEMA_VERSION", "comparison_record", "comparison_schema"]
 
-COMPARISON_SCHEMA_VERSION = "1.0.0"
+COMPARISON_SCHEMA_VERSION = "1.1.0"
 """Version of comparison.json: major for a broken reader, minor for a new field."""
 
 
@@ -121,6 +121,7 @@ def _latest(latest: Comparison, series: Series) -> dict[str, Any]:
         "lesions": [_lesion(lesion, letters[lesion.id]) for lesion in latest.lesions],
         "unmarked": [_lesion(place, letters[place.id]) for place in latest.unmarked],
         "bone_scan_index": {
+            "as_read": _change(index.as_read),
             "change": _change(index.change),
             "doublings": json_measurement(index.doublings),
             "flagged": index.flagged,
@@ -156,6 +157,7 @@ def _latest(latest: Comparison, series: Series) -> dict[str, Any]:
                     "correlation_before": json_number(view.correlation_before),
                     "correlation": json_number(view.correlation),
                     "scale": json_number(scales[view.name].scale) if view.name in scales else None,
+                    "not_compared": list(view.unsteady),
                 }
                 for view in latest.alignment.views
             },
@@ -181,6 +183,8 @@ def _lesion(lesion: LesionChange, letter: str) -> dict[str, Any]:
         "brightness": json_measurement(lesion.brightness),
         "significance": json_number(lesion.significance),
         "reason": lesion.reason,
+        "likelihood": json_measurement(lesion.likelihood),
+        "faint_place": lesion.is_place,
     }
 
 
