@@ -14,12 +14,11 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cache
 from importlib import resources
-from pathlib import Path
 from typing import Any
 from unicodedata import east_asian_width
 
 from bonescan.errors import InvalidValue
-from bonescan.report.pages import page_template, set_pages
+from bonescan.report.pages import in_packaged_font, packaged_fonts, page_template, set_pages
 
 __all__ = [
     "LEAFLET_FORMS",
@@ -37,7 +36,6 @@ LEAFLET_FORMS = ("pdf", "html", "txt")
 """What every leaflet is made as."""
 
 _WIDTH = 92
-_SIGNS = frozenset(map(ord, "–—‘’“”•…"))
 _HIDDEN = dict.fromkeys(
     (*range(32), *range(127, 160), *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A)), " "
 )
@@ -194,7 +192,7 @@ def leaflet_files(content: Mapping[str, Any], dated: datetime) -> dict[str, byte
         By form, as in `LEAFLET_FORMS`. The same content gives the same bytes.
     """
     shown = {**content, "icons": {name: _icon(path) for name, path in _icons().items()}}
-    pdf = set_pages({"main.typ": _packaged("leaflet.typ").encode("utf-8")}, _settable(shown), dated, fonts=(_fonts(),))
+    pdf = set_pages({"main.typ": _packaged("leaflet.typ").encode("utf-8")}, _settable(shown), dated, fonts=(packaged_fonts(),))
     return {
         "pdf": pdf,
         "html": page_template("leaflet.html.j2").render(c=shown).encode("utf-8", "replace"),
@@ -255,7 +253,7 @@ def _wrapped_wide(text: str, first: str = "", later: str = "") -> list[str]:
 def _settable(value: Any) -> Any:
     """Take out what is never shown, and write what the leaflet's font lacks as its Unicode number."""
     if isinstance(value, str):
-        return "".join(letter if _in_font(letter) else f"[U+{ord(letter):04X}]" for letter in value.translate(_HIDDEN))
+        return "".join(letter if in_packaged_font(letter) else f"[U+{ord(letter):04X}]" for letter in value.translate(_HIDDEN))
     if isinstance(value, Mapping):
         return {key: item if key == "svg" else _settable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -263,7 +261,7 @@ def _settable(value: Any) -> Any:
     return value
 
 
-def not_in_font(text: str) -> list[str]:
+def notin_packaged_font(text: str) -> list[str]:
     """Find what the PDF would show as a Unicode number.
 
     Parameters
@@ -275,23 +273,7 @@ def not_in_font(text: str) -> list[str]:
     list of str
         Words with such letters.
     """
-    return [word for word in text.translate(_HIDDEN).split() if not all(map(_in_font, word))]
-
-
-def _in_font(letter: str) -> bool:
-    """Whether the packaged font has a character: Latin, and those of GB 2312, Greek and Cyrillic among them."""
-    number = ord(letter)
-    if number < 0x180 or number in _SIGNS:
-        return True
-    try:
-        letter.encode("gb2312")
-    except UnicodeEncodeError:
-        return False
-    return not (0x2500 <= number < 0x2580 or 0x3040 <= number < 0x3100)  # no boxes, no kana
-
-
-def _fonts() -> Path:
-    return Path(str(resources.files("bonescan.report").joinpath("fonts")))
+    return [word for word in text.translate(_HIDDEN).split() if not all(map(in_packaged_font, word))]
 
 
 @cache
