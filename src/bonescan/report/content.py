@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bonescan.measurement import Measurement
-from bonescan.reading.model import Kind
 from bonescan.report.conclusion import evidence_lines, impression_section, patterns_section
 from bonescan.report.figures import cleaned, decimals, measured, two_digits
 from bonescan.report.finding_tables import (
@@ -19,7 +18,10 @@ from bonescan.report.finding_tables import (
     crop_alt,
     crop_caption,
     crops_section,
+    normal_table,
     other_table,
+    sorted_out,
+    style_of_record,
 )
 from bonescan.report.language import Language
 from bonescan.report.overview import (
@@ -123,6 +125,7 @@ def report_content(
             },
             "plate": plate_section(record, shown.windows, shown.without_letter, tongue, cropped=shown.cropped),
             "bone": bone_table(record, tongue),
+            "normal": normal_table(record, tongue),
             "other": other_table(record, tongue),
             "burden": _burden(record, tongue),
             "interpretation": {
@@ -184,7 +187,7 @@ def crops_content(
         told.append(
             {
                 "letter": crop["letter"],
-                "style": finding["polarity"],
+                "style": style_of_record(finding),
                 "place": tongue.place(finding["place"]),
                 "squares": squares,
                 "evidence": evidence_lines(finding.get("evidence", ()), tongue),
@@ -197,7 +200,7 @@ def crops_content(
 def _key_page(record: Mapping[str, Any], tongue: Language) -> dict[str, Any]:
     """What stands beside the pictures where there is one page for all: study, index, the first findings."""
     w = tongue.words["key"]
-    bone = [finding for finding in record["findings"] if finding["kind"] == Kind.BONE]
+    bone = sorted_out(record)[0]
     rows = [*patient_rows(record, tongue), *procedure_rows(record, tongue)]
     told = [
         w["finding"].format(

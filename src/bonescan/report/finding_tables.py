@@ -12,12 +12,60 @@ from bonescan.report.figures import decimals, measured, short, two_digits
 from bonescan.report.language import Language
 from bonescan.scan import ViewName
 
-__all__ = ["CROPPED_FINDINGS", "bone_table", "crop_alt", "crop_caption", "crops_section", "ended", "other_table"]
+__all__ = [
+    "CROPPED_FINDINGS",
+    "bone_table",
+    "crop_alt",
+    "crop_caption",
+    "crops_section",
+    "ended",
+    "normal_table",
+    "other_table",
+    "sorted_out",
+    "style_of_record",
+]
 
 CROPPED_FINDINGS = 24
 """Bone findings that are zoomed, in order of significance: more would fill pages that nobody reads."""
 
 _LETTERS_OF_ABSENT = 4
+
+
+def sorted_out(record: Mapping[str, Any]) -> tuple[list[Any], list[Any], list[Any]]:
+    """Sort the findings of a reading as the report tells them.
+
+    Parameters
+    ----------
+    record : mapping
+        The reading, as ``reading.json`` holds it.
+
+    Returns
+    -------
+    bone, normal, other : list of mapping
+        Those of bone; of bone that is likelier normal; physiologic uptake and artefacts.
+    """
+    bone = [finding for finding in record["findings"] if finding["kind"] == Kind.BONE]
+    return (
+        [finding for finding in bone if not finding.get("likely_normal")],
+        [finding for finding in bone if finding.get("likely_normal")],
+        [finding for finding in record["findings"] if finding["kind"] != Kind.BONE],
+    )
+
+
+def style_of_record(finding: Mapping[str, Any]) -> str:
+    """Say how a finding is drawn, as `bonescan.report.pictures.style_of` does of the finding itself.
+
+    Parameters
+    ----------
+    finding : mapping
+
+    Returns
+    -------
+    str
+    """
+    if finding.get("likely_normal"):
+        return "normal"
+    return str(finding["polarity"] if finding["kind"] == Kind.BONE else finding["kind"])
 
 
 def bone_table(record: Mapping[str, Any], tongue: Language) -> dict[str, Any]:
@@ -35,7 +83,7 @@ def bone_table(record: Mapping[str, Any], tongue: Language) -> dict[str, Any]:
         ``heading``, ``columns``, ``rows`` of cells, ``notes``, and what is said where there is ``none``.
     """
     w = tongue.words["findings"]
-    findings = [finding for finding in record["findings"] if finding["kind"] == Kind.BONE]
+    findings = sorted_out(record)[0]
     natured = any(finding.get("natures") for finding in findings)
     nature = ("nature",) if natured else ()
     cells = ("mark", "place", *nature, "uptake", "significance", "area", "depth", "mass", "counted", "reason")
@@ -55,6 +103,33 @@ def bone_table(record: Mapping[str, Any], tongue: Language) -> dict[str, Any]:
     }
 
 
+def normal_table(record: Mapping[str, Any], tongue: Language) -> dict[str, Any]:
+    """Return the table of bone whose uptake is likelier normal than not.
+
+    Parameters
+    ----------
+    record : mapping
+    tongue : Language
+
+    Returns
+    -------
+    dict
+        As of `bone_table`.
+    """
+    w = tongue.words["findings"]
+    findings = sorted_out(record)[1]
+    cells = ("mark", "place", "nature", "uptake", "significance", "area", "reason")
+    rows, reference = _table(findings, cells, tongue)
+    return {
+        "heading": w["normal_heading"],
+        "columns": w["columns_normal"],
+        "natured": True,
+        "rows": rows,
+        "none": w["normal_none"],
+        "notes": [w["normal_note"], w["units_other"].format(reference=reference)] if findings else [],
+    }
+
+
 def other_table(record: Mapping[str, Any], tongue: Language) -> dict[str, Any]:
     """Return the table of physiologic uptake and artefacts.
 
@@ -69,7 +144,7 @@ def other_table(record: Mapping[str, Any], tongue: Language) -> dict[str, Any]:
         As of `bone_table`.
     """
     w = tongue.words["findings"]
-    findings = [finding for finding in record["findings"] if finding["kind"] != Kind.BONE]
+    findings = sorted_out(record)[2]
     rows, reference = _table(findings, ("mark", "place", "uptake", "significance", "area", "reason"), tongue)
     return {
         "heading": w["other_heading"],
@@ -89,8 +164,7 @@ def _table(
     rows = []
     for finding in findings:
         row = _row(finding, tongue, one_reference=one)
-        style = finding["polarity"] if finding["kind"] == Kind.BONE else finding["kind"]
-        rows.append({"style": style, "cells": [row[cell] for cell in cells]})
+        rows.append({"style": style_of_record(finding), "cells": [row[cell] for cell in cells]})
     reference = tongue.phrase(next(iter(references))) if one else str(tongue.words["findings"]["reference_own"])
     return rows, reference
 
@@ -181,7 +255,7 @@ def crops_section(record: Mapping[str, Any], tongue: Language) -> dict[str, Any]
     dict
     """
     w = tongue.words["crops"]
-    bone = [finding for finding in record["findings"] if finding["kind"] == Kind.BONE]
+    bone = sorted_out(record)[0]
     notes = [w["note"]]
     if any(finding.get("evidence") for finding in bone):
         notes.append(tongue.words["findings"]["evidence_note"])

@@ -133,7 +133,7 @@ def illustrate(reading: Reading) -> tuple[Illustrations, dict[str, bytes]]:
                 for name, (image, window) in draw_crops(finding, views, labels, windows).items()
             ],
         }
-        for finding in [finding for finding in findings if finding.kind is Kind.BONE][:CROPPED_FINDINGS]
+        for finding in [one for one in findings if one.kind is Kind.BONE and not one.likely_normal][:CROPPED_FINDINGS]
     ]
     shown = Shown(
         windows={name.value: (window.lower, window.upper) for name, window in windows.items()},

@@ -11,7 +11,7 @@ from bonescan.measurement import Measurement
 from bonescan.reading.model import Kind, Polarity, Verdict
 from bonescan.report.conclusion import familiarity_card
 from bonescan.report.figures import decimals, measured, rounded, short, tracer_name, two_digits
-from bonescan.report.finding_tables import ended
+from bonescan.report.finding_tables import ended, sorted_out
 from bonescan.report.language import Language
 
 __all__ = [
@@ -130,11 +130,6 @@ def _joined(parts: Iterable[str], tongue: Language) -> str:
     return str(tongue.words["joint"]).join(part for part in parts if part)
 
 
-def _bone_and_other(record: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
-    bone = [finding for finding in record["findings"] if finding["kind"] == Kind.BONE]
-    return bone, [finding for finding in record["findings"] if finding["kind"] != Kind.BONE]
-
-
 def _hot(findings: Iterable[Mapping[str, Any]]) -> int:
     return sum(finding["polarity"] == Polarity.HOT for finding in findings)
 
@@ -155,14 +150,16 @@ def in_a_sentence(record: Mapping[str, Any], tongue: Language) -> str:
     from bonescan.anatomy import bone as bone_named
 
     w, joint = tongue.words["sentence"], tongue.words["joint"]
-    bone, other = _bone_and_other(record)
+    bone, normal, other = sorted_out(record)
 
     def number(what: str, count: int) -> str:
         return str(w[what][min(count, 2)].format(count=count))
 
     kinds = Counter(finding["kind"] for finding in other)
     apart = w["apart"].format(
-        physiologic=number("physiologic", kinds[Kind.PHYSIOLOGIC]), artefact=number("artefact", kinds[Kind.ARTEFACT])
+        normal=number("normal", len(normal)),
+        physiologic=number("physiologic", kinds[Kind.PHYSIOLOGIC]),
+        artefact=number("artefact", kinds[Kind.ARTEFACT]),
     )
     if bone:
         hot = _hot(bone)
@@ -221,7 +218,7 @@ def cards(record: Mapping[str, Any], tongue: Language) -> list[dict[str, str]]:
         ``label``, ``value``, ``note``, ``tone``.
     """
     w = tongue.words["summary"]
-    bone, other = _bone_and_other(record)
+    bone, _, other = sorted_out(record)
     hot, burden = _hot(bone), record["burden"]
     first = tongue.words["clause_joint"].join(
         w["findings_one"].format(

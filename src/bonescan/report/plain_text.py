@@ -71,7 +71,7 @@ def plain_text(content: Mapping[str, Any]) -> str:
     lines += [*heading(c["context"]["heading"]), *(rows(c["context"]["rows"]) or told(c["context"]["none"]))]
     lines += [*heading(c["procedure"]["heading"]), *rows(c["procedure"]["rows"])]
     lines += [*heading(c["findings"]["heading"]), *told(c["summary"]["sentence"]), *rows(c["findings"]["rows"])]
-    lines += [*table(c["bone"]), *table(c["other"])]
+    lines += [*table(c["bone"]), *(table(c["normal"]) if c["normal"]["rows"] else []), *table(c["other"])]
     lines += [*under(c["burden"]["heading"]), *rows(c["burden"]["rows"]), *told(c["burden"]["note"])]
     own, proposed = c["interpretation"], c["impression"]
     lines += [*heading(own["heading"]), *(rows(own["rows"]) or told(own["none"]))]

@@ -32,13 +32,14 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from bonescan.anatomy import REGION_NAMES, mass_table
 from bonescan.anatomy import bone as bone_of
+from bonescan.anatomy import mass_table
 from bonescan.anatomy.body import TISSUE_MU_PER_MM
 from bonescan.measurement import Measurement
 from bonescan.reading.findings.detection import Spot, detect_cold, detect_hot
 from bonescan.reading.findings.normal import expect_normal
 from bonescan.reading.findings.physiologic import Call, Sighting, classify, find_bladder, find_twins, locate
+from bonescan.reading.findings.sites import Atlas, Seen, atlas_of, side_of
 from bonescan.reading.measures.burden import involved_mass_percent
 from bonescan.reading.model import (
     BoneMap,
@@ -58,9 +59,6 @@ MU_SD_PER_MM = 0.001
 THICKNESS_SD_MM = 15.0
 OUTLINE_SD = 0.15
 JOIN_MM = 14.0
-MIDLINE_MM = 12.0
-_OTHER_REGION = 0.1  # weight of a bone whose region is not under the spot [C]: names of lesions of simulated people
-_KNEE_BONES = ("femur", "tibia", "fibula", "patella")
 
 SURELY_SEEN = 0.5
 """From which the network's ``hot`` map makes a candidate of what lies off the fitted bones [D]."""
@@ -112,7 +110,7 @@ def find(scan: Scan, labels: Labels, glance: Glance | None = None) -> tuple[Find
         call = classify(
             sighting,
             landmarks,
-            side=_side_of_x(sighting.x_mm),
+            side=side_of(sighting.x_mm),
             is_bladder=index == bladder,
             has_twin=index in twins,
             seen_in_bone=seen is not None and _hottest(sighting, seen) >= SURELY_SEEN,
@@ -122,7 +120,8 @@ def find(scan: Scan, labels: Labels, glance: Glance | None = None) -> tuple[Find
     named += [(sighting, _cold_call()) for sighting in _join(cold, labels)]
     named.sort(key=lambda item: (item[1].kind is not Kind.BONE, -_strength(item[0])))
     views = {view.name: (view, labelled) for view, labelled in pairs}
-    return tuple(_finding(number, s, call, views, labels) for number, (s, call) in enumerate(named, start=1))
+    atlas = atlas_of(labels)
+    return tuple(_finding(number, s, call, views, labels, atlas) for number, (s, call) in enumerate(named, start=1))
 
 
 def source_depth(
@@ -243,12 +242,6 @@ def _extent_mm(spot: Spot, view: LabelledView) -> tuple[float, float]:
     return 4 * float(large), 4 * float(small)
 
 
-def _side_of_x(x_mm: float) -> str:
-    if abs(x_mm) <= MIDLINE_MM:
-        return "midline"
-    return "left" if x_mm > 0 else "right"
-
-
 def _hottest(sighting: Sighting, seen: Mapping[ViewName, DenseView]) -> float:
     """What the network's map of bone foci shows at most within a sighting."""
     return max(
@@ -277,9 +270,16 @@ def _finding(
     call: Call,
     views: Mapping[ViewName, tuple[View, LabelledView]],
     labels: Labels,
+    atlas: Atlas,
 ) -> Finding:
-    bone_id = _bone_under(sighting, views) if call.kind is Kind.BONE else ""
-    side = bone_of(bone_id).side if bone_id else _side_of_x(sighting.x_mm)
+    named = atlas.place(
+        {name: Seen(mask=spot.mask, significance=spot.significance) for name, spot in sighting.spots.items()},
+        sighting.region,
+        sighting.x_mm,
+        sighting.z_mm,
+    )
+    bone_id = named.bone if call.kind is Kind.BONE else ""
+    side = bone_of(bone_id).side if bone_id else side_of(sighting.x_mm)
     shown = {name: _finding_view(spot, views[name][0]) for name, spot in sighting.spots.items()}
     first = next(iter(sighting.spots.values()))
     ratios = [view.uptake_ratio for view in shown.values()]
@@ -295,7 +295,7 @@ def _finding(
         polarity=first.polarity,
         bone=bone_id,
         side=side,
-        place=call.place or _place(bone_id, sighting, views),
+        place=call.place or named.words,
         region=sighting.region,
         views=shown,
         uptake_ratio=max(ratios) if first.polarity is Polarity.HOT else min(ratios),
@@ -306,6 +306,8 @@ def _finding(
         in_burden=call.in_burden,
         likelihood=_absent("1", "probability of metastasis", "not judged"),
         reason=call.reason,
+        site=named.site if call.kind is Kind.BONE else "",
+        usual=named.usual if call.kind is Kind.BONE else "",
     )
 
 
@@ -354,39 +356,6 @@ def _maps(bone_id: str, view: LabelledView) -> Iterable[BoneMap]:
     return (bone for bone in view.bones if bone.bone == bone_id)
 
 
-def _bone_under(sighting: Sighting, views: Mapping[ViewName, tuple[View, LabelledView]]) -> str:
-    """The bone with most attenuated thickness under the finding, both views together.
-
-    A bone facing the camera shows more than one behind it: thickness is weighted by exp(-mu depth), and views by how
-    clearly they show the spot. Bones of the regions that a reader would name come first, by their share of the spot:
-    behind a vertebra of the neck lies much jaw, which is not what is seen. A knee holds the ends of femur and shank.
-    """
-    scores: dict[str, float] = {}
-    named = np.zeros(len(REGION_NAMES) + 1)
-    for name, spot in sighting.spots.items():
-        named += np.bincount(views[name][1].regions[spot.mask], minlength=len(named)) / spot.mask.sum()
-        for bone in views[name][1].bones:
-            part = _crop(spot.mask, bone)
-            inside = float(bone.thickness_mm[part].sum())
-            if inside > 0:
-                share = inside * math.exp(-TISSUE_MU_PER_MM * bone.depth_mm) / float(spot.mask.sum())
-                scores[bone.bone] = scores.get(bone.bone, 0.0) + abs(spot.significance) * share
-    named[0] *= 0.1
-    named /= named.sum()
-
-    def weighted(bone: str) -> float:
-        own = named[bone_of(bone).region]
-        own = max(own, named[15]) if bone.startswith(_KNEE_BONES) else own
-        return float(scores[bone] * (_OTHER_REGION + own))
-
-    return max(scores, key=weighted, default="")
-
-
-def _crop(mask: NDArray[np.bool_], bone: BoneMap) -> NDArray[np.bool_]:
-    rows, columns = bone.thickness_mm.shape
-    return mask[bone.row : bone.row + rows, bone.column : bone.column + columns]
-
-
 def _depth(bone_id: str, sighting: Sighting, views: Mapping[ViewName, tuple[View, LabelledView]]) -> Measurement:
     method = "attenuated ratio of net counts, anterior to posterior, mu_eff 0.12/cm"
     if len(sighting.spots) < 2:
@@ -399,27 +368,6 @@ def _depth(bone_id: str, sighting: Sighting, views: Mapping[ViewName, tuple[View
     front, back = sighting.spots[ViewName.ANTERIOR], sighting.spots[ViewName.POSTERIOR]
     thickness = sum(values[0] for values in depths.values())
     return source_depth(front.net_counts, back.net_counts, front.net_variance, back.net_variance, thickness)
-
-
-def _place(bone_id: str, sighting: Sighting, views: Mapping[ViewName, tuple[View, LabelledView]]) -> str:
-    """The bone's name, and where on it: thirds of a long bone, front, side or back of a rib."""
-    if not bone_id:
-        return f"{REGION_NAMES.get(sighting.region, 'bone')}, {_side_of_x(sighting.x_mm)}"
-    name = bone_of(bone_id).name
-    view = views[max(sighting.spots, key=lambda one: sighting.spots[one].significance)][1]
-    for bone in _maps(bone_id, view):
-        rows, columns = np.nonzero(bone.thickness_mm > 0)
-        x = view.x_mm[rows + bone.row, columns + bone.column]
-        z = view.z_mm[rows + bone.row, columns + bone.column]
-        if bone_id.startswith("rib_"):
-            outermost = float(np.abs(x).max())
-            if abs(sighting.x_mm) > 0.8 * outermost:
-                return f"{name}, lateral"
-            return f"{name}, {view.name}"
-        if bone_id.startswith(("humerus", "radius", "ulna", "femur", "tibia", "fibula")):
-            height = (sighting.z_mm - float(z.min())) / max(float(np.ptp(z)), 1.0)
-            return f"{name}, {'proximal' if height > 0.75 else 'distal' if height < 0.25 else 'shaft'}"
-    return name
 
 
 def _polygon(mask: NDArray[np.bool_]) -> tuple[tuple[float, float], ...]:
