@@ -18,6 +18,7 @@ from bonescan.errors import InvalidValue
 from bonescan.journeys import clinic
 from bonescan.journeys.exporting import DICOM_FOLDER, dicom_files, taken_along
 from bonescan.journeys.files import staged
+from bonescan.journeys.reports import text_for
 
 if TYPE_CHECKING:
     from bonescan.reading.model import Reading
@@ -55,6 +56,7 @@ def read_study(
     deidentify: bool = False,
     fhir: bool = False,
     tables: bool = False,
+    language: str = "en",
     progress: clinic.Progress = lambda _: None,
 ) -> StudyReading:
     """Read one study from files, whatever it holds, and write all of it into a folder.
@@ -71,6 +73,8 @@ def read_study(
         The patient's side with symptoms, ``"left"`` or ``"right"``, for the phases.
     fhir, tables : bool
         As for `bonescan.journeys.read`; the phases are in neither.
+    language : str
+        As for `bonescan.journeys.read`; the page on phases is English.
     progress : callable
         Called with a sentence as each step begins.
 
@@ -106,6 +110,7 @@ def read_study(
             deidentify=deidentify,
             fhir=fhir,
             tables=tables,
+            language=language,
             progress=progress,
         )
         return StudyReading(reading=reading, phases=None)
@@ -120,6 +125,8 @@ def read_study(
     from bonescan.reading.three_phase.phases import read_phases
     from bonescan.report.phases import render_phases
 
+    clinic.report_language(language)
+    text = None if study.whole_body is None else text_for(out, study.whole_body.study_uid)
     luggage = None
     if study.whole_body is not None:
         _, luggage = taken_along(inputs, study.whole_body, dicom=dicom_results, deidentify=False)
@@ -129,7 +136,7 @@ def read_study(
         progress("Writing the report")
         files = render_phases(phases)
         if whole is not None and luggage is not None:
-            files |= clinic.rendered(whole, fhir=fhir, tables=tables)
+            files |= clinic.rendered(whole, fhir=fhir, tables=tables, language=language, text=text)
             files |= dicom_files(whole, luggage, files)
         place(files)
     return StudyReading(reading=whole, phases=phases)

@@ -14,7 +14,7 @@ from bonescan.followup.area import AreaCall
 from bonescan.followup.model import Change, ChangeKind, LesionChange, Study
 from bonescan.followup.progression import BoneState
 from bonescan.followup.series import Series
-from bonescan.report.brush import png
+from bonescan.report.brush import embedded, png
 from bonescan.report.comparison_pictures import blink, draw_changes, draw_pair, draw_timeline, lesion_style
 from bonescan.report.comparison_record import comparison_record
 from bonescan.report.figures import cleaned, measured, tracer_name

@@ -135,7 +135,11 @@ def report_content(
             },
             "impression": impression_section(record, tongue),
             "patterns": patterns_section(record, tongue),
-            "limits": {"heading": w["limits"]["heading"], "general": w["limits"]["general"], "text": w["limits"]["text"]},
+            "limits": {
+                "heading": w["limits"]["heading"],
+                "general": w["limits"]["general"],
+                "text": w["limits"]["text"],
+            },
             "quality": _quality(record, tongue),
             "remarks": _remarks(record, tongue),
             "key": _key_page(record, tongue),
@@ -203,9 +207,7 @@ def _key_page(record: Mapping[str, Any], tongue: Language) -> dict[str, Any]:
     bone = sorted_out(record)[0]
     rows = [*patient_rows(record, tongue), *procedure_rows(record, tongue)]
     told = [
-        w["finding"].format(
-            place=tongue.place(finding["place"]), ratio=two_digits(finding["uptake_ratio"], tongue)
-        )
+        w["finding"].format(place=tongue.place(finding["place"]), ratio=two_digits(finding["uptake_ratio"], tongue))
         for finding in bone[:_KEY_FINDINGS]
     ]
     more = len(bone) - len(told)

@@ -283,7 +283,9 @@ def crop_caption(view: str, window: tuple[float, float], tongue: Language, *, se
     """
     w = tongue.words
     lower, upper = (short(edge, tongue) for edge in window)
-    return str(w["crops"]["caption" if seen else "caption_unseen"].format(view=w["views"][view], lower=lower, upper=upper))
+    return str(
+        w["crops"]["caption" if seen else "caption_unseen"].format(view=w["views"][view], lower=lower, upper=upper)
+    )
 
 
 def crop_alt(view: str, finding: Mapping[str, Any], tongue: Language) -> str:

@@ -1,4 +1,4 @@
-"""The pictures of a reading's report, drawn once and kept beside it, so that the report can be made anew without the scan.
+"""The pictures of a reading's report, drawn once and kept beside it: the report is made anew without the scan.
 
 ``report_pictures.json`` holds them as they enter the pages, with what a caption needs to know of them. They carry the
 letters of a camera's display (Anterior, Posterior, R, L), which are the same in all languages.

@@ -7,9 +7,9 @@ names of places. A sentence is known again by those templates; what stands in a 
 fixed phrase or another sentence, and is translated in turn. A sentence that no template knows stays English and is
 marked so: nothing is lost, nothing is guessed.
 
-The holes, told by their names (a digit behind a name tells two of a kind apart): ``{text}`` sentences, ``{phrase}``
-phrases of ``[said]``, several apart by commas or semicolons, ``{place}`` a place, ``{named}`` findings with their letters,
-``{count}`` a number that may be a word, ``{raw}`` anything, kept; every other name is a number.
+The holes, told by their names (a digit behind a name tells two of a kind apart): ``{text}`` sentences, ``{phrase}`` a
+phrase of ``[said]`` or several apart by commas or semicolons, ``{place}`` a place, ``{named}`` findings with their
+letters, ``{count}`` a number that may be a word, ``{raw}`` anything, kept; every other name is a number.
 """
 
 from __future__ import annotations
@@ -166,8 +166,7 @@ def _templates(code: str) -> tuple[Mapping[str, str], Mapping[str, tuple[_Templa
         holed.setdefault(first, []).append(_Template(pattern=_pattern(english), said=said))
     # the longest first: it says most of the sentence itself
     return fixed, {
-        first: tuple(sorted(templates, key=lambda one: -len(one.pattern.pattern)))
-        for first, templates in holed.items()
+        first: tuple(sorted(templates, key=lambda one: -len(one.pattern.pattern))) for first, templates in holed.items()
     }
 
 
@@ -299,4 +298,3 @@ _FILLED: Mapping[str, Callable[[str, str], str | None]] = MappingProxyType(
         "raw": lambda code, text: text,
     }
 )
-

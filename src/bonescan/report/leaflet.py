@@ -192,7 +192,9 @@ def leaflet_files(content: Mapping[str, Any], dated: datetime) -> dict[str, byte
         By form, as in `LEAFLET_FORMS`. The same content gives the same bytes.
     """
     shown = {**content, "icons": {name: _icon(path) for name, path in _icons().items()}}
-    pdf = set_pages({"main.typ": _packaged("leaflet.typ").encode("utf-8")}, _settable(shown), dated, fonts=(packaged_fonts(),))
+    pdf = set_pages(
+        {"main.typ": _packaged("leaflet.typ").encode("utf-8")}, _settable(shown), dated, fonts=(packaged_fonts(),)
+    )
     return {
         "pdf": pdf,
         "html": page_template("leaflet.html.j2").render(c=shown).encode("utf-8", "replace"),
@@ -253,7 +255,9 @@ def _wrapped_wide(text: str, first: str = "", later: str = "") -> list[str]:
 def _settable(value: Any) -> Any:
     """Take out what is never shown, and write what the leaflet's font lacks as its Unicode number."""
     if isinstance(value, str):
-        return "".join(letter if in_packaged_font(letter) else f"[U+{ord(letter):04X}]" for letter in value.translate(_HIDDEN))
+        return "".join(
+            letter if in_packaged_font(letter) else f"[U+{ord(letter):04X}]" for letter in value.translate(_HIDDEN)
+        )
     if isinstance(value, Mapping):
         return {key: item if key == "svg" else _settable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -261,7 +265,7 @@ def _settable(value: Any) -> Any:
     return value
 
 
-def notin_packaged_font(text: str) -> list[str]:
+def not_in_font(text: str) -> list[str]:
     """Find what the PDF would show as a Unicode number.
 
     Parameters

@@ -1,4 +1,4 @@
-"""The report at a glance: who was examined and how, what stands out in one sentence and in cards, under the pictures."""
+"""The report at a glance: who was examined and how, what stands out in one sentence, in cards, in the pictures."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def _stated(rows: Iterable[tuple[str, str | None]], tongue: Language) -> list[li
 
 
 def _joined(parts: Iterable[str], tongue: Language) -> str:
-    return str(tongue.words["joint"]).join(part for part in parts if part)
+    return str(tongue.words["fact_joint"]).join(part for part in parts if part)
 
 
 def _hot(findings: Iterable[Mapping[str, Any]]) -> int:
@@ -156,11 +156,12 @@ def in_a_sentence(record: Mapping[str, Any], tongue: Language) -> str:
         return str(w[what][min(count, 2)].format(count=count))
 
     kinds = Counter(finding["kind"] for finding in other)
-    apart = w["apart"].format(
-        normal=number("normal", len(normal)),
-        physiologic=number("physiologic", kinds[Kind.PHYSIOLOGIC]),
-        artefact=number("artefact", kinds[Kind.ARTEFACT]),
-    )
+    *listed, last = [
+        *([number("normal", len(normal))] if normal else []),
+        number("physiologic", kinds[Kind.PHYSIOLOGIC]),
+        number("artefact", kinds[Kind.ARTEFACT]),
+    ]
+    apart = w["apart"].format(listed=joint.join(listed) + tongue.words["and"] + last)
     if bone:
         hot = _hot(bone)
         found = w["found"].format(hot=number("hot", hot), cold=number("cold", len(bone) - hot))

@@ -23,9 +23,7 @@ __all__ = ["in_packaged_font", "packaged_fonts", "page_template", "picture_svg",
 _PDF_STANDARDS = ["a-2b", "ua-1"]
 _PIXELS_PER_INCH = 150
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LATIN_GREEK_CYRILLIC = re.compile(
-    "[\u0020-\u024f\u0370-\u03ff\u0400-\u045f\u1e00-\u1eff\u2010-\u202f\u20ac\u2212]"
-)
+_LATIN_GREEK_CYRILLIC = re.compile("[\u0020-\u024f\u0370-\u03ff\u0400-\u045f\u1e00-\u1eff\u2010-\u202f\u20ac\u2212]")
 _LATIN_1 = re.compile("[\u0020-\u00ff\u2013\u202f\u2212]")
 _SIGNS = frozenset(map(ord, "–—‘’“”•…"))
 
@@ -163,7 +161,11 @@ def _set(
     failure: Exception | None = None
     within: tuple[Callable[[str], object] | None, ...] = (None, _LATIN_GREEK_CYRILLIC.match, _LATIN_1.match)
     if fonts:
-        within = (None, lambda letter: in_packaged_font(letter) or _LATIN_GREEK_CYRILLIC.match(letter), in_packaged_font)
+        within = (
+            None,
+            lambda letter: in_packaged_font(letter) or _LATIN_GREEK_CYRILLIC.match(letter),
+            in_packaged_font,
+        )
     for shows in within:
         noted: Any = {**data, "font_note": shows is not None}
         if shows is not None:

@@ -156,7 +156,9 @@ def read_text(content: bytes) -> PhysicianText:
 def _text(tables: Mapping[str, Any], section: str, entry: str) -> str:
     text = tables.get(section, {}).get(entry, "")
     if not isinstance(text, str):
-        raise UnreadableInput(f"The {TEXT_NAME} holds [{section}] {entry} without quotation marks; put the text in them.")
+        raise UnreadableInput(
+            f"The {TEXT_NAME} holds [{section}] {entry} without quotation marks; put the text in them."
+        )
     return text.strip()
 
 
@@ -172,13 +174,13 @@ def _signed_at(stated: object) -> datetime | None:
     return when
 
 
-def empty_text(record: Mapping[str, Any], tongue: Language) -> bytes:
+def empty_text(study_uid: str | None, tongue: Language) -> bytes:
     """Write the file in which the physician's text belongs, every entry empty and explained.
 
     Parameters
     ----------
-    record : mapping
-        The reading, as ``reading.json`` holds it; only its study is named.
+    study_uid : str or None
+        Of the study that is reported.
     tongue : Language
         Of the explanations.
 
@@ -187,7 +189,7 @@ def empty_text(record: Mapping[str, Any], tongue: Language) -> bytes:
     bytes
     """
     w = tongue.words["physician"]
-    uid = "".join(letter for letter in record["scan"]["study_uid"] or "" if letter.isalnum() or letter in ".-")
+    uid = "".join(letter for letter in study_uid or "" if letter.isalnum() or letter in ".-")
     lines = [*(f"# {line}" for line in w["about"]), "", "[study]", f'uid = "{uid}"']
     for section, entries in ENTRIES.items():
         lines += ["", f"# {tongue.words[section]['heading']}", f"[{section}]"]

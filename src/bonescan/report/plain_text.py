@@ -60,9 +60,7 @@ def plain_text(content: Mapping[str, Any]) -> str:
 
     def verdicts(section: Mapping[str, Any]) -> list[str]:
         lines = under(section["heading"])
-        lines += [
-            line for row in section["rows"] for line in told(f"[{row['cells'][0]}] {row['cells'][-1]}", "", "  ")
-        ]
+        lines += [line for row in section["rows"] for line in told(f"[{row['cells'][0]}] {row['cells'][-1]}", "", "  ")]
         return lines if section["rows"] else [*lines, section["none"]]
 
     lines = [c["title"], c["status"]["text"], *told(c["banner"]), "", *rows(c["patient"]["rows"])]
