@@ -18,6 +18,7 @@ from bonescan.anatomy import BONES, REGION_NAMES
 from bonescan.anatomy.tables import rows
 from bonescan.errors import InvalidValue
 from bonescan.reading.conclusion.patterns import packaged_rules
+from bonescan.reading.findings.sites import USUAL
 from bonescan.reading.findings.traits import SITES
 from bonescan.reading.interpret import LEARNED, METHOD
 from bonescan.reading.model import Reading
@@ -106,7 +107,7 @@ def said_by_patterns() -> Iterator[str]:
     [
         pytest.param(list(said_by_patterns()), id="patterns"),
         pytest.param([*METHOD.values(), *LEARNED.values()], id="methods"),
-        pytest.param([f"It lies at {site}." for site in SITES.values()], id="sites"),
+        pytest.param([f"It lies at {site}." for site in (*SITES.values(), *USUAL.values())], id="sites"),
         pytest.param(SAID, id="code"),
     ],
 )

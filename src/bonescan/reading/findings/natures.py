@@ -47,6 +47,7 @@ import numpy as np
 
 from bonescan.measurement import Measurement
 from bonescan.reading.findings.detection import CONFIRMED_Z
+from bonescan.reading.findings.sites import USUAL
 from bonescan.reading.findings.spots import letter_of
 from bonescan.reading.findings.traits import CLEAR_RATIO, CLEAR_SIGNIFICANCE, Traits, describe, filled_share, topic_of
 from bonescan.reading.model import Evidence, Finding, Kind, Labels, Nature, Polarity
@@ -76,6 +77,11 @@ decide otherwise."""
 
 NO_FOCUS_KEPT = 0.5
 """Probability of an artefact, or share of urine, from which a candidate that is no bone disease is told as such [D]."""
+
+FADED_RATIO = 1.1
+"""Uptake over normal below which a finding that the network alone sees, and is not sure of, must be likelier disease
+than normal uptake to be told [C]: of 43 that were not, on simulated people with metastases, 34 were nothing. At a usual
+place of normal uptake, and where it shows less than normal bone, it is not told at all [D]."""
 
 FILTER_Z = 4.5
 """From which the filter's word stands by itself: about its threshold in a view without disease."""
@@ -354,9 +360,20 @@ def kept(candidates: Sequence[Candidate], keep_from: float, doubts_allowed: int)
 
 def _least(numbers: Mapping[str, float], keep_from: float, in_doubt: bool) -> float:
     """Least probability of a focus that a candidate needs; more than any where only a doubting network shows it."""
+    if _is_faded(numbers):
+        if numbers.get("level.ratio", 0.0) < 0 or any(numbers.get(f"usual.{why}") for why in USUAL):
+            return math.inf
+        keep_from = max(keep_from, 0.5)
     if not (in_doubt and _is_faint(numbers)):
         return keep_from
     return max(keep_from, SURE_FROM) if numbers.get("level.z", 0.0) >= math.log(CONFIRMED_Z) else math.inf
+
+
+def _is_faded(numbers: Mapping[str, float]) -> bool:
+    """Whether only the network sees it, without being sure, where hardly more than normal bone shows."""
+    only_network = "network.hot" in numbers and numbers.get("level.z", 0.0) < math.log(CONFIRMED_Z)
+    below = numbers.get("level.ratio", 0.0) < math.log(FADED_RATIO)
+    return only_network and below and numbers["network.hot"] < 0.0  # log-odds
 
 
 def _is_faint(numbers: Mapping[str, float]) -> bool:

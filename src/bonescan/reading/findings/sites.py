@@ -35,7 +35,7 @@ from bonescan.anatomy.tables import rows
 from bonescan.reading.model import BoneMap, LabelledView, Labels
 from bonescan.scan import ViewName
 
-__all__ = ["Atlas", "Place", "Seen", "Site", "atlas_of", "end_of", "side_of", "sites"]
+__all__ = ["USUAL", "Atlas", "Place", "Seen", "Site", "atlas_of", "end_of", "side_of", "sites"]
 
 MIDLINE_MM = 12.0
 _OTHER_REGION = 0.1  # weight of a bone whose region is not under the spot [C]: names of lesions of simulated people

@@ -36,10 +36,10 @@ from bonescan.anatomy import bone as bone_of
 from bonescan.anatomy import mass_table
 from bonescan.anatomy.body import TISSUE_MU_PER_MM
 from bonescan.measurement import Measurement
-from bonescan.reading.findings.detection import Spot, detect_cold, detect_hot
-from bonescan.reading.findings.normal import expect_normal
-from bonescan.reading.findings.physiologic import Call, Sighting, classify, find_bladder, find_twins, locate
-from bonescan.reading.findings.sites import Atlas, Seen, atlas_of, side_of
+from bonescan.reading.findings.detection import URINE_HALF_WIDTH_MM, Spot, detect_cold, detect_hot, together
+from bonescan.reading.findings.normal import NormalView, expect_normal
+from bonescan.reading.findings.physiologic import OFF_BONE, Call, Sighting, classify, find_bladder, find_twins, locate
+from bonescan.reading.findings.sites import USUAL, Atlas, Place, Seen, atlas_of, side_of
 from bonescan.reading.measures.burden import involved_mass_percent
 from bonescan.reading.model import (
     BoneMap,
@@ -59,6 +59,9 @@ MU_SD_PER_MM = 0.001
 THICKNESS_SD_MM = 15.0
 OUTLINE_SD = 0.15
 JOIN_MM = 14.0
+ONE_PLACE_MM, APART_MM = 25.0, 35.0
+"""How far apart sightings of one named place are one focus told twice, in one view and one in each [D]: vertebrae and
+ribs, the smallest places that are named, are 25 mm and more apart."""
 
 SURELY_SEEN = 0.5
 """From which the network's ``hot`` map makes a candidate of what lies off the fitted bones [D]."""
@@ -102,7 +105,8 @@ def find(scan: Scan, labels: Labels, glance: Glance | None = None) -> tuple[Find
     seen = None if glance is None else {dense.name: dense for dense in glance.views}
     hot = detect_hot(normals, seen)
     landmarks = locate(labels)
-    sightings = _join(hot, labels)
+    atlas = atlas_of(labels)
+    sightings = _as_one(_join(hot, labels), normals, atlas)
     bladder = find_bladder(sightings, landmarks)
     twins = find_twins(sightings)
     named: list[tuple[Sighting, Call]] = []
@@ -120,7 +124,6 @@ def find(scan: Scan, labels: Labels, glance: Glance | None = None) -> tuple[Find
     named += [(sighting, _cold_call()) for sighting in _join(cold, labels)]
     named.sort(key=lambda item: (item[1].kind is not Kind.BONE, -_strength(item[0])))
     views = {view.name: (view, labelled) for view, labelled in pairs}
-    atlas = atlas_of(labels)
     return tuple(_finding(number, s, call, views, labels, atlas) for number, (s, call) in enumerate(named, start=1))
 
 
@@ -223,6 +226,55 @@ def _sighting(spots: Mapping[ViewName, Spot], views: Mapping[ViewName, LabelledV
     )
 
 
+def _as_one(
+    sightings: Sequence[Sighting], normals: Sequence[tuple[NormalView, LabelledView]], atlas: Atlas
+) -> list[Sighting]:
+    """Join sightings that are one place told twice: of one bone and one named place, and near each other.
+
+    Two of one view are joined within `ONE_PLACE_MM`; one of each view, which the fit may show apart, within `APART_MM`.
+    """
+    views = {normal.name: (normal, labelled) for normal, labelled in normals}
+    rest = sorted(sightings, key=lambda one: -_strength(one))
+    joined: list[Sighting] = []
+    while rest:
+        one = rest.pop(0)
+        words = _joinable(one, atlas)
+        for other in list(rest) if words else ():
+            apart = math.hypot(one.x_mm - other.x_mm, one.z_mm - other.z_mm)
+            limit = ONE_PLACE_MM if one.spots.keys() & other.spots.keys() else APART_MM
+            if apart <= limit and _joinable(other, atlas) == words:
+                both = _both(one, other, views)
+                if both is not None:
+                    one = both
+                    rest = [left for left in rest if left is not other]
+        joined.append(one)
+    return joined
+
+
+def _joinable(sighting: Sighting, atlas: Atlas) -> str:
+    """The place's words where it is one of bone that no urine is near; else empty."""
+    near_urine = sighting.region in (10, 11) and abs(sighting.x_mm) <= URINE_HALF_WIDTH_MM
+    if sighting.off_bone >= OFF_BONE or near_urine:
+        return ""
+    place = _named(sighting, atlas)
+    return place.words if place.bone else ""
+
+
+def _both(one: Sighting, other: Sighting, views: Mapping[ViewName, tuple[NormalView, LabelledView]]) -> Sighting | None:
+    spots = dict(one.spots)
+    for name, spot in other.spots.items():
+        measured = together([spots[name], spot], *views[name]) if name in spots else spot
+        if measured is None:
+            return None
+        spots[name] = measured
+    return _sighting(spots, {name: labelled for name, (_, labelled) in views.items()})
+
+
+def _named(sighting: Sighting, atlas: Atlas) -> Place:
+    seen = {name: Seen(mask=spot.mask, significance=spot.significance) for name, spot in sighting.spots.items()}
+    return atlas.place(seen, sighting.region, sighting.x_mm, sighting.z_mm)
+
+
 def _region(spot: Spot, view: LabelledView) -> tuple[int, float]:
     """The commonest region under a spot (0 only where there is no other), and the fraction under none."""
     counts = np.bincount(view.regions[spot.mask], minlength=18)
@@ -272,12 +324,7 @@ def _finding(
     labels: Labels,
     atlas: Atlas,
 ) -> Finding:
-    named = atlas.place(
-        {name: Seen(mask=spot.mask, significance=spot.significance) for name, spot in sighting.spots.items()},
-        sighting.region,
-        sighting.x_mm,
-        sighting.z_mm,
-    )
+    named = _named(sighting, atlas)
     bone_id = named.bone if call.kind is Kind.BONE else ""
     side = bone_of(bone_id).side if bone_id else side_of(sighting.x_mm)
     shown = {name: _finding_view(spot, views[name][0]) for name, spot in sighting.spots.items()}
@@ -305,7 +352,9 @@ def _finding(
         mass_share_percent=share,
         in_burden=call.in_burden,
         likelihood=_absent("1", "probability of metastasis", "not judged"),
-        reason=call.reason,
+        reason=f"{call.reason} It lies at {USUAL[named.usual]}."
+        if call.kind is Kind.BONE and named.usual
+        else call.reason,
         site=named.site if call.kind is Kind.BONE else "",
         usual=named.usual if call.kind is Kind.BONE else "",
     )

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonescan.reading.findings.physiologic import Landmarks, find_pairs, locate
-from bonescan.reading.findings.sites import end_of
+from bonescan.reading.findings.sites import USUAL, end_of
 from bonescan.reading.model import Finding, Kind, LabelledView, Labels, Polarity
 from bonescan.reading.network import DenseView, Glance
 from bonescan.scan import Scan, ViewName
@@ -314,6 +314,9 @@ def _describe(
     others = [other for j, other in enumerate(seen) if j != k and sure[j]]
     numbers = {f"site.{one.site}": 1.0}
     sentences = {"site": _site_sentence(one.site)}
+    if finding.usual:
+        numbers[f"usual.{finding.usual}"] = 1.0
+        sentences["usual"] = f"It lies at {USUAL[finding.usual]}."
 
     z = sorted((abs(view.significance) for view in finding.views.values()), reverse=True)
     numbers["level.z"] = _log(z[0], 1, 50)
