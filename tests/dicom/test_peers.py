@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
-from tests.dicom.peers import DCMTK, SCRIPTS, said
+from tests.dicom.peers import DCMTK, DICOM3TOOLS, said
 from tests.dicom.scans import (
     ACQUIRED_AT,
     INJECTION,
@@ -58,21 +58,21 @@ OBJECTS: dict[str, dict[str, bytes]] = {
 @pytest.mark.parametrize("name", OBJECTS)
 def test_dciodvfy_finds_neither_error_nor_warning(name, tmp_path):
     for path in put(OBJECTS[name], tmp_path):
-        status, words = said(SCRIPTS / "dciodvfy", path)
+        status, words = said(DICOM3TOOLS / "dciodvfy", path)
         assert (status, words.strip()) == (0, "NMImage")
 
 
 def test_dciodvfy_would_find_a_fault(tmp_path):
     # the test above would be worth nothing if the program were silent about what is wrong
     (path,) = put(write_scan(static(), dialect=Dialect.SIEMENS), tmp_path)
-    assert "Error - Shall not be present" in said(SCRIPTS / "dciodvfy", path)[1]
+    assert "Error - Shall not be present" in said(DICOM3TOOLS / "dciodvfy", path)[1]
 
 
 def test_dcentvfy_finds_one_study_in_its_objects(tmp_path):
     names = ("whole body", "static", "dynamic", "tomographic")
     paths = [path for name in names for path in put(OBJECTS[name], tmp_path)]
     assert len(paths) == 4
-    assert said(SCRIPTS / "dcentvfy", *paths) == (0, "")
+    assert said(DICOM3TOOLS / "dcentvfy", *paths) == (0, "")
 
 
 @DCMTK

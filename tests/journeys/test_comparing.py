@@ -206,3 +206,30 @@ def test_inputs_that_lie_where_results_go_are_refused(scans, tmp_path):
     place.write_bytes(b"x")
     with pytest.raises(OutputFailed, match="would be lost"):
         journeys.compare_studies([place, tmp_path / "b.dcm"], tmp_path)
+
+
+def test_dicom_results_of_pictures_are_refused_before_the_work(scans, monkeypatch, tmp_path, run):
+    monkeypatch.setattr(reading, "read", lambda *a, **k: pytest.fail("was read all the same"))
+    code, _, error = run("compare", tmp_path / "a.dcm", tmp_path / "b.dcm", "-o", tmp_path / "out", "--dicom")
+    assert code == 1
+    assert "without --dicom" in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_dicom_results_lie_beside_the_pages_and_go_with_the_next_comparison(
+    scans, unwritten, tmp_path, run, monkeypatch
+):
+    for name, one in scans.items():
+        sources = (replace(one.scan.sources[0], sop_instance_uid=f"1.2.{ord(name[0])}"),)
+        scans[name] = replace(one, reading=replace(one.reading, scan=replace(one.reading.scan, sources=sources)))
+    asked = []
+    monkeypatch.setattr(dicom, "find_objects", lambda inputs, sources: asked.extend(one.file_name for one in sources))
+    monkeypatch.setattr(dicom, "write_comparison", lambda series, objects, **_: {"comparison_sr.dcm": b"sr"})
+    out = tmp_path / "out"
+    words = ["compare", tmp_path / "a.dcm", tmp_path / "b.dcm", "-o", out, "--json"]
+    code, said, _ = run(*words, "--dicom")
+    assert code == 0
+    assert asked == ["b.dcm", "a.dcm"]  # the current study, to which they belong, first
+    assert "dicom_results/comparison_sr.dcm" in json.loads(said)["outputs"]
+    assert run(*words)[0] == 0
+    assert not (out / "dicom_results").exists()

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.dicom.results.studies import Study, png, whole_body_study
+from tests.dicom.results.studies import Study, little_study, png
 
-from bonescan import dicom, journeys, report
+from bonescan import dicom, journeys
 from bonescan.dicom.opening import open_scan
 from bonescan.dicom.results import RESULT_NAMES
 from bonescan.errors import InvalidValue
@@ -20,7 +20,7 @@ from bonescan.scan import Source
 @pytest.fixture
 def one(rooms) -> Study:
     """The rooms answer with a study whose files are on the disk."""
-    made = whole_body_study()
+    made = little_study()
     rooms.open_scan = lambda inputs, **settings: made.reading.scan
     rooms.read = lambda scan, *, progress: replace(made.reading, scan=scan)
     rooms.render = lambda reading, *told: {
@@ -99,18 +99,6 @@ def test_results_in_the_folder_that_is_read_are_left_out(source, tmp_path, monke
     journeys.read_study([source], tmp_path, dicom_results=True)
     journeys.read_study([source], tmp_path, dicom_results=True)
     assert set(RESULT_NAMES) <= set(seen)
-
-
-def test_a_three_phase_study_is_not_written_with_its_person_when_none_was_wanted(monkeypatch, tmp_path):
-    class Phases:
-        whole_body = None
-
-    monkeypatch.setattr(dicom, "open_phases", lambda *a, **k: Phases())
-    monkeypatch.setattr(report, "render", lambda reading: pytest.fail("was written all the same"))
-    with pytest.raises(InvalidValue, match="cannot be de-identified"):
-        journeys.read_study([tmp_path], tmp_path / "out", deidentify=True)
-    with pytest.raises(InvalidValue, match="without --dicom"):
-        journeys.read_study([tmp_path], tmp_path / "out", dicom_results=True)
 
 
 def test_the_command_line_asks_for_both(source, tmp_path, monkeypatch, capsys):

@@ -15,6 +15,7 @@ import pytest
 from bonescan import journeys
 from bonescan.errors import NotABoneScan, OutputFailed, UnreadableInput
 from bonescan.journeys import clinic
+from bonescan.report.leaflet_after import RESULT_LEAFLET_NAMES
 from bonescan.scan import ViewName
 
 NEW = {"reading.json": b"{}", "report.html": b"<p>new</p>", "overlay_posterior.png": b"png"}
@@ -80,6 +81,14 @@ def test_an_earlier_reading_goes_as_a_whole_and_other_files_stay(rooms, tmp_path
     an_earlier_reading(tmp_path / "out")
     journeys.read([Path("x.dcm")], tmp_path / "out")
     # the anterior picture of the earlier scan must not stand beside the new report
+    assert contents(tmp_path / "out") == {**NEW, "notes.txt": b"the user's own"}
+
+
+def test_a_leaflet_signed_on_an_earlier_reading_does_not_stay_beside_a_newer_one(rooms, tmp_path):
+    an_earlier_reading(tmp_path / "out")
+    for name in RESULT_LEAFLET_NAMES:
+        (tmp_path / "out" / name).write_bytes(b"signed")
+    journeys.read([Path("x.dcm")], tmp_path / "out")
     assert contents(tmp_path / "out") == {**NEW, "notes.txt": b"the user's own"}
 
 

@@ -12,6 +12,7 @@ from tests.reading.limbs import patch, phase_pictures, study_of
 
 from bonescan import cli, dicom, journeys
 from bonescan.dicom import Filing, write_dynamic, write_scan
+from bonescan.dicom.results import PHASE_RESULT_NAMES
 from bonescan.scan import Phase, ThreePhaseStudy
 
 
@@ -42,12 +43,15 @@ def folder(tmp_path: Path) -> Path:
 
 def test_three_phases_are_read_end_to_end(folder, tmp_path, capsys):
     with pytest.raises(SystemExit) as left:
-        cli.main(["read", str(folder), "-o", str(tmp_path / "out"), "--side", "left", "--json", "-q"])
+        cli.main(
+            ["read", str(folder), "-o", str(tmp_path / "out"), "--side", "left", "--json", "-q", "--dicom", "--fhir"]
+        )
     assert left.value.code == 0
     said = json.loads(capsys.readouterr().out)
     assert said["phases"]["side"] == "left"
     assert said["phases"]["fits"] == ["osteomyelitis", "acute_fracture"]
-    assert set(said["outputs"]) == set(journeys.PHASE_NAMES)
+    objects = {f"{journeys.DICOM_FOLDER}/{name}" for name in PHASE_RESULT_NAMES}
+    assert set(said["outputs"]) == {*journeys.PHASE_NAMES, *objects}
     assert "Simulated^Legs" not in json.dumps(said)
 
 
@@ -55,6 +59,7 @@ def test_a_later_reading_of_something_else_takes_the_phases_away(folder, tmp_pat
     out = tmp_path / "out"
     study = journeys.read_study([folder], out)
     assert study.reading is None
+    assert not (out / journeys.DICOM_FOLDER).exists()
     assert (out / "phases.html").is_file()
     record = journeys.study_manifest(study, out, {"command": "read"})
     assert len(record["inputs"]) == 3

@@ -6,10 +6,12 @@ from dataclasses import replace
 from datetime import timedelta, timezone
 
 import pytest
+from pydicom.sr._concepts_dict import concepts as sr
 from tests.report.phantom import concluded, withheld
 
 from bonescan.reading.model import Kind, Reading
 from bonescan.report.fhir import fhir_bundle, fhir_bytes
+from bonescan.report.fhir_parts import CODES, DCM, SCT
 from bonescan.scan import PatientFacts
 
 UCUM = {"1", "%", "mm", "mm2"}
@@ -88,12 +90,33 @@ def test_the_check_digit_knows_a_wrong_number():
 def test_codes_are_of_known_systems_and_loinc_numbers_are_right(bundle):
     found = codings(bundle)
     by_system = {coding["system"]: {c["code"] for c in found if c["system"] == coding["system"]} for coding in found}
-    assert by_system["http://loinc.org"] == {"25031-6"}
+    assert by_system["http://loinc.org"] == {"25031-6", "19005-8"}
     assert all(map(luhn, by_system["http://loinc.org"]))
     assert by_system["http://unitsofmeasure.org"] <= UCUM
     assert all(
         re.fullmatch(r"\d+(:272741003=(7771000|24028007))?", code) for code in by_system["http://snomed.info/sct"]
     )
+
+
+def test_every_observation_has_a_code_and_each_of_ours_is_explained_once(bundle):
+    observations = resources(bundle, "Observation")
+    parts = [*observations, *(part for one in observations for part in one.get("component", ()))]
+    ours = {code["code"] for one in parts for code in one["code"]["coding"] if code["system"] == CODES}
+    (system,) = resources(bundle, "CodeSystem")
+    assert {concept["code"] for concept in system["concept"]} == ours
+    assert all(one["code"]["coding"][0]["system"] in (CODES, "http://loinc.org") for one in parts)
+
+
+def test_broader_standard_codes_are_those_of_dicoms_dictionary(bundle):
+    known = {code for scheme in ("SCT", "DCM") for named in sr[scheme].values() for code in named}
+    told = [code for code in codings(bundle) if code["system"] in (SCT, DCM) and ":" not in code["code"]]
+    assert {code["code"] for code in told} - {"NM"} <= known
+
+
+def test_the_impression_is_an_observation_by_loinc(bundle):
+    (one,) = (one for one in resources(bundle, "Observation") if "valueString" in one)
+    assert one["code"]["coding"][0]["code"] == "19005-8"  # as in HL7's US Core example of an imaging impression
+    assert one["valueString"].startswith("Many foci: most likely bone metastases.")
 
 
 def test_nothing_is_final_and_the_report_leads_to_every_observation(bundle):

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import io
 import json
 import re
+import unicodedata
 from datetime import date
 
+import pypdf
 import pytest
 from tests.report.test_leaflet import CANCER
 
 from bonescan.errors import InvalidValue, UnreadableInput
-from bonescan.report.leaflet import leaflet_languages, leaflet_text
+from bonescan.report.leaflet import leaflet_languages, leaflet_text, leaflet_words
 from bonescan.report.leaflet_after import RESULT_LEAFLET_NAMES, Conclusion, SignedResult, after_content, after_files
 from bonescan.report.skeleton_drawing import draw_skeleton
 
@@ -148,11 +151,39 @@ def test_the_files_hold_the_deed_and_are_accessible():
     assert after_files(JSON, signed(Conclusion.WEAR, places={"B": Conclusion.WEAR}), "zh") == files
 
 
-def test_a_name_in_letters_that_the_font_lacks_loses_none_of_them():
-    # typst refuses PDF/A with a letter it cannot show; it is then written as its number
-    files = after_files(JSON, signed(Conclusion.WEAR, physician="Dr. \u1200\u1208 Łukasz Ørsted 李明"), "en")
-    assert files["leaflet.pdf"].startswith(b"%PDF")
-    assert "\u1200" in files["leaflet.html"].decode()
+def reading_of(name: str) -> bytes:
+    return json.dumps({**json.loads(JSON), "scan": {**RECORD["scan"], "patient": {"name": name}}}).encode()
+
+
+def printed(pdf: bytes) -> str:
+    return "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(pdf)).pages)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["\u0623\u062d\u0645\u062f", "\u05db\u05d4\u05df", "Nguy\u1ec5n", "\u0416\u0443\u043a", "\u738b", "\u0141ukasz"],
+)
+def test_names_of_many_scripts_are_printed(name):
+    files = after_files(reading_of(f"{name}^A"), signed(Conclusion.WEAR))
+    text = unicodedata.normalize("NFKC", printed(files["leaflet.pdf"]))
+    assert set(unicodedata.normalize("NFKC", name)) <= set(text)
+    assert leaflet_words("en")["by_hand"] not in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_name_that_no_font_of_ours_has_is_left_to_be_written_by_hand_and_the_sheet_says_so(language):
+    # typst refuses PDF/A with a letter it cannot show
+    files = after_files(reading_of("\uae40^\u1200\u1208"), signed(Conclusion.WEAR), language)
+    text = "".join(printed(files["leaflet.pdf"]).split())
+    assert "".join(leaflet_words(language)["by_hand"].split()) in text
+    assert "U+" not in text
+    assert "\uae40" in files["leaflet.html"].decode()  # the fonts of the screen show it
+
+
+@pytest.mark.parametrize("name", ["Dr. \u1200\u1208", "Dr. caf\udce9"])
+def test_a_physicians_name_that_cannot_be_printed_is_refused(name):
+    with pytest.raises(InvalidValue, match="has no letters for"):
+        signed(Conclusion.WEAR, physician=name)
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"schema_version": "1.0.0"}', b'{"schema_version": "2.0.0"}'])
@@ -210,8 +241,8 @@ def test_words_that_could_only_be_shown_as_numbers_are_refused(field, words):
 
 
 def test_a_name_that_no_encoding_knows_breaks_nothing():
-    files = after_files(JSON, signed(Conclusion.WEAR, physician="Dr. caf\udce9"))
-    assert all(b"Dr. caf?" in files[f"leaflet.{form}"] for form in ("html", "txt", "json"))
+    files = after_files(reading_of("caf\udce9"), signed(Conclusion.WEAR))
+    assert all(b"caf?" in files[f"leaflet.{form}"] for form in ("html", "txt"))
 
 
 def test_words_longer_than_a_page_go_on_the_next_one():

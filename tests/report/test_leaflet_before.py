@@ -106,3 +106,10 @@ def test_a_chinese_line_is_no_wider_than_another_and_begins_with_no_closing_mark
         for line in leaflet_text(before_content(plans[person], "zh")).splitlines():
             assert sum(1 + (east_asian_width(letter) in "WF") for letter in line) <= 92
             assert not re.match(r"\s*[，。？！；：、）”]", line)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("person", PEOPLE)
+def test_three_pages_are_enough(plans, person, language):
+    pdf = before_files(plans[person], language)["plan_patient.pdf"]
+    assert re.findall(rb"/Type/Pages/Count (\d+)", pdf) == [b"3"]

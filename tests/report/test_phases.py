@@ -12,6 +12,7 @@ from PIL import Image
 from tests.reading.limbs import patch, phase_pictures, study_of
 
 from bonescan.reading.three_phase.phases import PhaseReading, read_phases
+from bonescan.report.phase_fhir import phase_fhir_bundle, phase_fhir_bytes
 from bonescan.report.phases import phase_content, phase_schema, render_phases
 from bonescan.scan import Phase
 
@@ -74,3 +75,21 @@ def test_the_region_is_marked_on_the_grid(read, files):
     assert (ids == 1).sum() == read.region.mask.sum()
     # the counterpart lies on the other side of the picture
     assert np.argwhere(ids == 2)[:, 1].max() < np.argwhere(ids == 1)[:, 1].min()
+
+
+def test_the_phases_are_valid_fhir_by_an_independent_model_with_a_code_for_every_observation(read):
+    models = pytest.importorskip("fhir.resources.R4B.bundle")  # these resources are the same in R4 and R4B
+    for one in (read, without_flow()):
+        content = phase_fhir_bytes(one)
+        assert json.loads(models.Bundle.model_validate_json(content).model_dump_json()) == json.loads(content)
+    observations = [
+        entry["resource"]
+        for entry in phase_fhir_bundle(read)["entry"]
+        if entry["resource"]["resourceType"] == "Observation"
+    ]
+    ratios = {one["code"]["coding"][0]["code"]: one for one in observations if "interpretation" in one}
+    assert set(ratios) == {f"ratio_{phase.value}" for phase in Phase}
+    for finding in read.findings:
+        told = ratios[f"ratio_{finding.phase.value}"]
+        assert told["valueQuantity"]["value"] == pytest.approx(finding.ratio.value, rel=1e-6)
+        assert told["interpretation"][0]["coding"][0]["display"].lower() == finding.call.value

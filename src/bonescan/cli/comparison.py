@@ -49,6 +49,9 @@ def compare(
     same_person: Annotated[
         bool, typer.Option("--same-person", help="Go on where the files name different people.")
     ] = False,
+    dicom_results: Annotated[
+        bool, typer.Option("--dicom", help="Also write it as DICOM objects: SR, pictures, PDF, KO.")
+    ] = False,
     as_json: AsJson = False,
     manifest: Annotated[
         Path | None,
@@ -74,6 +77,7 @@ def compare(
       comparison_changes.png     more uptake in red, less in blue
       comparison_blink.gif       prior and current in turn
       comparison_timeline.png    Bone Scan Index and lesions over the dates
+      dicom_results/*.dcm        with --dicom: objects of the current study
     An earlier comparison in OUT is replaced as a whole. Other files stay.
 
     \b
@@ -92,16 +96,24 @@ def compare(
         from bonescan import journeys
 
         series = journeys.compare_studies(
-            inputs, out, treatment_start=began, injured_on=injured, same_person=same_person, progress=progress
+            inputs,
+            out,
+            treatment_start=began,
+            injured_on=injured,
+            same_person=same_person,
+            dicom_results=dicom_results,
+            progress=progress,
         )
     said: dict[str, Any] = journeys.comparison_summary(series)
     if manifest is not None:
         settings = {
             "command": "compare", "treatment_start": began, "injury": injured, "same_person": same_person,
+            "dicom": dicom_results,
         }  # fmt: skip
         journeys.write_file(manifest, in_json(journeys.comparison_manifest(series, out, settings)).encode())
     if as_json:
-        written = [name for name in journeys.COMPARISON_NAMES if (out / name).is_file()]
+        names = (*journeys.COMPARISON_NAMES, *journeys.dicom_names(out))
+        written = [name for name in names if (out / name).is_file()]
         print_results(in_json({"out": str(out), "outputs": written, **said}))
     elif not quiet:
         print_results(_comparison_in_words(said, out))

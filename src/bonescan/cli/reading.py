@@ -87,11 +87,12 @@ def read(
       bones_VIEW.npz             every single bone
       phases.html, .pdf, .json   of a study that holds blood flow, blood pool
                                  and delayed views of one place
-      fhir.json                  with --fhir
+      fhir.json, phases_fhir.json  with --fhir
       study.csv, findings.csv    with --tables
       dicom_results/*.dcm        with --dicom: for the archive and other programs
     with VIEW anterior or posterior. An earlier reading in OUT is replaced as a
-    whole, or kept as it was if anything fails. Other files stay.
+    whole, with the leaflet that was signed on it, or kept as it was if anything
+    fails. Other files stay.
 
     \b
     Examples:

@@ -25,24 +25,22 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from bonescan import __version__
 from bonescan.dicom import headers
 from bonescan.dicom.modules import code, uid
 from bonescan.dicom.pixels import transfer_syntax
-from bonescan.dicom.results.sources import SourceFrame
-from bonescan.scan import PatientFacts, Remark, Scan, Severity, Source
+from bonescan.dicom.results.sources import SourceFrame, SourceObject, match_sources
+from bonescan.scan import DynamicScan, PatientFacts, Phase, Remark, Scan, Severity, Source, ThreePhaseStudy
 
 if TYPE_CHECKING:
     from pydicom.dataelem import DataElement
     from pydicom.dataset import Dataset
 
-__all__ = ["SOURCE_NAMES", "Deidentified", "deidentified", "without_identity"]
+__all__ = ["Deidentified", "DeidentifiedStudy", "deidentified", "study_without_identity", "without_identity"]
 
-SOURCE_NAMES = ("source_1.dcm", "source_2.dcm")
-"""What de-identified copies of the images that were read are called."""
-
+_AnyScan = TypeVar("_AnyScan", Scan, DynamicScan)
 _REMOVE, _EMPTY, _DUMMY, _UID = "X", "Z", "D", "U"
 _DUMMIES = {"DA": "19000101", "TM": "000000", "DT": "19000101000000", "AS": "000Y", "DS": "0", "IS": "0"}
 _STANDARD_ROOT = "1.2.840.10008."
@@ -56,16 +54,41 @@ class Deidentified:
     Parameters
     ----------
     scan : Scan
-        Counts, camera and tracer as they were; no person, no date, no name of a file.
+        Counts, camera and tracer as they were; no person, no date, no name and no digest of a file that has them.
     frames : tuple of SourceFrame
         Its views in the de-identified images; none for a scan of pictures.
     files : mapping of str to bytes
-        The de-identified images, by `SOURCE_NAMES`.
+        The de-identified images, named ``source_1.dcm`` and so on.
     remarks : tuple of Remark
         What was done, and what was not: pixels.
     """
 
     scan: Scan
+    frames: tuple[SourceFrame, ...]
+    files: Mapping[str, bytes]
+    remarks: tuple[Remark, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeidentifiedStudy:
+    """A three-phase study without the person.
+
+    Parameters
+    ----------
+    study : ThreePhaseStudy
+        As it was; no person, no date, no name and no digest of a file that has them.
+    objects : tuple of SourceObject
+        The de-identified images of its phases.
+    frames : tuple of SourceFrame
+        The views of its whole-body scan in them, where it has one.
+    files : mapping of str to bytes
+        The de-identified images, named ``source_1.dcm`` and so on.
+    remarks : tuple of Remark
+        What was done, and what was not: pixels.
+    """
+
+    study: ThreePhaseStudy
+    objects: tuple[SourceObject, ...]
     frames: tuple[SourceFrame, ...]
     files: Mapping[str, bytes]
     remarks: tuple[Remark, ...]
@@ -197,52 +220,99 @@ def without_identity(scan: Scan, frames: Sequence[SourceFrame], key: str) -> Dei
     -------
     Deidentified
     """
+    cleaned = {id(frame.dataset): deidentified(frame.dataset, key) for frame in frames}
+    files, copies = _copies(list(cleaned.values()))
+    return Deidentified(
+        scan=_nameless(scan, next(iter(cleaned.values()), None), copies),
+        frames=tuple(replace(frame, dataset=cleaned[id(frame.dataset)]) for frame in frames),
+        files=files,
+        remarks=_remarks([frame.dataset for frame in frames]),
+    )
+
+
+def study_without_identity(study: ThreePhaseStudy, objects: Sequence[SourceObject], key: str) -> DeidentifiedStudy:
+    """A three-phase study and the images it was opened from, without the person.
+
+    Parameters
+    ----------
+    study : ThreePhaseStudy
+    objects : sequence of SourceObject
+        From `bonescan.dicom.find_objects`: of the phases in their order, then of the whole-body scan.
+    key : str
+        As for `deidentified`.
+
+    Returns
+    -------
+    DeidentifiedStudy
+    """
+    phases = [scan for phase in Phase if (scan := study.of(phase)) is not None]
+    scans = [*phases, *([study.whole_body] if study.whole_body is not None else [])]
+    digests = dict.fromkeys(source.sha256 for scan in scans for source in scan.sources)
+    cleaned = {digest: deidentified(one.dataset, key) for digest, one in zip(digests, objects, strict=True)}
+    files, copies = _copies(list(cleaned.values()))
+    told = dict(zip(cleaned, copies, strict=True))
+
+    def nameless(scan: _AnyScan | None) -> _AnyScan | None:
+        if scan is None:
+            return None
+        return _nameless(scan, cleaned[scan.sources[0].sha256], [told[one.sha256] for one in scan.sources])
+
+    whole = nameless(study.whole_body)
+    of_phases = dict.fromkeys(source.sha256 for scan in phases for source in scan.sources)
+    return DeidentifiedStudy(
+        study=replace(
+            study,
+            flow=nameless(study.flow),
+            pool=nameless(study.pool),
+            delayed=nameless(study.delayed),
+            whole_body=whole,
+        ),
+        objects=tuple(SourceObject(dataset=cleaned[digest]) for digest in of_phases),
+        frames=() if whole is None else match_sources(cleaned.values(), whole),
+        files=files,
+        remarks=_remarks([one.dataset for one in objects]),
+    )
+
+
+def _copies(cleaned: Sequence[Dataset]) -> tuple[dict[str, bytes], list[Source]]:
+    """De-identified images as files, and as sources of a scan."""
     import pydicom
 
-    cleaned: dict[int, Dataset] = {id(frame.dataset): deidentified(frame.dataset, key) for frame in frames}
     files, sources = {}, []
-    for name, dataset in zip(SOURCE_NAMES, cleaned.values(), strict=False):
-        into = io.BytesIO()
+    for number, dataset in enumerate(cleaned, start=1):
+        into, name = io.BytesIO(), f"source_{number}.dcm"
         pydicom.dcmwrite(into, dataset, enforce_file_format=True)
         files[name] = into.getvalue()
-        sources.append(
-            Source(
-                file_name=name,
-                sha256=hashlib.sha256(files[name]).hexdigest(),
-                sop_instance_uid=str(dataset.SOPInstanceUID),
-            )
-        )
-    if not frames:
-        sources = [replace(one, file_name=f"picture_{k}") for k, one in enumerate(scan.sources, start=1)]
-    first = next(iter(cleaned.values()), None)
-    anonymous = replace(
+        digest = hashlib.sha256(files[name]).hexdigest()
+        sources.append(Source(file_name=name, sha256=digest, sop_instance_uid=str(dataset.SOPInstanceUID)))
+    return files, sources
+
+
+def _nameless(scan: _AnyScan, first: Dataset | None, copies: Sequence[Source]) -> _AnyScan:
+    """A scan as its de-identified images tell it, the first of which tells the person."""
+    told = replace(
         scan,
         patient=PatientFacts() if first is None else headers.patient(first, None),
         injection=replace(scan.injection, injected_at=None),
         acquired_at=None,
         study_uid=str(first.StudyInstanceUID) if first is not None else None,
         study_description=None,
-        sources=tuple(sources),
+        sources=tuple(copies),
     )
-    return Deidentified(
-        scan=anonymous,
-        frames=tuple(replace(frame, dataset=cleaned[id(frame.dataset)]) for frame in frames),
-        files=files,
-        remarks=_remarks(frames),
-    )
+    return replace(told, series_description=None) if isinstance(told, DynamicScan) else told
 
 
-def _remarks(frames: Sequence[SourceFrame]) -> tuple[Remark, ...]:
+def _remarks(images: Sequence[Dataset]) -> tuple[Remark, ...]:
     done = Remark(
         code="dicom.deidentified",
         text="The person's identity, dates and private elements were removed by the Basic Application Confidentiality "
         "Profile of DICOM; pixels were not changed.",
     )
-    said = [headers.text(frame.dataset, "BurnedInAnnotation") for frame in frames]
-    captured = any(headers.text(frame.dataset, "SOPClassUID") == _SECONDARY_CAPTURE for frame in frames)
+    said = [headers.text(image, "BurnedInAnnotation") for image in images]
+    captured = any(headers.text(image, "SOPClassUID") == _SECONDARY_CAPTURE for image in images)
     if "YES" in said:
         text = "The file says that its pixels hold text that identifies the person: do not pass the pictures on."
-    elif captured or not frames:
+    elif captured or not images:
         text = "Screen captures and pictures may hold text within the picture: look at them before you pass them on."
     else:
         return (done,)

@@ -44,6 +44,7 @@ __all__ = [
     "plan",
     "read",
     "rendered",
+    "replaced_names",
     "run_record",
     "summary",
     "versions",
@@ -52,7 +53,15 @@ __all__ = [
 Progress: TypeAlias = Callable[[str], None]
 """Called with one short sentence whenever a journey begins a step."""
 
-PHASE_NAMES = ("phases.json", "phases.html", "phases.pdf", "phases.png", "phases_curves.png", "phases_region.png")
+PHASE_NAMES = (
+    "phases.json",
+    "phases.html",
+    "phases.pdf",
+    "phases.png",
+    "phases_curves.png",
+    "phases_region.png",
+    "phases_fhir.json",
+)
 """Every file name that belongs to the reading of a three-phase study."""
 
 OUTPUT_NAMES = (
@@ -131,7 +140,8 @@ def read(
         The files, folders or zips of ONE study.
     out : Path
         Folder for the results; made when absent. It may hold an earlier
-        reading, which is replaced as a whole once this one is complete.
+        reading, which is replaced as a whole once this one is complete; a
+        leaflet that was signed on it goes too.
     view : ViewName, optional
         What the input shows, where the file does not say it or says it wrongly.
     flip : bool
@@ -176,7 +186,7 @@ def read(
     import_module("bonescan.reading.labels")
     threading.Thread(target=_import_ahead, daemon=True).start()
     # a folder that cannot be written is refused before the work, not after it
-    with staged(out, (*OUTPUT_NAMES, DICOM_FOLDER), folders=(DICOM_FOLDER,)) as place:
+    with staged(out, replaced_names(), folders=(DICOM_FOLDER,)) as place:
         result = reading.read(scan, progress=progress)
         progress("Writing the report")
         files = rendered(result, fhir=fhir, tables=tables, language=language, text=text)
@@ -240,6 +250,19 @@ def rendered(
 
         files |= table_files(reading)
     return files
+
+
+def replaced_names() -> tuple[str, ...]:
+    """What goes when a reading is written: all of an earlier one, and the leaflet that was signed on that.
+
+    Returns
+    -------
+    tuple of str
+        Names within the reading's folder.
+    """
+    from bonescan.report.leaflet_after import RESULT_LEAFLET_NAMES
+
+    return (*OUTPUT_NAMES, *RESULT_LEAFLET_NAMES, DICOM_FOLDER)
 
 
 def earlier_results(out: Path) -> list[Path]:

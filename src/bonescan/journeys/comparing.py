@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from bonescan.errors import InvalidValue
 from bonescan.journeys import clinic
+from bonescan.journeys.exporting import DICOM_FOLDER, comparison_files, dicom_names
 from bonescan.journeys.files import staged
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def compare_studies(
     treatment_start: date | None = None,
     injured_on: date | None = None,
     same_person: bool = False,
+    dicom_results: bool = False,
     progress: clinic.Progress = lambda _: None,
 ) -> Series:
     """Read two or more bone scans of one person, compare them, and write the comparison into a folder.
@@ -59,6 +61,8 @@ def compare_studies(
         Day of an injury, for the healing of fractures.
     same_person : bool
         Go on where the files name different people.
+    dicom_results : bool
+        Also write the comparison as DICOM objects of the current scan's study, into the folder `DICOM_FOLDER`.
     progress : callable
         Called with a sentence as each step begins.
 
@@ -88,13 +92,15 @@ def compare_studies(
     from bonescan.followup.series import follow, in_order
     from bonescan.report.comparison import render_comparison
 
-    written = [out / name for name in COMPARISON_NAMES]
+    written = [out / name for name in (*COMPARISON_NAMES, *dicom_names(out))]
     clinic.refuse_to_overwrite(inputs, written)
     scans = [dicom.open_scan([path], leave_out=written) for path in inputs]
     _check_told_apart(scans)
     if not same_person:
         _check_one_person(scans)
-    with staged(out, COMPARISON_NAMES) as place:
+    if dicom_results and not all(source.sop_instance_uid for scan in scans for source in scan.sources):
+        raise InvalidValue("DICOM results refer to the DICOM images they were read from; compare without --dicom.")
+    with staged(out, (*COMPARISON_NAMES, DICOM_FOLDER), folders=(DICOM_FOLDER,)) as place:
         studies = []
         for number, scan in enumerate(scans, start=1):
             progress(f"Reading scan {number} of {len(scans)}")
@@ -102,7 +108,8 @@ def compare_studies(
         progress("Comparing the scans")
         series = follow(in_order(studies), compare, treatment_start=treatment_start, injured_on=injured_on)
         progress("Writing the report")
-        place(render_comparison(series))
+        files = render_comparison(series)
+        place(files | comparison_files(series, inputs, files) if dicom_results else files)
     return series
 
 
@@ -219,7 +226,7 @@ def comparison_manifest(series: Series, out: Path, settings: Mapping[str, object
     digests = [source.sha256 for study in series.studies for source in study.scan.sources]
     return clinic.run_record(
         out,
-        COMPARISON_NAMES,
+        (*COMPARISON_NAMES, *dicom_names(out)),
         settings=settings,
         digests=dict.fromkeys(digests),
         more_versions=series.latest.current.reading.versions,

@@ -14,11 +14,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bonescan.dicom import SourceFrame
+    from bonescan.dicom import SourceFrame, SourceObject
+    from bonescan.followup.series import Series
     from bonescan.reading.model import Reading
-    from bonescan.scan import Scan
+    from bonescan.reading.three_phase.phases import PhaseReading
+    from bonescan.scan import Scan, ThreePhaseStudy
 
-__all__ = ["DICOM_FOLDER", "Luggage", "dicom_files", "dicom_names", "taken_along"]
+__all__ = [
+    "DICOM_FOLDER",
+    "Luggage",
+    "comparison_files",
+    "dicom_files",
+    "dicom_names",
+    "phase_files",
+    "study_taken_along",
+    "taken_along",
+]
 
 DICOM_FOLDER = "dicom_results"
 """The folder, within that of a reading, for its DICOM objects; it is replaced as a whole."""
@@ -34,12 +45,15 @@ class Luggage:
         Whether DICOM objects of the reading do.
     frames : tuple of SourceFrame
         Where the views lie in the DICOM images to which those refer.
+    objects : tuple of SourceObject
+        The images of the phases of a three-phase study.
     copies : mapping of str to bytes
         The de-identified images, where they are.
     """
 
     dicom: bool
     frames: tuple[SourceFrame, ...] = ()
+    objects: tuple[SourceObject, ...] = ()
     copies: Mapping[str, bytes] = field(default_factory=dict)
 
 
@@ -104,6 +118,92 @@ def dicom_files(reading: Reading, luggage: Luggage, rendered: Mapping[str, bytes
     }
     written = write_results(reading, luggage.frames, overlays=overlays, report_pdf=rendered.get("report.pdf"))
     return {f"{DICOM_FOLDER}/{name}": content for name, content in {**written, **luggage.copies}.items()}
+
+
+def study_taken_along(
+    inputs: Sequence[Path], study: ThreePhaseStudy, *, dicom: bool, deidentify: bool
+) -> tuple[ThreePhaseStudy, Luggage]:
+    """Do for a three-phase study what `taken_along` does for a scan.
+
+    Parameters
+    ----------
+    inputs : sequence of Path
+        What the study was opened from.
+    study : ThreePhaseStudy
+    dicom, deidentify : bool
+        What is asked for.
+
+    Returns
+    -------
+    study : ThreePhaseStudy
+        What shall be read: the same, or as its de-identified images tell it.
+    luggage : Luggage
+    """
+    from bonescan.dicom import find_objects, find_sources, study_without_identity
+    from bonescan.scan import Phase
+
+    if not dicom and not deidentify:
+        return study, Luggage(dicom=False)
+    whole = study.whole_body
+    of_phases = [source for phase in Phase if (scan := study.of(phase)) is not None for source in scan.sources]
+    if not deidentify:
+        frames = () if whole is None else find_sources(inputs, whole)
+        return study, Luggage(dicom=True, objects=find_objects(inputs, of_phases), frames=frames)
+    objects = find_objects(inputs, [*of_phases, *(whole.sources if whole is not None else ())])
+    done = study_without_identity(study, objects, secrets.token_hex(16))
+    nameless, whole = done.study, done.study.whole_body
+    if whole is not None:
+        nameless = replace(nameless, whole_body=replace(whole, remarks=(*whole.remarks, *done.remarks)))
+    luggage = Luggage(dicom=dicom, objects=done.objects, frames=done.frames, copies=done.files)
+    return replace(nameless, remarks=(*study.remarks, *done.remarks)), luggage
+
+
+def phase_files(reading: PhaseReading, luggage: Luggage, rendered: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Write the DICOM objects of a three-phase study that were asked for.
+
+    Parameters
+    ----------
+    reading : PhaseReading
+    luggage : Luggage
+        Of `study_taken_along`.
+    rendered : mapping of str to bytes
+        The page's files, of which the plates and the PDF become objects too.
+
+    Returns
+    -------
+    dict of str to bytes
+        By name within the reading's folder; empty where none was asked for.
+    """
+    if not luggage.dicom:
+        return {}
+    from bonescan.dicom import write_phases
+
+    written = write_phases(reading, luggage.objects, pictures=rendered, report_pdf=rendered.get("phases.pdf"))
+    return {f"{DICOM_FOLDER}/{name}": content for name, content in {**written, **luggage.copies}.items()}
+
+
+def comparison_files(series: Series, inputs: Sequence[Path], rendered: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Write the DICOM objects of a comparison.
+
+    Parameters
+    ----------
+    series : Series
+    inputs : sequence of Path
+        What the scans were opened from.
+    rendered : mapping of str to bytes
+        The comparison's files, of which the plates and the PDF become objects too.
+
+    Returns
+    -------
+    dict of str to bytes
+        By name within the comparison's folder.
+    """
+    from bonescan.dicom import find_objects, write_comparison
+
+    newest_first = [source for study in reversed(series.studies) for source in study.scan.sources]
+    objects = find_objects(inputs, newest_first)
+    written = write_comparison(series, objects, pictures=rendered, report_pdf=rendered.get("comparison.pdf"))
+    return {f"{DICOM_FOLDER}/{name}": content for name, content in written.items()}
 
 
 def dicom_names(out: Path) -> tuple[str, ...]:

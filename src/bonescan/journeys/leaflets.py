@@ -22,7 +22,8 @@ def leaflet(reading: Path, out: Path, signed: SignedResult, *, language: str = "
     reading : Path
         Folder that `bonescan.journeys.read` has written; only its ``reading.json`` is opened.
     out : Path
-        Folder for the leaflet; made when absent. Other files in it stay.
+        Folder for the leaflet; made when absent. Other files in it stay. In the reading's own folder it goes when
+        another reading takes this one's place.
     signed : SignedResult
         What the physician answers for; nothing else of the reading is told.
     language : str

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bonescan.errors import InvalidValue
 from bonescan.journeys import clinic
-from bonescan.journeys.exporting import DICOM_FOLDER, dicom_files, taken_along
+from bonescan.journeys.exporting import DICOM_FOLDER, dicom_files, phase_files, study_taken_along
 from bonescan.journeys.files import staged
 from bonescan.journeys.reports import text_for
 
@@ -72,7 +71,7 @@ def read_study(
     side : str, optional
         The patient's side with symptoms, ``"left"`` or ``"right"``, for the phases.
     fhir, tables : bool
-        As for `bonescan.journeys.read`; the phases are in neither.
+        As for `bonescan.journeys.read`; the phases have no rows.
     language : str
         As for `bonescan.journeys.read`; the page on phases is English.
     progress : callable
@@ -85,8 +84,7 @@ def read_study(
     Raises
     ------
     UnreadableInput, NotABoneScan, InvalidValue
-        When the files are no study that can be read; when DICOM objects are asked for of phases without a whole-body
-        scan, or de-identification of a three-phase study.
+        When the files are no study that can be read.
     LabellingFailed
         When the skeleton cannot be fitted to a bone scan.
     OutputFailed
@@ -114,28 +112,23 @@ def read_study(
             progress=progress,
         )
         return StudyReading(reading=reading, phases=None)
-    if deidentify:
-        raise InvalidValue("A three-phase study cannot be de-identified yet; give its whole-body scan alone.")
-    if dicom_results and study.whole_body is None:
-        raise InvalidValue(
-            "DICOM results are made of whole-body and spot scans, and this study holds phases of one place alone; read "
-            "it without --dicom."
-        )
     from bonescan import reading as reader
     from bonescan.reading.three_phase.phases import read_phases
+    from bonescan.report.phase_fhir import phase_fhir_bytes
     from bonescan.report.phases import render_phases
 
     clinic.report_language(language)
+    study, luggage = study_taken_along(inputs, study, dicom=dicom_results, deidentify=deidentify)
     text = None if study.whole_body is None else text_for(out, study.whole_body.study_uid)
-    luggage = None
-    if study.whole_body is not None:
-        _, luggage = taken_along(inputs, study.whole_body, dicom=dicom_results, deidentify=False)
-    with staged(out, (*clinic.OUTPUT_NAMES, DICOM_FOLDER), folders=(DICOM_FOLDER,)) as place:
+    with staged(out, clinic.replaced_names(), folders=(DICOM_FOLDER,)) as place:
         phases = read_phases(study, side=side, progress=progress)
         whole = None if study.whole_body is None else reader.read(study.whole_body, progress=progress)
         progress("Writing the report")
         files = render_phases(phases)
-        if whole is not None and luggage is not None:
+        if fhir:
+            files["phases_fhir.json"] = phase_fhir_bytes(phases)
+        files |= phase_files(phases, luggage, files)
+        if whole is not None:
             files |= clinic.rendered(whole, fhir=fhir, tables=tables, language=language, text=text)
             files |= dicom_files(whole, luggage, files)
         place(files)

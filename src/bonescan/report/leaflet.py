@@ -192,9 +192,11 @@ def leaflet_files(content: Mapping[str, Any], dated: datetime) -> dict[str, byte
         By form, as in `LEAFLET_FORMS`. The same content gives the same bytes.
     """
     shown = {**content, "icons": {name: _icon(path) for name, path in _icons().items()}}
-    pdf = set_pages(
-        {"main.typ": _packaged("leaflet.typ").encode("utf-8")}, _settable(shown), dated, fonts=(packaged_fonts(),)
-    )
+    # a name in letters that no font of ours has is left to be written by hand, and the sheet says so
+    unprintable = bool(not_in_font(content["name"], name=True))
+    printed = {**shown, "name": ""} if unprintable else {**shown, "by_hand": ""}
+    main = {"main.typ": _packaged("leaflet.typ").encode("utf-8")}
+    pdf = set_pages(main, _settable(printed), dated, fonts=(packaged_fonts(),))
     return {
         "pdf": pdf,
         "html": page_template("leaflet.html.j2").render(c=shown).encode("utf-8", "replace"),
@@ -253,11 +255,10 @@ def _wrapped_wide(text: str, first: str = "", later: str = "") -> list[str]:
 
 
 def _settable(value: Any) -> Any:
-    """Take out what is never shown, and write what the leaflet's font lacks as its Unicode number."""
+    """Take out what is never shown, and write what the leaflet's fonts lack as a question mark."""
     if isinstance(value, str):
-        return "".join(
-            letter if in_packaged_font(letter) else f"[U+{ord(letter):04X}]" for letter in value.translate(_HIDDEN)
-        )
+        shown = value.translate(_HIDDEN)
+        return "".join(one if in_packaged_font(one) or _in_name_fonts(one) else "?" for one in shown)
     if isinstance(value, Mapping):
         return {key: item if key == "svg" else _settable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -265,19 +266,30 @@ def _settable(value: Any) -> Any:
     return value
 
 
-def not_in_font(text: str) -> list[str]:
-    """Find what the PDF would show as a Unicode number.
+def not_in_font(text: str, *, name: bool = False) -> list[str]:
+    """Find what the PDF cannot show.
 
     Parameters
     ----------
     text : str
+    name : bool
+        Whether it is a person's name: names are set in Arabic and Hebrew too, sentences are not.
 
     Returns
     -------
     list of str
         Words with such letters.
     """
-    return [word for word in text.translate(_HIDDEN).split() if not all(map(in_packaged_font, word))]
+    return [
+        word
+        for word in text.translate(_HIDDEN).split()
+        if not all(in_packaged_font(letter) or (name and _in_name_fonts(letter)) for letter in word)
+    ]
+
+
+def _in_name_fonts(letter: str) -> bool:
+    number = ord(letter)
+    return 0x600 <= number < 0x700 or 0x750 <= number < 0x780 or 0x591 <= number < 0x5C8 or 0x5D0 <= number < 0x5EB
 
 
 @cache

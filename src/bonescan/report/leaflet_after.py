@@ -61,8 +61,8 @@ class SignedResult:
     Raises
     ------
     InvalidValue
-        Without a name, without a conclusion, with conclusions that contradict each other, or with own words in
-        letters that the leaflet's font lacks: a patient cannot read their numbers.
+        Without a name, without a conclusion, with conclusions that contradict each other, or with a name or own
+        words in letters that the leaflet's fonts lack.
     """
 
     physician: str
@@ -73,6 +73,11 @@ class SignedResult:
     next_steps: str = ""
 
     def __post_init__(self) -> None:
+        if lacking := not_in_font(self.physician, name=True):
+            raise InvalidValue(
+                f"The leaflet has no letters for {lacking[0]!r}; write the physician's name in Latin letters.",
+                got=lacking,
+            )
         for text in (self.says, self.next_steps):
             if lacking := not_in_font(text):
                 raise InvalidValue(
@@ -222,6 +227,7 @@ def after_content(record: Mapping[str, Any], signed: SignedResult, language: str
         "name": _name(scan["patient"]["name"]),
         "signed": w["signed"].format(physician=signed.physician, date=plain_date(signed.signed_on, words)),
         "blocks": blocks,
+        "by_hand": words["by_hand"],
         "questions": words["questions"],
         "banner": words["banner"],
     }

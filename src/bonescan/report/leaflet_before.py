@@ -64,14 +64,14 @@ def before_content(plan: Plan, language: str = "en") -> dict[str, Any]:
     if referral.is_child:
         blocks.append(section(w["child"], w["child"]["text"], important=True))
     blocks += [section(w["what"], w["what"]["text"]), _times(plan, words), _tell(plan, w)]
-    blocks.append(section(w["drink"], *_drinking(plan, w["drink"])))
-    blocks.append(section(w["camera"], w["camera"]["text"]))
-    blocks.append(section(w["why"], w["why"]["text"]))
-    blocks.append(section(w["dose"], *_dose(plan, words)))
     times = plan.appointment
     if times.feed_from is not None:
         until = plain_time(times.feed_from, times.inject_at, words)
         blocks.append(section(w["feeding"], w["feeding"]["text"].format(time=until), important=True))
+    blocks.append(section(w["drink"], *_drinking(plan, w["drink"])))
+    blocks.append(section(w["camera"], w["camera"]["text"]))
+    blocks.append(section(w["why"], w["why"]["text"]))
+    blocks.append(section(w["dose"], *_dose(plan, words)))
     contact = plain_time(times.contact_until, times.inject_at, words)
     advice = (text.format(contact=contact) for text in w["after"]["child" if referral.is_child else "text"])
     blocks.append(section(w["after"], points=tuple(advice)))
@@ -88,6 +88,7 @@ def before_content(plan: Plan, language: str = "en") -> dict[str, Any]:
         "name": "",
         "signed": "",
         "blocks": blocks,
+        "by_hand": words["by_hand"],
         "questions": words["questions"],
         "banner": words["banner"],
     }

@@ -73,7 +73,7 @@ def in_packaged_font(letter: str) -> bool:
     bool
     """
     number = ord(letter)
-    if number < 0x180 or number in _SIGNS:
+    if number < 0x250 or 0x1E00 <= number < 0x1F00 or number in _SIGNS:
         return True
     try:
         letter.encode("gb2312")

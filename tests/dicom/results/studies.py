@@ -17,7 +17,7 @@ from tests.report.phantom import concluded, phantom_reading
 
 from bonescan.dicom import SourceFrame, find_sources, open_scan, write_results, write_scan
 from bonescan.reading.model import Reading
-from bonescan.scan import PatientFacts, ViewName
+from bonescan.scan import PatientFacts, Scan, ViewName
 
 SHAPE, PIXEL_MM = (256, 64), 6.8
 PDF = b"%PDF-1.7 a report"
@@ -30,6 +30,10 @@ class Study:
     frames: tuple[SourceFrame, ...]
     sources: dict[str, bytes]
     results: dict[str, bytes]
+
+    def reading_of(self, scan: Scan) -> Reading:
+        """The same reading of another scan, such as one without its person."""
+        return replace(self.reading, scan=scan)
 
     def dataset(self, name: str) -> Dataset:
         return pydicom.dcmread(io.BytesIO(self.results[name]))
@@ -51,6 +55,7 @@ def study(
     views: tuple[ViewName, ...] = tuple(ViewName),
     findings: int = 8,
     person: PatientFacts = PERSON,
+    every: int = 8,
 ) -> Study:
     """Write the doll's scan, change its objects, open them, and write its reading as results."""
     drawn = concluded(
@@ -71,7 +76,7 @@ def study(
         scan = open_scan([Path(folder)])
         frames = find_sources([Path(folder)], scan)
     # a few bones of every view say as much as all of them, and are written ten times as fast
-    labels = tuple(replace(one, bones=one.bones[::8]) for one in drawn.labels.views)
+    labels = tuple(replace(one, bones=one.bones[::every]) for one in drawn.labels.views)
     reading = replace(drawn, scan=scan, labels=replace(drawn.labels, views=labels))
     overlays = {view.name: png() for view in scan.views}
     results = write_results(reading, frames, overlays=overlays, report_pdf=PDF)
@@ -88,6 +93,18 @@ def whole_body_study() -> Study:
 def apart_study() -> Study:
     """Each view in an object of its own."""
     return study(apart=True)
+
+
+@cache
+def feet_first_study() -> Study:
+    """Both views, stored feet first."""
+    return study(change=feet_first)
+
+
+@cache
+def little_study() -> Study:
+    """Both views with one finding and two bones, for what does not ask what the objects hold."""
+    return study(findings=1, every=64)
 
 
 def feet_first(dataset: Dataset) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.dicom.results.studies import PDF, apart_study, feet_first, study, whole_body_study
+from tests.dicom.results.studies import PDF, apart_study, feet_first_study, study, whole_body_study
 from tests.report.phantom import withheld
 
 from bonescan.dicom import read_results, write_results
@@ -54,7 +54,7 @@ def test_a_reading_of_one_view_comes_back_whole(view):
 
 
 def test_a_reading_of_a_body_stored_feet_first_comes_back_head_up():
-    one = study(change=feet_first)
+    one = feet_first_study()
     assert all(frame.turned for frame in one.frames)
     assert_same(read_results(one.results.values()), one.reading)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.dicom.results.studies import PDF, apart_study, feet_first, study, whole_body_study
+from tests.dicom.results.studies import PDF, apart_study, feet_first_study, study, whole_body_study
 
 from bonescan.dicom import read_results, write_results
 from bonescan.dicom.results.heading import DISCLAIMER
@@ -44,7 +44,7 @@ def test_grey_is_inverse_and_each_view_has_its_window():
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_outlines_lie_where_the_findings_are_in_the_stored_frame(turned):
-    one = study(change=feet_first) if turned else whole_body_study()
+    one = feet_first_study() if turned else whole_body_study()
     state = one.dataset("presentation.dcm")
     for item, view in zip(state.GraphicAnnotationSequence, ViewName, strict=True):
         masks = one.dataset(f"seg_findings_{view}.dcm").pixel_array

@@ -14,8 +14,8 @@ import highdicom
 import numpy as np
 import pydicom
 import pytest
-from tests.dicom.peers import DCMTK, SCRIPTS, said
-from tests.dicom.results.studies import Study, apart_study, study, whole_body_study
+from tests.dicom.peers import DCMQI, DCMTK, DICOM3TOOLS, said
+from tests.dicom.results.studies import apart_study, little_study, whole_body_study
 from tests.dicom.scans import put
 
 from bonescan.dicom import open_scan, without_identity, write_results
@@ -31,7 +31,7 @@ MADE = {"two frames": whole_body_study, "two objects": apart_study}
 @pytest.mark.parametrize("made", MADE)
 def test_dciodvfy_finds_no_error(made, tmp_path):
     for path in put(MADE[made]().results, tmp_path):
-        status, words = said(SCRIPTS / "dciodvfy", path)
+        status, words = said(DICOM3TOOLS / "dciodvfy", path)
         complaints = [line for line in words.splitlines() if ": " not in line and " - " in line]
         assert status == 0, (path.name, words)
         assert all(EXPECTED.search(line) for line in complaints), (path.name, complaints)
@@ -41,13 +41,13 @@ def test_dciodvfy_would_find_a_fault(tmp_path):
     dataset = whole_body_study().dataset("seg_regions_anterior.dcm")
     del dataset.SegmentSequence[0].SegmentAlgorithmType
     dataset.save_as(tmp_path / "broken.dcm")
-    assert "Error - Missing attribute" in said(SCRIPTS / "dciodvfy", tmp_path / "broken.dcm")[1]
+    assert "Error - Missing attribute" in said(DICOM3TOOLS / "dciodvfy", tmp_path / "broken.dcm")[1]
 
 
 @pytest.mark.parametrize("made", MADE)
 def test_dcentvfy_finds_one_patient_and_study_in_source_and_results(made, tmp_path):
     one = MADE[made]()
-    status, words = said(SCRIPTS / "dcentvfy", *put(one.sources | one.results, tmp_path))
+    status, words = said(DICOM3TOOLS / "dcentvfy", *put(one.sources | one.results, tmp_path))
     # it files the accession number of reports under their series
     assert status == 0
     assert all("<AccessionNumber> IE <Study> versus <Series>" in line for line in words.splitlines())
@@ -58,7 +58,7 @@ def test_de_identified_results_are_as_sound(tmp_path):
     done = without_identity(one.reading.scan, one.frames, "key")
     results = write_results(one.reading, done.frames, report_pdf=b"%PDF-1.7")
     for path in put({**done.files, **results}, tmp_path):
-        status, words = said(SCRIPTS / "dciodvfy", path)
+        status, words = said(DICOM3TOOLS / "dciodvfy", path)
         assert status == 0, (path.name, words)
         assert "Error" not in words
         content = path.read_bytes()
@@ -132,9 +132,7 @@ def test_highdicom_reads_the_measurements():
 def test_dcmqi_reads_every_finding_s_segment(view, tmp_path):
     one = whole_body_study()
     (path,) = put({"seg.dcm": one.results[f"seg_findings_{view}.dcm"]}, tmp_path)
-    status, words = said(
-        SCRIPTS / "segimage2itkimage", "--inputDICOM", path, "--outputDirectory", tmp_path, "-t", "nrrd"
-    )
+    status, words = said(DCMQI / "segimage2itkimage", "--inputDICOM", path, "--outputDirectory", tmp_path, "-t", "nrrd")
     assert status == 0, words
     told = json.loads((tmp_path / "meta.json").read_text())
     labels = [segment[0]["SegmentLabel"] for segment in told["segmentAttributes"]]
@@ -146,7 +144,7 @@ def test_dcmqi_reads_every_finding_s_segment(view, tmp_path):
 def test_dcmqi_reads_the_measurements(tmp_path):
     one = whole_body_study()
     (path,) = put({"sr.dcm": one.results["measurements_sr.dcm"]}, tmp_path)
-    status, words = said(SCRIPTS / "tid1500reader", "--inputDICOM", path, "--outputMetadata", tmp_path / "sr.json")
+    status, words = said(DCMQI / "tid1500reader", "--inputDICOM", path, "--outputMetadata", tmp_path / "sr.json")
     assert status == 0, words
     groups = json.loads((tmp_path / "sr.json").read_text())["Measurements"]
     assert {group["TrackingIdentifier"] for group in groups} >= {f"finding-{f.id}" for f in one.reading.findings}
@@ -164,7 +162,7 @@ def test_dcmqi_reads_the_measurements(tmp_path):
 
 
 def test_orthanc_takes_every_object_into_the_source_s_study(orthanc):
-    one: Study = study(findings=4)
+    one = little_study()
     for name, content in (one.sources | one.results).items():
         stored = orthanc.told("/instances", content)
         assert stored["Status"] in ("Success", "AlreadyStored"), name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.dicom.results.studies import apart_study, feet_first, study, whole_body_study
+from tests.dicom.results.studies import apart_study, feet_first_study, whole_body_study
 
 from bonescan.dicom.results.segmentation import segmented
 from bonescan.errors import UnreadableInput
@@ -48,7 +48,7 @@ def test_a_point_of_the_body_has_one_place_in_both_views():
 
 
 def test_masks_of_a_frame_stored_feet_first_lie_as_it_does():
-    turned, straight = study(change=feet_first), whole_body_study()
+    turned, straight = feet_first_study(), whole_body_study()
     for name in ("seg_regions_anterior.dcm", "seg_findings_posterior.dcm"):
         there, here = turned.dataset(name), straight.dataset(name)
         np.testing.assert_array_equal(there.pixel_array, here.pixel_array[:, ::-1, ::-1])

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from bonescan.anatomy import REGION_NAMES
 from bonescan.dicom import headers
-from bonescan.dicom.results.captures import capture, document
+from bonescan.dicom.results.captures import capture, document, pixels_of
 from bonescan.dicom.results.display import key_objects, presentation_state
 from bonescan.dicom.results.heading import Reference, encoded, reference_to
+from bonescan.dicom.results.reports import REPORT_STORAGE
 from bonescan.dicom.results.segmentation import (
     SEGMENTATION_STORAGE,
     Masks,
@@ -26,7 +27,7 @@ from bonescan.dicom.results.segmentation import (
     segmented,
 )
 from bonescan.dicom.results.sources import SourceFrame
-from bonescan.dicom.results.structured import REPORT_STORAGE, Reported, Segmented, reported, structured_report
+from bonescan.dicom.results.structured import Reported, Segmented, reported, structured_report
 from bonescan.errors import UnreadableInput
 from bonescan.reading.model import Reading
 from bonescan.scan import ViewName
@@ -112,20 +113,13 @@ def write_results(
     others = [one for name, one in referred.items() if not name.startswith("seg_findings")]
     add("measurements_sr.dcm", structured_report(reading, frames, masks, others))
     for place, (view, png) in enumerate(sorted((overlays or {}).items()), start=1):
-        add(f"overlay_{view}.dcm", capture(frames, view, _pixels(png), place))
+        add(f"overlay_{view}.dcm", capture(frames, view, pixels_of(png), place))
     if report_pdf is not None:
         add("report_pdf.dcm", document(frames, report_pdf))
     keys = [one for name, one in referred.items() if not name.startswith("seg_")]
     add("key_objects.dcm", key_objects(reading, frames, keys))
     add("presentation.dcm", presentation_state(reading, frames))
     return files
-
-
-def _pixels(png: bytes) -> NDArray[np.uint8]:
-    from PIL import Image
-
-    with Image.open(io.BytesIO(png)) as picture:
-        return np.asarray(picture.convert("RGB"))
 
 
 def read_results(contents: Iterable[bytes]) -> ReportedReading:

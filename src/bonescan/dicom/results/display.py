@@ -23,14 +23,14 @@ from bonescan.dicom.results.heading import (
     reference_item,
     references,
 )
-from bonescan.dicom.results.sources import SourceFrame
+from bonescan.dicom.results.sources import Sourced, SourceFrame
 from bonescan.reading.model import FindingView, Kind, Reading
 from bonescan.scan import View
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["KEY_STORAGE", "STATE_STORAGE", "key_objects", "presentation_state"]
+__all__ = ["KEY_STORAGE", "STATE_STORAGE", "key_note", "key_objects", "presentation_state"]
 
 STATE_STORAGE = "1.2.840.10008.5.1.4.1.1.11.1"
 KEY_STORAGE = "1.2.840.10008.5.1.4.1.1.88.59"
@@ -167,17 +167,48 @@ def key_objects(reading: Reading, frames: Sequence[SourceFrame], results: Sequen
     pydicom.Dataset
         Key Object Selection Document, without a SOPInstanceUID yet.
     """
-    dataset = begun(frames, _KEYS)
-    dataset.ReferencedPerformedProcedureStepSequence = []
-    dataset.CurrentRequestedProcedureEvidenceSequence = evidence([*references(frames), *results])
     bones = [finding for finding in reading.findings if finding.kind is Kind.BONE]
     shown = [frame for frame in frames if any(frame.view in finding.views for finding in bones)] or list(frames)
     said = f"{len(bones)} bone finding(s)" if bones else "No bone finding"
+    pictures = [items.image(None, reference_item(frame)) for frame in shown]
+    return key_note(frames, f"{said}, by bonescan.", [*references(frames), *results], pictures, results)
+
+
+def key_note(
+    sources: Sequence[Sourced],
+    said: str,
+    rests_on: Sequence[Reference],
+    first: Sequence[Dataset],
+    results: Sequence[Reference],
+) -> Dataset:
+    """A note of what to open first.
+
+    Parameters
+    ----------
+    sources : sequence of SourceFrame or SourceObject
+        The first one tells the person and the study.
+    said : str
+        What is noted, in a sentence.
+    rests_on : sequence of Reference
+        All that it refers to.
+    first : sequence of pydicom.Dataset
+        Content items that stand before the results.
+    results : sequence of Reference
+        Pictures, report and structured report.
+
+    Returns
+    -------
+    pydicom.Dataset
+        Key Object Selection Document, without a SOPInstanceUID yet.
+    """
+    dataset = begun(sources, _KEYS)
+    dataset.ReferencedPerformedProcedureStepSequence = []
+    dataset.CurrentRequestedProcedureEvidenceSequence = evidence(rests_on)
     pictures = [one for one in results if one.sop_class == CAPTURE_STORAGE]
     documents = [one for one in results if one.sop_class != CAPTURE_STORAGE]
     parts = [
-        items.text(dcm("113012", "Key Object Description"), f"{said}, by bonescan. {DISCLAIMER}"),
-        *(items.image(None, reference_item(frame)) for frame in shown),
+        items.text(dcm("113012", "Key Object Description"), f"{said} {DISCLAIMER}"),
+        *first,
         *(items.image(None, instance_item(one)) for one in pictures),
         *(items.image(None, instance_item(one), kind="COMPOSITE") for one in documents),
     ]

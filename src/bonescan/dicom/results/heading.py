@@ -16,7 +16,7 @@ from bonescan import __version__
 from bonescan.dicom import headers
 from bonescan.dicom.modules import uid
 from bonescan.dicom.results.codes import OWN_SCHEME
-from bonescan.dicom.results.sources import SourceFrame
+from bonescan.dicom.results.sources import Sourced, SourceFrame
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -39,6 +39,7 @@ __all__ = [
 DISCLAIMER = "Research software. Not a medical device. Never the only basis of a decision."
 _SUFFIX = " (RESEARCH, not for diagnosis)"
 _EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
+_AFTER_UID = 0x00080019  # the first tag behind SOPInstanceUID
 _UNKNOWN_DATE, _UNKNOWN_TIME = "19000101", "000000"  # where an attribute may not be empty
 _CLOCK = re.compile(r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?")
 _AGE = re.compile(r"\d{3}[DWMY]")
@@ -78,18 +79,18 @@ class Reference(NamedTuple):
     instance: str
 
 
-def references(frames: Iterable[SourceFrame]) -> tuple[Reference, ...]:
-    """The objects that hold the frames, each once.
+def references(sources: Iterable[Sourced]) -> tuple[Reference, ...]:
+    """The objects that frames lie in, or objects themselves, each once.
 
     Parameters
     ----------
-    frames : iterable of SourceFrame
+    sources : iterable of SourceFrame or SourceObject
 
     Returns
     -------
     tuple of Reference
     """
-    return tuple(dict.fromkeys(reference_to(frame.dataset) for frame in frames))
+    return tuple(dict.fromkeys(reference_to(source.dataset) for source in sources))
 
 
 def reference_to(dataset: Dataset) -> Reference:
@@ -176,12 +177,12 @@ def evidence(objects: Iterable[Reference]) -> list[Dataset]:
     return items
 
 
-def begun(frames: Sequence[SourceFrame], series: Series, number: int = 1) -> Dataset:
+def begun(sources: Sequence[Sourced], series: Series, number: int = 1) -> Dataset:
     """An object with patient, study, series, equipment and content date.
 
     Parameters
     ----------
-    frames : sequence of SourceFrame
+    sources : sequence of SourceFrame or SourceObject
         What it was made from; the first one's object tells the person and the study.
     series : Series
     number : int
@@ -194,7 +195,7 @@ def begun(frames: Sequence[SourceFrame], series: Series, number: int = 1) -> Dat
     """
     from pydicom.dataset import Dataset
 
-    source = frames[0].dataset
+    source = sources[0].dataset
     dataset = Dataset()
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.SOPClassUID = series.sop_class
@@ -208,8 +209,8 @@ def begun(frames: Sequence[SourceFrame], series: Series, number: int = 1) -> Dat
         dataset.StudyDescription = described[:64]
     dataset.Modality, dataset.SeriesNumber = series.modality, series.number
     dataset.SeriesDescription = series.description + _SUFFIX
-    sources = sorted(reference.instance for reference in references(frames))
-    dataset.SeriesInstanceUID = uid("results", series.modality, __version__, *sources)
+    read = sorted(reference.instance for reference in references(sources))
+    dataset.SeriesInstanceUID = uid("results", series.modality, __version__, *read)
     dataset.Manufacturer = dataset.ManufacturerModelName = "bonescan"
     dataset.SoftwareVersions, dataset.DeviceSerialNumber = __version__, "none"
     dataset.InstanceNumber = number
@@ -304,23 +305,32 @@ def encoded(dataset: Dataset) -> bytes:
         Explicit VR little endian.
     """
     import pydicom
-    from pydicom.dataset import FileMetaDataset
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.filebase import DicomBytesIO
+    from pydicom.filewriter import write_dataset
     from pydicom.uid import UID
 
-    def written(whole: bool) -> bytes:
-        into = io.BytesIO()
-        if whole:
-            pydicom.dcmwrite(into, dataset, enforce_file_format=True)
-        else:
-            pydicom.dcmwrite(into, dataset, implicit_vr=False, little_endian=True)
-        return into.getvalue()
-
-    digest = hashlib.sha256(written(whole=False)).hexdigest()
-    dataset.SOPInstanceUID = uid("instance", dataset.SeriesInstanceUID, digest)
+    # all but the UID is written once: it is what the UID follows from, and the most of the file
+    into = DicomBytesIO()
+    into.is_implicit_VR, into.is_little_endian = False, True
+    write_dataset(into, dataset[_AFTER_UID:], parent_encoding=dataset.SpecificCharacterSet)
+    rest, head = into.getvalue(), Dataset(dataset[:_AFTER_UID])
+    digest = hashlib.sha256(_head(head) + rest).hexdigest()
+    dataset.SOPInstanceUID = head.SOPInstanceUID = uid("instance", dataset.SeriesInstanceUID, digest)
     meta = FileMetaDataset()
     meta.FileMetaInformationVersion = b"\0\1"
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = dataset.SOPClassUID, dataset.SOPInstanceUID
     meta.TransferSyntaxUID = UID(_EXPLICIT_LITTLE)
     meta.ImplementationClassUID, meta.ImplementationVersionName = UID(uid("implementation")), "BONESCAN"
-    dataset.file_meta = meta
-    return written(whole=True)
+    dataset.file_meta = head.file_meta = meta
+    whole = io.BytesIO()
+    pydicom.dcmwrite(whole, head, enforce_file_format=True)
+    return whole.getvalue() + rest
+
+
+def _head(dataset: Dataset) -> bytes:
+    import pydicom
+
+    into = io.BytesIO()
+    pydicom.dcmwrite(into, dataset, implicit_vr=False, little_endian=True)
+    return into.getvalue()

@@ -36,13 +36,15 @@ from bonescan.dicom.results.heading import (
     reference_item,
     references,
 )
-from bonescan.dicom.results.sources import SourceFrame
+from bonescan.dicom.results.sources import Sourced, SourceFrame
 from bonescan.errors import UnreadableInput
 from bonescan.reading.model import Finding, Kind, LabelledView, Polarity
 from bonescan.scan import ViewName
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
+
+    from bonescan.followup.model import LesionChange
 
 __all__ = [
     "SEGMENTATION_STORAGE",
@@ -119,12 +121,12 @@ class Masks:
     by_name: Mapping[str, NDArray[np.bool_]]
 
 
-def tracking_uid(frames: Iterable[SourceFrame], name: str) -> str:
+def tracking_uid(sources: Iterable[Sourced], name: str) -> str:
     """What one region, bone or finding is called in every object of a reading.
 
     Parameters
     ----------
-    frames : iterable of SourceFrame
+    sources : iterable of SourceFrame or SourceObject
         Of the whole scan.
     name : str
         `Segment.name`.
@@ -133,7 +135,7 @@ def tracking_uid(frames: Iterable[SourceFrame], name: str) -> str:
     -------
     str
     """
-    return uid("tracked", __version__, *sorted(one.instance for one in references(frames)), name)
+    return uid("tracked", __version__, *sorted(one.instance for one in references(sources)), name)
 
 
 def region_segments(labelled: LabelledView) -> list[Segment]:
@@ -224,12 +226,12 @@ def finding_segments(findings: Iterable[Finding], view: ViewName) -> list[Segmen
     ]
 
 
-def finding_site(finding: Finding) -> Code | None:
-    """Where a finding lies.
+def finding_site(finding: Finding | LesionChange) -> Code | None:
+    """Where a finding lies, or what became of one.
 
     Parameters
     ----------
-    finding : Finding
+    finding : Finding or LesionChange
 
     Returns
     -------

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +19,35 @@ from bonescan.dicom import headers
 from bonescan.dicom.inputs import Item, gather
 from bonescan.dicom.pixels import decode, is_dicom, parse
 from bonescan.errors import GeometryMismatch, InvalidValue
-from bonescan.scan import Scan, ViewName
+from bonescan.scan import Scan, Source, ViewName
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["SourceFrame", "find_sources", "match_sources"]
+__all__ = ["SourceFrame", "SourceObject", "Sourced", "find_objects", "find_sources", "match_sources"]
 
 _NEEDED = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
+
+
+class Sourced(Protocol):
+    """What a result can be made from."""
+
+    @property
+    def dataset(self) -> Dataset:
+        """The object, with its file meta information."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceObject:
+    """A DICOM object that was read as a whole.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+        With its file meta information.
+    """
+
+    dataset: Dataset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +123,43 @@ def find_sources(inputs: Sequence[Path], scan: Scan) -> tuple[SourceFrame, ...]:
         return match_sources((_parsed(item) for item in gather(inputs) if item.sha256 in wanted), scan)
 
 
+def find_objects(inputs: Sequence[Path], sources: Iterable[Source]) -> tuple[SourceObject, ...]:
+    """Find the DICOM objects that a study was opened from, whatever frames of them were used.
+
+    Parameters
+    ----------
+    inputs : sequence of Path
+        What the study was opened from.
+    sources : iterable of Source
+        Its files, as the opened study names them.
+
+    Returns
+    -------
+    tuple of SourceObject
+        Each once, in the order of `sources`.
+
+    Raises
+    ------
+    InvalidValue
+        For pictures, and for objects without the UIDs that a reference needs.
+    GeometryMismatch
+        When the inputs no longer hold them.
+    """
+    wanted = dict.fromkeys(source.sha256 for source in sources)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = {item.sha256: _parsed(item) for item in gather(inputs) if item.sha256 in wanted}
+    if not wanted or len(found) < len(wanted):
+        raise GeometryMismatch(
+            f"{len(wanted) - len(found)} of the files that were read are no longer there; give those the study was "
+            "read from.",
+            expected=len(wanted),
+        )
+    objects = tuple(SourceObject(dataset=found[digest]) for digest in wanted)
+    _refuse_without_uids(objects)
+    return objects
+
+
 def _parsed(item: Item) -> Dataset:
     if not is_dicom(item.data):
         raise InvalidValue(
@@ -158,12 +216,16 @@ def match_sources(datasets: Iterable[Dataset], scan: Scan) -> tuple[SourceFrame,
             expected=missing,
         )
     frames = tuple(found[view.name] for view in scan.views)
-    for frame in frames:
-        lacking = [keyword for keyword in _NEEDED if not headers.text(frame.dataset, keyword)]
+    _refuse_without_uids(frames)
+    return frames
+
+
+def _refuse_without_uids(sources: Iterable[Sourced]) -> None:
+    for source in sources:
+        lacking = [keyword for keyword in _NEEDED if not headers.text(source.dataset, keyword)]
         if lacking:
             raise InvalidValue(
                 f"DICOM results refer to their source by its UIDs, and the file has no {lacking[0]}; export it again, "
                 "or read it without DICOM results.",
                 missing=lacking,
             )
-    return frames

@@ -23,10 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bonescan import __version__
-from bonescan.dicom.modules import uid
 from bonescan.dicom.results import codes, items
-from bonescan.dicom.results.codes import Code, dcm, own, sct
+from bonescan.dicom.results.codes import dcm, own, sct
 from bonescan.dicom.results.fields import (
     Choice,
     Figure,
@@ -40,18 +38,19 @@ from bonescan.dicom.results.fields import (
     Wholes,
     Words,
 )
-from bonescan.dicom.results.heading import (
-    DISCLAIMER,
-    Reference,
-    Series,
-    begun,
-    evidence,
-    instance_item,
-    own_coding_scheme,
-    reference_item,
-    references,
+from bonescan.dicom.results.heading import Reference, instance_item, reference_item, references
+from bonescan.dicom.results.reports import (
+    COMMENT,
+    FINDING,
+    GROUP,
+    IMPRESSIONS,
+    MEASUREMENTS,
+    TRACKED_AS,
+    measurement_group,
+    measurement_report,
+    place_of,
 )
-from bonescan.dicom.results.segmentation import Masks, finding_site, tracking_uid
+from bonescan.dicom.results.segmentation import Masks
 from bonescan.dicom.results.sources import SourceFrame
 from bonescan.errors import UnreadableInput
 from bonescan.reading.model import (
@@ -72,23 +71,14 @@ from bonescan.scan import Remark, ViewName
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["REPORT_STORAGE", "Reported", "Segmented", "reported", "structured_report"]
+__all__ = ["Reported", "Segmented", "reported", "structured_report"]
 
-REPORT_STORAGE = "1.2.840.10008.5.1.4.1.1.88.34"
-_SERIES = Series("SR", REPORT_STORAGE, 9002, "bonescan measurements")
-
-_GROUP, _MEASUREMENTS = dcm("125007", "Measurement Group"), dcm("126010", "Imaging Measurements")
-_TRACKED_AS, _TRACKED_BY = dcm("112039", "Tracking Identifier"), dcm("112040", "Tracking Unique Identifier")
-_FINDING, _CATEGORY = dcm("121071", "Finding"), sct("276214006", "Finding category")
-_SITE, _SIDE = sct("363698007", "Finding Site"), sct("272741003", "Laterality")
 _OUTLINE, _PEAK, _SEGMENT = (
     dcm("111030", "Image Region"),
     own("peak", "Hottest or coldest point"),
     dcm("121191", "Referenced Segment"),
 )
 _VIEW = dcm("111031", "Image View")
-_ABNORMAL = sct("49755003", "Morphologically Abnormal Structure")
-_IMPRESSIONS, _COMMENT = dcm("121072", "Impressions"), dcm("121106", "Comment")
 _RATIO, _SIGNIFICANCE = own("uptake-ratio", "Uptake, as a multiple of normal"), own("significance", "Significance")
 _NUMBER, _WHOLE_BODY = own("finding-number", "Number of the finding"), "skeleton"
 
@@ -104,14 +94,14 @@ _REMARK = Record(
     Remark,
     {
         "code": Words(own("remark-code", "Code of the remark")),
-        "text": Words(_COMMENT),
+        "text": Words(COMMENT),
         "severity": Choice(own("severity", "Severity of the remark"), codes.SEVERITIES),
     },
 )
 _FINDING_FIELDS = Record(
     Finding,
     {
-        "kind": Choice(_FINDING, codes.KINDS),
+        "kind": Choice(FINDING, codes.KINDS),
         "id": Whole(_NUMBER),
         "letter": Words(own("letter", "Mark in pictures and tables")),
         "polarity": Choice(own("uptake", "Direction of the uptake"), codes.POLARITIES),
@@ -191,7 +181,7 @@ _CHECK = Record(
         "question": Words(own("question", "What was asked of the images")),
         "verdict": Choice(own("verdict", "Verdict"), codes.VERDICTS),
         "measured": Measured(own("check-measured", "What the verdict rests on")),
-        "text": Words(_COMMENT),
+        "text": Words(COMMENT),
     },
 )
 _FAMILIARITY = Record(
@@ -294,16 +284,8 @@ def structured_report(
     pydicom.Dataset
         Without a SOPInstanceUID yet.
     """
-    dataset = begun(frames, _SERIES)
-    dataset.CodingSchemeIdentificationSequence = [own_coding_scheme()]
-    dataset.ReferencedPerformedProcedureStepSequence = []
-    dataset.PerformedProcedureCodeSequence = []
-    dataset.CompletionFlag, dataset.VerificationFlag, dataset.PreliminaryFlag = "COMPLETE", "UNVERIFIED", "PRELIMINARY"
-    dataset.CurrentRequestedProcedureEvidenceSequence = evidence(
-        [*references(frames), *(one.reference for one in segmented.values()), *others]
-    )
     measurements = [group for finding in reading.findings for group in _finding_groups(finding, frames, segmented)] + [
-        _group(frames, _WHOLE_BODY, "1501", [], _BURDEN.write(reading.burden))
+        measurement_group(frames, _WHOLE_BODY, "1501", [], _BURDEN.write(reading.burden))
     ]
     labels = reading.labels
     fit = [
@@ -312,14 +294,9 @@ def structured_report(
         *_CORRELATIONS.write({view.name: view.correlation for view in labels.views}),
     ]
     making = [*_REMARKS.write(reading.remarks), *_METHOD.write(reading.method), *_VERSIONS.write(reading.versions)]
-    parts = [
-        *_context(),
-        items.text(_COMMENT, DISCLAIMER),
-        _library(frames),
-        items.container(_MEASUREMENTS, measurements),
-    ]
+    parts = []
     if reading.impression is not None:
-        parts.append(items.container(_IMPRESSIONS, _IMPRESSION.write(reading.impression)))
+        parts.append(items.container(IMPRESSIONS, _IMPRESSION.write(reading.impression)))
     if reading.quality.checks:
         parts.append(items.container(_QUALITY_HEAD, _CHECKS.write(reading.quality.checks)))
     if reading.familiarity is not None:
@@ -327,33 +304,6 @@ def structured_report(
     parts.append(items.container(_FIT_HEAD, fit))
     if making:
         parts.append(items.container(_MAKING_HEAD, making))
-    root = items.container(dcm("126000", "Imaging Measurement Report"), parts, template="1500", relation=None)
-    dataset.update(root)
-    return dataset
-
-
-def _context() -> list[Dataset]:
-    observed = "HAS OBS CONTEXT"
-    return [
-        items.coded(
-            dcm("121049", "Language of Content Item and Descendants"),
-            Code("en", "RFC5646", "English"),
-            items.MODIFIES,
-        ),
-        items.coded(dcm("121005", "Observer Type"), dcm("121007", "Device"), observed),
-        items.uid_reference(dcm("121012", "Device Observer UID"), uid("observer", __version__), observed),
-        items.text(dcm("121013", "Device Observer Name"), "bonescan", observed),
-        items.text(dcm("121014", "Device Observer Manufacturer"), "The bonescan project", observed),
-        items.text(dcm("121015", "Device Observer Model Name"), f"bonescan {__version__}", observed),
-        items.coded(
-            dcm("121058", "Procedure reported"),
-            sct("68796002", "Radioisotope study of musculoskeletal system"),
-            items.MODIFIES,
-        ),
-    ]
-
-
-def _library(frames: Sequence[SourceFrame]) -> Dataset:
     pictures = [
         items.image(
             None,
@@ -362,39 +312,22 @@ def _library(frames: Sequence[SourceFrame]) -> Dataset:
         )
         for frame in frames
     ]
-    return items.container(
-        dcm("111028", "Image Library"),
-        [items.container(dcm("126200", "Image Library Group"), pictures)],
-        template="1600",
-    )
-
-
-def _group(
-    frames: Sequence[SourceFrame], name: str, template: str, about: Sequence[Dataset], parts: Sequence[Dataset]
-) -> Dataset:
-    tracked = [
-        items.text(_TRACKED_AS, name, "HAS OBS CONTEXT"),
-        items.uid_reference(_TRACKED_BY, tracking_uid(frames, name), "HAS OBS CONTEXT"),
-    ]
-    return items.container(_GROUP, [*tracked, *about, *parts], template=template)
+    rests_on = [*references(frames), *(one.reference for one in segmented.values()), *others]
+    return measurement_report(frames, pictures, rests_on, measurements, parts)
 
 
 def _finding_groups(
     finding: Finding, frames: Sequence[SourceFrame], segmented: Mapping[ViewName, Segmented]
 ) -> list[Dataset]:
     name = f"finding-{finding.id}"
-    site = finding_site(finding)
-    about = [items.coded(_CATEGORY, _ABNORMAL)]
-    if site is not None:
-        side = [items.coded(_SIDE, codes.SIDES[finding.side], items.MODIFIES)] if finding.side in codes.SIDES else []
-        about.append(items.coded(_SITE, site, items.MODIFIES, side))
+    about = place_of(finding)
     groups = []
     for frame in frames:
         seen = finding.views.get(frame.view)
         if seen is None:
             continue
         parts = [
-            items.coded(_FINDING, codes.KINDS[finding.kind]),
+            items.coded(FINDING, codes.KINDS[finding.kind]),
             items.coded(_VIEW, codes.VIEWS[frame.view]),
             items.region(_OUTLINE, seen.outline, frame, closed=True),
             items.region(_PEAK, [(seen.peak_row, seen.peak_column)], frame, closed=False),
@@ -405,8 +338,8 @@ def _finding_groups(
             segment.ReferencedSegmentNumber = number
             parts.append(items.image(_SEGMENT, segment))
         parts += [item for field, one in _SEEN_FIELDS.items() for item in one.write(getattr(seen, field))]
-        groups.append(_group(frames, name, "1410", about, parts))
-    return [*groups, _group(frames, name, "1501", about, _FINDING_FIELDS.write(finding))]
+        groups.append(measurement_group(frames, name, "1410", about, parts))
+    return [*groups, measurement_group(frames, name, "1501", about, _FINDING_FIELDS.write(finding))]
 
 
 def reported(dataset: Dataset, masks: Mapping[ViewName, Masks]) -> Reported:
@@ -430,11 +363,11 @@ def reported(dataset: Dataset, masks: Mapping[ViewName, Masks]) -> Reported:
     """
     try:
         root = dataset.ContentSequence
-        groups = items.named(items.only(root, _MEASUREMENTS).ContentSequence, _GROUP)
+        groups = items.named(items.only(root, MEASUREMENTS).ContentSequence, GROUP)
         findings, seen, burden = [], {}, None  # type: ignore[var-annotated]
         for group in groups:
             parts = group.ContentSequence
-            name = items.text_of(items.only(parts, _TRACKED_AS))
+            name = items.text_of(items.only(parts, TRACKED_AS))
             if name == _WHOLE_BODY:
                 burden = _BURDEN.read(parts)
             elif items.named(parts, _NUMBER):
@@ -444,7 +377,7 @@ def reported(dataset: Dataset, masks: Mapping[ViewName, Masks]) -> Reported:
                 seen.setdefault(name, {})[view] = _seen(parts, name, masks[view])
         sections = {
             head: found[0].ContentSequence if (found := items.named(root, head)) else []
-            for head in (_IMPRESSIONS, _QUALITY_HEAD, _FAMILIARITY_HEAD, _FIT_HEAD, _MAKING_HEAD)
+            for head in (IMPRESSIONS, _QUALITY_HEAD, _FAMILIARITY_HEAD, _FIT_HEAD, _MAKING_HEAD)
         }
         fit = sections[_FIT_HEAD]
         if burden is None:
@@ -458,7 +391,7 @@ def reported(dataset: Dataset, masks: Mapping[ViewName, Masks]) -> Reported:
             remarks=_REMARKS.read(sections[_MAKING_HEAD]),
             method=_METHOD.read(sections[_MAKING_HEAD]),
             versions=_VERSIONS.read(sections[_MAKING_HEAD]),
-            impression=_IMPRESSION.read(sections[_IMPRESSIONS]) if sections[_IMPRESSIONS] else None,
+            impression=_IMPRESSION.read(sections[IMPRESSIONS]) if sections[IMPRESSIONS] else None,
             familiarity=_FAMILIARITY.read(sections[_FAMILIARITY_HEAD]) if sections[_FAMILIARITY_HEAD] else None,
         )
     except (AttributeError, KeyError, IndexError, TypeError) as error:

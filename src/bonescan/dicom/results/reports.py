@@ -1,0 +1,174 @@
+"""What every structured report of ours has in common: TID 1500 with context, image library and measurement groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from bonescan import __version__
+from bonescan.dicom.modules import uid
+from bonescan.dicom.results import items
+from bonescan.dicom.results.codes import SIDES, Code, dcm, sct
+from bonescan.dicom.results.heading import DISCLAIMER, Reference, Series, begun, evidence, own_coding_scheme
+from bonescan.dicom.results.segmentation import finding_site, tracking_uid
+from bonescan.dicom.results.sources import Sourced
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+    from bonescan.followup.model import LesionChange
+    from bonescan.reading.model import Finding
+
+__all__ = [
+    "ABNORMAL",
+    "CATEGORY",
+    "COMMENT",
+    "FINDING",
+    "GROUP",
+    "IMPRESSIONS",
+    "MEASUREMENTS",
+    "REPORT_STORAGE",
+    "SIDE",
+    "TRACKED_AS",
+    "measurement_group",
+    "measurement_report",
+    "place_of",
+]
+
+REPORT_STORAGE = "1.2.840.10008.5.1.4.1.1.88.34"
+_SERIES = Series("SR", REPORT_STORAGE, 9002, "bonescan measurements")
+
+GROUP, MEASUREMENTS = dcm("125007", "Measurement Group"), dcm("126010", "Imaging Measurements")
+TRACKED_AS, _TRACKED_BY = dcm("112039", "Tracking Identifier"), dcm("112040", "Tracking Unique Identifier")
+CATEGORY, ABNORMAL = sct("276214006", "Finding category"), sct("49755003", "Morphologically Abnormal Structure")
+FINDING, _SITE, SIDE = (
+    dcm("121071", "Finding"),
+    sct("363698007", "Finding Site"),
+    sct("272741003", "Laterality"),
+)
+IMPRESSIONS, COMMENT = dcm("121072", "Impressions"), dcm("121106", "Comment")
+
+
+def place_of(finding: Finding | LesionChange) -> list[Dataset]:
+    """What a measurement group says of where a finding, or what became of one, lies.
+
+    Parameters
+    ----------
+    finding : Finding or LesionChange
+
+    Returns
+    -------
+    list of pydicom.Dataset
+        Category, and the site with its side where they are known.
+    """
+    about = [items.coded(CATEGORY, ABNORMAL)]
+    site = finding_site(finding)
+    if site is not None:
+        side = [items.coded(SIDE, SIDES[finding.side], items.MODIFIES)] if finding.side in SIDES else []
+        about.append(items.coded(_SITE, site, items.MODIFIES, side))
+    return about
+
+
+def measurement_report(
+    sources: Sequence[Sourced],
+    pictures: Sequence[Dataset],
+    rests_on: Iterable[Reference],
+    measurements: Sequence[Dataset],
+    parts: Sequence[Dataset],
+) -> Dataset:
+    """A Comprehensive 3D SR by TID 1500.
+
+    Parameters
+    ----------
+    sources : sequence of SourceFrame or SourceObject
+        What it reports on; the first one tells the person and the study.
+    pictures : sequence of pydicom.Dataset
+        Items of its image library.
+    rests_on : iterable of Reference
+        All that it refers to.
+    measurements : sequence of pydicom.Dataset
+        Measurement groups.
+    parts : sequence of pydicom.Dataset
+        What follows them.
+
+    Returns
+    -------
+    pydicom.Dataset
+        Without a SOPInstanceUID yet.
+    """
+    dataset = begun(sources, _SERIES)
+    dataset.CodingSchemeIdentificationSequence = [own_coding_scheme()]
+    dataset.ReferencedPerformedProcedureStepSequence = []
+    dataset.PerformedProcedureCodeSequence = []
+    dataset.CompletionFlag, dataset.VerificationFlag, dataset.PreliminaryFlag = "COMPLETE", "UNVERIFIED", "PRELIMINARY"
+    referred = tuple(rests_on)
+    study = str(dataset.StudyInstanceUID)
+    dataset.CurrentRequestedProcedureEvidenceSequence = evidence(one for one in referred if one.study == study)
+    if earlier := [one for one in referred if one.study != study]:
+        dataset.PertinentOtherEvidenceSequence = evidence(earlier)
+    library = items.container(
+        dcm("111028", "Image Library"),
+        [items.container(dcm("126200", "Image Library Group"), pictures)],
+        template="1600",
+    )
+    content = [
+        *_context(),
+        items.text(COMMENT, DISCLAIMER),
+        library,
+        items.container(MEASUREMENTS, measurements),
+        *parts,
+    ]
+    dataset.update(
+        items.container(dcm("126000", "Imaging Measurement Report"), content, template="1500", relation=None)
+    )
+    return dataset
+
+
+def _context() -> list[Dataset]:
+    observed = "HAS OBS CONTEXT"
+    return [
+        items.coded(
+            dcm("121049", "Language of Content Item and Descendants"),
+            Code("en", "RFC5646", "English"),
+            items.MODIFIES,
+        ),
+        items.coded(dcm("121005", "Observer Type"), dcm("121007", "Device"), observed),
+        items.uid_reference(dcm("121012", "Device Observer UID"), uid("observer", __version__), observed),
+        items.text(dcm("121013", "Device Observer Name"), "bonescan", observed),
+        items.text(dcm("121014", "Device Observer Manufacturer"), "The bonescan project", observed),
+        items.text(dcm("121015", "Device Observer Model Name"), f"bonescan {__version__}", observed),
+        items.coded(
+            dcm("121058", "Procedure reported"),
+            sct("68796002", "Radioisotope study of musculoskeletal system"),
+            items.MODIFIES,
+        ),
+    ]
+
+
+def measurement_group(
+    sources: Sequence[Sourced], name: str, template: str, about: Sequence[Dataset], parts: Sequence[Dataset]
+) -> Dataset:
+    """One measurement group.
+
+    Parameters
+    ----------
+    sources : sequence of SourceFrame or SourceObject
+        What the report is on.
+    name : str
+        Tracking identifier: what is measured, the same in every object of one reading.
+    template : str
+        ``"1410"`` or ``"1501"``.
+    about : sequence of pydicom.Dataset
+        Category and site.
+    parts : sequence of pydicom.Dataset
+        What is told.
+
+    Returns
+    -------
+    pydicom.Dataset
+    """
+    tracked = [
+        items.text(TRACKED_AS, name, "HAS OBS CONTEXT"),
+        items.uid_reference(_TRACKED_BY, tracking_uid(sources, name), "HAS OBS CONTEXT"),
+    ]
+    return items.container(GROUP, [*tracked, *about, *parts], template=template)
