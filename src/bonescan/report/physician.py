@@ -4,7 +4,7 @@
 The report joins it with what was measured. It names the study it was written for, so that a text never comes to stand
 over another person's scan. Without a physician's name and a time of signature the report calls itself a draft; what a
 signature binds, an archive decides: here it is what the file says, held to the same rule as the patient's leaflet
-(`bonescan.report.leaflet_after.SignedResult`): a name, and no time before the scan.
+(`bonescan.report.signature`): a name, and no time before the scan.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 from bonescan.errors import InvalidValue, UnreadableInput
 from bonescan.report.language import Language
+from bonescan.report.signature import is_a_name, refuse_before_the_scan
 
 __all__ = ["ENTRIES", "TEXT_NAME", "PhysicianText", "empty_text", "read_text"]
 
@@ -67,7 +68,7 @@ class PhysicianText:
                 "in a draft.",
                 got=self.physician,
             )
-        if self.physician and sum(letter.isalpha() for letter in self.physician) < 2:
+        if self.physician and not is_a_name(self.physician):
             raise InvalidValue(f"A report is signed only in the name of a physician, got {self.physician!r}.")
         if self.physician and ("interpretation", "text") not in self.entries:
             raise InvalidValue(
@@ -97,14 +98,9 @@ class PhysicianText:
                 got=self.study_uid,
                 expected=record["scan"]["study_uid"],
             )
-        scanned = record["scan"]["acquired_at"]
         if self.signed_at is None:
             return
-        if scanned is not None and self.signed_at.date() < datetime.fromisoformat(scanned).date():
-            raise InvalidValue(
-                f"The report is signed on {self.signed_at:%Y-%m-%d}, before the scan of {scanned[:10]}; check the day.",
-                got=str(self.signed_at),
-            )
+        refuse_before_the_scan("report", self.signed_at.date(), record["scan"]["acquired_at"])
         if today is not None and self.signed_at.date() > today:
             raise InvalidValue("A report cannot be signed on a day to come; check the day.", got=str(self.signed_at))
 
