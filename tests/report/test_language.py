@@ -23,6 +23,7 @@ from bonescan.reading.findings.traits import SITES
 from bonescan.reading.interpret import LEARNED, METHOD
 from bonescan.reading.model import Reading
 from bonescan.report.language import language, report_languages, words
+from bonescan.report.pages import in_packaged_font
 from bonescan.scan import ViewName
 
 OTHERS = [code for code in report_languages() if code != "en"]
@@ -89,6 +90,12 @@ def test_no_english_is_left_in_the_wording(code: str) -> None:
 def _without_names(text: str) -> str:
     """Without holes, options and what stands in brackets: titles of sources keep their language."""
     return re.sub(r"\{\w+\}|\(.*?\)|（.*?）|--\w+", "", text)
+
+
+def test_the_packaged_font_has_every_chinese_letter_of_the_wording() -> None:
+    # Witness: the fonts inside typst have the minus sign; every other letter must be in the packaged one.
+    letters = {letter for _, text in leaves(dict(words("zh"))) for letter in text} - {"\u2212"}
+    assert [letter for letter in sorted(letters) if not in_packaged_font(letter)] == []
 
 
 def said_by_patterns() -> Iterator[str]:
