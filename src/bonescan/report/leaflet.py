@@ -7,18 +7,16 @@ beside it only the help of ``--language`` names it.
 
 from __future__ import annotations
 
-import re
-import textwrap
 import tomllib
 from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cache
 from importlib import resources
 from typing import Any
-from unicodedata import east_asian_width
 
 from bonescan.errors import InvalidValue
 from bonescan.report.pages import in_packaged_font, packaged_fonts, page_template, set_pages
+from bonescan.report.plain_text import wrapped
 
 __all__ = [
     "LEAFLET_FORMS",
@@ -35,7 +33,6 @@ __all__ = [
 LEAFLET_FORMS = ("pdf", "html", "txt")
 """What every leaflet is made as."""
 
-_WIDTH = 92
 _HIDDEN = dict.fromkeys(
     (*range(32), *range(127, 160), *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A)), " "
 )
@@ -217,7 +214,7 @@ def leaflet_text(content: Mapping[str, Any]) -> str:
     str
         Lines of at most 92 columns; a Chinese character is two.
     """
-    wrapped = _wrapped_wide if content["wide_letters"] else _wrapped
+    wide = content["wide_letters"]
     colon, named = content["colon"], content["name"] or "_" * 30
     lines = [f"{content['title']} - {content['subtitle']}", f"{content['label']}{colon}{named}"]
     lines += [f"{content['questions']} {'_' * 30}"]
@@ -225,33 +222,17 @@ def leaflet_text(content: Mapping[str, Any]) -> str:
     for block in content["blocks"]:
         lines += ["", block["heading"].upper()]
         for time, text, _ in block.get("rows", ()):
-            lines += [time, *wrapped(text, "    ", "    ")]
+            lines += [time, *wrapped(text, "    ", "    ", wide=wide)]
         for term, meaning in block.get("terms", ()):
-            lines += wrapped(f"{term}{colon}{meaning}", "- ", "  ")
+            lines += wrapped(f"{term}{colon}{meaning}", "- ", "  ", wide=wide)
         for point in block.get("list", ()):
-            lines += wrapped(point, "- ", "  ")
+            lines += wrapped(point, "- ", "  ", wide=wide)
         for number, place in block.get("places", ()):
-            lines += wrapped(place, f"{number}. ", "   ")
+            lines += wrapped(place, f"{number}. ", "   ", wide=wide)
         for text in block.get("text", ()):
-            lines += wrapped(text)
-    lines += ["", *wrapped(content["banner"])]
+            lines += wrapped(text, wide=wide)
+    lines += ["", *wrapped(content["banner"], wide=wide)]
     return "\n".join(lines) + "\n"
-
-
-def _wrapped(text: str, first: str = "", later: str = "") -> list[str]:
-    return textwrap.wrap(text, _WIDTH, initial_indent=first, subsequent_indent=later)
-
-
-def _wrapped_wide(text: str, first: str = "", later: str = "") -> list[str]:
-    """Break between any two Chinese characters, but not before a closing mark and not within a number or a word."""
-    lines, line, columns = [], first, len(first)
-    for part in re.findall(r"(?:[!-~]+ ?|.)[，。？！；：、）”]*", text):
-        wide = sum(1 + (east_asian_width(letter) in "WF") for letter in part)
-        if columns + wide > _WIDTH:
-            lines.append(line.rstrip())
-            line, columns = later, len(later)
-        line, columns = line + part, columns + wide
-    return [*lines, line.rstrip()]
 
 
 def _settable(value: Any) -> Any:

@@ -91,17 +91,17 @@ def plain_text(content: Mapping[str, Any]) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def wrapped(text: str, *, wide: bool, first: str = "", later: str = "") -> list[str]:
+def wrapped(text: str, first: str = "", later: str = "", *, wide: bool) -> list[str]:
     """Break a text into lines.
 
     Parameters
     ----------
     text : str
+    first, later : str
+        What begins the first line and the others.
     wide : bool
         Whether lines may break between any two Chinese characters; not before a closing mark and not within a number
         or a word.
-    first, later : str
-        What begins the first line and the others.
 
     Returns
     -------
