@@ -20,7 +20,7 @@ class Rooms:
 
     open_scan: Callable[..., Scan]
     read: Callable[..., Reading]
-    render: Callable[[Reading], dict[str, bytes]]
+    render: Callable[..., dict[str, bytes]]
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def rooms(monkeypatch: pytest.MonkeyPatch, small_scan: Scan, small_reading: Read
     answers = Rooms(
         open_scan=lambda inputs, **settings: small_scan,
         read=lambda scan, *, progress: small_reading,
-        render=lambda finished: dict(FILES),
+        render=lambda finished, *told: dict(FILES),
     )
     monkeypatch.setattr(dicom, "open_phases", lambda *a, **k: None)
     monkeypatch.setattr(dicom, "open_scan", lambda *a, **k: answers.open_scan(*a, **k), raising=False)

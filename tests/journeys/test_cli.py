@@ -113,7 +113,13 @@ def test_manifest_is_written_where_asked(rooms, run):
     run("read", "scan.dcm", "-o", "reading", "--manifest", "records/run.json", "--pixel-mm", "2.4")
     record = json.loads(Path("records/run.json").read_text())
     expected = {"command": "read", "view": None, "flip": False, "pixel_mm": 2.4, "side": None}
-    assert record["settings"] == expected | {"dicom": False, "deidentify": False, "fhir": False, "tables": False}
+    assert record["settings"] == expected | {
+        "dicom": False,
+        "deidentify": False,
+        "fhir": False,
+        "tables": False,
+        "language": "en",
+    }
     assert {"name": "report.html", "bytes": 10, "sha256": hashlib.sha256(b"<p>new</p>").hexdigest()} in record[
         "outputs"
     ]

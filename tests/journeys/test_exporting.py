@@ -23,7 +23,7 @@ def one(rooms) -> Study:
     made = little_study()
     rooms.open_scan = lambda inputs, **settings: made.reading.scan
     rooms.read = lambda scan, *, progress: replace(made.reading, scan=scan)
-    rooms.render = lambda reading: {
+    rooms.render = lambda reading, *told: {
         "reading.json": (reading.scan.patient.name or "").encode(),
         "report.pdf": b"%PDF-1.7",
         **{f"overlay_{view.name}.png": png() for view in reading.scan.views},

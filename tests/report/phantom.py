@@ -6,8 +6,11 @@ so that what the report must show (sides, letters, coordinates) is known.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +36,12 @@ from bonescan.reading.model import (
     Reading,
     Verdict,
 )
+from bonescan.report import content
+from bonescan.report.content import Shown
+from bonescan.report.language import language
+from bonescan.report.maps import finding_map
+from bonescan.report.physician import PhysicianText
+from bonescan.report.record import reading_record, record_bytes
 from bonescan.scan import (
     Device,
     Injection,
@@ -363,3 +372,24 @@ def concluded(reading: Reading) -> Reading:
         ),
         familiarity=Familiarity(score=0.004, familiar=False, reasons=("The soft tissue is unusual.",)),
     )
+
+
+WINDOWS = {ViewName.ANTERIOR: (1.0, 50.0), ViewName.POSTERIOR: (1.5, 60.0)}
+
+
+def record_of(reading: Reading) -> dict[str, Any]:
+    """Return the reading as its reading.json holds it."""
+    maps = {view.name: finding_map(view, reading.findings) for view in reading.scan.views}
+    return json.loads(record_bytes(reading_record(reading, maps)))
+
+
+def report_content(
+    reading: Reading,
+    windows: Mapping[str, tuple[float, float]],
+    code: str = "en",
+    text: PhysicianText | None = None,
+    *,
+    cropped: bool = False,
+) -> dict[str, Any]:
+    """Return what the report of a reading says."""
+    return content.report_content(record_of(reading), Shown(windows=windows, cropped=cropped), language(code), text)

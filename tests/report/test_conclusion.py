@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
-from tests.report.phantom import concluded
-from tests.report.test_content import WINDOWS, card
+from tests.report.phantom import WINDOWS, concluded, report_content
+from tests.report.test_content import card
 
 from bonescan.reading.model import Nature, Reading
 from bonescan.report import render
 from bonescan.report.conclusion import nature_words
-from bonescan.report.content import report_content, words
+from bonescan.report.language import language
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +50,7 @@ def test_without_natures_the_table_has_no_such_column(reading: Reading) -> None:
 
 def test_no_more_natures_than_three_and_none_that_says_nothing(reading: Reading) -> None:
     shares = dict(zip(Nature, (0.3, 0.2, 0.2, 0.15, 0.09, 0.05, 0.01), strict=True))
-    told = nature_words(replace(reading.findings[0], natures=shares), words()["natures"])
+    told = nature_words(shares, language("en"))
     assert told == "metastasis 30 %, trauma 20 %, degeneration 20 %"
 
 
@@ -63,7 +61,7 @@ def test_a_scan_unlike_those_known_is_shouted(content: dict, reading: Reading) -
     assert all(one["label"] != shown["label"] for one in report_content(reading, WINDOWS)["summary"]["cards"])
 
 
-def test_the_page_begins_with_the_impression_and_no_text_becomes_markup(reading: Reading) -> None:
+def test_the_page_begins_with_what_is_proposed_and_no_text_becomes_markup(reading: Reading) -> None:
     files = render(concluded(reading))
     page = files["report.html"].decode()
     assert page.index("Many foci: most likely bone metastases.") < page.index('id="views"')

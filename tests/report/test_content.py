@@ -3,15 +3,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.report.phantom import phantom_reading, withheld
+from tests.report.phantom import WINDOWS, phantom_reading, report_content, withheld
 
 from bonescan.measurement import Measurement
 from bonescan.reading.model import Kind, Nature, Quality, Reading, Verdict
-from bonescan.report.content import measured, report_content, tracer_name
-from bonescan.report.pictures import Window
+from bonescan.report.figures import measured, tracer_name
 from bonescan.scan import PatientFacts, ViewName
-
-WINDOWS = {ViewName.ANTERIOR: Window(lower=1.0, upper=50.0), ViewName.POSTERIOR: Window(lower=1.5, upper=60.0)}
 
 
 def card(content: dict, label: str) -> dict:
@@ -53,7 +50,8 @@ def test_present_patient_facts_are_shown(reading: Reading) -> None:
     assert (rows["Name"], rows["Patient ID"], rows["Birth date"], rows["Sex"]) == (
         "Doe, Jane", "D-0017", "1950-02-01", "female",
     )  # fmt: skip
-    assert rows["Injection to scan"] == "3.2 h"
+    procedure = dict(report_content(reading, WINDOWS)["procedure"]["rows"])
+    assert procedure["Injection to scan"] == ["3.2 h"]
 
 
 def test_bone_findings_stand_apart_from_physiologic_and_artefact(reading: Reading) -> None:

@@ -13,6 +13,7 @@ from tests.report.phantom import body_coordinates, phantom_reading, withheld
 from bonescan.errors import GeometryMismatch
 from bonescan.reading.model import LabelledView, Reading
 from bonescan.report import render
+from bonescan.report.rendering import REPORT_NAMES
 from bonescan.scan import PatientFacts, View, ViewName
 
 
@@ -42,7 +43,7 @@ def pdf_text(data: bytes) -> bytes:
 def test_all_files_of_the_published_layout_are_there(files: dict[str, bytes]) -> None:
     per_view = ("regions_{}.png", "bones_{}.npz", "findings_{}.png", "overlay_{}.png")
     names = {form.format(view) for form in per_view for view in ("anterior", "posterior")}
-    assert set(files) == names | {"reading.json", "report.html", "report.pdf"}
+    assert set(files) == names | {"reading.json", "report_pictures.json", *REPORT_NAMES}
 
 
 def test_the_same_reading_gives_the_same_bytes(reading: Reading, files: dict[str, bytes]) -> None:
@@ -114,7 +115,7 @@ def test_nasty_names_stay_text(name: str) -> None:
 def test_one_view_is_enough(view: ViewName) -> None:
     files = render(phantom_reading(findings=5, views=(view,)))
     assert f"overlay_{view.value}.png" in files
-    assert len(files) == 7
+    assert len(files) == 4 + 2 + len(REPORT_NAMES)
 
 
 def test_no_findings_nothing_known_and_everything_withheld() -> None:

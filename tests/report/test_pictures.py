@@ -9,8 +9,8 @@ from PIL import Image
 from tests.report.phantom import phantom_reading
 
 from bonescan.reading.model import Reading
-from bonescan.report.content import words
 from bonescan.report.framing import Part, parts_shown, scale_for
+from bonescan.report.language import words
 from bonescan.report.pictures import (
     FINDING_COLOURS,
     Window,

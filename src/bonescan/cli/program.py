@@ -21,7 +21,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from bonescan import __version__
-from bonescan.cli import anatomy, comparison, evaluation, leaflet, planning, reading, simulation
+from bonescan.cli import anatomy, comparison, evaluation, leaflet, planning, reading, report, simulation
 from bonescan.cli.terminal import NOT_A_DEVICE
 from bonescan.errors import BoneScanError
 
@@ -37,6 +37,7 @@ app = typer.Typer(
 Begin with one of these:
   bonescan demo                        read a real example scan
   bonescan read scan.dcm -o reading    read your own
+  bonescan report reading -o reading   its report anew, with the physician's text
   bonescan compare old.dcm new.dcm -o comparison  what changed
   bonescan simulate metastases -o study  make one whose truth is known
   bonescan plan --weight-kg 70         activity, times and dose of the next one
@@ -71,6 +72,7 @@ def _options(
 
 for _command in (
     *reading.COMMANDS,
+    *report.COMMANDS,
     *comparison.COMMANDS,
     *planning.COMMANDS,
     *leaflet.COMMANDS,

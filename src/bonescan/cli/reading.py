@@ -67,6 +67,7 @@ def read(
     ] = False,
     fhir: Annotated[bool, typer.Option("--fhir", help="Also write the reading as FHIR R4.")] = False,
     tables: Annotated[bool, typer.Option("--tables", help="Also write it as rows for a trial's table.")] = False,
+    language: Annotated[str, typer.Option("--language", help="Of the report: en, de, es or zh.")] = "en",
     as_json: AsJson = False,
     manifest: Manifest = None,
     quiet: Quiet = False,
@@ -75,7 +76,11 @@ def read(
 
     \b
     OUT will hold
-      report.html, report.pdf    for people: pictures, findings, burden, quality
+      report.html, .pdf, .txt    for people: context, procedure, findings,
+                                 interpretation, limits
+      key_images.pdf, .png       the same on one page
+      report_text.toml           for the physician's text: written once, never
+                                 changed; joined by `bonescan report`
       reading.json               for machines: the same and more
       overlay_VIEW.png           the scan with outlines and letters
       regions_VIEW.png           region of each pixel, 1 skull to 17 foot
@@ -101,6 +106,7 @@ def read(
       bonescan read scan.dcm -o reading --manifest run.json
       bonescan read three-phase-folder/ -o reading --side left
       bonescan read scan.dcm -o reading --dicom --deidentify
+      bonescan read scan.dcm -o reading --language de
     """
     progress = progress_on_stderr(quiet)
     with compiled_code(progress):
@@ -119,11 +125,18 @@ def read(
             deidentify=deidentify,
             fhir=fhir,
             tables=tables,
+            language=language,
             progress=progress,
         )
     if manifest is not None:
         settings = {"command": "read", "view": view, "flip": flip, "pixel_mm": pixel_mm, "side": side}
-        settings |= {"dicom": dicom_results, "deidentify": deidentify, "fhir": fhir, "tables": tables}
+        settings |= {
+            "dicom": dicom_results,
+            "deidentify": deidentify,
+            "fhir": fhir,
+            "tables": tables,
+            "language": language,
+        }
         journeys.write_file(manifest, in_json(journeys.study_manifest(study, out, settings)).encode())
     if as_json:
         print_results(in_json({**_written(out), **journeys.study_summary(study)}))

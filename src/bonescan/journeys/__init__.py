@@ -22,6 +22,7 @@ from bonescan.journeys.evaluating import EvaluatedFolder, evaluate, evaluation_m
 from bonescan.journeys.exporting import DICOM_FOLDER, dicom_names
 from bonescan.journeys.files import write_file
 from bonescan.journeys.leaflets import leaflet
+from bonescan.journeys.reports import report
 from bonescan.journeys.simulation import (
     COHORT,
     Phantom,
@@ -60,6 +61,7 @@ __all__ = [
     "plan",
     "read",
     "read_study",
+    "report",
     "scenario_list",
     "simulate",
     "simulate_cohort",

@@ -21,12 +21,15 @@ from bonescan import __version__
 from bonescan.errors import OutputFailed, UnreadableInput
 from bonescan.journeys.exporting import DICOM_FOLDER, dicom_files, dicom_names, taken_along
 from bonescan.journeys.files import staged
+from bonescan.journeys.reports import text_for
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from bonescan.measurement import Measurement
     from bonescan.reading.model import Reading
+    from bonescan.report.language import Language
+    from bonescan.report.physician import PhysicianText
     from bonescan.scan import ViewName
     from bonescan.tracer import Plan, Referral
 
@@ -69,6 +72,10 @@ OUTPUT_NAMES = (
     "findings.csv",
     "report.html",
     "report.pdf",
+    "report.txt",
+    "key_images.pdf",
+    "key_images.png",
+    "report_pictures.json",
     *(
         name.format(view=view)
         for view in ("anterior", "posterior")
@@ -122,6 +129,7 @@ def read(
     deidentify: bool = False,
     fhir: bool = False,
     tables: bool = False,
+    language: str = "en",
     progress: Progress = _silent,
 ) -> Reading:
     """Read one bone scan from files and write its whole reading into a folder.
@@ -147,6 +155,9 @@ def read(
         read is what those still tell.
     fhir, tables : bool
         Whether to write the reading as FHIR R4 too, and as rows for a trial's table.
+    language : str
+        Of the report, one of `bonescan.report.language.report_languages`. What a physician has written for this study
+        in the folder's ``report_text.toml`` is joined; where there is none, an empty one is written.
     progress : callable
         Called with a sentence as each step begins.
 
@@ -170,18 +181,43 @@ def read(
     refuse_to_overwrite(inputs, written)
     scan = dicom.open_scan(inputs, view=view, flip=flip, pixel_mm=pixel_mm, leave_out=written)
     scan, luggage = taken_along(inputs, scan, dicom=dicom_results, deidentify=deidentify)
+    report_language(language)  # one that is not there is refused before the work, as is a text on another study
+    text = text_for(out, scan.study_uid)
     import_module("bonescan.reading.labels")
     threading.Thread(target=_import_ahead, daemon=True).start()
     # a folder that cannot be written is refused before the work, not after it
     with staged(out, replaced_names(), folders=(DICOM_FOLDER,)) as place:
         result = reading.read(scan, progress=progress)
         progress("Writing the report")
-        files = rendered(result, fhir=fhir, tables=tables)
+        files = rendered(result, fhir=fhir, tables=tables, language=language, text=text)
         place(files | dicom_files(result, luggage, files))
     return result
 
 
-def rendered(reading: Reading, *, fhir: bool, tables: bool) -> dict[str, bytes]:
+def report_language(language: str) -> Language:
+    """Find a language of the report.
+
+    Parameters
+    ----------
+    language : str
+
+    Returns
+    -------
+    Language
+
+    Raises
+    ------
+    InvalidValue
+        When the report is not written in it.
+    """
+    from bonescan.report.language import language as language_of
+
+    return language_of(language)
+
+
+def rendered(
+    reading: Reading, *, fhir: bool, tables: bool, language: str = "en", text: PhysicianText | None = None
+) -> dict[str, bytes]:
     """Turn a reading into its files, those that are written only when asked for among them.
 
     Parameters
@@ -189,6 +225,10 @@ def rendered(reading: Reading, *, fhir: bool, tables: bool) -> dict[str, bytes]:
     reading : Reading
     fhir, tables : bool
         As for `read`.
+    language : str
+        As for `read`.
+    text : PhysicianText, optional
+        What a physician has written; where nobody has, an empty text is among the files.
 
     Returns
     -------
@@ -196,8 +236,11 @@ def rendered(reading: Reading, *, fhir: bool, tables: bool) -> dict[str, bytes]:
         By name.
     """
     from bonescan import report
+    from bonescan.report.physician import TEXT_NAME, empty_text
 
-    files = dict(report.render(reading))
+    files = dict(report.render(reading, language, text))
+    if text is None:
+        files[TEXT_NAME] = empty_text(reading.scan.study_uid, report_language(language))
     if fhir:
         from bonescan.report.fhir import fhir_bytes
 

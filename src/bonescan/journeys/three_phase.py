@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from bonescan.journeys import clinic
 from bonescan.journeys.exporting import DICOM_FOLDER, dicom_files, phase_files, study_taken_along
 from bonescan.journeys.files import staged
+from bonescan.journeys.reports import text_for
 
 if TYPE_CHECKING:
     from bonescan.reading.model import Reading
@@ -54,6 +55,7 @@ def read_study(
     deidentify: bool = False,
     fhir: bool = False,
     tables: bool = False,
+    language: str = "en",
     progress: clinic.Progress = lambda _: None,
 ) -> StudyReading:
     """Read one study from files, whatever it holds, and write all of it into a folder.
@@ -70,6 +72,8 @@ def read_study(
         The patient's side with symptoms, ``"left"`` or ``"right"``, for the phases.
     fhir, tables : bool
         As for `bonescan.journeys.read`; the phases have no rows.
+    language : str
+        As for `bonescan.journeys.read`; the page on phases is English.
     progress : callable
         Called with a sentence as each step begins.
 
@@ -104,6 +108,7 @@ def read_study(
             deidentify=deidentify,
             fhir=fhir,
             tables=tables,
+            language=language,
             progress=progress,
         )
         return StudyReading(reading=reading, phases=None)
@@ -112,7 +117,9 @@ def read_study(
     from bonescan.report.phase_fhir import phase_fhir_bytes
     from bonescan.report.phases import render_phases
 
+    clinic.report_language(language)
     study, luggage = study_taken_along(inputs, study, dicom=dicom_results, deidentify=deidentify)
+    text = None if study.whole_body is None else text_for(out, study.whole_body.study_uid)
     with staged(out, clinic.replaced_names(), folders=(DICOM_FOLDER,)) as place:
         phases = read_phases(study, side=side, progress=progress)
         whole = None if study.whole_body is None else reader.read(study.whole_body, progress=progress)
@@ -122,7 +129,7 @@ def read_study(
             files["phases_fhir.json"] = phase_fhir_bytes(phases)
         files |= phase_files(phases, luggage, files)
         if whole is not None:
-            files |= clinic.rendered(whole, fhir=fhir, tables=tables)
+            files |= clinic.rendered(whole, fhir=fhir, tables=tables, language=language, text=text)
             files |= dicom_files(whole, luggage, files)
         place(files)
     return StudyReading(reading=whole, phases=phases)

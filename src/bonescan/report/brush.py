@@ -5,9 +5,10 @@ A line is drawn by Pillow into a mask of three times the resolution and averaged
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
-__all__ = ["Colour", "Point", "beside", "bundled_font", "jpeg", "mix", "png", "smooth", "stroke"]
+__all__ = ["Colour", "Point", "beside", "bundled_font", "embedded", "jpeg", "mix", "png", "smooth", "stroke"]
 
 Point = tuple[float, float]
 Colour = tuple[int, int, int]
@@ -190,3 +191,21 @@ def png(image: Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=3)
     return buffer.getvalue()
+
+
+def embedded(image: Image, quality: int = 88) -> dict[str, Any]:
+    """Encode a picture as a page holds it.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+    quality : int
+        Of the JPEG.
+
+    Returns
+    -------
+    dict
+        ``source``, a data URL; ``width`` and ``height`` in pixels.
+    """
+    data = base64.b64encode(jpeg(image, quality)).decode("ascii")
+    return {"source": f"data:image/jpeg;base64,{data}", "width": image.width, "height": image.height}

@@ -14,11 +14,12 @@ from bonescan.followup.area import AreaCall
 from bonescan.followup.model import Change, ChangeKind, LesionChange, Study
 from bonescan.followup.progression import BoneState
 from bonescan.followup.series import Series
-from bonescan.report.brush import png
+from bonescan.report.brush import embedded, png
 from bonescan.report.comparison_pictures import blink, draw_changes, draw_pair, draw_timeline, lesion_style
 from bonescan.report.comparison_record import comparison_record
-from bonescan.report.content import cleaned, measured, tracer_name, words
-from bonescan.report.pages import embedded, page_template, picture_svg, set_pages
+from bonescan.report.figures import cleaned, measured, tracer_name
+from bonescan.report.language import words
+from bonescan.report.pages import page_template, picture_svg, set_pages
 from bonescan.report.record import json_bytes
 
 if TYPE_CHECKING:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bonescan.reading.model import Evidence, Finding, Pattern, Presence, Reading
+from bonescan.reading.model import Presence
+from bonescan.report.figures import decimals, short
+from bonescan.report.language import Language
 
 __all__ = ["evidence_lines", "familiarity_card", "impression_section", "nature_words", "patterns_section"]
 
@@ -16,143 +18,152 @@ _LEAST_SHOWN = 0.1
 _EVIDENCE_SHOWN = 4
 
 
-def impression_section(reading: Reading, words: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the impression as the report shows it first.
+def impression_section(record: Mapping[str, Any], tongue: Language) -> dict[str, Any]:
+    """Return the impression that the reading proposes.
 
     Parameters
     ----------
-    reading : Reading
-    words : mapping
-        Section ``impression`` of the wording.
+    record : mapping
+        The reading, as ``reading.json`` holds it.
+    tongue : Language
 
     Returns
     -------
     dict
         Empty lists where the reading holds no impression.
     """
-    impression = reading.impression
+    impression, w = record.get("impression") or {}, tongue.words["impression"]
+
+    def told(key: str) -> list[str]:
+        return [tongue.say(text) for text in impression.get(key, ())]
+
     return {
-        "heading": words["heading"],
-        "sentences": list(impression.sentences) if impression else [],
-        "abstains": {"heading": words["abstains"], "text": list(impression.abstains) if impression else []},
-        "advice": {"heading": words["advice"], "text": list(impression.advice) if impression else []},
-        "note": words["note"] if impression else "",
+        "heading": w["heading"],
+        "sentences": told("sentences"),
+        "abstains": {"heading": w["abstains"], "text": told("abstains")},
+        "advice": {"heading": w["advice"], "text": told("advice")},
+        "note": w["note"] if impression else "",
     }
 
 
-def familiarity_card(reading: Reading, words: Mapping[str, Any]) -> list[dict[str, str]]:
+def familiarity_card(record: Mapping[str, Any], tongue: Language) -> list[dict[str, str]]:
     """Return the card that says how far the scan is from those the reader was made with.
 
     Parameters
     ----------
-    reading : Reading
-    words : mapping
-        Section ``familiarity`` of the wording.
+    record : mapping
+    tongue : Language
 
     Returns
     -------
     list of dict
         One card, or none where it was not measured.
     """
-    familiarity = reading.familiarity
+    familiarity, w = record.get("familiarity"), tongue.words["familiarity"]
     if familiarity is None:
         return []
-    share = words["share"].format(percent=f"{100 * familiarity.score:.2g}")
+    share = w["share"].format(percent=short(100 * familiarity["score"], tongue, 2))
     return [
         {
-            "label": words["label"],
-            "value": words["familiar" if familiarity.familiar else "unfamiliar"],
-            "note": " ".join([share, *familiarity.reasons]),
-            "tone": "plain" if familiarity.familiar else "bad",
+            "label": w["label"],
+            "value": w["familiar" if familiarity["familiar"] else "unfamiliar"],
+            "note": tongue.words["space"].join([share, *(tongue.say(text) for text in familiarity["reasons"])]),
+            "tone": "plain" if familiarity["familiar"] else "bad",
         }
     ]
 
 
-def patterns_section(reading: Reading, words: Mapping[str, Any]) -> dict[str, Any]:
+def patterns_section(record: Mapping[str, Any], tongue: Language) -> dict[str, Any]:
     """Return the patterns that are present or possible, and the names of those that could not be judged.
 
     Parameters
     ----------
-    reading : Reading
-    words : mapping
-        Section ``patterns`` of the wording.
+    record : mapping
+    tongue : Language
 
     Returns
     -------
     dict
     """
-    patterns = reading.impression.patterns if reading.impression else ()
-    letters = {finding.id: finding.letter for finding in reading.findings}
-    unjudged = [pattern.name for pattern in patterns if pattern.presence is Presence.NOT_JUDGED]
-    notes = [words["note"]]
+    w, words = tongue.words["patterns"], tongue.words
+    patterns = (record.get("impression") or {}).get("patterns", ())
+    letters = {finding["id"]: finding["letter"] for finding in record["findings"]}
+    unjudged = [tongue.phrase(one["name"]) for one in patterns if one["presence"] == Presence.NOT_JUDGED]
+    notes = [w["note"]]
     if unjudged:
-        notes.append(words["not_judged"].format(names=", ".join(unjudged)))
-    shown = [pattern for pattern in patterns if pattern.presence is not Presence.NOT_JUDGED]
+        notes.append(w["not_judged"].format(names=words["joint"].join(unjudged)))
+    shown = [one for one in patterns if one["presence"] != Presence.NOT_JUDGED]
     return {
-        "heading": words["heading"],
-        "columns": words["columns"],
-        "none": words["none"],
+        "heading": w["heading"],
+        "columns": w["columns"],
+        "none": w["none"],
         "notes": notes,
         "rows": [
             {
-                "style": "present" if pattern.presence is Presence.PRESENT else "possible",
-                "name": pattern.name,
-                "presence": words[pattern.presence.value],
-                "marks": _marks(pattern, letters, words),
+                "style": "present" if one["presence"] == Presence.PRESENT else "possible",
+                "name": tongue.phrase(one["name"]),
+                "presence": w[one["presence"]],
+                "marks": _marks(one["findings"], letters, tongue),
                 "evidence": [
-                    *(words["for"].format(text=one.text) for one in pattern.evidence_for[:_EVIDENCE_SHOWN]),
-                    *(words["against"].format(text=one.text) for one in pattern.evidence_against[:_EVIDENCE_SHOWN]),
+                    w[sign].format(text=tongue.say(reason["text"]))
+                    for sign in ("for", "against")
+                    for reason in one[f"evidence_{sign}"][:_EVIDENCE_SHOWN]
                 ],
-                "source": f"{pattern.uncertainty} {words['source'].format(source=pattern.source)}",
+                "source": words["space"].join(
+                    (tongue.say(one["uncertainty"]), w["source"].format(source=tongue.say(one["source"])))
+                ),
             }
-            for pattern in shown
+            for one in shown
         ],
     }
 
 
-def _marks(pattern: Pattern, letters: Mapping[int, str], words: Mapping[str, Any]) -> str:
-    named = [letters[number] for number in pattern.findings if number in letters]
+def _marks(findings: Iterable[int], letters: Mapping[int, str], tongue: Language) -> str:
+    w = tongue.words["patterns"]
+    named = [letters[number] for number in findings if number in letters]
     if not named:
         return ""
-    first = ", ".join(named[:6])
-    return str(words["marks" if len(named) <= 6 else "marks_more"].format(letters=first, count=len(named) - 6))
+    first = tongue.words["joint"].join(named[:6])
+    return str(w["marks" if len(named) <= 6 else "marks_more"].format(letters=first, count=len(named) - 6))
 
 
-def nature_words(finding: Finding, words: Mapping[str, Any]) -> str:
+def nature_words(natures: Mapping[str, float], tongue: Language) -> str:
     """Say what a finding may be: the two or three likeliest natures with their probability.
 
     Parameters
     ----------
-    finding : Finding
-    words : mapping
-        Section ``natures`` of the wording.
+    natures : mapping of str to float
+        Probability of each nature.
+    tongue : Language
 
     Returns
     -------
     str
         ``"–"`` where it was not judged.
     """
-    likely = sorted(finding.natures.items(), key=lambda item: -item[1])[:_NATURES_SHOWN]
+    w = tongue.words["natures"]
+    likely = sorted(natures.items(), key=lambda item: -item[1])[:_NATURES_SHOWN]
     told = [
-        words["one"].format(name=words[nature.value], percent=f"{100 * share:.0f}")
+        w["one"].format(name=w[nature], percent=decimals(100 * share, 0, tongue))
         for rank, (nature, share) in enumerate(likely)
         if rank == 0 or share >= _LEAST_SHOWN
     ]
-    return ", ".join(told) or "–"
+    return tongue.words["joint"].join(told) or "–"
 
 
-def evidence_lines(evidence: Sequence[Evidence], words: Mapping[str, Any]) -> list[str]:
+def evidence_lines(evidence: Sequence[Mapping[str, Any]], tongue: Language) -> list[str]:
     """Say the strongest reasons for and against metastasis, each with its sign.
 
     Parameters
     ----------
-    evidence : sequence of Evidence
-    words : mapping
-        Section ``natures`` of the wording.
+    evidence : sequence of mapping
+        Of one finding, as ``reading.json`` holds it.
+    tongue : Language
 
     Returns
     -------
     list of str
     """
-    strongest: Iterable[Evidence] = sorted(evidence, key=lambda one: -abs(one.weight))[:_EVIDENCE_SHOWN]
-    return [words["for" if one.weight > 0 else "against"].format(text=one.text) for one in strongest]
+    w = tongue.words["natures"]
+    strongest = sorted(evidence, key=lambda one: -abs(one["weight"]))[:_EVIDENCE_SHOWN]
+    return [w["for" if one["weight"] > 0 else "against"].format(text=tongue.say(one["text"])) for one in strongest]

@@ -7,19 +7,16 @@ beside it only the help of ``--language`` names it.
 
 from __future__ import annotations
 
-import re
-import textwrap
 import tomllib
 from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cache
 from importlib import resources
-from pathlib import Path
 from typing import Any
-from unicodedata import east_asian_width
 
 from bonescan.errors import InvalidValue
-from bonescan.report.pages import page_template, set_pages
+from bonescan.report.pages import in_packaged_font, packaged_fonts, page_template, set_pages
+from bonescan.report.plain_text import wrapped
 
 __all__ = [
     "LEAFLET_FORMS",
@@ -36,8 +33,6 @@ __all__ = [
 LEAFLET_FORMS = ("pdf", "html", "txt")
 """What every leaflet is made as."""
 
-_WIDTH = 92
-_SIGNS = frozenset(map(ord, "–—‘’“”•…"))
 _HIDDEN = dict.fromkeys(
     (*range(32), *range(127, 160), *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A)), " "
 )
@@ -198,7 +193,7 @@ def leaflet_files(content: Mapping[str, Any], dated: datetime) -> dict[str, byte
     unprintable = bool(not_in_font(content["name"], name=True))
     printed = {**shown, "name": ""} if unprintable else {**shown, "by_hand": ""}
     main = {"main.typ": _packaged("leaflet.typ").encode("utf-8")}
-    pdf = set_pages(main, _settable(printed), dated, fonts=(_fonts(),))
+    pdf = set_pages(main, _settable(printed), dated, fonts=(packaged_fonts(),))
     return {
         "pdf": pdf,
         "html": page_template("leaflet.html.j2").render(c=shown).encode("utf-8", "replace"),
@@ -219,7 +214,7 @@ def leaflet_text(content: Mapping[str, Any]) -> str:
     str
         Lines of at most 92 columns; a Chinese character is two.
     """
-    wrapped = _wrapped_wide if content["wide_letters"] else _wrapped
+    wide = content["wide_letters"]
     colon, named = content["colon"], content["name"] or "_" * 30
     lines = [f"{content['title']} - {content['subtitle']}", f"{content['label']}{colon}{named}"]
     lines += [f"{content['questions']} {'_' * 30}"]
@@ -227,40 +222,24 @@ def leaflet_text(content: Mapping[str, Any]) -> str:
     for block in content["blocks"]:
         lines += ["", block["heading"].upper()]
         for time, text, _ in block.get("rows", ()):
-            lines += [time, *wrapped(text, "    ", "    ")]
+            lines += [time, *wrapped(text, "    ", "    ", wide=wide)]
         for term, meaning in block.get("terms", ()):
-            lines += wrapped(f"{term}{colon}{meaning}", "- ", "  ")
+            lines += wrapped(f"{term}{colon}{meaning}", "- ", "  ", wide=wide)
         for point in block.get("list", ()):
-            lines += wrapped(point, "- ", "  ")
+            lines += wrapped(point, "- ", "  ", wide=wide)
         for number, place in block.get("places", ()):
-            lines += wrapped(place, f"{number}. ", "   ")
+            lines += wrapped(place, f"{number}. ", "   ", wide=wide)
         for text in block.get("text", ()):
-            lines += wrapped(text)
-    lines += ["", *wrapped(content["banner"])]
+            lines += wrapped(text, wide=wide)
+    lines += ["", *wrapped(content["banner"], wide=wide)]
     return "\n".join(lines) + "\n"
-
-
-def _wrapped(text: str, first: str = "", later: str = "") -> list[str]:
-    return textwrap.wrap(text, _WIDTH, initial_indent=first, subsequent_indent=later)
-
-
-def _wrapped_wide(text: str, first: str = "", later: str = "") -> list[str]:
-    """Break between any two Chinese characters, but not before a closing mark and not within a number or a word."""
-    lines, line, columns = [], first, len(first)
-    for part in re.findall(r"(?:[!-~]+ ?|.)[，。？！；：、）”]*", text):
-        wide = sum(1 + (east_asian_width(letter) in "WF") for letter in part)
-        if columns + wide > _WIDTH:
-            lines.append(line.rstrip())
-            line, columns = later, len(later)
-        line, columns = line + part, columns + wide
-    return [*lines, line.rstrip()]
 
 
 def _settable(value: Any) -> Any:
     """Take out what is never shown, and write what the leaflet's fonts lack as a question mark."""
     if isinstance(value, str):
         shown = value.translate(_HIDDEN)
-        return "".join(one if _in_font(one) or _in_name_fonts(one) else "?" for one in shown)
+        return "".join(one if in_packaged_font(one) or _in_name_fonts(one) else "?" for one in shown)
     if isinstance(value, Mapping):
         return {key: item if key == "svg" else _settable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -285,29 +264,13 @@ def not_in_font(text: str, *, name: bool = False) -> list[str]:
     return [
         word
         for word in text.translate(_HIDDEN).split()
-        if not all(_in_font(letter) or (name and _in_name_fonts(letter)) for letter in word)
+        if not all(in_packaged_font(letter) or (name and _in_name_fonts(letter)) for letter in word)
     ]
-
-
-def _in_font(letter: str) -> bool:
-    """Whether the packaged fonts have a letter: Latin, and those of GB 2312, Greek and Cyrillic among them."""
-    number = ord(letter)
-    if number < 0x250 or 0x1E00 <= number < 0x1F00 or number in _SIGNS:
-        return True
-    try:
-        letter.encode("gb2312")
-    except UnicodeEncodeError:
-        return False
-    return not (0x2500 <= number < 0x2580 or 0x3040 <= number < 0x3100)  # no boxes, no kana
 
 
 def _in_name_fonts(letter: str) -> bool:
     number = ord(letter)
     return 0x600 <= number < 0x700 or 0x750 <= number < 0x780 or 0x591 <= number < 0x5C8 or 0x5D0 <= number < 0x5EB
-
-
-def _fonts() -> Path:
-    return Path(str(resources.files("bonescan.report").joinpath("fonts")))
 
 
 @cache

@@ -16,6 +16,7 @@ from typing import Any
 
 from bonescan.errors import InvalidValue, UnreadableInput
 from bonescan.report.leaflet import LEAFLET_FORMS, leaflet_files, leaflet_words, not_in_font, plain_date, section
+from bonescan.report.signature import is_a_name, refuse_before_the_scan
 from bonescan.report.skeleton_drawing import draw_skeleton
 
 __all__ = ["RESULT_LEAFLET_NAMES", "Conclusion", "SignedResult", "after_content", "after_files"]
@@ -85,7 +86,7 @@ class SignedResult:
                     "Greek, Cyrillic or simplified Chinese letters.",
                     got=lacking,
                 )
-        if sum(letter.isalpha() for letter in self.physician) < 2:
+        if not is_a_name(self.physician):
             raise InvalidValue(
                 f"A result goes to the patient only in the name of a physician, got {self.physician!r}.",
                 got=self.physician,
@@ -197,11 +198,7 @@ def after_content(record: Mapping[str, Any], signed: SignedResult, language: str
     words = leaflet_words(language)
     w, scan = words["after"], record["scan"]
     scanned = datetime.fromisoformat(scan["acquired_at"]).date() if scan["acquired_at"] else None
-    if scanned is not None and signed.signed_on < scanned:
-        raise InvalidValue(
-            f"The result is signed on {signed.signed_on}, before the scan of {scanned}; check the day.",
-            got=str(signed.signed_on),
-        )
+    refuse_before_the_scan("result", signed.signed_on, scan["acquired_at"])
     shown = _places(record["findings"], signed, words)
     kinds = [kind for kind in Conclusion if kind in signed.conclusions]
     seen, upcoming = [w["seen"][kind]["text"] for kind in kinds], [w["seen"][kind]["next"] for kind in kinds]

@@ -1,167 +1,31 @@
-"""All files of a reading: `render`, and how pictures and content become one HTML file and one PDF."""
+"""How texts and pictures become pages: HTML templates, PDF/A and PNG by typst, letters that a font lacks."""
 
 from __future__ import annotations
 
-import base64
 import json
 import re
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bonescan.errors import GeometryMismatch, OutputFailed
-from bonescan.reading.model import Kind, LabelledView, Reading
-from bonescan.report.brush import beside, jpeg, png
-from bonescan.report.content import CROPPED_FINDINGS, crop_alt, crop_caption, crop_evidence, report_content, words
-from bonescan.report.framing import parts_shown, scale_for
-from bonescan.report.maps import bones_npz, finding_map, map_png
-from bonescan.report.pictures import Panel, display_window, draw_crops, draw_panel, draw_regions, style_of
-from bonescan.report.record import reading_record, record_bytes
-from bonescan.scan import View
+from bonescan.errors import OutputFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jinja2 import Template
-    from PIL.Image import Image
 
-__all__ = ["embedded", "page_template", "picture_svg", "render", "set_pages"]
+__all__ = ["in_packaged_font", "packaged_fonts", "page_template", "picture_svg", "set_page", "set_pages"]
 
-_REGION_PICTURE = {"height": 1100, "width": 420}
-_WIDE = 0.85
 _PDF_STANDARDS = ["a-2b", "ua-1"]
+_PIXELS_PER_INCH = 150
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_BEYOND_LATIN_GREEK_CYRILLIC = re.compile(
-    "[^\u0020-\u024f\u0370-\u03ff\u0400-\u045f\u1e00-\u1eff\u2010-\u202f\u20ac\u2212]"
-)
-_BEYOND_LATIN_1 = re.compile("[^\u0020-\u00ff\u2013\u202f\u2212]")
-
-
-def render(reading: Reading) -> dict[str, bytes]:
-    """Turn a reading into every file that ``bonescan read`` writes.
-
-    Parameters
-    ----------
-    reading : Reading
-
-    Returns
-    -------
-    dict of str to bytes
-        File name to content: ``reading.json``, for each view
-        ``regions_<view>.png``, ``bones_<view>.npz``, ``findings_<view>.png`` and
-        ``overlay_<view>.png``, then ``report.html`` and ``report.pdf``. The same
-        reading gives the same bytes: no clock is read, the PDF is dated with
-        the examination.
-
-    Raises
-    ------
-    GeometryMismatch
-        When the labels' views are not the scan's views.
-    """
-    from bonescan.anatomy import REGION_NAMES
-
-    views, labels, findings = reading.scan.views, reading.labels.views, reading.findings
-    if [(v.name, v.counts.shape) for v in views] != [(v.name, v.regions.shape) for v in labels]:
-        raise GeometryMismatch(
-            "The labels of a reading belong to other views than its scan; label this scan and read it again.",
-            expected=[(v.name, v.counts.shape) for v in views],
-            got=[(v.name, v.regions.shape) for v in labels],
-        )
-    pairs = list(zip(views, labels, strict=True))
-    maps = {view.name: finding_map(view, findings) for view in views}
-    windows = {view.name: display_window(view, labelled, findings) for view, labelled in pairs}
-    files = {"reading.json": record_bytes(reading_record(reading, maps))}
-
-    parts = parts_shown(views, labels, findings, {name: window.lower for name, window in windows.items()})
-    scale, small = scale_for(views, parts), scale_for(views, parts, **_REGION_PICTURE)
-    picture_words = words()["picture"]
-
-    def draw(view: View, labelled: LabelledView) -> tuple[Panel, Image, dict[str, bytes]]:
-        window, part = windows[view.name], parts[view.name]
-        panel = draw_panel(view, labelled, findings, window, picture_words, part=part, pixels_per_mm=scale)
-        regions = draw_regions(view, labelled, window, REGION_NAMES, picture_words, part=part, pixels_per_mm=small)
-        own = {
-            f"regions_{view.name.value}.png": map_png(labelled.regions),
-            f"bones_{view.name.value}.npz": bones_npz(labelled.bones),
-            f"findings_{view.name.value}.png": map_png(maps[view.name].ids),
-            f"overlay_{view.name.value}.png": png(panel.image),
-        }
-        return panel, regions, own
-
-    panels, tinted, without_letter = [], [], []
-    with ThreadPoolExecutor() as pool:  # encoding leaves the interpreter free: the views take turns on two cores
-        for panel, regions, own in pool.map(draw, views, labels):
-            panels.append(panel.image)
-            tinted.append(regions)
-            without_letter += [letter for letter in panel.without_letter if letter not in without_letter]
-            files |= own
-
-    cropped = any(parts[view.name].shape != view.counts.shape for view in views)
-    content = report_content(reading, windows, without_letter, cropped=cropped)
-    with ThreadPoolExecutor() as pool:
-        plate, region_plate = pool.map(_picture, (beside(panels), beside(tinted)))
-    crops = []
-    for finding in [one for one in findings if one.kind is Kind.BONE and not one.likely_normal][:CROPPED_FINDINGS]:
-        squares = [
-            {
-                **_picture(image),
-                "alt": crop_alt(name, finding),
-                "caption": crop_caption(name, window, seen=name in finding.views),
-            }
-            for name, (image, window) in draw_crops(finding, views, labels, windows).items()
-        ]
-        row = next(row for row in content["bone"]["rows"] if row["cells"][0] == finding.letter)
-        crops.append(
-            {
-                "letter": finding.letter,
-                "style": style_of(finding),
-                "place": row["cells"][1],
-                "squares": squares,
-                "evidence": crop_evidence(finding),
-            }
-        )
-    files["report.html"] = _html(content, plate, region_plate, crops)
-    files["report.pdf"] = _pdf(content, plate, region_plate, crops, reading.scan.acquired_at)
-    return files
-
-
-def _picture(image: Image) -> dict[str, Any]:
-    """Encode a picture of a report, and say whether it is wide."""
-    return {**embedded(image, quality=82), "wide": image.width > _WIDE * image.height}
-
-
-def embedded(image: Image, quality: int = 88) -> dict[str, Any]:
-    """Encode a picture as a page holds it.
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-    quality : int
-        Of the JPEG.
-
-    Returns
-    -------
-    dict
-        ``source``, a data URL; ``width`` and ``height`` in pixels.
-    """
-    data = base64.b64encode(jpeg(image, quality)).decode("ascii")
-    return {"source": f"data:image/jpeg;base64,{data}", "width": image.width, "height": image.height}
-
-
-def _html(
-    content: Mapping[str, Any], plate: Mapping[str, Any], regions: Mapping[str, Any], crops: Sequence[Mapping[str, Any]]
-) -> bytes:
-    page = page_template("report.html.j2").render(
-        c=content, plate=plate, regions=regions, crops=crops, squares=_squares(crops)
-    )
-    return page.encode("utf-8")
-
-
-def _squares(crops: Sequence[Mapping[str, Any]]) -> int:
-    """Return how many views stand side by side where most do."""
-    return max((len(crop["squares"]) for crop in crops), default=1)
+_LATIN_GREEK_CYRILLIC = re.compile("[\u0020-\u024f\u0370-\u03ff\u0400-\u045f\u1e00-\u1eff\u2010-\u202f\u20ac\u2212]")
+_LATIN_1 = re.compile("[\u0020-\u00ff\u2013\u202f\u2212]")
+_SIGNS = frozenset(map(ord, "–—‘’“”•…"))
 
 
 @cache
@@ -187,47 +51,45 @@ def _packaged(name: str) -> str:
     return resources.files("bonescan.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _pdf(
-    content: Mapping[str, Any],
-    plate: Mapping[str, Any],
-    regions: Mapping[str, Any],
-    crops: Sequence[Mapping[str, Any]],
-    dated: datetime | None,
-) -> bytes:
-    """Set the pages as PDF/A-2b and PDF/UA-1 with the fonts inside typst, none of this machine.
+def packaged_fonts() -> Path:
+    """Return the folder of the fonts that come with bonescan, beside those inside typst.
 
-    PDF/A forbids text that its fonts cannot show. Where a name has such
-    characters they are written as their Unicode numbers, so that no letter of a
-    name is lost or replaced by an empty box.
+    Returns
+    -------
+    Path
     """
-    files = {
-        "main.typ": _packaged("report.typ").encode("utf-8"),
-        "plate.svg": picture_svg(plate),
-        "regions.svg": picture_svg(regions),
-    }
-    set_crops = []
-    for i, crop in enumerate(crops):
-        squares = []
-        for j, square in enumerate(crop["squares"]):
-            name = f"crop_{i}_{j}.svg"
-            files[name] = picture_svg(square)
-            squares.append({"file": name, "alt": square["alt"], "caption": square["caption"]})
-        set_crops.append({**crop, "squares": squares})
-    data = {
-        "content": content,
-        "crops": set_crops,
-        "squares": _squares(crops),
-        "wide": plate["wide"],
-        "plate_width": plate["width"],
-        "plate_height": plate["height"],
-    }
-    return set_pages(files, data, dated)
+    return Path(str(resources.files("bonescan.report").joinpath("fonts")))
+
+
+def in_packaged_font(letter: str) -> bool:
+    """Say whether the packaged font has a character: Latin, and those of GB 2312, Greek and Cyrillic among them.
+
+    Parameters
+    ----------
+    letter : str
+
+    Returns
+    -------
+    bool
+    """
+    number = ord(letter)
+    if number < 0x250 or 0x1E00 <= number < 0x1F00 or number in _SIGNS:
+        return True
+    try:
+        letter.encode("gb2312")
+    except UnicodeEncodeError:
+        return False
+    return not (0x2500 <= number < 0x2580 or 0x3040 <= number < 0x3100)  # no boxes, no kana
 
 
 def set_pages(
     files: Mapping[str, bytes], data: Mapping[str, Any], dated: datetime | None, *, fonts: Sequence[Path] = ()
 ) -> bytes:
     """Set pages as PDF/A-2b and PDF/UA-1 with the fonts inside typst, none of this machine.
+
+    PDF/A forbids text that its fonts cannot show. Where a name has such
+    characters they are written as their Unicode numbers, so that no letter of a
+    name is lost or replaced by an empty box.
 
     Parameters
     ----------
@@ -250,43 +112,94 @@ def set_pages(
     OutputFailed
         When the project's own wording holds characters that the fonts lack.
     """
+    return _set(files, data, dated, fonts)[0]
+
+
+def set_page(
+    files: Mapping[str, bytes], data: Mapping[str, Any], dated: datetime | None, *, fonts: Sequence[Path] = ()
+) -> tuple[bytes, bytes]:
+    """Set one page as `set_pages` does, and as a picture.
+
+    Parameters
+    ----------
+    files, data, dated, fonts
+        As for `set_pages`.
+
+    Returns
+    -------
+    pdf : bytes
+    png : bytes
+        The first page, at 150 pixels to the inch.
+
+    Raises
+    ------
+    OutputFailed
+        As for `set_pages`.
+    """
+    import typst
+
+    pdf, noted = _set(files, data, dated, fonts)
+    picture = typst.compile(
+        dict(files),  # type: ignore[call-overload]  # as in _set
+        format="png",
+        ppi=_PIXELS_PER_INCH,
+        ignore_system_fonts=True,
+        font_paths=[str(folder) for folder in fonts],
+        sys_inputs={"data": json.dumps(noted)},
+    )
+    return pdf, bytes(picture[0] if isinstance(picture, list) else picture)
+
+
+def _set(
+    files: Mapping[str, bytes], data: Mapping[str, Any], dated: datetime | None, fonts: Sequence[Path]
+) -> tuple[bytes, Any]:
+    """Set the PDF, and say with which data that went."""
     import typst
 
     if dated is not None and dated.tzinfo is None:
         dated = dated.replace(tzinfo=UTC)
     failure: Exception | None = None
-    for beyond in (None, _BEYOND_LATIN_GREEK_CYRILLIC, _BEYOND_LATIN_1):
-        noted = {**data, "font_note": beyond is not None}
+    within: tuple[Callable[[str], object] | None, ...] = (None, _LATIN_GREEK_CYRILLIC.match, _LATIN_1.match)
+    if fonts:
+        within = (
+            None,
+            lambda letter: in_packaged_font(letter) or _LATIN_GREEK_CYRILLIC.match(letter),
+            in_packaged_font,
+        )
+    for shows in within:
+        noted: Any = {**data, "font_note": shows is not None}
+        if shows is not None:
+            noted = _numbered(noted, shows)
         try:
-            return bytes(
-                typst.compile(
-                    dict(files),  # type: ignore[call-overload]  # typst's stub lacks the mapping of names to bytes
-                    format="pdf",
-                    ignore_system_fonts=True,
-                    font_paths=[str(folder) for folder in fonts],
-                    sys_inputs={"data": json.dumps(noted if beyond is None else _numbered(noted, beyond))},
-                    pdf_standards=_PDF_STANDARDS,
-                    timestamp=dated or _EPOCH,
-                )
+            pdf = typst.compile(
+                dict(files),  # type: ignore[call-overload]  # typst's stub lacks the mapping of names to bytes
+                format="pdf",
+                ignore_system_fonts=True,
+                font_paths=[str(folder) for folder in fonts],
+                sys_inputs={"data": json.dumps(noted)},
+                pdf_standards=_PDF_STANDARDS,
+                timestamp=dated or _EPOCH,
             )
         except typst.TypstError as error:
             if "could not be displayed" not in str(error):
                 raise
             failure = error
+        else:
+            return bytes(pdf), noted
     raise OutputFailed(
         "The PDF could not be set: the report's own wording holds characters that its fonts lack; "
         "keep to Latin-1 in the wording file."
     ) from failure
 
 
-def _numbered(value: Any, beyond: re.Pattern[str]) -> Any:
-    """Write every character that matches `beyond` as its Unicode number, however deep."""
+def _numbered(value: Any, shows: Callable[[str], object]) -> Any:
+    """Write every character that the fonts do not show as its Unicode number, however deep."""
     if isinstance(value, str):
-        return beyond.sub(lambda match: f"[U+{ord(match.group()):04X}]", value)
+        return "".join(letter if shows(letter) else f"[U+{ord(letter):04X}]" for letter in value)
     if isinstance(value, Mapping):
-        return {key: _numbered(item, beyond) for key, item in value.items()}
+        return {key: _numbered(item, shows) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_numbered(item, beyond) for item in value]
+        return [_numbered(item, shows) for item in value]
     return value
 
 

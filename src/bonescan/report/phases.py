@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from bonescan.reading.three_phase.explanations import Call, Explanation, is_hand_or_foot
 from bonescan.reading.three_phase.phases import PhaseFinding, PhaseReading
-from bonescan.report.brush import png
-from bonescan.report.content import cleaned, measured, tracer_name, words
-from bonescan.report.pages import embedded, page_template, picture_svg, set_pages
+from bonescan.report.brush import embedded, png
+from bonescan.report.figures import cleaned, measured, tracer_name
+from bonescan.report.language import words
+from bonescan.report.pages import page_template, picture_svg, set_pages
 from bonescan.report.phase_pictures import draw_curves, draw_phases
 from bonescan.report.record import INTENDED_USE, json_bytes, json_measurement, json_number
 from bonescan.scan import DynamicScan, Phase, Scan

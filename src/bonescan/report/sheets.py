@@ -6,15 +6,17 @@ Both are made of one `Plan`, so a time on one is the time on the other.
 from __future__ import annotations
 
 import textwrap
+import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from functools import cache
 from importlib import resources
 from itertools import chain
 from typing import Any
 
 from bonescan.measurement import Measurement
-from bonescan.report.content import words
+from bonescan.report.language import words
 from bonescan.report.leaflet_before import before_files, two_digits
 from bonescan.report.pages import set_pages
 from bonescan.scan import Severity
@@ -66,6 +68,12 @@ def plan_sheets(plan: Plan, language: str = "en") -> dict[str, bytes]:
     }
 
 
+@cache
+def _words() -> Mapping[str, Any]:
+    text = resources.files("bonescan.report").joinpath("plan_department.en.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
 def department_content(plan: Plan) -> dict[str, Any]:
     """Return every text of the department's sheet, as JSON values without markup.
 
@@ -79,7 +87,7 @@ def department_content(plan: Plan) -> dict[str, Any]:
         ``title``, ``cards``, ``warnings``, sections of rows on the ``left`` and the ``right``, ``record``, ``checks``,
         ``sources`` and ``banner``.
     """
-    w, banner = words()["department"], words()["banner"]
+    w, banner = _words(), words()["banner"]
     checks = list(w["checks"]["text"])
     if plan.referral.may_be_pregnant:
         checks[1:1] = [w["checks"]["pregnancy"], w["checks"]["feeding"]]
@@ -192,9 +200,9 @@ def _plain(values: Any) -> Any:
 
 
 def _cards(plan: Plan) -> list[dict[str, str]]:
-    w = words()["department"]["cards"]
+    w = _words()["cards"]
     times, given, syringe = plan.appointment, plan.prescription, plan.syringe
-    clock = words()["department"]["clock"]
+    clock = _words()["clock"]
     drawn = [w["no_vial"], w["no_vial_note"]]
     if syringe is not None:
         drawn = [
@@ -215,7 +223,7 @@ def _cards(plan: Plan) -> list[dict[str, str]]:
         (
             w["inject"],
             _clock(times.inject_at, times),
-            w["inject_note"].format(date=times.inject_at.strftime(words()["department"]["day"])),
+            w["inject_note"].format(date=times.inject_at.strftime(_words()["day"])),
         ),
         (
             w["image"],
@@ -231,13 +239,13 @@ def _cards(plan: Plan) -> list[dict[str, str]]:
 
 
 def _range(plan: Plan) -> str:
-    w, given = words()["department"]["cards"], plan.prescription
+    w, given = _words()["cards"], plan.prescription
     form = w["single"] if given.low_mbq == given.high_mbq else w["range"]
     return str(form.format(low=f"{given.low_mbq:.0f}", high=f"{given.high_mbq:.0f}"))
 
 
 def _person(plan: Plan) -> dict[str, Any]:
-    w, referral = words()["department"]["person"], plan.referral
+    w, referral = _words()["person"], plan.referral
     rows = [[w["mass"], f"{referral.mass_kg:g} kg"]]
     if referral.height_cm is not None:
         index = referral.mass_kg / (referral.height_cm / 100) ** 2
@@ -251,7 +259,7 @@ def _person(plan: Plan) -> dict[str, Any]:
 
 
 def _activity(plan: Plan) -> dict[str, Any]:
-    w, given = words()["department"]["activity"], plan.prescription
+    w, given = _words()["activity"], plan.prescription
     rows = [
         [w["rule"], given.rule],
         [w["range"], _range(plan)],
@@ -263,7 +271,7 @@ def _activity(plan: Plan) -> dict[str, Any]:
 
 
 def _syringe(plan: Plan) -> dict[str, Any]:
-    w, times = words()["department"]["syringe"], plan.appointment
+    w, times = _words()["syringe"], plan.appointment
     syringe, vial = plan.syringe, plan.vial
     low, median, high = (f"{percent:.0f}" for percent in SYRINGE_RESIDUAL_PERCENT)
     expected = w["residual_open"].format(low=low, median=median, high=high)
@@ -313,7 +321,7 @@ def _syringe(plan: Plan) -> dict[str, Any]:
 
 
 def _times(plan: Plan) -> dict[str, Any]:
-    w, times = words()["department"]["times"], plan.appointment
+    w, times = _words()["times"], plan.appointment
     if times.drink_ml:
         drink = w["drink_value"].format(ml=times.drink_ml)
     else:
@@ -355,7 +363,7 @@ def _times(plan: Plan) -> dict[str, Any]:
 
 
 def _dose(plan: Plan) -> dict[str, Any]:
-    w = words()["department"]["dose"]
+    w = _words()["dose"]
     rows = [
         [
             w["effective"],
@@ -374,19 +382,19 @@ def _dose(plan: Plan) -> dict[str, Any]:
 def _measured(form: str, measured: Measurement, digits: int, **more: str) -> str:
     """Fill a measured value into its sentence, or say why it is absent."""
     if measured.value is None:
-        return str(words()["department"]["dose"]["absent"].format(reason=measured.absent_reason))
+        return str(_words()["dose"]["absent"].format(reason=measured.absent_reason))
     return form.format(value=f"{measured.value:.{digits}f}", **more)
 
 
 def _sources(plan: Plan) -> list[str]:
-    w = words()["department"]["dose"]
+    w = _words()["dose"]
     measured = [(w["source"], plan.effective_msv.source), (w["background_source"], plan.background_days.source)]
     return [*plan.appointment.sources, *(form.format(source=source) for form, source in measured if source)]
 
 
 def _clock(when: datetime, times: Any) -> str:
     """Return the clock time, with the date where it is another day than the injection."""
-    w = words()["department"]
+    w = _words()
     return when.strftime(w["clock"] if when.date() == times.inject_at.date() else w["later_clock"])
 
 

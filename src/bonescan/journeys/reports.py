@@ -1,0 +1,160 @@
+"""The report made anew of a reading's folder: another language, or what a physician has written since.
+
+Nothing is measured again: ``reading.json`` says what was, ``report_pictures.json`` how it looks, ``report_text.toml``
+what a physician makes of it.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bonescan.errors import OutputFailed, UnreadableInput
+from bonescan.journeys.files import staged
+
+if TYPE_CHECKING:
+    from bonescan.report.illustrations import Illustrations
+    from bonescan.report.physician import PhysicianText
+
+__all__ = ["report", "text_for"]
+
+
+def report(reading: Path, out: Path, *, language: str = "en", text: Path | None = None) -> dict[str, Path]:
+    """Make the report of a reading anew.
+
+    Parameters
+    ----------
+    reading : Path
+        Folder that `bonescan.journeys.read` has written; neither its scan nor the network is needed.
+    out : Path
+        Folder for the report, which may be the same; made when absent. An earlier report in it is replaced, other
+        files stay.
+    language : str
+        One of `bonescan.report.language.report_languages`.
+    text : Path, optional
+        The physician's text; by default the ``report_text.toml`` of `out`, else that of `reading`. Where there is none
+        an empty one is written; one that is there is never changed.
+
+    Returns
+    -------
+    dict of str to Path
+        The files by name.
+
+    Raises
+    ------
+    UnreadableInput
+        When the folder holds no reading, or the text cannot be read.
+    InvalidValue
+        When there is no such language, or the text is of another study or wrongly signed.
+    OutputFailed
+        When `out` cannot be written, or holds another text than the one given; an earlier report is then intact.
+    """
+    from bonescan.report.language import language as language_of
+    from bonescan.report.physician import TEXT_NAME, empty_text, read_text
+    from bonescan.report.rendering import REPORT_NAMES, report_files
+
+    tongue = language_of(language)
+    record, illustrations = _record(reading), _illustrations(reading)
+    beside = out / TEXT_NAME
+    source = text or next((path for path in (beside, reading / TEXT_NAME) if path.is_file()), None)
+    uid = record["scan"]["study_uid"]
+    written = empty_text(uid, tongue) if source is None else _bytes(source)
+    if beside.is_file() and beside.read_bytes() != written:
+        raise OutputFailed(
+            f"The folder already holds a {TEXT_NAME} that differs from the one given, and it is never overwritten; "
+            "choose another folder, or move it away.",
+            path=str(beside),
+        )
+    told = read_text(written)
+    told.checked_for(record, date.today())
+    try:
+        files = report_files(record, illustrations, tongue, told)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _no_reading() from error
+    with staged(out, REPORT_NAMES) as place:
+        place(files if beside.is_file() else {**files, TEXT_NAME: written})
+    return {name: out / name for name in (*files, TEXT_NAME)}
+
+
+def text_for(out: Path, study_uid: str | None) -> PhysicianText | None:
+    """Find what a physician has written in a folder that a study is to be read into.
+
+    Parameters
+    ----------
+    out : Path
+    study_uid : str or None
+        Of the study.
+
+    Returns
+    -------
+    PhysicianText or None
+        ``None`` where nobody has written anything.
+
+    Raises
+    ------
+    OutputFailed
+        When the text there is of another study: it would stand beside the wrong reading.
+    UnreadableInput, InvalidValue
+        When it cannot be read or is wrongly signed.
+    """
+    from bonescan.report.physician import TEXT_NAME, read_text
+
+    path = out / TEXT_NAME
+    if not path.is_file():
+        return None
+    told = read_text(_bytes(path))
+    if told.is_empty:
+        return None
+    if told.study_uid != (study_uid or ""):
+        raise OutputFailed(
+            f"The folder holds a physician's {TEXT_NAME} on another study; choose another folder for this one.",
+            path=str(path),
+        )
+    return told
+
+
+def _record(reading: Path) -> dict[str, Any]:
+    path = reading / "reading.json"
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UnreadableInput(
+            f"There is no reading.json in {reading.name or reading}; give the folder that `bonescan read` has written.",
+            path=str(path),
+        ) from error
+    try:
+        record: dict[str, Any] = json.loads(content)
+        if not record["schema_version"].startswith("1."):
+            raise UnreadableInput(
+                f"reading.json has version {record['schema_version']}; this bonescan reports version 1: read the scan "
+                "again."
+            )
+        record["scan"]["study_uid"], record["scan"]["acquired_at"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _no_reading() from error
+    return record
+
+
+def _no_reading() -> UnreadableInput:
+    return UnreadableInput("The file is no reading.json of bonescan; give the folder that `bonescan read` has written.")
+
+
+def _illustrations(reading: Path) -> Illustrations:
+    from bonescan.report.illustrations import PICTURES_NAME, kept_illustrations, plain_illustrations
+
+    path = reading / PICTURES_NAME
+    if path.is_file():
+        return kept_illustrations(_bytes(path))
+    overlays = (reading / f"overlay_{view}.png" for view in ("anterior", "posterior"))
+    return plain_illustrations([_bytes(overlay) for overlay in overlays if overlay.is_file()])
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UnreadableInput(
+            f"The file {path.name} cannot be read; check that it is there.", path=str(path)
+        ) from error

@@ -1,0 +1,105 @@
+"""The report made anew of a folder, and the physician's text that no run ever changes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.report.phantom import concluded, phantom_reading
+
+from bonescan import journeys
+from bonescan.cli import main
+from bonescan.errors import InvalidValue, OutputFailed, UnreadableInput
+from bonescan.report import render
+from bonescan.report.rendering import REPORT_NAMES
+
+TEXT = "report_text.toml"
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, bytes]:
+    return render(concluded(phantom_reading(findings=2, shape=(192, 96), row_mm=6.4, column_mm=6.4)))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, bytes]) -> Path:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "reading"
+    folder.mkdir()
+    for name in ("reading.json", "report_pictures.json"):
+        (folder / name).write_bytes(files[name])
+    return folder
+
+
+def text_of(folder: Path, question: str) -> str:
+    uid = json.loads((folder / "reading.json").read_bytes())["scan"]["study_uid"]
+    return f'[study]\nuid = "{uid}"\n[context]\nquestion = "{question}"\n'
+
+
+def test_the_command_writes_the_report_and_an_empty_text_once(folder, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["report", "reading", "-o", "bericht", "--language", "de", "--json"])
+    assert stopped.value.code == 0
+    assert set(json.loads(capsys.readouterr().out)["outputs"]) == {*REPORT_NAMES, TEXT}
+    assert {path.name for path in Path("bericht").iterdir()} == {*REPORT_NAMES, TEXT}
+    assert "3 BEFUND" in Path("bericht/report.txt").read_text(encoding="utf-8")
+    assert "Fragestellung" in Path("bericht", TEXT).read_text(encoding="utf-8")
+
+
+def test_a_text_beside_the_report_is_joined_and_stays_as_it_was(folder):
+    (folder / TEXT).write_text(text_of(folder, "Why the pain?"))
+    journeys.report(folder, folder)
+    before = (folder / TEXT).read_bytes()
+    assert "Question: Why the pain?" in (folder / "report.txt").read_text()
+    journeys.report(folder, folder, language="es")
+    assert (folder / TEXT).read_bytes() == before
+    journeys.report(folder, Path("elsewhere"))
+    assert Path("elsewhere", TEXT).read_bytes() == before
+
+
+def test_another_text_is_never_written_over_the_one_that_is_there(folder):
+    (folder / TEXT).write_text(text_of(folder, "Mine"))
+    Path("dictated.toml").write_text(text_of(folder, "Dictated"))
+    with pytest.raises(OutputFailed, match="never overwritten"):
+        journeys.report(folder, folder, text=Path("dictated.toml"))
+    assert not (folder / "report.txt").exists()
+    journeys.report(folder, Path("other"), text=Path("dictated.toml"))
+    assert "Dictated" in Path("other/report.txt").read_text()
+
+
+def test_what_cannot_be_reported_is_refused_and_an_earlier_report_stays(folder):
+    journeys.report(folder, Path("out"))
+    before = {path.name: path.read_bytes() for path in Path("out").iterdir()}
+    with pytest.raises(InvalidValue, match="no report in the language 'xx'"):
+        journeys.report(folder, Path("out"), language="xx")
+    Path("foreign.toml").write_text('[study]\nuid = "1.2"\n[context]\nquestion = "Who?"\n')
+    with pytest.raises(InvalidValue, match="another study"):
+        journeys.report(folder, Path("new"), text=Path("foreign.toml"))
+    with pytest.raises(UnreadableInput, match=r"no reading\.json in nowhere"):
+        journeys.report(Path("nowhere"), Path("out"))
+    (folder / "reading.json").write_text('{"schema_version": "1.3.0", "scan": {}}')
+    with pytest.raises(UnreadableInput, match=r"no reading\.json of bonescan"):
+        journeys.report(folder, Path("out"))
+    assert {path.name: path.read_bytes() for path in Path("out").iterdir()} == before
+    assert not Path("new").exists()
+
+
+def test_reading_a_study_keeps_its_text_and_refuses_a_folder_with_that_of_another(rooms, small_scan, tmp_path):
+    out = tmp_path / "out"
+    told = []
+    rooms.render = lambda finished, code, text: told.append((code, text)) or {"reading.json": b"{}"}
+    journeys.read([Path("scan.dcm")], out, language="zh")
+    empty = (out / TEXT).read_bytes()
+    assert told == [("zh", None)]
+    written = empty.replace(b'question = ""', b'question = "Why?"')
+    (out / TEXT).write_bytes(written)
+    journeys.read([Path("scan.dcm")], out)
+    assert (out / TEXT).read_bytes() == written
+    assert told[1][1].of("context", "question") == "Why?"
+    (out / TEXT).write_bytes(written.replace(b'uid = "', b'uid = "9.9'))
+    with pytest.raises(OutputFailed, match="on another study"):
+        journeys.read([Path("scan.dcm")], out)
+    with pytest.raises(InvalidValue, match="no report in the language"):
+        journeys.read([Path("scan.dcm")], tmp_path / "new", language="xx")
+    assert not (tmp_path / "new").exists()
