@@ -68,7 +68,7 @@ def read(scan: Scan, *, learned: bool = True, progress: Callable[[str], None] = 
     summed = burden.measure(scan, labels, findings, checked, glance=glance)
     progress("drawing the impression")
     familiarity = None if glance is None else network.familiarity(glance)
-    likelihood = natures.patient_likelihood(findings, glance)
+    likelihood = natures.patient_likelihood(findings, with_network=glance is not None)
     concluded = impression.conclude(scan, labels, checked, findings, summed, glance, familiarity, likelihood)
     return Reading(
         scan=scan,
