@@ -290,6 +290,11 @@ class Finding:
         Probability of each nature, sums to 1; empty where it was not judged.
     evidence : tuple of Evidence
         For and against its being metastatic, the strongest first.
+    site : str
+        Id of the named place of the bone, e.g. ``"iliac_crest"``; empty where the bone has none.
+    usual : str
+        Why many healthy people show more uptake at this place (``"joint"``, ``"tip"``, ``"overlap"``, ``"face"``), or
+        empty.
     """
 
     id: int
@@ -311,6 +316,14 @@ class Finding:
     reason: str
     natures: Mapping[Nature, float] = field(default_factory=dict)
     evidence: tuple[Evidence, ...] = ()
+    site: str = ""
+    usual: str = ""
+
+    @property
+    def likely_normal(self) -> bool:
+        """Whether a hot spot of bone is likelier normal uptake, or an artefact, than any disease of bone."""
+        nothing = self.natures.get(Nature.PHYSIOLOGIC, 0.0) + self.natures.get(Nature.ARTEFACT, 0.0)
+        return self.kind is Kind.BONE and self.polarity is Polarity.HOT and nothing >= 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from bonescan.report.conclusion import (
     nature_words,
     patterns_section,
 )
-from bonescan.report.pictures import Window
+from bonescan.report.pictures import Window, style_of
 from bonescan.scan import Severity, ViewName
 
 __all__ = [
@@ -95,7 +95,8 @@ def report_content(
         it into a page escapes it.
     """
     w = words()
-    bone = [finding for finding in reading.findings if finding.kind is Kind.BONE]
+    bone = [finding for finding in reading.findings if finding.kind is Kind.BONE and not finding.likely_normal]
+    normal = [finding for finding in reading.findings if finding.likely_normal]
     other = [finding for finding in reading.findings if finding.kind is not Kind.BONE]
     scan = reading.scan
     examined = scan.acquired_at.strftime("%Y-%m-%d %H:%M") if scan.acquired_at else w["not_stated"]
@@ -113,12 +114,13 @@ def report_content(
             "patterns": patterns_section(reading, w["patterns"]),
             "summary": {
                 "heading": w["summary"]["heading"],
-                "sentence": _in_a_sentence(reading, bone, other),
+                "sentence": _in_a_sentence(reading, bone, normal, other),
                 "cards": _summary(reading, bone, other),
             },
             "plate": _plate(reading, windows, without_letter, cropped),
             "bone": _bone_table(bone, doubtful_size=_size_is_doubtful(reading)),
             "crops": _crops(bone),
+            "normal": _normal_table(normal),
             "other": _other_table(other),
             "burden": _burden(reading),
             "regions": _regions(reading),
@@ -330,7 +332,9 @@ def _joined(parts: Iterable[str]) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _in_a_sentence(reading: Reading, bone: Sequence[Finding], other: Sequence[Finding]) -> str:
+def _in_a_sentence(
+    reading: Reading, bone: Sequence[Finding], normal: Sequence[Finding], other: Sequence[Finding]
+) -> str:
     """Say in plain words how much was found and where most of it lies: counts, no diagnosis."""
     from bonescan.anatomy import REGION_NAMES
     from bonescan.anatomy import bone as bone_named
@@ -342,7 +346,9 @@ def _in_a_sentence(reading: Reading, bone: Sequence[Finding], other: Sequence[Fi
 
     kinds = Counter(finding.kind for finding in other)
     apart = w["apart"].format(
-        physiologic=number("physiologic", kinds[Kind.PHYSIOLOGIC]), artefact=number("artefact", kinds[Kind.ARTEFACT])
+        normal=number("normal", len(normal)),
+        physiologic=number("physiologic", kinds[Kind.PHYSIOLOGIC]),
+        artefact=number("artefact", kinds[Kind.ARTEFACT]),
     )
     if bone:
         hot = sum(finding.polarity is Polarity.HOT for finding in bone)
@@ -501,8 +507,7 @@ def _table(findings: Sequence[Finding], cells: Sequence[str]) -> tuple[list[dict
     rows = []
     for finding in findings:
         row = _row(finding, one_reference=one)
-        style = finding.polarity.value if finding.kind is Kind.BONE else finding.kind.value
-        rows.append({"style": style, "cells": [row[cell] for cell in cells]})
+        rows.append({"style": style_of(finding), "cells": [row[cell] for cell in cells]})
     return rows, next(iter(references)) if one else words()["findings"]["reference_own"]
 
 
@@ -532,6 +537,20 @@ def _bone_table(findings: Sequence[Finding], *, doubtful_size: bool) -> dict[str
         "rows": rows,
         "none": w["bone_none"],
         "notes": notes,
+    }
+
+
+def _normal_table(findings: Sequence[Finding]) -> dict[str, Any]:
+    w = words()["findings"]
+    cells = ("mark", "place", "nature", "uptake", "significance", "area", "reason")
+    rows, reference = _table(findings, cells)
+    return {
+        "heading": w["normal_heading"],
+        "columns": w["columns_normal"],
+        "natured": True,
+        "rows": rows,
+        "none": w["normal_none"],
+        "notes": [w["normal_note"], w["units_other"].format(reference=reference)] if findings else [],
     }
 
 

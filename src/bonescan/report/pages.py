@@ -103,7 +103,7 @@ def render(reading: Reading) -> dict[str, bytes]:
     with ThreadPoolExecutor() as pool:
         plate, region_plate = pool.map(_picture, (beside(panels), beside(tinted)))
     crops = []
-    for finding in [finding for finding in findings if finding.kind is Kind.BONE][:CROPPED_FINDINGS]:
+    for finding in [one for one in findings if one.kind is Kind.BONE and not one.likely_normal][:CROPPED_FINDINGS]:
         squares = [
             {
                 **_picture(image),

@@ -38,6 +38,7 @@ __all__ = [
 
 FINDING_COLOURS: Mapping[str, Colour] = {
     "hot": (190, 18, 24),
+    "normal": (92, 96, 104),
     "cold": (20, 80, 190),
     "physiologic": (0, 105, 60),
     "artefact": (120, 50, 150),
@@ -46,10 +47,14 @@ FINDING_COLOURS: Mapping[str, Colour] = {
 
 _DASHES: Mapping[str, tuple[float, float] | None] = {
     "hot": None,
+    "normal": None,
     "cold": (14.0, 5.0),
     "physiologic": (7.0, 5.0),
     "artefact": (2.5, 4.5),
 }
+
+_WIDTHS: Mapping[str, tuple[float, float]] = {"normal": (3.0, 1.3)}
+"""White edge and line of an outline, of what is drawn thinner than the rest: likely normal uptake."""
 
 REGION_COLOURS: Mapping[int, Colour] = {
     1: (230, 159, 0),
@@ -185,8 +190,9 @@ def draw_panel(
             continue
         style = style_of(finding)
         points = [frame.point(row, column) for row, column in smooth(seen.outline)]
-        stroke(image, points, (255, 255, 255), 5.0, closed=True)
-        stroke(image, points, FINDING_COLOURS[style], 2.6, closed=True, dash=_DASHES[style])
+        edge, line = _WIDTHS.get(style, (5.0, 2.6))
+        stroke(image, points, (255, 255, 255), edge, closed=True)
+        stroke(image, points, FINDING_COLOURS[style], line, closed=True, dash=_DASHES[style])
         xs, ys = [x for x, _ in points], [y for _, y in points]
         styles[finding.letter] = style
         targets.append(
@@ -334,8 +340,10 @@ def style_of(finding: Finding) -> str:
     Returns
     -------
     str
-        ``hot`` or ``cold`` for bone, else the kind.
+        ``hot`` or ``cold`` for bone, ``normal`` for what is likelier normal uptake than disease, else the kind.
     """
+    if finding.likely_normal:
+        return "normal"
     if finding.kind is Kind.BONE:
         return "hot" if finding.polarity is Polarity.HOT else "cold"
     return finding.kind.value

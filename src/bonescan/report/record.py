@@ -40,7 +40,7 @@ __all__ = [
 INTENDED_USE = "Research software. Not a medical device. Never the only basis of a decision."
 """What every record says of itself."""
 
-SCHEMA_VERSION = "1.2.0"
+SCHEMA_VERSION = "1.3.0"
 """Version of reading.json: major for a broken reader, minor for a new field."""
 
 
@@ -276,6 +276,9 @@ def _finding(
         "bone": finding.bone,
         "side": finding.side,
         "place": finding.place,
+        "site": finding.site,
+        "usual": finding.usual,
+        "likely_normal": finding.likely_normal,
         "region": finding.region,
         "views": {
             name.value: _finding_view(finding.id, seen, labelled.get(name), maps[name])

@@ -50,7 +50,8 @@ NAMED = 4
 _WEAKENING = frozenset({Nature.METASTATIC, Nature.TRAUMATIC, Nature.OTHER_BENIGN})
 """What may make a long bone break; [D] a shoulder that most likely shows wear is no reason for a radiograph at once."""
 
-_SPINE_AND_PELVIS = frozenset({2, 3, 9, 10, 11})
+_SPINE = frozenset({2, 3, 9})
+_SPINE_AND_PELVIS = _SPINE | {10, 11}
 _LONG_BONES = frozenset({8, 12, 13, 16})
 _RIBS = 4
 _SAID = {
@@ -126,7 +127,7 @@ def conclude(
         *_burden_said(burden, present, foci),
         *_patterns_said(judged, Presence.PRESENT, _TECHNICAL),
         *_patterns_said(judged, Presence.POSSIBLE, _TECHNICAL),
-        *_normal_said(signs, present),
+        *_normal_said(signs, present, findings),
     ]
     return Impression(
         sentences=tuple(sentences),
@@ -326,8 +327,8 @@ def _nothing_said(
     return [f"{said}{', in what could be judged' if abstains else ''}."]
 
 
-def _normal_said(signs: Mapping[str, Sign], present: Sequence[Judgement]) -> list[str]:
-    """What is as it should be."""
+def _normal_said(signs: Mapping[str, Sign], present: Sequence[Judgement], findings: Sequence[Finding]) -> list[str]:
+    """What is as it should be; of spine and paired bones only where no finding that is told says otherwise."""
 
     def value(name: str) -> float:
         measured = signs[name].measured.value
@@ -336,7 +337,13 @@ def _normal_said(signs: Mapping[str, Sign], present: Sequence[Judgement]) -> lis
     shown = {one.rule.code for one in present}
     normal = []
     if value("asymmetry") < 30 and value("unevenness") < 12 and not shown & {"metabolic_superscan", "paget"}:
-        normal.append("uptake of the spine is even and that of paired bones alike")
+        told = [one for one in findings if one.kind is Kind.BONE and not one.likely_normal]
+        even = not any(one.region in _SPINE for one in told)
+        alike = not _one_sided(told)
+        if even or alike:
+            spine, pairs = "uptake of the spine is even", "uptake of paired bones is alike"
+            both = f"{spine} and that of paired bones alike"
+            normal.append(both if even and alike else spine if even else pairs)
     if value("kidneys") > 0.3 and value("bladder") > 1 and not shown & {"kidney_failure", "metastatic_superscan"}:
         normal.append("kidneys and bladder are seen")
     if 7 < value("bone_to_soft_tissue") < 30 and not shown & {"too_late", "metabolic_superscan"}:
@@ -345,6 +352,13 @@ def _normal_said(signs: Mapping[str, Sign], present: Sequence[Judgement]) -> lis
         return []
     text = "; ".join(normal)
     return [f"Otherwise {text}." if present else f"{_upper(text)}."]
+
+
+def _one_sided(findings: Sequence[Finding]) -> bool:
+    """Whether some finding of a bone that comes in pairs has none in the same bone of the other side."""
+    bones = {one.bone for one in findings}
+    other = {"_l": "_r", "_r": "_l"}
+    return any(bone[-2:] in other and bone[:-2] + other[bone[-2:]] not in bones for bone in bones)
 
 
 def _metastasis(finding: Finding) -> float:

@@ -46,7 +46,16 @@ from bonescan.reading.model import LabelledView, Polarity
 from bonescan.reading.network import DenseView
 from bonescan.scan import ViewName
 
-__all__ = ["FALSE_ALARMS_PER_VIEW", "SCALES_MM", "Spot", "detect_cold", "detect_hot", "significance", "threshold"]
+__all__ = [
+    "FALSE_ALARMS_PER_VIEW",
+    "SCALES_MM",
+    "Spot",
+    "detect_cold",
+    "detect_hot",
+    "significance",
+    "threshold",
+    "together",
+]
 
 SCALES_MM = (9.0, 13.0, 19.0, 27.0)
 """Full widths of the matched filters: lesions of about 2 to 25 mm seen through the camera."""
@@ -65,6 +74,9 @@ Chance exceeds it there in half a percent (four scales of 0.13 %)."""
 DOUBTLESS_RATIO = 2.0
 """Peak over normal from which a spot of the trunk is beyond doubt no natural variation: SPECT shows degenerative joints
 at about twice normal bone (Kuji 2017, doi:10.1186/s41824-017-0006-y)."""
+
+BRIGHT_LEVEL = 1.5
+"""Peak over the skeleton's level from which a spot of an arm stands alone: an arm's bones show a third of it."""
 
 URINE_HALF_WIDTH_MM = 50.0
 """So near the midline of the pelvis, a hot spot may be the bladder and is no proof of disease."""
@@ -93,6 +105,9 @@ HOT_NOISE = 0.02
 """Ripple of the ``hot`` map that parts no two peaks [D]."""
 
 MINIMUM_AREA_MM2 = 40.0
+
+GAP_MM = 2 * CAMERA_FWHM_MM
+"""Widest gap that is closed between two spots of one place: two widths of the camera's blur [D]."""
 
 NATURAL_EXCESS: Mapping[int, float] = {
     0: 0.30,
@@ -311,7 +326,8 @@ def detect_hot(
             whole[one.box] = mask
             spot = _measure(whole, Polarity.HOT, normal, labelled, normal.expected, one.significance)
             again = dense is not None and bool((dense.foci["hot"][one.box][mask] >= SEEN_AGAIN).any())
-            spots.append(replace(spot, stands_alone=again or one.significance >= limit))
+            alone = again or one.significance >= limit or _bright_arm(spot, labelled)
+            spots.append(replace(spot, stands_alone=alone))
         if dense is not None:
             taken = [spot.mask for spot in spots if spot.stands_alone]
             spots += [
@@ -320,6 +336,15 @@ def detect_hot(
             ]
         hot[normal.name] = tuple(sorted(spots, key=lambda spot: -spot.significance))
     return hot
+
+
+def _bright_arm(spot: Spot, labelled: LabelledView) -> bool:
+    """Whether an arm, or what lies beside the trunk, shows more than the skeleton does: tracer in or beside a vein."""
+    trunk = np.abs(labelled.x_mm[np.isin(labelled.regions, (4, 11))])
+    beside = trunk.size > 0 and abs(spot.x_mm) > float(np.percentile(trunk, 98))
+    regions = labelled.regions[spot.mask]
+    arm = np.count_nonzero(np.isin(regions, (0, 13, 14))) > regions.size / 2
+    return bool(beside and arm and spot.level_ratio >= BRIGHT_LEVEL)
 
 
 def _seen_alone(
@@ -430,6 +455,33 @@ def detect_cold(normal: NormalView, labelled: LabelledView) -> tuple[Spot, ...]:
         if mask.sum() * normal.row_mm * normal.column_mm >= COLD_AREA_MM2:
             spots.append(_measure(mask, Polarity.COLD, normal, labelled, level, float(z[mask].min())))
     return tuple(sorted(spots, key=lambda spot: spot.significance))
+
+
+def together(spots: Sequence[Spot], normal: NormalView, labelled: LabelledView) -> Spot | None:
+    """Measure several spots of one view as one.
+
+    Parameters
+    ----------
+    spots : sequence of Spot
+        Hot ones.
+    normal : NormalView
+    labelled : LabelledView
+        Of that view.
+
+    Returns
+    -------
+    Spot or None
+        Over their pixels and the gaps between them; ``None`` where they lie too far apart to be one outline.
+    """
+    union = np.any([spot.mask for spot in spots], axis=0)
+    steps = round(GAP_MM / (2 * max(normal.row_mm, normal.column_mm)))
+    for iterations in range(steps + 1):
+        closed = ndimage.binary_closing(union, iterations=iterations) | union if iterations else union
+        if ndimage.label(closed)[1] == 1:
+            mask = np.asarray(ndimage.binary_fill_holes(closed), dtype=np.bool_)
+            strongest = max(spot.significance for spot in spots)
+            return _measure(mask, Polarity.HOT, normal, labelled, normal.expected, strongest)
+    return None
 
 
 def _outline(net: NDArray[np.float32], fraction: float = OUTLINE_FRACTION) -> NDArray[np.bool_]:

@@ -88,6 +88,10 @@ decide otherwise."""
 NO_FOCUS_KEPT = 0.5
 """Probability of an artefact, or share of urine, from which a candidate that is no bone disease is told as such [D]."""
 
+FADED_RATIO = 1.1
+"""Uptake over normal below which a finding that the network alone sees, and is not sure of, must be likelier disease
+than normal uptake to be told [C]: of 43 that were not, on simulated people with metastases, 34 were nothing."""
+
 FILTER_Z = 4.5
 """From which the filter's word stands by itself: about its threshold in a view without disease."""
 
@@ -395,9 +399,18 @@ def kept(candidates: Sequence[Candidate], keep_from: float, doubts_allowed: int)
 
 def _least(numbers: Mapping[str, float], keep_from: float, in_doubt: bool) -> float:
     """Least probability of a focus that a candidate needs; more than any where only a doubting network shows it."""
+    if _is_faded(numbers):
+        keep_from = max(keep_from, 0.5)
     if not (in_doubt and _is_faint(numbers)):
         return keep_from
     return max(keep_from, SURE_FROM) if numbers.get("level.z", 0.0) >= math.log(CONFIRMED_Z) else math.inf
+
+
+def _is_faded(numbers: Mapping[str, float]) -> bool:
+    """Whether only the network sees it, without being sure, where hardly more than normal bone shows."""
+    only_network = "network.hot" in numbers and numbers.get("level.z", 0.0) < math.log(CONFIRMED_Z)
+    below = numbers.get("level.ratio", 0.0) < math.log(FADED_RATIO)
+    return only_network and below and numbers["network.hot"] < 0.0  # log-odds
 
 
 def _is_faint(numbers: Mapping[str, float]) -> bool:

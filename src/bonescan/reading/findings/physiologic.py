@@ -37,8 +37,17 @@ BLADDER_OVER_SACRUM = 0.25
 """Least fraction off bone of a bladder that reaches up before the sacrum."""
 
 BLADDER_HALF_WIDTH_MM = 50.0
-KIDNEY_FROM_MM, KIDNEY_TO_MM = 22.0, 125.0
-KIDNEY_AREA_MM2 = 700.0
+KIDNEY_FROM_MM, KIDNEY_TO_MM = 22.0, 100.0
+"""Reach of the kidneys from the midline: their outlines on the default skeleton end 28 to 39 and 91 to 104 mm from it
+[C]; farther out lie the sides of the ribs."""
+
+KIDNEY_AREA_MM2, KIDNEY_WHOLE_MM2 = 700.0, 1500.0
+"""A good part of a kidney, and most of one: about 60 mm by 30 mm at least [D]."""
+
+KIDNEY_ABOVE, KIDNEY_PART_ABOVE = 0.55, 0.4
+"""How far above the lumbar spine, in its heights, the middle of a kidney and that of a part of one may lie: on the
+default skeleton kidneys reach up to 0.4 [C], and a fit may lie lower by some."""
+
 ABOVE_CREST_MM = 20.0
 PERINEUM_HALF_WIDTH_MM = 55.0
 PERINEUM_LENGTH_MM = 260.0
@@ -48,6 +57,10 @@ OFF_BONE = 0.55
 INJECTION_RATIO = 3.0
 INJECTION_ASYMMETRY = 0.35
 INJECTION_LEVEL = 0.8
+INJECTION_BRIGHT = 1.5
+"""Of the skeleton's level: an arm's bones show a third of it, so that one-sided uptake of this and more is no bone,
+whatever the expectation there."""
+
 SOFT_TISSUE_LEVEL = 0.8
 FAINT_LEVEL = 0.25
 """Of the skeleton's level: what an injection site and unexplained soft-tissue uptake show at least, and below which
@@ -316,8 +329,12 @@ def classify(
     """
     if sighting.off_bone >= OFF_BONE and sighting.level_ratio < FAINT_LEVEL and not seen_in_bone:
         return None
-    for rule in (_urine_in_bladder, _injection, _tube, _urine_below, _kidney, _ureter, _soft_tissue):
-        call = rule(sighting, landmarks, side, is_bladder)
+    if is_bladder:
+        return _URINE_IN_BLADDER
+    if _is_injected(sighting, landmarks, seen_in_bone):
+        return _injection(side)
+    for rule in (_tube, _urine_below, _kidney, _ureter, _soft_tissue):
+        call = rule(sighting, landmarks, side)
         if call is not None:
             return call
     if sighting.off_bone >= OFF_BONE and not seen_in_bone:
@@ -325,23 +342,25 @@ def classify(
     return _bone(sighting, landmarks, has_twin)
 
 
-def _urine_in_bladder(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call | None:
-    if not is_bladder:
-        return None
-    return Call(
-        kind=Kind.PHYSIOLOGIC,
-        place="urinary bladder",
-        in_burden=False,
-        reason="The hottest midline focus of the true pelvis: urine in the bladder; a lesion of the pubis or "
-        "the sacrum under it cannot be excluded.",
-    )
+_URINE_IN_BLADDER = Call(
+    kind=Kind.PHYSIOLOGIC,
+    place="urinary bladder",
+    in_burden=False,
+    reason="The hottest midline focus of the true pelvis: urine in the bladder; a lesion of the pubis or the sacrum "
+    "under it cannot be excluded.",
+)
 
 
-def _injection(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call | None:
+def _is_injected(s: Sighting, at: Landmarks, seen_in_bone: bool) -> bool:
     on_arm = s.region in (_FOREARM, _HAND) or (s.off_bone >= OFF_BONE and abs(s.x_mm) > at.trunk_half_width)
-    one_sided = math.isnan(s.mirror_ratio) or s.mirror_ratio < INJECTION_ASYMMETRY
-    if not (on_arm and one_sided and s.ratio >= INJECTION_RATIO and s.level_ratio >= INJECTION_LEVEL):
-        return None
+    clearest = max(s.spots.values(), key=lambda spot: spot.level_ratio)  # a vein lies in front; the other view is faint
+    one_sided = math.isnan(clearest.mirror_ratio) or clearest.mirror_ratio < INJECTION_ASYMMETRY
+    strong = s.ratio >= INJECTION_RATIO and s.level_ratio >= INJECTION_LEVEL
+    bright = s.level_ratio >= INJECTION_BRIGHT and s.region != _HAND and not seen_in_bone
+    return on_arm and one_sided and (strong or bright)
+
+
+def _injection(side: str) -> Call:
     return Call(
         kind=Kind.ARTEFACT,
         place=f"{side} arm, injection site",
@@ -350,7 +369,7 @@ def _injection(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call 
     )
 
 
-def _tube(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call | None:
+def _tube(s: Sighting, at: Landmarks, side: str) -> Call | None:
     slender = s.length_mm >= TUBE_LENGTH_MM and s.length_mm >= TUBE_SLENDERNESS * s.width_mm
     if not (slender and s.off_bone >= OFF_BONE and s.ratio >= TUBE_RATIO):
         return None
@@ -362,7 +381,7 @@ def _tube(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call | Non
     )
 
 
-def _urine_below(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call | None:
+def _urine_below(s: Sighting, at: Landmarks, side: str) -> Call | None:
     rim = at.pelvis_bottom + 0.12 * at.pelvis_height
     below = at.pelvis_bottom - PERINEUM_LENGTH_MM < s.z_mm <= rim
     if below and abs(s.x_mm) <= PERINEUM_HALF_WIDTH_MM and (s.off_bone >= 0.3 or s.region == _FEMUR):
@@ -383,11 +402,12 @@ def _urine_below(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Cal
     return None
 
 
-def _kidney(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call | None:
+def _kidney(s: Sighting, at: Landmarks, side: str) -> Call | None:
     lumbar = at.lumbar_top - at.lumbar_bottom
     beside = KIDNEY_FROM_MM <= abs(s.x_mm) <= KIDNEY_TO_MM
     lowest = max(at.lumbar_bottom + 0.1 * lumbar, at.pelvis_top + ABOVE_CREST_MM)
-    level = lowest <= s.z_mm <= at.lumbar_top + 0.55 * lumbar
+    above = KIDNEY_ABOVE if s.area_mm2 >= KIDNEY_WHOLE_MM2 else KIDNEY_PART_ABOVE
+    level = lowest <= s.z_mm <= at.lumbar_top + above * lumbar
     if not (beside and level and s.region in (0, _RIBS, _LUMBAR, _THORACIC)):
         return None
     if s.off_bone >= OFF_BONE or (s.off_bone >= 0.25 and s.area_mm2 >= KIDNEY_AREA_MM2):
@@ -400,7 +420,7 @@ def _kidney(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call | N
     return None
 
 
-def _ureter(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call | None:
+def _ureter(s: Sighting, at: Landmarks, side: str) -> Call | None:
     between = at.pelvis_bottom + 0.4 * at.pelvis_height < s.z_mm < at.lumbar_top
     if between and 15 <= abs(s.x_mm) <= 60 and s.off_bone >= 0.7:
         return Call(
@@ -412,7 +432,7 @@ def _ureter(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call | N
     return None
 
 
-def _soft_tissue(s: Sighting, at: Landmarks, side: str, is_bladder: bool) -> Call | None:
+def _soft_tissue(s: Sighting, at: Landmarks, side: str) -> Call | None:
     if s.off_bone < OFF_BONE or s.ratio < SOFT_TISSUE_RATIO or s.level_ratio < SOFT_TISSUE_LEVEL:
         return None
     pelvis = at.pelvis_bottom < s.z_mm < at.pelvis_bottom + 0.6 * at.pelvis_height

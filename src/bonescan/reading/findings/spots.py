@@ -32,13 +32,14 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from bonescan.anatomy import REGION_NAMES, mass_table
 from bonescan.anatomy import bone as bone_of
+from bonescan.anatomy import mass_table
 from bonescan.anatomy.body import TISSUE_MU_PER_MM
 from bonescan.measurement import Measurement
-from bonescan.reading.findings.detection import Spot, detect_cold, detect_hot
-from bonescan.reading.findings.normal import expect_normal
-from bonescan.reading.findings.physiologic import Call, Sighting, classify, find_bladder, find_twins, locate
+from bonescan.reading.findings.detection import URINE_HALF_WIDTH_MM, Spot, detect_cold, detect_hot, together
+from bonescan.reading.findings.normal import NormalView, expect_normal
+from bonescan.reading.findings.physiologic import OFF_BONE, Call, Sighting, classify, find_bladder, find_twins, locate
+from bonescan.reading.findings.sites import USUAL, Atlas, Place, Seen, atlas_of, side_of
 from bonescan.reading.measures.burden import involved_mass_percent
 from bonescan.reading.model import (
     BoneMap,
@@ -58,9 +59,9 @@ MU_SD_PER_MM = 0.001
 THICKNESS_SD_MM = 15.0
 OUTLINE_SD = 0.15
 JOIN_MM = 14.0
-MIDLINE_MM = 12.0
-_OTHER_REGION = 0.1  # weight of a bone whose region is not under the spot [C]: names of lesions of simulated people
-_KNEE_BONES = ("femur", "tibia", "fibula", "patella")
+ONE_PLACE_MM, APART_MM = 25.0, 35.0
+"""How far apart sightings of one named place are one focus told twice, in one view and one in each [D]: vertebrae and
+ribs, the smallest places that are named, are 25 mm and more apart."""
 
 SURELY_SEEN = 0.5
 """From which the network's ``hot`` map makes a candidate of what lies off the fitted bones [D]."""
@@ -104,7 +105,8 @@ def find(scan: Scan, labels: Labels, glance: Glance | None = None) -> tuple[Find
     seen = None if glance is None else {dense.name: dense for dense in glance.views}
     hot = detect_hot(normals, seen)
     landmarks = locate(labels)
-    sightings = _join(hot, labels)
+    atlas = atlas_of(labels)
+    sightings = _as_one(_join(hot, labels), normals, atlas)
     bladder = find_bladder(sightings, landmarks)
     twins = find_twins(sightings)
     named: list[tuple[Sighting, Call]] = []
@@ -112,7 +114,7 @@ def find(scan: Scan, labels: Labels, glance: Glance | None = None) -> tuple[Find
         call = classify(
             sighting,
             landmarks,
-            side=_side_of_x(sighting.x_mm),
+            side=side_of(sighting.x_mm),
             is_bladder=index == bladder,
             has_twin=index in twins,
             seen_in_bone=seen is not None and _hottest(sighting, seen) >= SURELY_SEEN,
@@ -122,7 +124,7 @@ def find(scan: Scan, labels: Labels, glance: Glance | None = None) -> tuple[Find
     named += [(sighting, _cold_call()) for sighting in _join(cold, labels)]
     named.sort(key=lambda item: (item[1].kind is not Kind.BONE, -_strength(item[0])))
     views = {view.name: (view, labelled) for view, labelled in pairs}
-    return tuple(_finding(number, s, call, views, labels) for number, (s, call) in enumerate(named, start=1))
+    return tuple(_finding(number, s, call, views, labels, atlas) for number, (s, call) in enumerate(named, start=1))
 
 
 def source_depth(
@@ -224,6 +226,55 @@ def _sighting(spots: Mapping[ViewName, Spot], views: Mapping[ViewName, LabelledV
     )
 
 
+def _as_one(
+    sightings: Sequence[Sighting], normals: Sequence[tuple[NormalView, LabelledView]], atlas: Atlas
+) -> list[Sighting]:
+    """Join sightings that are one place told twice: of one bone and one named place, and near each other.
+
+    Two of one view are joined within `ONE_PLACE_MM`; one of each view, which the fit may show apart, within `APART_MM`.
+    """
+    views = {normal.name: (normal, labelled) for normal, labelled in normals}
+    rest = sorted(sightings, key=lambda one: -_strength(one))
+    joined: list[Sighting] = []
+    while rest:
+        one = rest.pop(0)
+        words = _joinable(one, atlas)
+        for other in list(rest) if words else ():
+            apart = math.hypot(one.x_mm - other.x_mm, one.z_mm - other.z_mm)
+            limit = ONE_PLACE_MM if one.spots.keys() & other.spots.keys() else APART_MM
+            if apart <= limit and _joinable(other, atlas) == words:
+                both = _both(one, other, views)
+                if both is not None:
+                    one = both
+                    rest = [left for left in rest if left is not other]
+        joined.append(one)
+    return joined
+
+
+def _joinable(sighting: Sighting, atlas: Atlas) -> str:
+    """The place's words where it is one of bone that no urine is near; else empty."""
+    near_urine = sighting.region in (10, 11) and abs(sighting.x_mm) <= URINE_HALF_WIDTH_MM
+    if sighting.off_bone >= OFF_BONE or near_urine:
+        return ""
+    place = _named(sighting, atlas)
+    return place.words if place.bone else ""
+
+
+def _both(one: Sighting, other: Sighting, views: Mapping[ViewName, tuple[NormalView, LabelledView]]) -> Sighting | None:
+    spots = dict(one.spots)
+    for name, spot in other.spots.items():
+        measured = together([spots[name], spot], *views[name]) if name in spots else spot
+        if measured is None:
+            return None
+        spots[name] = measured
+    return _sighting(spots, {name: labelled for name, (_, labelled) in views.items()})
+
+
+def _named(sighting: Sighting, atlas: Atlas) -> Place:
+    seen = {name: Seen(mask=spot.mask, significance=spot.significance) for name, spot in sighting.spots.items()}
+    return atlas.place(seen, sighting.region, sighting.x_mm, sighting.z_mm)
+
+
 def _region(spot: Spot, view: LabelledView) -> tuple[int, float]:
     """The commonest region under a spot (0 only where there is no other), and the fraction under none."""
     counts = np.bincount(view.regions[spot.mask], minlength=18)
@@ -241,12 +292,6 @@ def _extent_mm(spot: Spot, view: LabelledView) -> tuple[float, float]:
     covariance = np.cov(np.stack([x, z])) + np.eye(2) * 0.1
     small, large = np.sqrt(np.maximum(np.linalg.eigvalsh(covariance), 0.0))
     return 4 * float(large), 4 * float(small)
-
-
-def _side_of_x(x_mm: float) -> str:
-    if abs(x_mm) <= MIDLINE_MM:
-        return "midline"
-    return "left" if x_mm > 0 else "right"
 
 
 def _hottest(sighting: Sighting, seen: Mapping[ViewName, DenseView]) -> float:
@@ -277,9 +322,11 @@ def _finding(
     call: Call,
     views: Mapping[ViewName, tuple[View, LabelledView]],
     labels: Labels,
+    atlas: Atlas,
 ) -> Finding:
-    bone_id = _bone_under(sighting, views) if call.kind is Kind.BONE else ""
-    side = bone_of(bone_id).side if bone_id else _side_of_x(sighting.x_mm)
+    named = _named(sighting, atlas)
+    bone_id = named.bone if call.kind is Kind.BONE else ""
+    side = bone_of(bone_id).side if bone_id else side_of(sighting.x_mm)
     shown = {name: _finding_view(spot, views[name][0]) for name, spot in sighting.spots.items()}
     first = next(iter(sighting.spots.values()))
     ratios = [view.uptake_ratio for view in shown.values()]
@@ -295,7 +342,7 @@ def _finding(
         polarity=first.polarity,
         bone=bone_id,
         side=side,
-        place=call.place or _place(bone_id, sighting, views),
+        place=call.place or named.words,
         region=sighting.region,
         views=shown,
         uptake_ratio=max(ratios) if first.polarity is Polarity.HOT else min(ratios),
@@ -305,7 +352,11 @@ def _finding(
         mass_share_percent=share,
         in_burden=call.in_burden,
         likelihood=_absent("1", "probability of metastasis", "not judged"),
-        reason=call.reason,
+        reason=f"{call.reason} It lies at {USUAL[named.usual]}."
+        if call.kind is Kind.BONE and named.usual
+        else call.reason,
+        site=named.site if call.kind is Kind.BONE else "",
+        usual=named.usual if call.kind is Kind.BONE else "",
     )
 
 
@@ -354,39 +405,6 @@ def _maps(bone_id: str, view: LabelledView) -> Iterable[BoneMap]:
     return (bone for bone in view.bones if bone.bone == bone_id)
 
 
-def _bone_under(sighting: Sighting, views: Mapping[ViewName, tuple[View, LabelledView]]) -> str:
-    """The bone with most attenuated thickness under the finding, both views together.
-
-    A bone facing the camera shows more than one behind it: thickness is weighted by exp(-mu depth), and views by how
-    clearly they show the spot. Bones of the regions that a reader would name come first, by their share of the spot:
-    behind a vertebra of the neck lies much jaw, which is not what is seen. A knee holds the ends of femur and shank.
-    """
-    scores: dict[str, float] = {}
-    named = np.zeros(len(REGION_NAMES) + 1)
-    for name, spot in sighting.spots.items():
-        named += np.bincount(views[name][1].regions[spot.mask], minlength=len(named)) / spot.mask.sum()
-        for bone in views[name][1].bones:
-            part = _crop(spot.mask, bone)
-            inside = float(bone.thickness_mm[part].sum())
-            if inside > 0:
-                share = inside * math.exp(-TISSUE_MU_PER_MM * bone.depth_mm) / float(spot.mask.sum())
-                scores[bone.bone] = scores.get(bone.bone, 0.0) + abs(spot.significance) * share
-    named[0] *= 0.1
-    named /= named.sum()
-
-    def weighted(bone: str) -> float:
-        own = named[bone_of(bone).region]
-        own = max(own, named[15]) if bone.startswith(_KNEE_BONES) else own
-        return float(scores[bone] * (_OTHER_REGION + own))
-
-    return max(scores, key=weighted, default="")
-
-
-def _crop(mask: NDArray[np.bool_], bone: BoneMap) -> NDArray[np.bool_]:
-    rows, columns = bone.thickness_mm.shape
-    return mask[bone.row : bone.row + rows, bone.column : bone.column + columns]
-
-
 def _depth(bone_id: str, sighting: Sighting, views: Mapping[ViewName, tuple[View, LabelledView]]) -> Measurement:
     method = "attenuated ratio of net counts, anterior to posterior, mu_eff 0.12/cm"
     if len(sighting.spots) < 2:
@@ -399,27 +417,6 @@ def _depth(bone_id: str, sighting: Sighting, views: Mapping[ViewName, tuple[View
     front, back = sighting.spots[ViewName.ANTERIOR], sighting.spots[ViewName.POSTERIOR]
     thickness = sum(values[0] for values in depths.values())
     return source_depth(front.net_counts, back.net_counts, front.net_variance, back.net_variance, thickness)
-
-
-def _place(bone_id: str, sighting: Sighting, views: Mapping[ViewName, tuple[View, LabelledView]]) -> str:
-    """The bone's name, and where on it: thirds of a long bone, front, side or back of a rib."""
-    if not bone_id:
-        return f"{REGION_NAMES.get(sighting.region, 'bone')}, {_side_of_x(sighting.x_mm)}"
-    name = bone_of(bone_id).name
-    view = views[max(sighting.spots, key=lambda one: sighting.spots[one].significance)][1]
-    for bone in _maps(bone_id, view):
-        rows, columns = np.nonzero(bone.thickness_mm > 0)
-        x = view.x_mm[rows + bone.row, columns + bone.column]
-        z = view.z_mm[rows + bone.row, columns + bone.column]
-        if bone_id.startswith("rib_"):
-            outermost = float(np.abs(x).max())
-            if abs(sighting.x_mm) > 0.8 * outermost:
-                return f"{name}, lateral"
-            return f"{name}, {view.name}"
-        if bone_id.startswith(("humerus", "radius", "ulna", "femur", "tibia", "fibula")):
-            height = (sighting.z_mm - float(z.min())) / max(float(np.ptp(z)), 1.0)
-            return f"{name}, {'proximal' if height > 0.75 else 'distal' if height < 0.25 else 'shaft'}"
-    return name
 
 
 def _polygon(mask: NDArray[np.bool_]) -> tuple[tuple[float, float], ...]:

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonescan.reading.findings.physiologic import Landmarks, find_pairs, locate
+from bonescan.reading.findings.sites import USUAL, end_of
 from bonescan.reading.model import Finding, Kind, LabelledView, Labels, Polarity
 from bonescan.reading.network import DenseView, Glance
 from bonescan.scan import Scan, ViewName
@@ -353,7 +354,7 @@ def _pelvis_width(labels: Labels) -> float:
 
 def _site(finding: Finding, x_mm: float, z_mm: float, at: Landmarks, pelvis_width_mm: float) -> str:
     """One of `SITES`, by region, by the third of a long bone, and by place in the skull, chest and pelvis."""
-    out, place = abs(x_mm), finding.place
+    out, end = abs(x_mm), end_of(finding.site)
     front_only = ViewName.POSTERIOR not in finding.views
     match finding.region:
         case 1:
@@ -372,7 +373,7 @@ def _site(finding: Finding, x_mm: float, z_mm: float, at: Landmarks, pelvis_widt
         case 7:
             return "shoulder" if out > 140 else "scapula"
         case 8:
-            return "shoulder" if "proximal" in place else "elbow" if "distal" in place else "humerus"
+            return "shoulder" if end == "proximal" else "elbow" if end == "distal" else "humerus"
         case 9:
             return "lumbar"
         case 10:
@@ -383,16 +384,16 @@ def _site(finding: Finding, x_mm: float, z_mm: float, at: Landmarks, pelvis_widt
                 return "sacroiliac" if out < 0.55 * pelvis_width_mm else "iliac"
             return "hip" if out > 0.5 * pelvis_width_mm else "pubis"
         case 12:
-            return "hip" if "proximal" in place else "knee" if "distal" in place else "femur"
+            return "hip" if end == "proximal" else "knee" if end == "distal" else "femur"
         case 13:
-            return "elbow" if "proximal" in place else "hand" if "distal" in place else "forearm"
+            return "elbow" if end == "proximal" else "hand" if end == "distal" else "forearm"
         case 14:
             return "hand"
         case 15:
             return "knee"
         case 16:
             ankle = at.leg_bottom + 0.2 * (at.leg_top - at.leg_bottom)
-            return "foot" if z_mm < ankle else "knee" if "proximal" in place else "leg"
+            return "foot" if z_mm < ankle else "knee" if end == "proximal" else "leg"
         case 17:
             return "foot"
     return "none"
@@ -420,6 +421,9 @@ def _describe(
     others = [other for j, other in enumerate(seen) if j != k and sure[j]]
     numbers = {f"site.{one.site}": 1.0}
     sentences = {"site": _site_sentence(one.site)}
+    if finding.usual:
+        numbers[f"usual.{finding.usual}"] = 1.0
+        sentences["usual"] = f"It lies at {USUAL[finding.usual]}."
 
     z = sorted((abs(view.significance) for view in finding.views.values()), reverse=True)
     numbers["level.z"] = _log(z[0], 1, 50)
