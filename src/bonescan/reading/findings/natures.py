@@ -49,6 +49,7 @@ import numpy as np
 
 from bonescan.measurement import Measurement
 from bonescan.reading.findings.detection import CONFIRMED_Z
+from bonescan.reading.findings.sites import USUAL
 from bonescan.reading.findings.spots import letter_of
 from bonescan.reading.findings.traits import (
     CLEAR_RATIO,
@@ -90,7 +91,8 @@ NO_FOCUS_KEPT = 0.5
 
 FADED_RATIO = 1.1
 """Uptake over normal below which a finding that the network alone sees, and is not sure of, must be likelier disease
-than normal uptake to be told [C]: of 43 that were not, on simulated people with metastases, 34 were nothing."""
+than normal uptake to be told [C]: of 43 that were not, on simulated people with metastases, 34 were nothing. At a usual
+place of normal uptake, and where it shows less than normal bone, it is not told at all [D]."""
 
 FILTER_Z = 4.5
 """From which the filter's word stands by itself: about its threshold in a view without disease."""
@@ -400,6 +402,8 @@ def kept(candidates: Sequence[Candidate], keep_from: float, doubts_allowed: int)
 def _least(numbers: Mapping[str, float], keep_from: float, in_doubt: bool) -> float:
     """Least probability of a focus that a candidate needs; more than any where only a doubting network shows it."""
     if _is_faded(numbers):
+        if numbers.get("level.ratio", 0.0) < 0 or any(numbers.get(f"usual.{why}") for why in USUAL):
+            return math.inf
         keep_from = max(keep_from, 0.5)
     if not (in_doubt and _is_faint(numbers)):
         return keep_from
