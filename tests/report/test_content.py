@@ -6,7 +6,7 @@ import pytest
 from tests.report.phantom import phantom_reading, withheld
 
 from bonescan.measurement import Measurement
-from bonescan.reading.model import Quality, Reading, Verdict
+from bonescan.reading.model import Kind, Nature, Quality, Reading, Verdict
 from bonescan.report.content import measured, report_content, tracer_name
 from bonescan.report.pictures import Window
 from bonescan.scan import PatientFacts, ViewName
@@ -208,3 +208,15 @@ def test_places_are_counted_by_the_bone_they_are_named_after(reading: Reading) -
 def test_an_index_that_counts_nothing_says_so(reading: Reading) -> None:
     none = replace(reading, burden=replace(reading.burden, hot_spot_count=0))
     assert card(report_content(none, WINDOWS), "Bone Scan Index")["note"].startswith("No hot bone finding counts")
+
+
+def test_what_is_likelier_normal_stands_in_a_list_of_its_own(reading: Reading) -> None:
+    first = next(one for one in reading.findings if one.kind is Kind.BONE)
+    likely = replace(first, natures={Nature.PHYSIOLOGIC: 0.7, Nature.METASTATIC: 0.3})
+    content = report_content(
+        replace(reading, findings=tuple(likely if one is first else one for one in reading.findings)), WINDOWS
+    )
+    assert [row["cells"][0] for row in content["normal"]["rows"]] == [first.letter]
+    assert [row["style"] for row in content["normal"]["rows"]] == ["normal"]
+    assert first.letter not in [row["cells"][0] for row in content["bone"]["rows"]]
+    assert "1 place of bone that is likelier normal" in content["summary"]["sentence"]

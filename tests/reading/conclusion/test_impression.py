@@ -251,3 +251,15 @@ def test_poor_technique_limits_what_may_be_said(measured):
 )
 def test_probabilities_in_words(probability, word):
     assert in_words(probability) == word
+
+
+def test_paired_bones_are_not_called_alike_beside_one_sided_disease(measured):
+    both = "uptake of the spine is even and that of paired bones alike"
+    measured(NORMAL | {"asymmetry": 5.0, "unevenness": 5.0})
+    assert both in concluded().sentences[-1].lower()
+    left = replace(focus(11, "left iliac wing", metastatic=0.9, physiologic=0.1), bone="hip_bone_l")
+    assert "alike" not in concluded((left,)).sentences[-1].lower()
+    other = replace(left, id=99, bone="hip_bone_r", place="right iliac wing")
+    assert both in concluded((left, other)).sentences[-1].lower()
+    normal = replace(left, natures={Nature.PHYSIOLOGIC: 0.7, Nature.METASTATIC: 0.3})
+    assert both in concluded((normal,)).sentences[-1].lower()

@@ -13,6 +13,7 @@ from bonescan.reading.findings.natures import (
     fitted,
     in_company,
     judge,
+    kept,
     patient_likelihood,
     probabilities,
     tempered,
@@ -214,3 +215,16 @@ def test_the_fitted_file_is_as_good_as_it_says(name: str) -> None:
     assert squares.mean() < truth.mean() * (1 - truth.mean())  # what a constant probability would reach
     stated = FACTS["figures"][name.split()[0]]["witness_brier"]
     assert squares.mean() == pytest.approx(stated, abs=0.002)  # room for rounded weights
+
+
+def test_what_an_unsure_network_alone_sees_in_normal_uptake_is_not_told() -> None:
+    def told(z: float, ratio: float, hot: float, focus: float, **more: float) -> bool:
+        kind, numbers, chances = candidate(focus, 0.0, z=z, ratio=ratio)
+        return kept([(kind, {**numbers, "network.hot": hot, **more}, chances)], 0.2, 8)[0]
+
+    assert told(2.0, 1.05, -1.0, 0.6)
+    assert not told(2.0, 1.05, -1.0, 0.4)  # likelier nothing
+    assert not told(2.0, 0.95, -1.0, 0.6)  # less than normal bone
+    assert not told(2.0, 1.05, -1.0, 0.6, **{"usual.joint": 1.0})
+    for clearer in ((4.0, 1.05, -1.0), (2.0, 1.2, -1.0), (2.0, 1.05, 1.0)):  # the filter, the uptake, a sure network
+        assert told(*clearer, 0.4)

@@ -189,3 +189,25 @@ def test_a_twin_counts_only_when_it_is_intense(ratio: float, counts: bool) -> No
     assert said is not None
     assert said.in_burden is counts
     assert "both sides" in said.reason
+
+
+def test_the_side_of_a_rib_is_no_kidney() -> None:
+    # witness: kidneys of the default body end 91 to 104 mm from the midline
+    assert call(sighting(70.0, 180.0, off_bone=0.8)).place == "left kidney"
+    beside = classify(sighting(112.0, 180.0, off_bone=0.8, ratio=2.0), LANDMARKS, side="left", is_bladder=False)
+    assert beside is None or "kidney" not in beside.place
+
+
+def test_an_injection_is_one_sided_where_it_is_seen_best() -> None:
+    front, back = (
+        sighting(240.0, 150.0, region=13, off_bone=0.2, ratio=2.0, level=level, mirror=mirror, view=view)
+        for level, mirror, view in ((2.4, 0.0, ViewName.ANTERIOR), (0.5, 0.6, ViewName.POSTERIOR))
+    )
+    both = dataclasses.replace(front, spots={**front.spots, **back.spots})
+    assert "injection" in call(both).place
+    # what a network sees as bone, and the joints of a hand, stay bone
+    seen = classify(both, LANDMARKS, side="left", is_bladder=False, seen_in_bone=True)
+    assert seen is not None
+    assert seen.kind is Kind.BONE
+    hand = call(dataclasses.replace(both, region=14))
+    assert hand.kind is Kind.BONE

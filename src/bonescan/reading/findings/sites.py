@@ -48,8 +48,8 @@ _OFF_CENTRE_MM = 13.0  # from a vertebra's or flat bone's middle, from where its
 USUAL = {
     "joint": "a joint, where wear and muscle pull show more uptake in many healthy people",
     "tip": "a tip that lies along the line of sight, which shows more uptake in many healthy people",
-    "overlap": "where two bones lie above each other, which shows more uptake in many healthy people",
-    "face": "the face, where teeth and sinuses show more uptake in many healthy people",
+    "overlap": "a place where two bones lie above each other, which shows more uptake in many healthy people",
+    "face": "a place of the face, where teeth and sinuses show more uptake in many healthy people",
 }
 """Why a place is a usual one of normal uptake."""
 
