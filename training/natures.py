@@ -30,7 +30,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,8 @@ from scipy import optimize
 from bonescan.reading.findings import natures, traits
 from bonescan.reading.findings.natures import BENIGN, Fitted, Linear
 from bonescan.reading.measures import burden
-from bonescan.reading.model import Finding, Kind, Nature, Polarity
+from bonescan.reading.model import Finding, Kind, Labels, Nature, Polarity
+from bonescan.reading.network import Glance
 from bonescan.scan import Scan
 
 Array = NDArray[np.float64]
@@ -95,7 +96,6 @@ def collect_one(case: Path, out: Path, with_network: bool) -> str:
     """Read one study as far as the candidates and write what was noticed and what was true."""
     from bonescan.dicom import open_scan
     from bonescan.reading import network
-    from bonescan.reading.findings.spots import find
     from bonescan.reading.labels import label
 
     number = int(case.name.rpartition("_")[2])
@@ -103,7 +103,16 @@ def collect_one(case: Path, out: Path, with_network: bool) -> str:
     glance = network.look(scan) if with_network else None
     if with_network and glance is None:
         raise SystemExit("No trained network is part of this installation; use --without-network.")
-    labels = label(scan, glance)
+    record = _record(case, scan, share, label(scan, glance), glance)
+    (out / f"{_name(case)}.part").write_text(json.dumps(record))
+    (out / f"{_name(case)}.part").rename(out / f"{_name(case)}.json")
+    return _name(case)
+
+
+def _record(case: Path, scan: Scan, share: float, labels: Labels, glance: Glance | None) -> dict[str, Any]:
+    """What was noticed of a study, and what was true."""
+    from bonescan.reading.findings.spots import find
+
     findings = [one for one in find(scan, labels, glance) if one.polarity is Polarity.HOT]
     truth = json.loads((case / "truth/truth.json").read_text())
     for one in [*truth["lesions"], *truth["disturbances"]]:
@@ -124,6 +133,7 @@ def collect_one(case: Path, out: Path, with_network: bool) -> str:
         "metastatic": truth["burden"]["metastases"] > 0,
         "trusted": labels.trusted,
         "lesions": [_lesion(one) for one in truth["lesions"] if _visible(one)],
+        "metastases": {one["number"]: one["mineral_share_percent"] for one in truth["lesions"] if one["metastasis"]},
         "candidates": [
             _rounded(one.numbers) | {"truth": _held(finding, truth, areas)}
             for finding, one in zip(findings, traits.describe(findings, scan, labels, glance), strict=True)
@@ -131,11 +141,9 @@ def collect_one(case: Path, out: Path, with_network: bool) -> str:
     }
     if glance is not None:
         mass = burden.filled_mass(labels, glance, findings, burden.mineral_table(scan))
-        record["mass"] = mass.percent.sum(1).round(5).tolist()
-        record["filled"] = traits.filled_share(glance)
-    (out / f"{_name(case)}.part").write_text(json.dumps(record))
-    (out / f"{_name(case)}.part").rename(out / f"{_name(case)}.json")
-    return _name(case)
+        record["filled"] = mass.percent.sum(1).mean(0).round(5).tolist()
+        record["outlined"] = burden.outlined_mass(labels, findings, burden.mineral_table(scan)).round(5).tolist()
+    return record
 
 
 def _as_taken(scan: Scan, rng: np.random.Generator) -> tuple[Scan, float]:
@@ -206,7 +214,7 @@ def _rounded(numbers: Mapping[str, float]) -> dict[str, Any]:
 def fit(features: Path) -> None:
     """Fit everything, print the figures, write the packaged file."""
     models, figures = {}, {}
-    curve: dict[str, float] = {"factor": 1.0, "power": 1.0, "spread_percent": 0.1, "relative_spread": 0.3}
+    curve: dict[str, float] = {}
     people = 0
     witnesses: dict[str, list[dict[str, Any]]] = {}
     for name in ("without", "with"):
@@ -217,7 +225,7 @@ def fit(features: Path) -> None:
         fitted, figures[name], left_out = _fit_readings(records, name)
         models[name] = _plain(fitted)
         figures[name]["metastatic_people"] = sum(record["metastatic"] for record in records)
-        witnesses[f"{name} network"] = _witnesses(records)
+        witnesses[f"{name} network"] = _witnesses(fitted, records)
         if name == "with":
             curve, figures["index"] = _fit_curve(records, left_out, (fitted.keep_from, fitted.doubts_allowed))
     models.setdefault("with", models["without"])  # until a network is there: the same form, without its traits
@@ -243,7 +251,7 @@ def _fit_readings(
         fitted = _fit_models([r for k, r in enumerate(records) if k % FOLDS != fold])
         for k, record in enumerate(records):
             if k % FOLDS == fold:
-                left_out[k] = [natures.probabilities(fitted, one) for one in _numbers(record)]
+                left_out[k] = _chances(fitted, record)
     choice: Choice = None
     figures: dict[str, Any] = {}
     if name == "with":
@@ -257,24 +265,29 @@ def _fit_readings(
     keep_from, doubts_allowed = choice or (0.0, 0)
     fitted = replace(_fit_models(records), patient=patient, keep_from=keep_from, doubts_allowed=doubts_allowed)
     figures |= patient_figures | _calibration(records, left_out, choice)
-    figures["witness_brier"] = round(_brier(fitted, _witnesses(records)), 4)
+    figures["witness_brier"] = round(_brier(fitted, _witnesses(fitted, records)), 4)
     return fitted, figures, left_out
 
 
 def _numbers(record: Mapping[str, Any]) -> list[dict[str, float]]:
-    return [{trait: v for trait, v in one.items() if trait != "truth"} for one in record["candidates"]]
+    plain = [{trait: v for trait, v in one.items() if trait != "truth"} for one in record["candidates"]]
+    return [one | traits.by_place(one) for one in plain]
+
+
+def _chances(fitted: Fitted, record: Mapping[str, Any]) -> list[dict[Nature, float]]:
+    return [natures.probabilities(fitted, one) for one in natures.in_company(fitted, _numbers(record))]
 
 
 def _truths(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [one["truth"] for one in record["candidates"]]
 
 
-def _witnesses(records: Sequence[Mapping[str, Any]], count: int = 60) -> list[dict[str, Any]]:
+def _witnesses(fitted: Fitted, records: Sequence[Mapping[str, Any]], count: int = 60) -> list[dict[str, Any]]:
     """Some candidates, evenly through the people, for a test to hold the file to what it says."""
     rows = [
         {"numbers": numbers, "nature": truth["nature"]}
         for record in records
-        for numbers, truth in zip(_numbers(record), _truths(record), strict=True)
+        for numbers, truth in zip(natures.in_company(fitted, _numbers(record)), _truths(record), strict=True)
     ]
     return rows[:: max(len(rows) // count, 1)][:count]
 
@@ -287,36 +300,82 @@ def _brier(fitted: Fitted, witnesses: Sequence[Mapping[str, Any]]) -> float:
 
 
 def _fit_models(records: Sequence[Mapping[str, Any]]) -> Fitted:
+    """All models; the company that the last one learns from is judged by models of the other people."""
+    alone = _fit_alone(records)
+    parts = np.arange(len(records)) % FOLDS
+    others = [_fit_alone([r for r, own in zip(records, parts, strict=True) if own != part]) for part in range(FOLDS)]
+    numbers = [
+        one
+        for record, part in zip(records, parts, strict=True)
+        for one in natures.in_company(others[part], _numbers(record))
+    ]
+    table = _Table.of(numbers, _natures(records))
+    foci = ~table.no_focus
+    metastatic = table.linear(foci, table.nature == Nature.METASTATIC.value)
+    return replace(alone, mean=table.mean, scale=table.scale, metastatic=metastatic)
+
+
+def _fit_alone(records: Sequence[Mapping[str, Any]]) -> Fitted:
+    """The models that know nothing of a candidate's company; ``metastatic`` is a copy of ``alone``."""
     numbers = [one for record in records for one in _numbers(record)]
-    truth = np.array([Nature(one["nature"]).value for record in records for one in _truths(record)])
-    names = sorted({trait for one in numbers for trait in one})
-    table = np.array([[one.get(trait, 0.0) for trait in names] for one in numbers])
-    mean, scale = table.mean(0), np.maximum(table.std(0), 0.05)
-    design = (table - mean) / scale
-    no_focus = np.isin(truth, [Nature.PHYSIOLOGIC.value, Nature.ARTEFACT.value])
-    benign = ~no_focus & (truth != Nature.METASTATIC.value)
-
-    def linear(rows: NDArray[np.bool_], positive: NDArray[np.bool_]) -> Linear:
-        bias, weights = _logistic(design[rows], positive[rows].astype(float)[:, None])
-        return Linear(bias=float(bias[0]), weights=dict(zip(names, weights[:, 0].tolist(), strict=True)))
-
-    classes = np.stack([truth[benign] == nature.value for nature in BENIGN], axis=1).astype(float)
-    biases, weights = _logistic(design[benign], classes)
+    table = _Table.of(numbers, _natures(records))
+    metastatic = table.nature == Nature.METASTATIC.value
+    benign = ~table.no_focus & ~metastatic
+    classes = np.stack([table.nature[benign] == nature.value for nature in BENIGN], axis=1).astype(float)
+    biases, weights = _logistic(table.design[benign], classes)
+    alone = table.linear(~table.no_focus, metastatic)
     return Fitted(
-        mean=dict(zip(names, mean.tolist(), strict=True)),
-        scale=dict(zip(names, scale.tolist(), strict=True)),
-        focus=linear(np.ones(len(truth), bool), ~no_focus),
-        metastatic=linear(~no_focus, truth == Nature.METASTATIC.value),
-        artefact=linear(no_focus, truth == Nature.ARTEFACT.value),
+        mean=table.mean,
+        scale=table.scale,
+        focus=table.linear(np.ones(len(metastatic), bool), ~table.no_focus),
+        alone=alone,
+        metastatic=alone,
+        artefact=table.linear(table.no_focus, table.nature == Nature.ARTEFACT.value),
         benign={
-            nature: Linear(bias=float(biases[k]), weights=dict(zip(names, weights[:, k].tolist(), strict=True)))
+            nature: Linear(bias=float(biases[k]), weights=dict(zip(table.names, weights[:, k].tolist(), strict=True)))
             for k, nature in enumerate(BENIGN)
         },
         patient=Linear(bias=0.0, weights={}),
         keep_from=0.5,
         doubts_allowed=0,
-        metastatic_share=float((truth[~no_focus] == Nature.METASTATIC.value).mean()),
+        metastatic_share=float(metastatic[~table.no_focus].mean()),
     )
+
+
+def _natures(records: Sequence[Mapping[str, Any]]) -> NDArray[np.str_]:
+    return np.array([Nature(one["nature"]).value for record in records for one in _truths(record)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Table:
+    """Candidates by traits, in standard deviations, and what each truly is."""
+
+    names: list[str]
+    mean: dict[str, float]
+    scale: dict[str, float]
+    design: Array
+    nature: NDArray[np.str_]
+
+    @classmethod
+    def of(cls, numbers: Sequence[Mapping[str, float]], nature: NDArray[np.str_]) -> _Table:
+        names = sorted({trait for one in numbers for trait in one})
+        table = np.array([[one.get(trait, 0.0) for trait in names] for one in numbers])
+        mean, scale = table.mean(0), np.maximum(table.std(0), 0.05)
+        return cls(
+            names=names,
+            mean=dict(zip(names, mean.tolist(), strict=True)),
+            scale=dict(zip(names, scale.tolist(), strict=True)),
+            design=(table - mean) / scale,
+            nature=nature,
+        )
+
+    @property
+    def no_focus(self) -> NDArray[np.bool_]:
+        return np.isin(self.nature, [Nature.PHYSIOLOGIC.value, Nature.ARTEFACT.value])
+
+    def linear(self, rows: NDArray[np.bool_], positive: NDArray[np.bool_]) -> Linear:
+        bias, weights = _logistic(self.design[rows], positive[rows].astype(float)[:, None])
+        return Linear(bias=float(bias[0]), weights=dict(zip(self.names, weights[:, 0].tolist(), strict=True)))
 
 
 def _logistic(design: Array, target: Array) -> tuple[Array, Array]:
@@ -408,10 +467,7 @@ def _fit_patients(
         judged = [
             (Kind.BONE, own) for own, is_bone in zip(chances, _kept(record, chances, choice), strict=True) if is_bone
         ]
-        numbers = natures.patient_traits(judged, None)
-        if "filled" in record:
-            numbers["filled"] = record["filled"]
-        rows.append(numbers)
+        rows.append(natures.patient_traits(judged))
     names = sorted(rows[0])
     table = np.array([[row[n] for n in names] for row in rows])
     target = np.array([record["metastatic"] for record in records], float)
@@ -458,43 +514,103 @@ def _calibration(
 def _fit_curve(
     records: Sequence[Mapping[str, Any]], left_out: Sequence[Sequence[Mapping[Nature, float]]], choice: Choice
 ) -> tuple[dict[str, float], dict[str, Any]]:
-    """Factor and power from what the network takes for metastatic, where it counts, to the truth."""
-    raw, true = [], []
-    for record, chances in zip(records, left_out, strict=True):
-        mass = np.array(record["mass"]).mean(0)
-        counts = [
-            is_bone and own[Nature.METASTATIC] >= natures.COUNTED_FROM
-            for own, is_bone in zip(chances, _kept(record, chances, choice), strict=True)
-        ]
-        raw.append(float(mass[0] + mass[1:][counts].sum()) if any(counts) else 0.0)
-        true.append(record["index"])
-    x, y = np.array(raw), np.array(true)
-    told_by_counts = np.array([record["trusted"] and not record["exported"] for record in records])
-    use = (x > 0) & (y > 0) & told_by_counts  # what an export clips is gone, and no curve brings it back
-
-    def misfit(p: Array) -> Array:
-        return np.asarray((math.exp(p[0]) * x[use] ** p[1] - y[use]) / (0.1 + 0.1 * y[use]))
-
-    found = optimize.least_squares(misfit, [0.0, 1.0], loss="soft_l1")
-    factor, power = math.exp(found.x[0]), float(found.x[1])
-    told = factor * x**power
-    apart = told - y
-    small, large = told_by_counts & (y < 0.5), told_by_counts & (y >= 1)
-    curve = {
-        "factor": round(factor, 4),
-        "power": round(power, 4),
+    """The burden's curve, its spread, and its figures of people left out, with parts of it replaced by the truth."""
+    told_by_counts = [not one["exported"] and one["trusted"] for one in records]  # what an export clips is gone
+    use = [one for one, good in zip(records, told_by_counts, strict=True) if good]
+    chances = [one for one, good in zip(left_out, told_by_counts, strict=True) if good]
+    counted = [
+        np.array(_kept(one, own, choice))
+        & np.array([chance[Nature.METASTATIC] >= natures.COUNTED_FROM for chance in own])
+        for one, own in zip(use, chances, strict=True)
+    ]
+    truly = [np.array([one["nature"] == Nature.METASTATIC.value for one in _truths(record)]) for record in use]
+    true_mass = [_true_mass(one) for one in use]
+    y = np.array([one["index"] for one in use])
+    parts = np.arange(len(use)) % FOLDS
+    told: dict[str, Array] = {name: np.zeros(len(use)) for name in ("told", "true natures", "true masses")}
+    for part in range(FOLDS):
+        learn = [k for k in range(len(use)) if parts[k] != part]
+        curves = {
+            name: _curve([use[k] for k in learn], [who[k] for k in learn], y[learn])
+            for name, who in (("told", counted), ("true natures", truly))
+        }
+        for k in np.flatnonzero(parts == part):
+            told["told"][k] = _index(use[k], counted[k], curves["told"])
+            told["true natures"][k] = _index(use[k], truly[k], curves["true natures"])
+            told["true masses"][k] = float(true_mass[k][counted[k]].sum())
+    told["true masses of what was hit"] = np.array([float(mass.sum()) for mass in true_mass])
+    curve = _curve(use, counted, y)
+    apart = told["told"] - y
+    small, middle, wide = y < 0.5, (y >= 1) & (y <= 13), y > 13
+    curve |= {
         "spread_percent": round(float(np.sqrt((apart[small] ** 2).mean())), 4),
-        "relative_spread": round(float(np.sqrt(((apart[large] / y[large]) ** 2).mean())), 4),
+        "relative_spread": round(float(np.sqrt(((apart[middle] / y[middle]) ** 2).mean())), 4),
+        "wide_spread": round(float(np.sqrt(((apart[wide] / y[wide]) ** 2).mean())), 4),
     }
-    middle = told_by_counts & (y <= 13) & (told <= 26)
-    figures = {
-        "r_up_to_13": round(float(np.corrcoef(told[middle], y[middle])[0, 1]), 4),
-        "r_all": round(float(np.corrcoef(told, y)[0, 1]), 4),
-        "mean_error_up_to_13": round(float(np.abs(apart[told_by_counts & (y <= 13)]).mean()), 3),
-        "mean_told_where_none": round(float(told[y == 0].mean()), 4),
-        "largest": [[round(float(a), 2), round(float(b), 2)] for b, a in sorted(zip(y, told, strict=True))[-8:]],
+    few = (y >= 0.1) & (y <= 13)
+    figures: dict[str, Any] = {
+        name: {
+            "r_0.1_to_13": round(float(np.corrcoef(values[few], y[few])[0, 1]), 3),
+            "mean_error_0.1_to_13": round(float(np.abs(values - y)[few].mean()), 3),
+        }
+        for name, values in told.items()
+    }
+    figures |= {
+        "people_0.1_to_13": int(few.sum()),
+        "r_all": round(float(np.corrcoef(told["told"], y)[0, 1]), 4),
+        "mean_told_where_none": round(float(told["told"][y == 0].mean()), 4),
+        "mean_error_above_13": round(float(np.abs(apart[wide]).mean()), 2),
     }
     return curve, figures
+
+
+def _true_mass(record: Mapping[str, Any]) -> Array:
+    """Mass of the metastases that each candidate hits; one hit by several is shared as the network fills them."""
+    filled = np.array(record["filled"][1:]) + burden.LEAST_PERCENT
+    mass = np.zeros(len(filled))
+    for number, percent in record["metastases"].items():
+        hit = [k for k, one in enumerate(_truths(record)) if int(number) in one["lesions"]]
+        if hit:
+            mass[hit] += percent * filled[hit] / filled[hit].sum()
+    return mass
+
+
+def _curve(
+    records: Sequence[Mapping[str, Any]], counted: Sequence[NDArray[np.bool_]], index: Array
+) -> dict[str, float]:
+    """Mass of one metastasis by least squares of logarithms, its level by the mean; the rest by the index."""
+    logs, masses = [], []
+    for record, true in zip(records, index, strict=True):
+        mass = _true_mass(record)
+        single = (
+            np.array([one["nature"] == Nature.METASTATIC.value for one in _truths(record)]) & (mass > 0) & (true <= 13)
+        )
+        pair = np.stack([record["outlined"], record["filled"][1:]], axis=1)[single]
+        logs.append(np.log(pair + burden.LEAST_PERCENT))
+        masses.append(mass[single])
+    x, mass = np.concatenate(logs), np.concatenate(masses)
+    design = np.column_stack([np.ones(len(x)), x])
+    slopes = np.linalg.lstsq(design, np.log(np.maximum(mass, 0.002)), rcond=None)[0][1:]
+    raised = x @ slopes
+    curve = {
+        "intercept": float(np.log(mass.sum() / np.exp(raised).sum())),
+        "outlined": float(slopes[0]),
+        "filled": float(slopes[1]),
+        "factor": 1.0,
+        "wide": 1.0,
+    }
+    told = np.array([_index(one, which, curve) for one, which in zip(records, counted, strict=True)])
+    few, wide = (told > 0) & (index > 0) & (index <= 13), index > 13
+    curve["factor"] = float((told[few] @ index[few]) / (told[few] @ told[few]))
+    curve["wide"] = float(np.median(index[wide] / told[wide])) if wide.any() else 1.0
+    return {name: round(value, 4) for name, value in curve.items()}
+
+
+def _index(record: Mapping[str, Any], counted: NDArray[np.bool_], curve: Mapping[str, float]) -> float:
+    if not counted.any():
+        return 0.0
+    mass = burden.expected_mass(np.array(record["outlined"]), np.array(record["filled"][1:]), curve)
+    return burden.index_of(float(mass[counted].sum()), float(sum(record["filled"])), curve)[0]
 
 
 def _auc(score: Array, positive: Array) -> float:
@@ -527,6 +643,7 @@ def _plain(fitted: Fitted) -> dict[str, Any]:
         "mean": short(fitted.mean),
         "scale": short(fitted.scale),
         "focus": linear(fitted.focus),
+        "alone": linear(fitted.alone),
         "metastatic": linear(fitted.metastatic),
         "artefact": linear(fitted.artefact),
         "benign": {nature.value: linear(one) for nature, one in fitted.benign.items()},

@@ -18,14 +18,14 @@ METHOD = {
     "labels": "jointed skeleton fitted to all views jointly, residual B-spline warp, region outlines by rule",
     "normal": "robust levels along each bone and over its region, mirrored side; Poisson noise with estimated gain",
     "spots": "matched filters at several scales against normal uptake; threshold by false-alarm rate per view",
-    "natures": "weights of evidence on what a reader would name, fitted on readings of simulated people",
+    "natures": "weights of evidence on what a reader would name, in company of the others, fitted on simulated people",
     "burden": "sum over bones of mass share times involved fraction of projected bone; both views counted once",
     "impression": "patterns by rules over measured signs of the whole scan, weights by design (patterns.toml)",
 }
 LEARNED = {
     "labels": "jointed skeleton fitted to all views jointly, begun and weighed with a network's regions",
     "spots": "matched filters against normal uptake, and a network's maps of foci; both weighed as evidence",
-    "burden": "mass share of every pixel's bone, by a network's map of the metastatic share, where findings count",
+    "burden": "mass of each finding that counts, by the bone outlined and a network's map of the metastatic share",
     "network": "seen simulated people alone, see the model card",
 }
 """What differs where a network looks too."""
@@ -68,7 +68,7 @@ def read(scan: Scan, *, learned: bool = True, progress: Callable[[str], None] = 
     summed = burden.measure(scan, labels, findings, checked, glance=glance)
     progress("drawing the impression")
     familiarity = None if glance is None else network.familiarity(glance)
-    likelihood = natures.patient_likelihood(findings, glance)
+    likelihood = natures.patient_likelihood(findings, with_network=glance is not None)
     concluded = impression.conclude(scan, labels, checked, findings, summed, glance, familiarity, likelihood)
     return Reading(
         scan=scan,

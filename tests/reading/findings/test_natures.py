@@ -11,6 +11,7 @@ from tests.reading.glimpse import glance
 from bonescan.reading.findings.natures import (
     Candidate,
     fitted,
+    in_company,
     judge,
     kept,
     patient_likelihood,
@@ -18,7 +19,7 @@ from bonescan.reading.findings.natures import (
     tempered,
 )
 from bonescan.reading.findings.spots import find
-from bonescan.reading.findings.traits import describe
+from bonescan.reading.findings.traits import by_place, company, describe
 from bonescan.reading.model import Finding, Kind, Nature, Polarity
 
 FACTS = json.loads(resources.files("bonescan.reading").joinpath("data/natures.json").read_text(encoding="utf-8"))
@@ -64,6 +65,60 @@ def test_the_prior_can_be_moved(found: tuple[Finding, ...], judged: Finding) -> 
     moved = sum(one.weight for one in rarer.evidence) - sum(one.weight for one in judged.evidence)
     share = fitted(False).metastatic_share
     assert moved == pytest.approx(math.log(0.11 / 0.89) - math.log(share / (1 - share)))
+
+
+def test_the_evidence_is_the_model_with_a_network_and_in_company() -> None:
+    places = [(*FEMUR, 22.0), (92.0, -250.0, 22.0), (60.0, 180.0, 24.0)]
+    seen = glance(*[(*place, {"hot": 0.95, "metastatic": 0.7}) for place in places])
+    scan = figure.scan(3, factor=lambda name: np.max([figure.lesion(name, *place, 4.0) for place in places], axis=0))
+    for one in judge(find(scan, figure.LABELS, seen), scan, figure.LABELS, seen):
+        focus = 1 - one.natures[Nature.PHYSIOLOGIC] - one.natures[Nature.ARTEFACT]
+        metastatic = one.natures[Nature.METASTATIC] / focus
+        # witness: the module's equation, as above
+        assert sum(told.weight for told in one.evidence) == pytest.approx(math.log(metastatic / (1 - metastatic)))
+        assert any("other spots" in told.text for told in one.evidence)
+
+
+def test_company_is_the_others_that_are_likely_enough_foci() -> None:
+    told = company([0.9, 0.8, 0.2], [0.6, 0.1, 0.19])
+    # witness: by hand; the third is no company, a probability of 0.2 being too little
+    assert told[0] == pytest.approx(
+        {
+            "company.metastatic": math.log(0.1 + 0.05),
+            "company.benign": math.log(0.7 + 0.05),
+            "company.likeliest": math.log(0.1 / 0.9),
+        }
+    )
+    assert told[2]["company.metastatic"] == pytest.approx(math.log(0.7 + 0.05))
+
+
+def test_metastases_beside_it_make_a_doubtful_focus_likelier_one_and_wear_less_likely() -> None:
+    model = fitted(True)
+    hot = {"network.hot": 4.0, "network.least_hot": 3.0, "level.z": 2.5, "level.ratio": 1.0, "views.both": 1.0}
+    doubtful = {"site.thoracic": 1.0, "network.metastatic": -1.0, "network.degenerative": -1.0} | hot
+    metastasis = {"site.rib": 1.0, "network.metastatic": 2.5, "network.degenerative": -4.0} | hot
+    wear = {"site.knee": 1.0, "network.metastatic": -4.0, "network.degenerative": 2.5} | hot
+    chance = {}
+    for name, others in {"alone": [], "metastases": [metastasis] * 4, "wear": [wear] * 4}.items():
+        first, *_ = in_company(model, [one | by_place(one) for one in (doubtful, *others)])
+        chance[name] = probabilities(model, first)[Nature.METASTATIC]
+    assert chance["metastases"] > chance["alone"] > chance["wear"]
+
+
+def test_what_is_weighed_by_place_is_told_for_that_place_alone() -> None:
+    numbers = {"site.hip": 1.0, "level.ratio": 0.7, "size.area": 1.2, "symmetry.twin": 1.0}
+    assert by_place(numbers) == {"level.ratio@joint": 0.7, "size.area@joint": 1.2}
+    assert by_place({"site.femur": 1.0, "level.ratio": 0.7}) == {}
+
+
+def test_a_finding_without_a_bone_does_not_count() -> None:
+    kidney = (60.0, 180.0)
+    hot = figure.scan(3, factor=lambda name: figure.lesion(name, *kidney, 30.0, 8.0))
+    seen = glance((*kidney, 40.0, {"hot": 0.99, "metastatic": 0.99}))
+    focus = one_bone(judge(find(hot, figure.LABELS, seen), hot, figure.LABELS, seen))
+    assert not focus.bone
+    assert not focus.in_burden
+    assert "no bone is known" in focus.reason
 
 
 def candidate(metastatic: float, benign: float, z: float, ratio: float) -> Candidate:

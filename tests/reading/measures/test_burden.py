@@ -10,7 +10,14 @@ import pytest
 from bonescan.anatomy import MassTable, bone, mass_table
 from bonescan.errors import GeometryMismatch
 from bonescan.measurement import Measurement
-from bonescan.reading.measures.burden import filled_mass, involved_mass_percent, measure
+from bonescan.reading.measures.burden import (
+    expected_mass,
+    filled_mass,
+    index_of,
+    involved_mass_percent,
+    measure,
+    outlined_mass,
+)
 from bonescan.reading.model import (
     BoneMap,
     Finding,
@@ -353,21 +360,53 @@ def test_the_networks_share_of_mineral_is_summed_as_mass():
     assert mass.percent[:, 0, :].tolist() == [[pytest.approx(0.0), pytest.approx(expected)]] * 2
 
 
+CURVE = json.loads(resources.files("bonescan.reading").joinpath("data/natures.json").read_text())["burden"]
+
+
+def mass_by_hand(outlined, filled):
+    """Witness: the module's equation, with 0.01 % added before logarithms."""
+    return np.exp(CURVE["intercept"]) * (outlined + 0.01) ** CURVE["outlined"] * (filled + 0.01) ** CURVE["filled"]
+
+
+def test_the_outlined_mass_is_that_of_the_findings_own_bone():
+    table = mass_table("icrp110-male")
+    quarter = finding(1, {A: UPPER[A], P: box(0, 0, 5, 5)})  # half the bone in front, none of it at the back
+    nowhere = finding(2, UPPER, bone_id="")
+    told = outlined_mass(BOTH, [quarter, nowhere], table)
+    assert told.tolist() == [pytest.approx(table.share_percent["femur_l"] / 4), 0.0]
+
+
+def test_the_mass_of_a_finding_grows_with_what_is_outlined_and_filled_and_is_no_less_than_nothing():
+    told = expected_mass(np.array([0.0, 0.2, 0.4, 0.4]), np.array([0.0, 0.1, 0.1, 0.2]), CURVE)
+    assert told == pytest.approx(mass_by_hand(np.array([0.0, 0.2, 0.4, 0.4]), np.array([0.0, 0.1, 0.1, 0.2])))
+    assert 0 < told[0] < told[1] < told[2] < told[3]
+
+
+def test_few_lesions_are_summed_and_widespread_disease_is_filled():
+    curve = {"factor": 1.5, "wide": 1.25}
+    # witness: by hand; between 4 and 12 % filled one passes into the other
+    assert index_of(2.0, 1.0, curve) == (3.0, 0.0)
+    assert index_of(2.0, 8.0, curve) == (pytest.approx(0.5 * 3.0 + 0.5 * 10.0), 0.5)
+    assert index_of(2.0, 40.0, curve) == (50.0, 1.0)
+    assert index_of(2.0, 90.0, curve) == (100.0, 1.0)
+
+
 def test_what_lies_at_a_finding_that_does_not_count_is_left_out():
     lower = {A: box(32, 24, 8, 8), P: box(32, 8, 8, 8)}
-    share = glance(*(0.5 * UPPER[name] + 0.5 * lower[name] for name in (A, P)))
+    share = glance(*(0.1 * UPPER[name] + 0.1 * lower[name] for name in (A, P)))
     both = [finding(1, UPPER), finding(2, lower)]
     one = [finding(1, UPPER), finding(2, lower, in_burden=False)]
     none = [finding(1, UPPER, in_burden=False), finding(2, lower, in_burden=False)]
     table = mass_table("icrp110-male")
-    index = [
-        measure(scan(), BOTH, found, quality(), table, share).bone_scan_index_percent for found in (both, one, none)
-    ]
-    power = json.loads(resources.files("bonescan.reading").joinpath("data/natures.json").read_text())["burden"]["power"]
-    # 18 half-filled rows, then 10
-    assert index[1].value / index[0].value == pytest.approx((10 / 18) ** power, rel=1e-6)
+    burdens = [measure(scan(), BOTH, found, quality(), table, share) for found in (both, one, none)]
+    index = [burden.bone_scan_index_percent for burden in burdens]
+    femur = table.share_percent["femur_l"]
+    masses = mass_by_hand(femur * np.array([10, 8]) / 20, 0.1 * femur * np.array([10, 8]) / 20)
+    assert index[0].value == pytest.approx(CURVE["factor"] * masses.sum())
+    assert index[1].value == pytest.approx(CURVE["factor"] * masses[0])
     assert index[2].value == 0.0
     assert index[0].uncertainty > index[1].uncertainty > 0
+    assert burdens[1].by_region == {12: (pytest.approx(index[1].value), 1)}
 
 
 def test_with_a_network_mass_is_that_of_mineral_for_the_recorded_sex():

@@ -1,17 +1,19 @@
 """What a spot is: a calibrated probability of every nature, and the evidence that adds up to it.
 
-Four small models in a row, all of the same traits (`bonescan.reading.findings.traits`), all linear in log-odds::
+Small models in a row, all of the same traits (`bonescan.reading.findings.traits`), all linear in log-odds::
 
     focus        is it a focus of bone disease, or normal uptake, urine, an artefact?     p_F
-    metastatic   if it is: metastatic or benign?                                          p_M
+    alone        if it is: metastatic or benign, for all that is known of it alone?
+    metastatic   the same, with what `alone` makes of the scan's other candidates         p_M
     benign       if benign: traumatic, degenerative, inflammatory or other?               softmax
     artefact     if it is no focus: artefact or physiologic?                              p_A
 
     P(metastatic) = p_F p_M,   P(benign nature n) = p_F (1 - p_M) q_n,
     P(artefact) = (1 - p_F) p_A,   P(physiologic) = (1 - p_F) (1 - p_A)
 
-Each trait t adds ``w_t (t - mean_t) / scale_t`` to the log-odds, so the ``metastatic`` model's contributions, summed
-over the traits of one topic, ARE the evidence for and against metastasis: with the first entry, the prior, they
+A person's foci are mostly of one sort, so a doubtful one is judged in the `company` of the others; `alone` serves for
+that only. Each trait t adds ``w_t (t - mean_t) / scale_t`` to the log-odds, so the contributions to ``metastatic``,
+summed over the traits of one topic, ARE the evidence for and against metastasis: with the first entry, the prior, they
 add up to the log-odds of p_M. A small share for "physiologic" is the probability that the finding is nothing.
 
 The weights were fitted on readings of simulated people (``training/natures.py``), whose frequencies are those of the
@@ -49,7 +51,15 @@ from bonescan.measurement import Measurement
 from bonescan.reading.findings.detection import CONFIRMED_Z
 from bonescan.reading.findings.sites import USUAL
 from bonescan.reading.findings.spots import letter_of
-from bonescan.reading.findings.traits import CLEAR_RATIO, CLEAR_SIGNIFICANCE, Traits, describe, filled_share, topic_of
+from bonescan.reading.findings.traits import (
+    CLEAR_RATIO,
+    CLEAR_SIGNIFICANCE,
+    Traits,
+    company,
+    company_sentence,
+    describe,
+    topic_of,
+)
 from bonescan.reading.model import Evidence, Finding, Kind, Labels, Nature, Polarity
 from bonescan.reading.network import Glance
 from bonescan.scan import Scan
@@ -61,6 +71,7 @@ __all__ = [
     "Linear",
     "doubts",
     "fitted",
+    "in_company",
     "judge",
     "kept",
     "patient_likelihood",
@@ -128,7 +139,7 @@ class Fitted:
     ----------
     mean, scale : mapping of str to float
         Of every trait over the candidates it was fitted on.
-    focus, metastatic, artefact : Linear
+    focus, alone, metastatic, artefact : Linear
     benign : mapping of Nature to Linear
     patient : Linear
         Of `patient_traits`: whether the scan shows metastases at all.
@@ -143,6 +154,7 @@ class Fitted:
     mean: Mapping[str, float]
     scale: Mapping[str, float]
     focus: Linear
+    alone: Linear
     metastatic: Linear
     artefact: Linear
     benign: Mapping[Nature, Linear]
@@ -175,6 +187,7 @@ def fitted(with_network: bool) -> Fitted:
         mean=own["mean"],
         scale=own["scale"],
         focus=linear(own["focus"]),
+        alone=linear(own["alone"]),
         metastatic=linear(own["metastatic"]),
         artefact=linear(own["artefact"]),
         benign={nature: linear(own["benign"][nature.value]) for nature in BENIGN},
@@ -226,6 +239,11 @@ def judge(
     ]
     told = describe(findings, scan, labels, glance)
     told = tuple(traits for one, traits in zip(findings, told, strict=True) if one.polarity is Polarity.HOT)
+    together = in_company(model, [traits.numbers for traits in told], shift)
+    told = tuple(
+        Traits(numbers=numbers, sentences=dict(traits.sentences) | {"company": company_sentence(numbers)})
+        for traits, numbers in zip(told, together, strict=True)
+    )
     chances = [probabilities(model, traits.numbers, shift) for traits in told]
     candidates = [(one.kind, traits.numbers, own) for one, traits, own in zip(hot, told, chances, strict=True)]
     are_bone = kept(candidates, model.keep_from, model.doubts_allowed)
@@ -240,6 +258,29 @@ def judge(
     return tuple(replace(one, id=k, letter=letter_of(k)) for k, one in enumerate(judged, start=1))
 
 
+def in_company(model: Fitted, candidates: Sequence[Mapping[str, float]], shift: float = 0.0) -> list[dict[str, float]]:
+    """Traits of a scan's candidates with what each one's company is, by the models of foci alone.
+
+    Parameters
+    ----------
+    model : Fitted
+    candidates : sequence of mapping of str to float
+        Traits of all hot candidates of one scan.
+    shift : float
+        As in `probabilities`.
+
+    Returns
+    -------
+    list of dict of str to float
+    """
+    focus = [_sigmoid(_score(model, model.focus, numbers)) for numbers in candidates]
+    metastatic = [
+        chance * _sigmoid(_score(model, model.alone, numbers) + shift)
+        for chance, numbers in zip(focus, candidates, strict=True)
+    ]
+    return [{**numbers, **others} for numbers, others in zip(candidates, company(focus, metastatic), strict=True)]
+
+
 def probabilities(model: Fitted, numbers: Mapping[str, float], shift: float = 0.0) -> dict[Nature, float]:
     """Probability of every nature by the module's equations.
 
@@ -247,7 +288,7 @@ def probabilities(model: Fitted, numbers: Mapping[str, float], shift: float = 0.
     ----------
     model : Fitted
     numbers : mapping of str to float
-        Traits; those that are not named are 0.
+        Traits with those of `in_company`; those that are not named are 0.
     shift : float
         Added to the log-odds of being metastatic.
 
@@ -384,22 +425,22 @@ def _focus(chances: Mapping[Nature, float]) -> float:
     return 1 - chances[Nature.PHYSIOLOGIC] - chances[Nature.ARTEFACT]
 
 
-def patient_likelihood(findings: Sequence[Finding], glance: Glance | None = None) -> Measurement:
+def patient_likelihood(findings: Sequence[Finding], *, with_network: bool = False) -> Measurement:
     """Probability that a scan shows bone metastases at all.
 
     Parameters
     ----------
     findings : sequence of Finding
         Judged.
-    glance : Glance, optional
-        What a network makes of the scan.
+    with_network : bool
+        Whether a network has looked at the scan.
 
     Returns
     -------
     Measurement
         Absent where the findings were not judged.
     """
-    method = "logistic on the findings' probabilities of metastasis, fitted on readings of simulated people"
+    method = "logistic on the likeliest metastasis among the findings, fitted on readings of simulated people"
     hot = [one for one in findings if one.polarity is Polarity.HOT]
     if any(not one.natures for one in hot):
         return Measurement(
@@ -408,35 +449,28 @@ def patient_likelihood(findings: Sequence[Finding], glance: Glance | None = None
             method=method,
             absent_reason="The fitted skeleton is not trusted, so no spot is judged.",
         )
-    numbers = patient_traits([(one.kind, one.natures) for one in hot], glance)
-    model = fitted(glance is not None).patient
+    numbers = patient_traits([(one.kind, one.natures) for one in hot])
+    model = fitted(with_network).patient
     log_odds = model.bias + sum(weight * numbers[name] for name, weight in model.weights.items())
     return Measurement(value=_sigmoid(log_odds), unit="1", method=method, source=_SIMULATED)
 
 
-def patient_traits(judged: Sequence[tuple[Kind, Mapping[Nature, float]]], glance: Glance | None) -> dict[str, float]:
-    """What the findings and the network's map amount to, for `patient_likelihood`.
+def patient_traits(judged: Sequence[tuple[Kind, Mapping[Nature, float]]]) -> dict[str, float]:
+    """What the findings amount to, for `patient_likelihood`.
 
     Parameters
     ----------
     judged : sequence of (Kind, mapping of Nature to float)
         Hot findings.
-    glance : Glance, optional
 
     Returns
     -------
     dict of str to float
-        ``largest``: log-odds of the likeliest metastasis; ``expected``: logarithm of the number expected;
-        ``filled``: logarithm of the share of bone's pixels that the network takes for metastatic.
+        ``largest``: log-odds of the likeliest metastasis, its probability between 0.01 and 0.99. As each finding is
+        judged in the company of the others, their number and the network's map add nothing to it.
     """
     likely = [natures[Nature.METASTATIC] for kind, natures in judged if kind is Kind.BONE]
-    numbers = {
-        "largest": _logit(min(max([0.01, *likely]), 0.99)),
-        "expected": math.log(sum(likely) + 0.05),
-    }
-    if glance is not None:
-        numbers["filled"] = filled_share(glance)
-    return numbers
+    return {"largest": _logit(min(max([0.01, *likely]), 0.99))}
 
 
 # --- one finding -------------------------------------------------------------------------------------------
@@ -465,6 +499,9 @@ def _choose(finding: Finding, chances: Mapping[Nature, float], traits: Traits, i
 
 def _counted(finding: Finding, chances: Mapping[Nature, float]) -> Finding:
     likely = chances[Nature.METASTATIC]
+    if not finding.bone:
+        rule = "Does not count in the Bone Scan Index: no bone is known to lie there."
+        return replace(finding, in_burden=False, reason=f"{finding.reason} {rule}")
     counts = likely >= COUNTED_FROM
     rule = (
         f"Counts in the Bone Scan Index: metastatic with a probability of {likely:.0%}, half or more."

@@ -5,6 +5,10 @@ A trait's name is ``topic.detail``; a topic is one thing a reader would mention 
 
 With M a map of the network and the finding's pixels in a view, ``hot`` is the 90th percentile of M there, every other
 map its mean; the larger view counts. Probabilities p enter as log(p / (1 - p)), p kept between 0.01 and 0.99.
+
+Two sorts of traits are made of others. The same level, size or map does not mean the same everywhere, so those of
+`WEIGHED_BY_PLACE` come once more, as ``topic.detail@joint``, ``@spine`` or ``@rib``, for the foci that lie there. And
+what a scan's other candidates are taken for is a trait of each (`company`).
 """
 
 from __future__ import annotations
@@ -22,7 +26,18 @@ from bonescan.reading.model import Finding, Kind, LabelledView, Labels, Polarity
 from bonescan.reading.network import DenseView, Glance
 from bonescan.scan import Scan, ViewName
 
-__all__ = ["CLEAR_RATIO", "CLEAR_SIGNIFICANCE", "SITES", "Traits", "describe", "filled_share", "topic_of"]
+__all__ = [
+    "CLEAR_RATIO",
+    "CLEAR_SIGNIFICANCE",
+    "SITES",
+    "Traits",
+    "by_place",
+    "company",
+    "company_sentence",
+    "describe",
+    "filled_share",
+    "topic_of",
+]
 
 CLEAR_RATIO, CLEAR_SIGNIFICANCE = 1.5, 8.0
 """Of a clear focus: either. [D] Above what variants and noise reached in simulated people without disease (1.47 times,
@@ -60,6 +75,26 @@ SITES: Mapping[str, str] = {
 
 JOINTS = frozenset({"costosternal", "manubrium", "shoulder", "elbow", "hand", "sacroiliac", "hip", "knee", "foot"})
 LIMBS = frozenset({"elbow", "forearm", "hand", "knee", "leg", "foot"})
+
+PLACES: Mapping[str, frozenset[str]] = {
+    "joint": JOINTS,
+    "spine": frozenset({"cervical", "thoracic", "lumbar"}),
+    "rib": frozenset({"rib"}),
+}
+WEIGHED_BY_PLACE = (
+    "level.ratio",
+    "level.z",
+    "size.area",
+    "views.both",
+    "network.metastatic",
+    "network.traumatic",
+    "network.degenerative",
+    "network.other",
+)
+"""Where wear, breaks and metastases look most alike, and what is weighed anew there [D]."""
+
+COMPANY_FROM = 0.25
+"""Least probability of a focus from which a candidate is company to the others [D]: about that of one that is told."""
 
 SURE_HOT = 0.5
 SURE_Z = 5.0
@@ -172,6 +207,78 @@ def filled_share(glance: Glance) -> float:
     bone = sum(float((view.regions[0] < 0.5).sum()) for view in glance.views)
     filled = sum(float(view.foci["metastatic"].sum()) for view in glance.views)
     return math.log10(min(filled / max(bone, 1.0), 1.0) + 1e-3)
+
+
+def by_place(numbers: Mapping[str, float]) -> dict[str, float]:
+    """The traits of `WEIGHED_BY_PLACE` once more, for a focus of a joint, the spine or a rib.
+
+    Parameters
+    ----------
+    numbers : mapping of str to float
+        Traits of one finding.
+
+    Returns
+    -------
+    dict of str to float
+    """
+    return {
+        f"{trait}@{place}": numbers[trait]
+        for place, sites in PLACES.items()
+        if any(numbers.get(f"site.{site}") for site in sites)
+        for trait in WEIGHED_BY_PLACE
+        if trait in numbers
+    }
+
+
+def company(focus: Sequence[float], metastatic: Sequence[float]) -> list[dict[str, float]]:
+    """What the other candidates of a scan that are likely enough foci are taken for, as traits of each.
+
+    Parameters
+    ----------
+    focus, metastatic : sequence of float
+        By candidate: probability of being a focus of bone disease, and a metastasis.
+
+    Returns
+    -------
+    list of dict of str to float
+        ``company.metastatic`` and ``company.benign``: logarithm of 0.05 plus the number expected among the others;
+        ``company.likeliest``: log-odds of the likeliest metastasis among them.
+    """
+    told = []
+    for k in range(len(metastatic)):
+        others = [
+            (is_focus, own)
+            for j, (is_focus, own) in enumerate(zip(focus, metastatic, strict=True))
+            if j != k and is_focus >= COMPANY_FROM
+        ]
+        told.append(
+            {
+                "company.metastatic": math.log(sum(own for _, own in others) + 0.05),
+                "company.benign": math.log(sum(max(is_focus - own, 0.0) for is_focus, own in others) + 0.05),
+                "company.likeliest": _logit(max((own for _, own in others), default=0.0)),
+            }
+        )
+    return told
+
+
+def company_sentence(numbers: Mapping[str, float]) -> str:
+    """What `company` says, in words.
+
+    Parameters
+    ----------
+    numbers : mapping of str to float
+
+    Returns
+    -------
+    str
+    """
+    metastatic, benign = (math.exp(numbers[f"company.{which}"]) - 0.05 for which in ("metastatic", "benign"))
+    if metastatic + benign < 0.05:
+        return "No other spot of the scan is likely disease of bone."
+    return (
+        f"Of the scan's other spots, doubtful ones included, {metastatic:.1f} are expected to be metastases and "
+        f"{benign:.1f} benign foci."
+    )
 
 
 # --- one finding -----------------------------------------------------------------------------------------
@@ -369,6 +476,7 @@ def _describe(
     if filled is not None:
         numbers |= _network_numbers(one, others, filled)
         sentences["network"] = _network_sentence(one)
+    numbers |= by_place(numbers)
     return Traits(numbers=numbers, sentences=sentences)
 
 

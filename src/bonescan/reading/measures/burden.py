@@ -29,19 +29,26 @@ understates it. Of a bone cut by the picture's edge the hidden part counts as no
 
 With a network's maps
 ---------------------
-Where a network has looked, it says of every pixel which share phi_k of the mineral along the ray is metastatic, and
-no whole length need be assumed. With the mass share per pixel of the fitted skeleton, the mean of K views, and the
-places P that count ::
+Where a network has looked, it says of every pixel which share phi_k of the mineral along the ray is metastatic. That
+share is smeared over its doubt: it sums to a third of the truth where lesions are few, and to five sixths in a
+superscan. So it is one witness of the mass of a finding i, and the bone under the finding's outline the other
+(percent of skeletal mass)::
 
-    m_k = sum over bones b of  w_b t_bk / sum of t_bk            (percent per pixel)
-    raw = 1/K  sum over views k  sum over pixels of P of  m_k phi_k,     BSI = factor raw^power
+    m_k = sum over bones b of  w_b t_bk / sum of t_bk                               (percent per pixel)
+    f_i = mean over views k of the sum of m_k phi_k over what lies nearest to finding i, within `REACH_MM`
+    u_i = mean over the views that show i of the mass of its bone under its outline
+    log(mass_i) = a + b log(u_i + `LEAST_PERCENT`) + c log(f_i + `LEAST_PERCENT`)
 
-P is what lies under, or nearest within `REACH_MM` of, a finding that counts, and, in widespread disease, what lies near
-no finding and has phi of `FAR_FROM` or more; where no finding counts the index is 0. The network sees both views at
-once, and the ray is the same from both sides: hence the plain mean. Factor and power are fitted with the natures on
-readings of simulated people (``data/natures.json``) and take the network's bias away. Mass shares are those of
+The index of few lesions is the sum over the findings that count, that of widespread disease all that is filled, F,
+with what lies near no finding and has phi of `FAR_FROM` or more::
+
+    BSI = (1 - s) factor sum of mass_i  +  s wide F
+    s = (F - `FEW_PERCENT`) / (`WIDE_PERCENT` - `FEW_PERCENT`), 0 to 1
+
+Where no finding counts the index is 0. a, b, c, factor (more than 1, as some metastases are missed) and wide are
+fitted with the natures on readings of simulated people (``data/natures.json``). Mass shares are those of
 mineral, ICRP 110, of the recorded sex (male where it is unknown), as the network's share is one of mineral.
-The uncertainty is then the spread of the truth about c among those people and the views' disagreement.
+The uncertainty is then the spread of the truth about the index among those people.
 
 Uncertainty
 -----------
@@ -84,7 +91,16 @@ from bonescan.reading.model import BoneMap, Burden, Finding, LabelledView, Label
 from bonescan.reading.network import Glance
 from bonescan.scan import Scan, ViewName
 
-__all__ = ["FilledMass", "filled_mass", "involved_mass_percent", "measure", "mineral_table"]
+__all__ = [
+    "FilledMass",
+    "expected_mass",
+    "filled_mass",
+    "index_of",
+    "involved_mass_percent",
+    "measure",
+    "mineral_table",
+    "outlined_mass",
+]
 
 Mask = NDArray[np.bool_]
 Array = NDArray[np.float64]
@@ -101,6 +117,13 @@ camera's resolution."""
 FAR_FROM = 0.25
 """Farther from every finding only shares from here on count [D]: a few percent expected all over the skeleton
 are doubt, not disease."""
+
+LEAST_PERCENT = 0.01
+"""Of skeletal mass, what is added before logarithms are taken [D]: that of a small lesion."""
+
+FEW_PERCENT, WIDE_PERCENT = 4.0, 12.0
+"""Filled mass below which disease is a sum of findings and above which it is widespread [D]: simulated people had 2.2
+at most, and superscans 35 at least; between them nothing was seen."""
 
 _DEFINITION = "Imbriaco et al., Clin Cancer Res 1998;4:1765"
 
@@ -228,6 +251,82 @@ def filled_mass(labels: Labels, glance: Glance, findings: Sequence[Finding], tab
     return FilledMass(bones=bones, percent=percent)
 
 
+def outlined_mass(labels: Labels, findings: Sequence[Finding], table: MassTable) -> Array:
+    """Skeletal mass of every finding's own bone under its outline.
+
+    Parameters
+    ----------
+    labels : Labels
+    findings : sequence of Finding
+    table : MassTable
+
+    Returns
+    -------
+    (finding,) ndarray
+        Percent, the mean over the views that show the finding; 0 where it has no bone.
+    """
+    views = {view.name: {one.bone: one for one in view.bones} for view in labels.views}
+    of_view = {view.name: view for view in labels.views}
+    told = np.zeros(len(findings))
+    for k, finding in enumerate(findings):
+        parts = []
+        for name, shown in finding.views.items():
+            one = views.get(name, {}).get(finding.bone)
+            if one is None or finding.bone not in table.share_percent:
+                parts.append(0.0)
+                continue
+            whole = float(one.thickness_mm.sum(dtype=np.float64)) / _part_in_view(of_view[name], one)
+            under = float(one.thickness_mm[shown.mask[one.box]].sum(dtype=np.float64))
+            parts.append(table.share_percent[finding.bone] * under / max(whole, 1e-9))
+        told[k] = float(np.mean(parts)) if parts else 0.0
+    return told
+
+
+def expected_mass(outlined: Array, filled: Array, curve: Mapping[str, float]) -> Array:
+    """Mass of metastases by the module's equation.
+
+    Parameters
+    ----------
+    outlined, filled : (finding,) ndarray
+        u and f, percent of skeletal mass.
+    curve : mapping of str to float
+        ``intercept``, ``outlined`` and ``filled``.
+
+    Returns
+    -------
+    (finding,) ndarray
+        Percent of skeletal mass.
+    """
+    logs = (np.log(one + LEAST_PERCENT) for one in (outlined, filled))
+    return np.asarray(
+        np.exp(curve["intercept"] + sum(curve[k] * v for k, v in zip(("outlined", "filled"), logs, strict=True)))
+    )
+
+
+def index_of(counted: float, filled: float, curve: Mapping[str, float]) -> tuple[float, float]:
+    """The Bone Scan Index of a scan in which a finding counts, and how far its disease is widespread.
+
+    Parameters
+    ----------
+    counted : float
+        Expected mass of the findings that count, percent.
+    filled : float
+        All that the network takes for metastatic, percent.
+    curve : mapping of str to float
+        ``factor`` and ``wide``.
+
+    Returns
+    -------
+    index : float
+        Percent, 100 at most.
+    widespread : float
+        s of the module's equation.
+    """
+    widespread = min(max((filled - FEW_PERCENT) / (WIDE_PERCENT - FEW_PERCENT), 0.0), 1.0)
+    index = (1 - widespread) * curve["factor"] * counted + widespread * curve["wide"] * filled
+    return min(index, 100.0), widespread
+
+
 def measure(
     scan: Scan,
     labels: Labels,
@@ -273,7 +372,7 @@ def measure(
     by_region: dict[int, tuple[float, int]] = {}
     if glance is not None and not reason:
         filled = filled_mass(labels, glance, findings, table)
-        index, shares = _index_by_network(filled, findings, table)
+        index, shares = _index_by_network(filled, outlined_mass(labels, findings, table), findings, table)
         by_region = _with_counts(shares, counted)
     else:
         index = _bone_scan_index(counted, total, labels, table, reason)
@@ -513,28 +612,41 @@ def _with_counts(shares: Mapping[str, float], counted: Sequence[Finding]) -> dic
 
 
 def _index_by_network(
-    filled: FilledMass, findings: Sequence[Finding], table: MassTable
+    filled: FilledMass, outlined: Array, findings: Sequence[Finding], table: MassTable
 ) -> tuple[Measurement, dict[str, float]]:
     """The index by the network's maps, and its parts by bone."""
-    method = f"metastatic share of mineral by a network, times mass share per pixel, mass shares {table.name}"
-    counts = [k for k, one in enumerate(findings, start=1) if one.in_burden and one.polarity is Polarity.HOT]
+    method = f"mass of each finding by its outline and a network's share of mineral, mass shares {table.name}"
+    counts = [k for k, one in enumerate(findings) if one.in_burden and one.polarity is Polarity.HOT]
     if not counts:
         return Measurement(value=0.0, unit="%", method=method, source=_DEFINITION), {}
-    by_view = filled.percent[:, :, [0, *counts]].sum(2)
-    raw = float(by_view.mean(0).sum())
     curve = _curve()
-    value = min(curve["factor"] * raw ** curve["power"], 100.0)
-    scale = value / raw if raw > 0 else 0.0
-    apart = float(np.ptp(by_view.sum(1))) / 2 * scale
-    spread = math.hypot(curve["spread_percent"], curve["relative_spread"] * value, apart)
-    shares = dict(zip(filled.bones, (by_view.mean(0) * scale).tolist(), strict=True))
-    index = Measurement(value=value, unit="%", uncertainty=spread, method=method, source=_DEFINITION)
-    return index, {bone_id: share for bone_id, share in shares.items() if share > 0}
+    by_bone = filled.percent.mean(0)
+    masses = expected_mass(outlined, by_bone[:, 1:].sum(0), curve)[counts]
+    value, widespread = index_of(float(masses.sum()), float(by_bone.sum()), curve)
+    relative = (1 - widespread) * curve["relative_spread"] + widespread * curve["wide_spread"]
+    index = Measurement(
+        value=value,
+        unit="%",
+        uncertainty=math.hypot((1 - widespread) * curve["spread_percent"], relative * value),
+        method=method,
+        source=_DEFINITION,
+    )
+    if widespread > 0:
+        parts = dict(zip(filled.bones, by_bone.sum(1).tolist(), strict=True))
+    else:
+        parts = {}
+        for k, mass in zip(counts, masses.tolist(), strict=True):
+            own = by_bone[:, 1 + k]
+            shares = dict(zip(filled.bones, own / own.sum(), strict=True)) if own.sum() > 0 else {findings[k].bone: 1.0}
+            for bone_id, share in shares.items():
+                parts[bone_id] = parts.get(bone_id, 0.0) + mass * float(share)
+    whole = sum(parts.values())
+    return index, {bone_id: value * part / whole for bone_id, part in parts.items() if part > 0}
 
 
 @cache
 def _curve() -> dict[str, float]:
-    """Factor and power of the fitted curve, and the truth's spread about it, absolute and relative."""
+    """What is fitted of `expected_mass` and `index_of`, and the truth's spread about the index."""
     text = resources.files("bonescan.reading").joinpath("data/natures.json").read_text(encoding="utf-8")
     curve: dict[str, float] = json.loads(text)["burden"]
     return curve
