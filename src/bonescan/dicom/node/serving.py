@@ -95,6 +95,7 @@ class Node:
         clear_spool(spool)
         _keep_identities_out_of_the_log()
         self._entity = calling_entity(settings)
+        self._entity.maximum_associations = 2**16  # it would count those that are ending; `_admit` counts the others
         try:
             self._server = Doorkeeper(
                 self._entity,

@@ -1,21 +1,24 @@
 """What stands between the network and pynetdicom: every length, time and number has a limit here.
 
 pynetdicom believes the length a peer states for a protocol data unit, waits for ever for its last byte, does TLS
-handshakes in the loop that accepts connections, and holds messages in memory. Each of these lets one peer stop the
-node, so they are replaced by what this module makes: `Doorkeeper`, its server, which puts `_BoundedSocket` and
-`_Intake` in the place of an association's socket and message provider.
+handshakes in the loop that accepts connections, holds messages in memory, and never rests. Each of these lets one peer
+stop the node, so they are replaced by what this module makes: `Doorkeeper`, its server, and by `guard`, which puts
+`_BoundedSocket` and `_Intake` in the place of an association's socket and message provider.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import queue
 import re
+import select
 import socket
 import ssl
 import time
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from tempfile import mkstemp
@@ -42,6 +45,8 @@ _GRACE_S = 10.0
 # Without a negotiated window a peer waits for each answer; a cancellation may come in between.
 _MOST_WAITING_MESSAGES = 4
 _PREFIX = "receiving-"
+# Each association has two threads that look for work a thousand times a second; at rest, fifty times.
+_RESTS_AFTER_S, _REST_S = 0.5, 0.02
 
 
 def note(event: str, severity: int = logging.INFO, **facts: object) -> None:
@@ -176,6 +181,25 @@ class _BoundedSocket(AssociationSocket):
         self._limits = limits
         self._since = 0.0
         self._bytes = 0
+        self._active = time.monotonic()
+
+    @property
+    def resting(self) -> bool:
+        """Whether nothing was said for a while."""
+        return time.monotonic() - self._active > _RESTS_AFTER_S
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is something to read; where nothing was for a while, waits a little for it."""
+        if self.socket is not None and self.resting and self.provider_queue.empty() and self.event_queue.empty():
+            with suppress(OSError, ValueError):  # pynetdicom's own look finds the same error, and answers it
+                select.select([self.socket], [], [], _REST_S)
+        return super().ready
+
+    def send(self, bytestream: bytes) -> None:
+        """Send so many bytes."""
+        self._active = time.monotonic()
+        super().send(bytestream)
 
     def recv(self, nr_bytes: int) -> bytearray:
         """Read so many bytes, all of them before the time is up."""
@@ -183,7 +207,7 @@ class _BoundedSocket(AssociationSocket):
         if nr_bytes > longest:
             note("refused-unit", logging.WARNING, length=nr_bytes, limit=longest)
             raise _Refused("a longer unit than was agreed")
-        now = time.monotonic()
+        now = self._active = time.monotonic()
         if self._assoc.dimse.message is None:
             self._since, self._bytes = now, 0
         self._bytes += nr_bytes
@@ -218,6 +242,13 @@ class _Intake(DIMSEServiceProvider):
         super().__init__(association)
         self._spool, self._limits = spool, limits
         self._held_bytes = 0
+
+    def get_msg(self, block: bool = False) -> Any:
+        """Return the next message; where none came for a while, waits a little for it."""
+        if not block and self.dul.socket.resting:  # type: ignore[union-attr]
+            with suppress(queue.Empty):
+                return self.msg_queue.get(timeout=_REST_S)
+        return super().get_msg(block)
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         """Take the next pieces of a message; a peer that goes beyond a limit is aborted."""
@@ -274,8 +305,18 @@ def guard(association: Association, spool: Callable[[], Spool], limits: Limits) 
     limits : Limits
     """
     assert association.dul.socket is not None
-    association.dul.socket = _BoundedSocket(association.dul.socket, limits)
+    bounded = association.dul.socket = _BoundedSocket(association.dul.socket, limits)
     association.dimse = _Intake(association, spool, limits)
+    run = association.dul.run
+
+    def run_to_an_end() -> None:
+        try:
+            run()
+        except Exception as error:  # an event in a state that has none: pynetdicom raises, and the thread ends
+            note("broken-association", logging.WARNING, reason=type(error).__name__)
+            bounded.close()
+
+    association.dul.run = run_to_an_end  # type: ignore[method-assign]
 
 
 class Doorkeeper(ThreadedAssociationServer):
