@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
@@ -20,6 +21,9 @@ from bonescan.dicom.node.settings import NodeSettings, Peer
 from bonescan.dicom.node.transport import note
 
 __all__ = ["Outcome", "Sent", "calling_entity", "echo", "forward", "send"]
+
+
+_FOR_GOOD = 1  # PS3.8 table 9-21: rejected permanently, not for now
 
 
 class Outcome(StrEnum):
@@ -184,14 +188,14 @@ def _headed(path: Path) -> _Headed | None:
 
 def _sent_once(left: dict[int, _Headed], peer: Peer, settings: NodeSettings, attempt: int) -> dict[int, Sent]:
     """Try each of them once, on one association as long as that holds."""
-    results = {
-        place: Sent(path=one.path, outcome=Outcome.UNDELIVERED, reason="no association", attempts=attempt)
-        for place, one in left.items()
-    }
     if not left:
-        return results
+        return {}
     contexts = contexts_for((one.sop_class_uid, one.transfer_syntax_uid) for one in left.values())
     association = _opened(peer, settings, contexts)
+    outcome, reason = _unopened(association)
+    results = {
+        place: Sent(path=one.path, outcome=outcome, reason=reason, attempts=attempt) for place, one in left.items()
+    }
     try:
         for number, (place, one) in enumerate(left.items()):
             if not association.is_established:
@@ -202,6 +206,21 @@ def _sent_once(left: dict[int, _Headed], peer: Peer, settings: NodeSettings, att
         if association.is_established:
             association.release()
     return results
+
+
+def _unopened(association: Association) -> tuple[Outcome, str]:
+    """What becomes of objects for which no association was opened, or it broke before their turn."""
+    answer: Any = association.acceptor.primitive
+    if association.is_rejected and answer.result == _FOR_GOOD:
+        return Outcome.REFUSED, "the peer does not know this AE title, or is not called so"
+    if (
+        not association.is_established
+        and answer is not None
+        and answer.result == 0
+        and not association.accepted_contexts
+    ):
+        return Outcome.REFUSED, "the peer takes no such objects"
+    return Outcome.UNDELIVERED, "no association" if not association.is_established else "the association broke"
 
 
 def _stored(association: Association, one: _Headed, number: int) -> tuple[Outcome, int | None, str]:

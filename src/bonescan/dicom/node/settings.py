@@ -61,9 +61,9 @@ class Peer:
     def __post_init__(self) -> None:
         _check_title(self.ae_title)
         _check_port(self.port)
-        if (self.results or Right.MOVE in self.may) and not self.reachable:
+        if self.results and not self.reachable:
             raise InvalidValue(
-                f"The peer {self.ae_title} is sent results or may ask for moves, but has no host and port; add them.",
+                f"The peer {self.ae_title} is to get results, but has no host and port; add them.",
                 ae_title=self.ae_title,
             )
 
