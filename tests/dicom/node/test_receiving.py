@@ -170,6 +170,7 @@ def test_every_kind_of_object_that_cameras_and_results_use_is_taken(start):
     with start().called(contexts_for(kinds)) as association:
         taken = {(context.abstract_syntax, context.transfer_syntax[0]) for context in association.accepted_contexts}
     assert taken >= set(kinds)
+    assert "1.2.840.10008.1.2.1.99" not in OBJECT_ENCODINGS  # deflated: a bomb for whoever opens it
     assert {RLELossless, "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.50"} <= set(OBJECT_ENCODINGS)
 
 

@@ -36,8 +36,15 @@ COMMITMENT_INSTANCE = "1.2.840.10008.1.20.1.1"
 UNCOMPRESSED = (str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian), str(ExplicitVRBigEndian))
 # Queries and reports: no deflated ones, which unpack to a thousand times their size.
 MESSAGE_ENCODINGS = UNCOMPRESSED
-# JPIP leaves the pixels on another server, SMPTE 2110 is a stream: neither is a whole object.
-_NO_OBJECTS = ("1.2.840.10008.1.2.4.94", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.204", "1.2.840.10008.1.2.4.205")
+# JPIP leaves the pixels on another server, SMPTE 2110 is a stream: neither is a whole object. Whoever opens a deflated
+# object unpacks it whole, and 2 MB may become 2 GB; who deflates also sends plainly.
+_NO_OBJECTS = (
+    "1.2.840.10008.1.2.1.99",
+    "1.2.840.10008.1.2.4.94",
+    "1.2.840.10008.1.2.4.95",
+    "1.2.840.10008.1.2.4.204",
+    "1.2.840.10008.1.2.4.205",
+)
 # Objects: the first that a sender offers in one context is chosen, so what loses nothing stands before what may.
 OBJECT_ENCODINGS = (
     *UNCOMPRESSED,

@@ -280,15 +280,14 @@ class _Intake(DIMSEServiceProvider):
     def _open_spool(self, message: DIMSEMessage) -> None:
         spool, head, command = self._spool(), BytesIO(), message.command_set
         accepted = self.assoc._accepted_cx[message.context_id]  # type: ignore[index]
-        head.write(b"\0" * 128 + b"DICM")
-        write_file_meta_info(
-            head,  # type: ignore[arg-type]  # any binary stream will do
-            create_file_meta(
-                sop_class_uid=command.AffectedSOPClassUID,
-                sop_instance_uid=command.AffectedSOPInstanceUID,
-                transfer_syntax=accepted.transfer_syntax[0],
-            ),
+        meta = create_file_meta(
+            sop_class_uid=command.AffectedSOPClassUID,
+            sop_instance_uid=command.AffectedSOPInstanceUID,
+            transfer_syntax=accepted.transfer_syntax[0],
         )
+        meta.SourceApplicationEntityTitle = self.assoc.requestor.ae_title
+        head.write(b"\0" * 128 + b"DICM")
+        write_file_meta_info(head, meta)  # type: ignore[arg-type]  # any binary stream will do
         spool.write(head.getvalue() + message.data_set.getvalue())  # type: ignore[union-attr]
         message._data_set_file = spool  # type: ignore[assignment]
 
