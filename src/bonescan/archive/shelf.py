@@ -56,7 +56,7 @@ class Archive:
     folder : Path
         Made when absent. A folder with objects but without an index gets its index made anew from them.
     settings : Settings, optional
-        Those of `archive.toml` in the folder by default.
+        Those of `bonescan.toml` in the folder by default.
 
     Raises
     ------

@@ -37,6 +37,7 @@ __all__ = ["run_worker"]
 _POLL_S = 0.1
 _UPKEEP_S = 60.0
 _PATIENCE_S = 2.0
+_TOLD_S = 0.5
 _READING_PROCESS = (sys.executable, "-P", "-m", "bonescan.archive.reading_process")
 _INPUTS = ".inputs"
 _log = logging.getLogger(__name__)
@@ -133,6 +134,7 @@ class _Running:
     since_s: float
     beaten_s: float
     progress: str = ""
+    told: str = ""
     last: dict[str, Any] = field(default_factory=dict)
 
 
@@ -215,12 +217,17 @@ class _Worker:
             elif self._clock() - running.since_s > self._archive.settings.time_limit_s:
                 limit = self._archive.settings.time_limit_s
                 self._fail(running, f"The reading took longer than the {limit:g} s it may take.", may_help=True)
-            elif self._clock() - running.beaten_s > self._archive.settings.lease_s / 6:
+            elif self._beat_due(running):
                 self._queue.beat(running.job, running.progress)
-                running.beaten_s = self._clock()
+                running.beaten_s, running.told = self._clock(), running.progress
         except JobLost as error:
             _log.warning("%s", error)
             self._drop(running)
+
+    def _beat_due(self, running: _Running) -> bool:
+        """Whether to give a sign of life: several times within a lease, and soon when there is progress to tell."""
+        since = self._clock() - running.beaten_s
+        return since > self._archive.settings.lease_s / 6 or (since > _TOLD_S and running.progress != running.told)
 
     def _hear(self, running: _Running, *, patience_s: float) -> None:
         """Take in what the process has said; of one that has ended, the last line may still be under way."""
