@@ -102,6 +102,23 @@ def test_a_reading_that_fails_is_dead_with_its_reason_and_leaves_nothing(tmp_pat
         assert archive.results.of_study("1.9.1") == []
 
 
+def test_a_worker_outlasts_a_database_that_is_gone_for_a_while(archive: Archive, monkeypatch: pytest.MonkeyPatch):
+    archive.keep(object_of(1))
+    settle, refusals = (
+        Queue.settle,
+        iter([ArchiveUnavailable("gone"), OSError(11, "no process"), QuotaExceeded("full")]),
+    )
+
+    def sometimes(queue: Queue, quiet_s: float) -> int:
+        if (refusal := next(refusals, None)) is not None:
+            raise refusal
+        return settle(queue, quiet_s)
+
+    monkeypatch.setattr(Queue, "settle", sometimes)
+    monkeypatch.setattr("bonescan.archive.worker._PATIENCE_S", 0.01)
+    assert [job.state for job in worked(archive, WRITES, settled)] == [JobState.DONE]
+
+
 def test_a_worker_that_is_stopped_gives_its_job_back_at_once(archive: Archive):
     archive.keep(object_of(1))
     (job,) = worked(archive, "time.sleep(600)", lambda jobs: bool(jobs) and jobs[0].progress == "reading")
