@@ -21,6 +21,7 @@ from bonescan.archive.settings import Settings
 from bonescan.archive.shelf import Archive
 from bonescan.archive.upkeep import check
 from bonescan.archive.worker import run_worker
+from bonescan.errors import ArchiveUnavailable, QuotaExceeded
 
 QUICK = Settings(reserve_gib=0.0, quiet_s=0.0, attempts=1, lease_s=6.0)
 PATIENCE_S = 60.0  # how long a test waits before it gives up; nothing is measured
