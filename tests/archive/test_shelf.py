@@ -16,6 +16,7 @@ from tests.archive.made import NM, object_of, part10, received
 from bonescan.archive import audit
 from bonescan.archive.settings import Settings
 from bonescan.archive.shelf import Archive
+from bonescan.archive.upkeep import check
 from bonescan.dicom.node import Kept, Level, Shelf
 from bonescan.errors import ArchiveUnavailable, InvalidValue, QuotaExceeded, UnreadableInput
 
@@ -276,6 +277,32 @@ def test_queries_find_what_the_standard_says(tmp_path: Path, postgres: bool, req
         assert list(archive.paths({})) == []
         with pytest.raises(InvalidValue):
             list(archive.paths({"Modality": ["NM"]}))
+
+
+@pytest.mark.parametrize("left", [b"", b"not DICOM", part10(7)], ids=["empty", "text", "another object"])
+def test_what_lies_wrongly_in_an_objects_place_gives_way(archive: Archive, left: bytes):
+    place = archive.objects.place_of("1.2.3.1")
+    place.parent.mkdir(parents=True)
+    place.write_bytes(left)
+    assert archive.keep(object_of(1)) is Kept.NEW
+    assert place.read_bytes() == part10(1)
+
+
+def test_what_a_killed_sender_left_in_place_is_the_first_object(archive: Archive):
+    place = archive.objects.place_of("1.2.3.1")
+    place.parent.mkdir(parents=True)
+    place.write_bytes(part10(1, AccessionNumber="7"))
+    assert archive.keep(object_of(1)) is Kept.CONFLICT
+    assert place.read_bytes() == part10(1, AccessionNumber="7")
+    assert [path.read_bytes() for path in archive.objects.conflicts.iterdir()] == [part10(1)]
+    assert check(archive).well
+
+
+def test_a_file_that_went_missing_comes_back_with_the_next_sender(archive: Archive):
+    archive.keep(object_of(1))
+    archive.objects.place_of("1.2.3.1").unlink()
+    assert archive.keep(object_of(1, sender="OTHER")) is Kept.SAME
+    assert check(archive).well
 
 
 def test_another_transfer_syntax_is_another_object(archive: Archive):

@@ -28,7 +28,7 @@ from typing import IO
 
 from bonescan.errors import ArchiveUnavailable, QuotaExceeded
 
-__all__ = ["ObjectStore", "Spooled", "file_digest", "open_for_writing", "sync_folder"]
+__all__ = ["ObjectStore", "Spooled", "file_digest", "open_for_writing", "sync_folder", "told_plainly"]
 
 _BLOCK_BYTES = 1 << 20
 _STALE_S = 3600.0
@@ -36,8 +36,20 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
-def _told_plainly() -> Iterator[None]:
-    """Turn what the disk says into the archive's own errors."""
+def told_plainly() -> Iterator[None]:
+    """Turn what the disk says into the archive's own errors.
+
+    Yields
+    ------
+    None
+
+    Raises
+    ------
+    QuotaExceeded
+        When the disk is full.
+    ArchiveUnavailable
+        When it fails otherwise.
+    """
     try:
         yield
     except (QuotaExceeded, ArchiveUnavailable):
@@ -138,7 +150,7 @@ class ObjectStore:
         self.objects = folder / "objects"
         self.incoming = folder / "incoming"
         self.conflicts = folder / "conflicts"
-        with _told_plainly():
+        with told_plainly():
             for place in (self.objects, self.incoming, self.conflicts):
                 place.mkdir(parents=True, exist_ok=True)
             sync_folder(folder)
@@ -180,7 +192,7 @@ class ObjectStore:
         -------
         int
         """
-        with _told_plainly():
+        with told_plainly():
             return shutil.disk_usage(self.objects).free
 
     def spool(self, content: bytes | Path) -> Spooled:
@@ -205,7 +217,7 @@ class ObjectStore:
         """
         path = self.incoming / f"{uuid.uuid4().hex}.part"
         digest, size = hashlib.sha256(), 0
-        with _told_plainly():
+        with told_plainly():
             try:
                 handle = open_for_writing(path)
                 try:
@@ -235,7 +247,7 @@ class ObjectStore:
             False when the place is taken: that file stays as it is.
         """
         place = self.place_of(sop_instance_uid)
-        with _told_plainly():
+        with told_plainly():
             self._make_way(place)
             try:
                 os.link(spooled.path, place)
@@ -255,7 +267,7 @@ class ObjectStore:
         """
         place = self.place_of(sop_instance_uid)
         second = spooled.path.with_suffix(".again")
-        with _told_plainly():
+        with told_plainly():
             self._make_way(place)
             os.link(spooled.path, second)
             os.replace(second, place)
@@ -274,7 +286,7 @@ class ObjectStore:
         Path
         """
         place = self.conflicts / f"{spooled.sha256}.dcm"
-        with _told_plainly():
+        with told_plainly():
             with suppress(FileExistsError):
                 os.link(spooled.path, place)
             sync_folder(self.conflicts)
@@ -288,7 +300,7 @@ class ObjectStore:
         sop_instance_uid : str
         """
         place = self.place_of(sop_instance_uid)
-        with _told_plainly():
+        with told_plainly():
             if place.parent.is_dir():
                 place.unlink(missing_ok=True)
                 sync_folder(place.parent)
@@ -300,7 +312,7 @@ class ObjectStore:
         ----------
         sha256 : str
         """
-        with _told_plainly():
+        with told_plainly():
             (self.conflicts / f"{sha256}.dcm").unlink(missing_ok=True)
             sync_folder(self.conflicts)
 
