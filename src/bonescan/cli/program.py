@@ -21,7 +21,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from bonescan import __version__
-from bonescan.cli import anatomy, comparison, evaluation, leaflet, planning, reading, simulation
+from bonescan.cli import anatomy, comparison, evaluation, leaflet, planning, reading, sending, simulation
 from bonescan.cli.terminal import NOT_A_DEVICE
 from bonescan.errors import BoneScanError
 
@@ -42,6 +42,7 @@ Begin with one of these:
   bonescan plan --weight-kg 70         activity, times and dose of the next one
   bonescan leaflet reading -o leaflet ...  what a physician signed, for the patient
   bonescan evaluate studies -o figures  how good its readings of simulated studies are
+  bonescan send reading/dicom ...      to another system
   bonescan read --help                 all it can do, with examples
 
 Exit status: 0 done, 1 failed (one sentence on stderr says why), 2 called wrongly.
@@ -76,6 +77,7 @@ for _command in (
     *leaflet.COMMANDS,
     *simulation.COMMANDS,
     *evaluation.COMMANDS,
+    *sending.COMMANDS,
     *anatomy.COMMANDS,
 ):
     app.command()(_command)

@@ -16,6 +16,7 @@ import select
 import socket
 import ssl
 import time
+import warnings
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,6 +26,7 @@ from tempfile import mkstemp
 from typing import TYPE_CHECKING, Any
 
 from pydicom.filewriter import write_file_meta_info
+from pynetdicom import _config
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import C_STORE_RQ, N_EVENT_REPORT_RQ, DIMSEMessage
 from pynetdicom.dsutils import create_file_meta
@@ -36,7 +38,7 @@ from bonescan.dicom.node.settings import Limits
 if TYPE_CHECKING:
     from pynetdicom.association import Association
 
-__all__ = ["Doorkeeper", "Spool", "clear_spool", "guard", "note"]
+__all__ = ["Doorkeeper", "Spool", "clear_spool", "guard", "keep_identities_out_of_the_log", "note"]
 
 _LOG = logging.getLogger("bonescan.dicom.node")
 # An association request with 128 contexts of 45 transfer syntaxes is about 200 kB.
@@ -64,6 +66,16 @@ def note(event: str, severity: int = logging.INFO, **facts: object) -> None:
     plain = {name: re.sub(r"[^\x21-\x7e]", "_", str(value))[:64] for name, value in facts.items()}
     line = " ".join(f"{name}={value}" for name, value in plain.items())
     _LOG.log(severity, "%s %s", event, line, extra={"event": event, "facts": plain})
+
+
+def keep_identities_out_of_the_log() -> None:
+    """Silence both libraries: one writes whole queries, with the names in them, both quote what they cannot decode."""
+    _config.LOG_HANDLER_LEVEL = "none"
+    _config.LOG_REQUEST_IDENTIFIERS = False
+    _config.LOG_RESPONSE_IDENTIFIERS = False
+    for library in ("pynetdicom", "pydicom"):
+        logging.getLogger(library).setLevel(logging.CRITICAL + 1)
+    warnings.filterwarnings("ignore", module=r"pydicom\b")
 
 
 class Spool:
