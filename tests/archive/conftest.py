@@ -64,14 +64,14 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def new_database(postgresql: str) -> Callable[[], str]:
-    """Makes an empty database and gives its URL."""
+    """Makes an empty schema, which is to the archive a database of its own, and gives its URL."""
     import psycopg
 
     def make() -> str:
         name = f"t{uuid.uuid4().hex}"
         with psycopg.connect(f"{postgresql.replace('+psycopg', '')}/postgres", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} STRATEGY = WAL_LOG")
-        return f"{postgresql}/{name}"
+            connection.execute(f"CREATE SCHEMA {name}")
+        return f"{postgresql}/postgres?options=-csearch_path%3D{name}"
 
     return make
 
@@ -84,6 +84,14 @@ def settings(request: pytest.FixtureRequest) -> Settings:
 
 
 @pytest.fixture
-def archive(tmp_path: Path, settings: Settings) -> Iterator[Archive]:
+def anywhere(tmp_path: Path, settings: Settings) -> Iterator[Archive]:
+    """An archive on each kind of database."""
     with Archive(tmp_path / "archive", settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Archive]:
+    """An archive on SQLite, for what does not depend on the database."""
+    with Archive(tmp_path / "archive", Settings(reserve_gib=0.0)) as opened:
         yield opened

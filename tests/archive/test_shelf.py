@@ -30,15 +30,15 @@ def nothing_left_over(archive: Archive) -> bool:
     return list(archive.objects.incoming.iterdir()) == []
 
 
-def test_an_object_is_kept_as_it_came_and_found_again(archive: Archive):
-    shelf: Shelf = archive
+def test_an_object_is_kept_as_it_came_and_found_again(anywhere: Archive):
+    shelf: Shelf = anywhere
     content = part10(1)
     assert shelf.keep(received(content, 1)) is Kept.NEW
     (stored,) = shelf.paths({"SOPInstanceUID": ["1.2.3.1"]})
     assert stored.path.read_bytes() == content
     assert (stored.sop_class_uid, stored.study_instance_uid, stored.size_bytes) == (NM, "1.9.1", len(content))
     assert shelf.holds([(NM, "1.2.3.1"), (NM, "1.2.3.2"), ("1.2", "1.2.3.1")]) == [True, False, False]
-    assert nothing_left_over(archive)
+    assert nothing_left_over(anywhere)
 
 
 def test_a_spooled_file_is_left_to_its_writer(archive: Archive, tmp_path: Path):
@@ -48,24 +48,24 @@ def test_a_spooled_file_is_left_to_its_writer(archive: Archive, tmp_path: Path):
     assert spooled.read_bytes() == part10(1)
 
 
-def test_the_same_object_again_is_the_same_whoever_wrote_its_file_meta(archive: Archive):
-    archive.keep(object_of(1))
-    assert archive.keep(object_of(1)) is Kept.SAME
-    assert archive.keep(object_of(1, sender="OTHER")) is Kept.SAME
-    assert archive.counts()["instance"] == 1
-    assert archive.counts()["conflict"] == 0
+def test_the_same_object_again_is_the_same_whoever_wrote_its_file_meta(anywhere: Archive):
+    anywhere.keep(object_of(1))
+    assert anywhere.keep(object_of(1)) is Kept.SAME
+    assert anywhere.keep(object_of(1, sender="OTHER")) is Kept.SAME
+    assert anywhere.counts()["instance"] == 1
+    assert anywhere.counts()["conflict"] == 0
 
 
-def test_four_senders_of_one_object_at_once(archive: Archive):
+def test_four_senders_of_one_object_at_once(anywhere: Archive):
     with ThreadPoolExecutor(4) as senders:
         for number in range(1, 6):
-            kept = list(senders.map(lambda sender, n=number: archive.keep(object_of(n, sender=sender)), "ABCD"))
+            kept = list(senders.map(lambda sender, n=number: anywhere.keep(object_of(n, sender=sender)), "ABCD"))
             assert sorted(kept) == [Kept.NEW, Kept.SAME, Kept.SAME, Kept.SAME]
-    assert archive.counts() | {"object_bytes": 0} == {
+    assert anywhere.counts() | {"object_bytes": 0} == {
         "study": 1, "series": 1, "instance": 5, "conflict": 0, "object_bytes": 0,
     }  # fmt: skip
-    assert archive.counts()["object_bytes"] == sum(path.stat().st_size for path in archive.objects.files())
-    assert nothing_left_over(archive)
+    assert anywhere.counts()["object_bytes"] == sum(path.stat().st_size for path in anywhere.objects.files())
+    assert nothing_left_over(anywhere)
 
 
 def test_other_bytes_under_a_uid_are_set_aside_and_nothing_is_lost(archive: Archive):
@@ -80,12 +80,12 @@ def test_other_bytes_under_a_uid_are_set_aside_and_nothing_is_lost(archive: Arch
     assert archive.counts()["object_bytes"] == len(first) + len(second)
 
 
-def test_two_different_objects_of_one_uid_at_once(archive: Archive):
+def test_two_different_objects_of_one_uid_at_once(anywhere: Archive):
     contents = [part10(1, AccessionNumber=str(k)) for k in range(4)]
     with ThreadPoolExecutor(4) as senders:
-        kept = list(senders.map(lambda content: archive.keep(received(content, 1)), contents))
+        kept = list(senders.map(lambda content: anywhere.keep(received(content, 1)), contents))
     assert sorted(kept) == [Kept.CONFLICT] * 3 + [Kept.NEW]
-    held = [path.read_bytes() for path in [*archive.objects.files(), *archive.objects.conflicts.iterdir()]]
+    held = [path.read_bytes() for path in [*anywhere.objects.files(), *anywhere.objects.conflicts.iterdir()]]
     assert sorted(held) == sorted(contents)
 
 
@@ -193,18 +193,18 @@ def test_a_database_that_does_not_answer_is_said_in_one_sentence(tmp_path: Path)
     assert "secret" not in str(refusal.value)
 
 
-def test_deleting_takes_everything_of_the_study_but_the_audit_trail(archive: Archive):
-    archive.keep(object_of(1, study=1))
-    archive.keep(received(part10(1, study=1, AccessionNumber="7"), 1))
-    archive.keep(object_of(2, study=2))
-    assert archive.delete_study("1.9.1", actor="Dr. A", why="asked for") == 1
-    assert archive.delete_study("1.9.1", actor="Dr. A", why="asked for") == 0
-    assert archive.counts()["instance"] == len(files_of(archive)) == 1
-    assert list(archive.objects.conflicts.iterdir()) == []
-    assert archive.counts()["object_bytes"] == len(part10(2, study=2))
-    actions = [entry.action for entry in audit.entries(archive.database)]
+def test_deleting_takes_everything_of_the_study_but_the_audit_trail(anywhere: Archive):
+    anywhere.keep(object_of(1, study=1))
+    anywhere.keep(received(part10(1, study=1, AccessionNumber="7"), 1))
+    anywhere.keep(object_of(2, study=2))
+    assert anywhere.delete_study("1.9.1", actor="Dr. A", why="asked for") == 1
+    assert anywhere.delete_study("1.9.1", actor="Dr. A", why="asked for") == 0
+    assert anywhere.counts()["instance"] == len(files_of(anywhere)) == 1
+    assert list(anywhere.objects.conflicts.iterdir()) == []
+    assert anywhere.counts()["object_bytes"] == len(part10(2, study=2))
+    actions = [entry.action for entry in audit.entries(anywhere.database)]
     assert actions == ["object.received", "object.conflict", "object.received", "object.deleted", "study.deleted"]
-    assert archive.keep(object_of(1, study=1)) is Kept.NEW  # it may come back
+    assert anywhere.keep(object_of(1, study=1)) is Kept.NEW  # it may come back
 
 
 def test_an_object_that_comes_back_while_its_file_is_being_deleted_stays(
