@@ -262,6 +262,11 @@ class _Intake(DIMSEServiceProvider):
                 return self.msg_queue.get(timeout=_REST_S)
         return super().get_msg(block)
 
+    def send_msg(self, primitive: Any, context_id: int) -> None:
+        """Send a message; whoever waited long for it has not been silent."""
+        self.dul._idle_timer.restart()
+        super().send_msg(primitive, context_id)
+
     def receive_primitive(self, primitive: P_DATA) -> None:
         """Take the next pieces of a message; a peer that goes beyond a limit is aborted."""
         try:
