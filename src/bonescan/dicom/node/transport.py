@@ -47,8 +47,8 @@ _GRACE_S = 10.0
 # Without a negotiated window a peer waits for each answer; a cancellation may come in between.
 _MOST_WAITING_MESSAGES = 4
 _PREFIX = "receiving-"
-# Each association has two threads that look for work a thousand times a second; at rest, fifty times.
-_RESTS_AFTER_S, _REST_S = 0.5, 0.02
+# Each association has two threads that look for work a thousand times a second; at rest, twenty times.
+_RESTS_AFTER_S, _REST_S = 0.5, 0.05
 
 
 def note(event: str, severity: int = logging.INFO, **facts: object) -> None:
