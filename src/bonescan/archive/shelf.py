@@ -56,7 +56,7 @@ class Archive:
     folder : Path
         Made when absent. A folder with objects but without an index gets its index made anew from them.
     settings : Settings, optional
-        Those of `archive.toml` in the folder by default.
+        Those of `bonescan.toml` in the folder by default.
 
     Raises
     ------
@@ -68,7 +68,7 @@ class Archive:
 
     def __init__(self, folder: Path, settings: Settings | None = None) -> None:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o750, parents=True, exist_ok=True)  # it holds what only the department may see
         except OSError as error:
             raise ArchiveUnavailable(f"The archive's folder cannot be made: {error.strerror}.") from error
         self.folder = folder.resolve()
