@@ -18,9 +18,9 @@ from pynetdicom.presentation import PresentationContext, build_context
 
 from bonescan.dicom.node.contexts import UNCOMPRESSED, VERIFICATION, contexts_for
 from bonescan.dicom.node.settings import NodeSettings, Peer
-from bonescan.dicom.node.transport import note
+from bonescan.dicom.node.transport import keep_identities_out_of_the_log, note
 
-__all__ = ["Outcome", "Sent", "calling_entity", "echo", "forward", "send"]
+__all__ = ["Outcome", "Sent", "calling_entity", "echo", "forward", "opened", "send"]
 
 
 _FOR_GOOD = 1  # PS3.8 table 9-21: rejected permanently, not for now
@@ -79,6 +79,7 @@ def calling_entity(settings: NodeSettings) -> AE:
     -------
     pynetdicom.AE
     """
+    keep_identities_out_of_the_log()
     entity = AE(ae_title=settings.ae_title)
     entity.maximum_pdu_size = settings.limits.pdu_bytes
     entity.connection_timeout = entity.acse_timeout = settings.limits.opening_s
@@ -100,7 +101,7 @@ def echo(peer: Peer, settings: NodeSettings) -> bool:
     bool
         Whether it answered with success.
     """
-    association = _opened(peer, settings, [build_context(VERIFICATION, list(UNCOMPRESSED[:2]))])
+    association = opened(peer, settings, [build_context(VERIFICATION, list(UNCOMPRESSED[:2]))])
     if not association.is_established:
         return False
     try:
@@ -191,7 +192,7 @@ def _sent_once(left: dict[int, _Headed], peer: Peer, settings: NodeSettings, att
     if not left:
         return {}
     contexts = contexts_for((one.sop_class_uid, one.transfer_syntax_uid) for one in left.values())
-    association = _opened(peer, settings, contexts)
+    association = opened(peer, settings, contexts)
     outcome, reason = _unopened(association)
     results = {
         place: Sent(path=one.path, outcome=outcome, reason=reason, attempts=attempt) for place, one in left.items()
@@ -250,7 +251,22 @@ def _stored(association: Association, one: _Headed, number: int) -> tuple[Outcom
     return Outcome.REFUSED, status, f"the peer answered {status:04X}"
 
 
-def _opened(peer: Peer, settings: NodeSettings, contexts: list[PresentationContext]) -> Association:
+def opened(peer: Peer, settings: NodeSettings, contexts: list[PresentationContext]) -> Association:
+    """Ask a peer for an association.
+
+    Parameters
+    ----------
+    peer : Peer
+    settings : NodeSettings
+        Whose title and certificate are shown.
+    contexts : list of PresentationContext
+        What is proposed.
+
+    Returns
+    -------
+    pynetdicom.association.Association
+        Established, where the peer agreed.
+    """
     secured = (settings.tls.calling(), peer.host) if peer.tls and settings.tls is not None else None
     return calling_entity(settings).associate(
         peer.host,

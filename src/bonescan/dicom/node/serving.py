@@ -6,14 +6,13 @@ import ipaddress
 import logging
 import socket
 import threading
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from pynetdicom import _config, build_context, evt
+from pynetdicom import build_context, evt
 from pynetdicom.presentation import PresentationContext
 
 from bonescan.dicom.node import commitment, querying
@@ -93,7 +92,6 @@ class Node:
         self._shelf, self._settings, self._spool = shelf, settings, spool
         self._peers = {peer.ae_title: peer for peer in settings.peers}
         clear_spool(spool)
-        _keep_identities_out_of_the_log()
         self._entity = calling_entity(settings)
         self._entity.maximum_associations = 2**16  # it would count those that are ending; `_admit` counts the others
         try:
@@ -246,13 +244,3 @@ def _calls_from_home(peer: Peer, address: str) -> bool:
     except OSError:
         return False
     return any(ipaddress.ip_address(one) == ipaddress.ip_address(address) for one in home)
-
-
-def _keep_identities_out_of_the_log() -> None:
-    """Silence both libraries: one writes whole queries, with the names in them, both quote what they cannot decode."""
-    _config.LOG_HANDLER_LEVEL = "none"
-    _config.LOG_REQUEST_IDENTIFIERS = False
-    _config.LOG_RESPONSE_IDENTIFIERS = False
-    for library in ("pynetdicom", "pydicom"):
-        logging.getLogger(library).setLevel(logging.CRITICAL + 1)
-    warnings.filterwarnings("ignore", module=r"pydicom\b")

@@ -16,6 +16,7 @@ import select
 import socket
 import ssl
 import time
+import warnings
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,6 +26,7 @@ from tempfile import mkstemp
 from typing import TYPE_CHECKING, Any
 
 from pydicom.filewriter import write_file_meta_info
+from pynetdicom import _config
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import C_STORE_RQ, N_EVENT_REPORT_RQ, DIMSEMessage
 from pynetdicom.dsutils import create_file_meta
@@ -36,7 +38,7 @@ from bonescan.dicom.node.settings import Limits
 if TYPE_CHECKING:
     from pynetdicom.association import Association
 
-__all__ = ["Doorkeeper", "Spool", "clear_spool", "guard", "note"]
+__all__ = ["Doorkeeper", "Spool", "clear_spool", "guard", "keep_identities_out_of_the_log", "note"]
 
 _LOG = logging.getLogger("bonescan.dicom.node")
 # An association request with 128 contexts of 45 transfer syntaxes is about 200 kB.
@@ -45,8 +47,8 @@ _GRACE_S = 10.0
 # Without a negotiated window a peer waits for each answer; a cancellation may come in between.
 _MOST_WAITING_MESSAGES = 4
 _PREFIX = "receiving-"
-# Each association has two threads that look for work a thousand times a second; at rest, fifty times.
-_RESTS_AFTER_S, _REST_S = 0.5, 0.02
+# Each association has two threads that look for work a thousand times a second; at rest, twenty times.
+_RESTS_AFTER_S, _REST_S = 0.5, 0.05
 
 
 def note(event: str, severity: int = logging.INFO, **facts: object) -> None:
@@ -64,6 +66,16 @@ def note(event: str, severity: int = logging.INFO, **facts: object) -> None:
     plain = {name: re.sub(r"[^\x21-\x7e]", "_", str(value))[:64] for name, value in facts.items()}
     line = " ".join(f"{name}={value}" for name, value in plain.items())
     _LOG.log(severity, "%s %s", event, line, extra={"event": event, "facts": plain})
+
+
+def keep_identities_out_of_the_log() -> None:
+    """Silence both libraries: one writes whole queries, with the names in them, both quote what they cannot decode."""
+    _config.LOG_HANDLER_LEVEL = "none"
+    _config.LOG_REQUEST_IDENTIFIERS = False
+    _config.LOG_RESPONSE_IDENTIFIERS = False
+    for library in ("pynetdicom", "pydicom"):
+        logging.getLogger(library).setLevel(logging.CRITICAL + 1)
+    warnings.filterwarnings("ignore", module=r"pydicom\b")
 
 
 class Spool:
@@ -249,6 +261,11 @@ class _Intake(DIMSEServiceProvider):
             with suppress(queue.Empty):
                 return self.msg_queue.get(timeout=_REST_S)
         return super().get_msg(block)
+
+    def send_msg(self, primitive: Any, context_id: int) -> None:
+        """Send a message; whoever waited long for it has not been silent."""
+        self.dul._idle_timer.restart()
+        super().send_msg(primitive, context_id)
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         """Take the next pieces of a message; a peer that goes beyond a limit is aborted."""
