@@ -74,6 +74,8 @@ def faults(folder: Path, acknowledged: list[int]) -> list[str]:
             found.append("the other object was acknowledged and is lost")
         if {stored.path for stored in rows} != set(archive.objects.files()):
             found.append("a file is not in the index, though the archive was opened again")
+        if list(archive.objects.incoming.iterdir()):
+            found.append("something is left of what was on its way in")
         known = [file_digest(stored.path) for stored in rows]
         said = {
             e.detail["sha256"]

@@ -14,6 +14,7 @@ from pydicom.uid import ImplicitVRLittleEndian
 from tests.archive.made import NM, object_of, part10, received
 
 from bonescan.archive import audit
+from bonescan.archive.processes import this_process
 from bonescan.archive.settings import Settings
 from bonescan.archive.shelf import Archive
 from bonescan.archive.upkeep import check
@@ -319,9 +320,11 @@ def test_a_process_sees_what_another_kept(tmp_path: Path):
 
 def test_stale_parts_are_swept_and_fresh_ones_are_not(tmp_path: Path):
     with Archive(tmp_path, Settings(reserve_gib=0.0)) as archive:
-        fresh, stale = archive.objects.incoming / "a.part", archive.objects.incoming / "b.part"
-        fresh.touch()
-        stale.touch()
+        elsewhere = "0123456789ab-1-1-"
+        fresh, stale = (archive.objects.incoming / f"{elsewhere}{letter}.part" for letter in "ab")
+        gone = archive.objects.incoming / f"{this_process()}0-c.part"  # our number, but another beginning
+        for part in (fresh, stale, gone):
+            part.touch()
         os.utime(stale, (0, 0))
         archive.recover()
         assert list(archive.objects.parts()) == [fresh]

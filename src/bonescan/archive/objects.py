@@ -26,6 +26,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from bonescan.archive.processes import is_gone, this_process
 from bonescan.errors import ArchiveUnavailable, QuotaExceeded
 
 __all__ = ["ObjectStore", "Spooled", "file_digest", "open_for_writing", "sync_folder", "told_plainly"]
@@ -215,7 +216,7 @@ class ObjectStore:
         ArchiveUnavailable
             When the disk fails otherwise.
         """
-        path = self.incoming / f"{uuid.uuid4().hex}.part"
+        path = self.incoming / f"{this_process()}-{uuid.uuid4().hex}.part"
         digest, size = hashlib.sha256(), 0
         with told_plainly():
             try:
@@ -266,12 +267,13 @@ class ObjectStore:
         sop_instance_uid : str
         """
         place = self.place_of(sop_instance_uid)
-        second = spooled.path.with_suffix(".again")
+        second = spooled.path.with_name(f"{spooled.path.stem}-again.part")
         with told_plainly():
             self._make_way(place)
             os.link(spooled.path, second)
             os.replace(second, place)
             spooled.placed = True
+            second.unlink(missing_ok=True)  # still there where it and the place were one file already
             sync_folder(place.parent)
 
     def set_aside(self, spooled: Spooled) -> Path:
@@ -359,9 +361,10 @@ class ObjectStore:
         yield from sorted(self.incoming.glob("*.part"))
 
     def is_stale(self, part: Path) -> bool:
-        """Whether nobody can be writing a part any more: it was last written an hour ago.
+        """Whether nobody can be writing a part any more: its process is gone, or it was last written an hour ago.
 
-        A clock that jumps can only make a living sender's object fail, and that sender then sends it again.
+        The hour is for parts of other machines. A clock that jumps can only make a living sender's object fail there,
+        and that sender then sends it again.
 
         Parameters
         ----------
@@ -371,6 +374,8 @@ class ObjectStore:
         -------
         bool
         """
+        if is_gone(part.name):
+            return True
         with suppress(OSError):
             return time.time() - part.stat().st_mtime > _STALE_S
         return False

@@ -2,7 +2,7 @@
 
 An object is acknowledged only after all of these, in this order; a process may be killed between any two of them:
 
-1. its bytes are in ``incoming``, flushed to the disk (killed here: a part, swept away later),
+1. its bytes are in ``incoming``, flushed to the disk (killed here: a part, swept away at the next start),
 2. its header was read and its place in the quota is free,
 3. it has its name in ``objects``, the folder flushed (killed here: a whole object that the index does not know; its
    part says so, and `Archive.recover` brings it in),
@@ -137,11 +137,16 @@ class Archive:
                 links = part.stat().st_nlink
             except OSError:
                 continue  # its sender is done with it
+            done = False
             if links > 1:
-                with suppress(UnreadableInput, OSError):  # full or unreachable: the part stays for the next time
+                try:
                     brought_in += self.adopt(part) is Kept.NEW
-                    part.unlink(missing_ok=True)
-            elif self.objects.is_stale(part):
+                    done = True
+                except UnreadableInput:
+                    pass  # its other name is among those set aside: the sender, who heard nothing, sends it again
+                except OSError:
+                    continue  # full or unreachable: the part stays for the next time
+            if done or self.objects.is_stale(part):
                 part.unlink(missing_ok=True)
         self._finish_deletions()
         return brought_in
