@@ -53,7 +53,7 @@ Begin with one of these:
   bonescan plan --weight-kg 70         activity, times and dose of the next one
   bonescan leaflet reading -o leaflet ...  what a physician signed, for the patient
   bonescan evaluate studies -o figures  how good its readings of simulated studies are
-  bonescan send reading/dicom ...      to another system
+  bonescan send reading/dicom_results ...  to another system
   bonescan serve --folder archive      take studies in over DICOM and read them
   bonescan archive check FOLDER        look after the archive of a server
   bonescan read --help                 all it can do, with examples
