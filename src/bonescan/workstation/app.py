@@ -41,7 +41,7 @@ from bonescan.workstation.sessions import Sessions
 from bonescan.workstation.settings import HttpSettings
 from bonescan.workstation.studies import Studies
 
-__all__ = ["Workstation"]
+__all__ = ["Workstation", "every_route"]
 
 SignedIn = Annotated[Account, allowed(Right.SIGNED_IN)]
 
@@ -124,6 +124,24 @@ def _routes(rooms: Rooms) -> FastAPI:
     return app
 
 
+def every_route(app: FastAPI) -> list[APIRoute]:
+    """List the routes of the workstation.
+
+    Parameters
+    ----------
+    app : FastAPI
+
+    Returns
+    -------
+    list of APIRoute
+        Those for machines and those for people.
+    """
+    listed = (*people_routes.router.routes, *study_routes.router.routes, *app.routes)
+    return list(
+        {(route.path, *(route.methods or ())): route for route in listed if isinstance(route, APIRoute)}.values()
+    )
+
+
 def _health(rooms: InRooms, response: Response) -> HealthAnswer:
     """How the workstation is; 503 when nothing can be shown."""
     found = health_of(rooms.archive)
@@ -157,9 +175,7 @@ def _openapi(_: SignedIn, request: Request) -> JSONResponse:
 
 def _docs(_: SignedIn, request: Request) -> Response:
     """The routes as a page without scripts."""
-    rows = "".join(
-        _row(route) for route in request.app.routes if isinstance(route, APIRoute) and route.include_in_schema
-    )
+    rows = "".join(_row(route) for route in every_route(request.app) if route.include_in_schema)
     page = (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>bonescan: interface</title><h1>bonescan</h1>'
         '<p>Schema: <a href="/openapi.json">/openapi.json</a>. Every request but GET carries the header X-CSRF-Token.'

@@ -493,7 +493,7 @@ def _name(row: Any) -> str:
 def _place(name: str) -> tuple[int, str, str, str]:
     try:
         rank, *texts = json.loads(base64.urlsafe_b64decode(name.encode("ascii")))
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise _no_place() from error
     if type(rank) is not int or abs(rank) > 1 or len(texts) != 3 or not all(map(_is_text, texts)):
         raise _no_place()
