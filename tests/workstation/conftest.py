@@ -120,7 +120,9 @@ def small_reading(**changes: object) -> dict[str, object]:
             "study_description": "Bone scan of Doe",
             "acquired_at": "2026-07-04T09:15:00",
             "whole_body": True,
-            "patient": {"name": "Doe^Jane^1", "patient_id": "ID-1", "birth_date": "1930-01-02", "sex": "F", "age_years": 96.0},
+            "patient": {
+                "name": "Doe^Jane^1", "patient_id": "ID-1", "birth_date": "1930-01-02", "sex": "F", "age_years": 96.0
+            },
             "injection": {"radiopharmaceutical": "MDP", "injected_at": "2026-07-04T06:00:00"},
             "views": {"anterior": {"rows": 10, "columns": 10}},
             "sources": [{"file_name": "Doe_Jane.dcm", "sha256": "0" * 64, "sop_instance_uid": "1.2.3.1"}],

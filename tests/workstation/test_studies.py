@@ -16,7 +16,10 @@ from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.studies import State, Studies, facts_of
 
 SUPERSCAN = {
-    "impression": {"sentences": ["Superscan."], "metastatic": 0.9, "patterns": [{"code": "metastatic_superscan", "presence": "present"}]}
+    "impression": {
+        "sentences": ["Superscan."], "metastatic": 0.9,
+        "patterns": [{"code": "metastatic_superscan", "presence": "present"}],
+    }
 }  # fmt: skip
 
 

@@ -298,7 +298,8 @@ class People:
             if connection.execute(update(account).where(account.c.name_key == key).values(**values)).rowcount == 0:
                 raise Refusal(404, "no_account", "There is nobody of this name.")
             left = select(func.count()).where(account.c.role == str(Role.ADMIN), account.c.active)
-            if connection.execute(left).scalar_one() == 0:
+            loses = role is not None or active is not None
+            if loses and connection.execute(left).scalar_one() == 0:
                 raise Refusal(409, "last_admin", "The last administrator stays: make another one first.")
             connection.execute(delete(sign_in).where(sign_in.c.name_key == key))
             connection.execute(delete(attempt).where(attempt.c.key == _digest("account", key)))
