@@ -60,7 +60,14 @@ def fill(archive: Archive, studies: int) -> None:
 def keep_views(archive: Archive) -> None:
     counts = np.random.default_rng(501).poisson(4.0, (2, 1024, 256)).astype(np.float32)
     views = tuple(
-        View(name=name, counts=counts[k], row_spacing_mm=2.4, column_spacing_mm=2.4, identity_basis="simulated")
+        View(
+            name=name,
+            counts=counts[k],
+            row_spacing_mm=2.4,
+            column_spacing_mm=2.4,
+            duration_s=600.0,
+            identity_basis="simulated",
+        )
         for k, name in enumerate(ViewName)
     )
     scan = Scan(views=views, patient=PatientFacts(name="Simulated^Person", patient_id="S"), study_uid=STUDY, sources=())

@@ -176,7 +176,14 @@ def put_whole_body(archive: Archive, study_uid: str = "1.9.7") -> np.ndarray:
     """Keep a DICOM object with two views of counts that a seed gives; give the counts, the front first."""
     counts = np.random.default_rng(510).poisson(3.0, (2, 200, 60)).astype(np.float32)
     views = tuple(
-        View(name=name, counts=counts[k], row_spacing_mm=9.0, column_spacing_mm=9.5, identity_basis="simulated")
+        View(
+            name=name,
+            counts=counts[k],
+            row_spacing_mm=9.0,
+            column_spacing_mm=9.5,
+            duration_s=600.0,
+            identity_basis="simulated",
+        )
         for k, name in enumerate(ViewName)
     )
     person = PatientFacts(name="Simulated^Person", patient_id="S-1")

@@ -30,7 +30,7 @@ from bonescan.workstation import people_routes, study_routes
 from bonescan.workstation.access import Accesses
 from bonescan.workstation.answers import HealthAnswer
 from bonescan.workstation.changes import Changes
-from bonescan.workstation.guard import PAGE_POLICY, Guard
+from bonescan.workstation.guard import PAGE_POLICY, Guard, fault
 from bonescan.workstation.health import Metrics, health_of
 from bonescan.workstation.pages import PAGES, StaticFile, static_files
 from bonescan.workstation.people import Account, People, Right, SetUp
@@ -121,6 +121,7 @@ def _routes(rooms: Rooms) -> FastAPI:
     app.add_exception_handler(BoneScanError, _refused)
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(HTTPException, _no_route)
+    app.add_exception_handler(Exception, _fault)
     return app
 
 
@@ -218,6 +219,11 @@ async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, BoneScanError)
     refusal = refusal_of(error)
     return JSONResponse(refusal.body, refusal.status, refusal.headers)
+
+
+async def _fault(_: Request, error: Exception) -> Response:
+    refusal = fault(error)
+    return JSONResponse(refusal.body, refusal.status)
 
 
 async def _not_understood(_: Request, error: Exception) -> Response:

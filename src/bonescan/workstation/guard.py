@@ -23,7 +23,7 @@ from bonescan.errors import BoneScanError
 from bonescan.workstation.refusal import Refusal, refusal_of
 from bonescan.workstation.sessions import COOKIE, is_csrf_token
 
-__all__ = ["DOCUMENT_POLICY", "PAGE_POLICY", "Guard", "cookie_of"]
+__all__ = ["DOCUMENT_POLICY", "PAGE_POLICY", "Guard", "cookie_of", "fault"]
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; font-src 'self'; "
@@ -40,6 +40,7 @@ DOCUMENT_POLICY = (
 _API_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
 _MOST_BODY_BYTES = 65_536
 _LONGEST_BODY_S = 10.0
+_FAULT = 500
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _log = logging.getLogger("bonescan.workstation")
 
@@ -82,12 +83,9 @@ class Guard:
             await self._app(scope, _replayed(body, receive), answer.send)
         except BoneScanError as error:
             await answer.refuse(refusal_of(error), scope, receive)
-        except Exception as error:  # the one place where nothing may pass; its words might quote a patient
-            place = _place(error)
-            number = secrets.token_hex(4)
-            _log.error("fault %s: %s at %s", number, type(error).__name__, place)
-            message = f"bonescan met an error it should have foreseen ({number}); the log says where."
-            await answer.refuse(Refusal(500, "fault", message), scope, receive)
+        except Exception as error:  # the one place where nothing may pass
+            if answer.status != _FAULT:  # the application has not told it itself
+                await answer.refuse(fault(error), scope, receive)
         finally:
             # The route's pattern, not the path, which names a study.
             route = getattr(scope.get("route"), "path", "other")
@@ -153,6 +151,22 @@ class _Answer:
         if refusal.status in (400, 408, 413):
             headers["Connection"] = "close"  # what is left of the body is not waited for
         await JSONResponse(refusal.body, refusal.status, headers)(scope, receive, self.send)
+
+
+def fault(error: BaseException) -> Refusal:
+    """Write down where an error happened that nobody foresaw, and say its number; its words might quote a patient.
+
+    Parameters
+    ----------
+    error : BaseException
+
+    Returns
+    -------
+    Refusal
+    """
+    number = secrets.token_hex(4)
+    _log.error("fault %s: %s at %s", number, type(error).__name__, _place(error))
+    return Refusal(_FAULT, "fault", f"bonescan met an error it should have foreseen ({number}); the log says where.")
 
 
 def cookie_of(headers: Headers) -> str:
