@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from urllib.parse import quote
 
 import pytest
 from fastapi.routing import APIRoute
@@ -459,3 +460,36 @@ def test_health_says_how_it_is_and_of_nobody(browser, archive, monkeypatch):
         connection.execute(job.update().values(changed_at="2020-01-01T00:00:00.000000+00:00"))
     found = browser().get("/health").json()
     assert found == {"status": "degraded", "database": "ok", "disk": "full", "worker": "stalled"}
+
+
+def test_odd_requests_are_refused_without_a_fault(browser, workstation, read_study):
+    """The short form of `bench/workstation.py --fuzz`: odd values in every place of every route."""
+    ada = browser("admin")
+    odd = ["\0", "\U0001f9b4", "-1", "9" * 30, "NaN", "1e999", "%", "[]", "true", " ", "a" * 300, "١"]
+    bodies = [
+        b"",
+        b"null",
+        b"[]",
+        b"{",
+        b"\xff\xfe",
+        b'{"name": "\\ud800"}',
+        b'{"role": NaN}',
+        b'{"name": {}}',
+        b"[" * 5000,
+    ]
+    fields = ("search", "state", "limit", "after", "wait_s", "name", "password")
+    found = set()
+    for method, route in routes(workstation):
+        if method == "DELETE" or route.path.endswith("/changes"):
+            continue
+        places = dict.fromkeys(("uid", "name", "version", "file"), "x")
+        for value in odd if method == "GET" else bodies:
+            if method == "GET":
+                path = route.path.replace("{name:path}", "{name}").format(**{name: quote(value) for name in places})
+                answer = ada.get(path, params={field: value for field in fields})
+            else:
+                path = route.path.format(**places)
+                answer = ada.request(method, path, content=value, headers={"Content-Type": "application/json"})
+            found.add(answer.status_code)
+            assert answer.status_code < 500, (method, route.path, value, answer.text)
+    assert {404, 422} <= found
