@@ -72,7 +72,7 @@ class Server:
         begun = time.monotonic()
         program = "from bonescan.cli import main; main()"
         peers = [word for number in range(self.senders) for word in ("--peer", f"S{number}")]
-        words = ["serve", "--folder", str(self.folder), "--dicom-port", str(self.port), *peers]
+        words = ["serve", "--no-http", "--folder", str(self.folder), "--dicom-port", str(self.port), *peers]
         self.process = subprocess.Popen([sys.executable, "-c", program, *words], stderr=self.log, stdout=self.log)
         self.starts += 1
         while self.process.poll() is None:

@@ -75,7 +75,18 @@ def test_a_folder_that_is_no_archive_is_told_and_left_alone(tmp_path: Path):
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGTERM that can be answered")
 def test_a_server_starts_listens_and_stops_when_it_is_asked_to(folder: Path):
-    words = ["serve", "--folder", str(folder), "--dicom-port", "0", "--peer", "CAMERA", "--ae-title", "HERE"]
+    words = [
+        "serve",
+        "--folder",
+        str(folder),
+        "--dicom-port",
+        "0",
+        "--no-http",
+        "--peer",
+        "CAMERA",
+        "--ae-title",
+        "HERE",
+    ]
     program = "from bonescan.cli import main; main()"
     server = subprocess.Popen(
         [sys.executable, "-c", program, *words], stderr=subprocess.PIPE, text=True, env={**os.environ, "NO_COLOR": "1"}

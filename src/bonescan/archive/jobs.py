@@ -36,7 +36,7 @@ from bonescan.archive.stillness import Stillness
 from bonescan.archive.tables import job, study
 from bonescan.errors import BoneScanError, InvalidValue
 
-__all__ = ["Job", "JobLost", "JobState", "Queue"]
+__all__ = ["Job", "JobLost", "JobState", "Queue", "ask_again"]
 
 _MOST_INTERRUPTIONS = 100
 _FIRST_PAUSE_S = 5.0
@@ -311,6 +311,38 @@ class Queue:
         own = (job.c.id == claimed.id) & (job.c.owner == self._owner) & (job.c.state == JobState.RUNNING)
         if connection.execute(update(job).where(own).values(changed_at=utc_now(), **values)).rowcount == 0:
             raise JobLost(f"Job {claimed.id} was taken over by another worker.", job=claimed.id)
+
+
+def ask_again(database: Database, study_uid: str, *, actor: str) -> None:
+    """Ask for one more reading of a study, because a person wants it; earlier ones stay.
+
+    Parameters
+    ----------
+    database : Database
+    study_uid : str
+    actor : str
+        Who.
+
+    Raises
+    ------
+    InvalidValue
+        When there is nothing to read, or a reading is under way.
+    """
+    with database.write() as connection:
+        known = connection.execute(
+            select(study.c.revision, study.c.queued_revision).where(study.c.StudyInstanceUID == study_uid)
+        ).one_or_none()
+        if known is None or known.revision == 0:
+            raise InvalidValue("The study has no images of a gamma camera that could be read.")
+        newest = (job.c.kind == "read") & (job.c.StudyInstanceUID == study_uid)
+        states = set(connection.execute(select(job.c.state).where(newest)).scalars())
+        if states & {JobState.WAITING, JobState.RUNNING} or known.revision > known.queued_revision:
+            raise InvalidValue("A reading of this study is under way already.")
+        connection.execute(
+            update(study).where(study.c.StudyInstanceUID == study_uid).values(queued_revision=known.revision - 1)
+        )
+        _ask(connection, study_uid, known.revision)
+        audit.append(connection, actor=actor, action="reading.asked", subject=study_uid)
 
 
 def _ask(connection: Connection, uid: str, revision: int) -> int:
