@@ -71,7 +71,7 @@ def report(reading: Path, out: Path, *, language: str = "en", text: Path | None 
     told.checked_for(record, date.today())
     try:
         files = report_files(record, illustrations, tongue, told)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise _no_reading() from error
     with staged(out, REPORT_NAMES) as place:
         place(files if beside.is_file() else {**files, TEXT_NAME: written})
@@ -132,7 +132,7 @@ def _record(reading: Path) -> dict[str, Any]:
                 "again."
             )
         record["scan"]["study_uid"], record["scan"]["acquired_at"]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _no_reading() from error
     return record
 
