@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-import queue
 import re
 import select
 import socket
@@ -258,9 +257,15 @@ class _Intake(DIMSEServiceProvider):
     def get_msg(self, block: bool = False) -> Any:
         """Return the next message; where none came for a while, waits a little for it."""
         if not block and self.dul.socket.resting:  # type: ignore[union-attr]
-            with suppress(queue.Empty):
-                return self.msg_queue.get(timeout=_REST_S)
+            whole_by = time.monotonic() + _REST_S
+            while self._nothing_to_do() and time.monotonic() < whole_by:
+                time.sleep(_REST_S / 5)
+            if not self.assoc._reactor_checkpoint.is_set():
+                return None, None  # another thread asks the peer something: the next message is its answer, not ours
         return super().get_msg(block)
+
+    def _nothing_to_do(self) -> bool:
+        return self.msg_queue.empty() and self.dul.to_user_queue.empty() and self.assoc._reactor_checkpoint.is_set()
 
     def send_msg(self, primitive: Any, context_id: int) -> None:
         """Send a message; whoever waited long for it has not been silent."""
