@@ -199,6 +199,12 @@ def test_settings_are_read_checked_and_overruled_by_the_environment(tmp_path: Pa
         "= 3",
         "[[archive.retention]]\nname = 'a'",
         "quiet_s = true",
+        "attempts = inf",
+        "attempts = nan",
+        "quiet_s = inf",
+        f"quiet_s = {'[' * 10_000}",
+        "[[archive.retention]]\nname = 'a'\nolder_than_days = 1e300",
+        "[[archive.retention]]\nname = 'a'\nolder_than_days = 9\nmodalities = 'NM'",
     ):
         file.write_text(f"[archive]\n{wrong}")
         with pytest.raises(InvalidValue):

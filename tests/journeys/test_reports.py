@@ -78,9 +78,12 @@ def test_what_cannot_be_reported_is_refused_and_an_earlier_report_stays(folder):
         journeys.report(folder, Path("new"), text=Path("foreign.toml"))
     with pytest.raises(UnreadableInput, match=r"no reading\.json in nowhere"):
         journeys.report(Path("nowhere"), Path("out"))
-    (folder / "reading.json").write_text('{"schema_version": "1.3.0", "scan": {}}')
-    with pytest.raises(UnreadableInput, match=r"no reading\.json of bonescan"):
-        journeys.report(folder, Path("out"))
+    made = (folder / "reading.json").read_text()
+    by_hand = {**json.loads(made), "scan": {**json.loads(made)["scan"], "acquired_at": "yesterday"}}
+    for damaged in ('{"schema_version": "1.3.0", "scan": {}}', json.dumps(by_hand), "[" * 100_000):
+        (folder / "reading.json").write_text(damaged)
+        with pytest.raises(UnreadableInput, match=r"no reading\.json of bonescan"):
+            journeys.report(folder, Path("out"))
     assert {path.name: path.read_bytes() for path in Path("out").iterdir()} == before
     assert not Path("new").exists()
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
@@ -185,8 +184,8 @@ def _fits_one(keyword: str, wanted: str, value: str) -> bool:
         return bool(value) and _digits(low, "0") <= value and (not high or value <= _digits(high, "9"))
     if keyword in _NAMES:
         groups = [value, *value.split("=")]
-        return any(_pattern(_plain_name(wanted)).fullmatch(_plain_name(group)) for group in groups)
-    return bool(_pattern(wanted).fullmatch(value))
+        return any(_like(_plain_name(wanted), _plain_name(group)) for group in groups)
+    return _like(wanted, value)
 
 
 def _bounds(wanted: str) -> tuple[str, str]:
@@ -204,7 +203,24 @@ def _plain_name(name: str) -> str:
     return "=".join(group.strip().rstrip("^").rstrip() for group in name.split("=")).rstrip("=").casefold()
 
 
-@lru_cache(maxsize=256)
-def _pattern(wanted: str) -> re.Pattern[str]:
-    signs = {"*": ".*", "?": "."}
-    return re.compile("".join(signs.get(sign, re.escape(sign)) for sign in wanted), re.S)
+def _like(wanted: str, value: str) -> bool:
+    """Whether text fits wildcards, in time len(wanted) * len(value) at most.
+
+    A regular expression of many stars tries every way to share the text among them, and holds up the whole process.
+    Here each star takes as little as it can, and only the last one is ever widened: what an earlier one would give up,
+    the last can take.
+    """
+    sign = at = widened = 0
+    star = -1
+    while at < len(value):
+        if sign < len(wanted) and wanted[sign] == "*":
+            star, widened = sign, at
+            sign += 1
+        elif sign < len(wanted) and wanted[sign] in ("?", value[at]):
+            sign, at = sign + 1, at + 1
+        elif star >= 0:
+            widened += 1
+            sign, at = star + 1, widened
+        else:
+            return False
+    return not wanted[sign:].strip("*")

@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -30,6 +31,8 @@ DATABASE_VARIABLE = "BONESCAN_DATABASE"
 
 SETTINGS_NAME = "bonescan.toml"
 """The file of settings in an archive's folder; the archive's are its table ``[archive]``."""
+
+_LONGEST_DAYS = 365_250  # a thousand years: still a date when it is taken from today
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +54,11 @@ class RetentionRule:
     modalities: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.name or not self.older_than_days > 0:
+        if not self.name or not 0 < self.older_than_days <= _LONGEST_DAYS:
             raise InvalidValue(
-                "A retention rule needs a name and older_than_days above 0; correct bonescan.toml.", got=self.name
+                f"A retention rule needs a name and older_than_days above 0, {_LONGEST_DAYS} at most; correct "
+                f"{SETTINGS_NAME}.",
+                got=self.name,
             )
 
 
@@ -123,8 +128,10 @@ def load_settings(folder: Path, environment: Mapping[str, str] = os.environ) -> 
     path = folder / SETTINGS_NAME
     try:
         written = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidValue(f"{SETTINGS_NAME} cannot be understood: {error}.") from error
+    except OSError as error:
+        raise InvalidValue(f"{SETTINGS_NAME} cannot be read: {error.strerror}.") from error
     written = written.get("archive", {})
     if not isinstance(written, dict):
         raise InvalidValue(f"archive in {SETTINGS_NAME} must be a table.", got=written)
@@ -137,6 +144,8 @@ def load_settings(folder: Path, environment: Mapping[str, str] = os.environ) -> 
             values[name] = _rules(value)
         elif isinstance(value, bool) or not isinstance(value, str if name == "database" else int | float):
             raise InvalidValue(f"{name} in {SETTINGS_NAME} is of the wrong type: {value!r}.", got=value)
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise InvalidValue(f"{name} in {SETTINGS_NAME} must be a number, got {value}.", got=value)
         else:
             values[name] = int(value) if name == "attempts" else value
     if environment.get(DATABASE_VARIABLE):
@@ -147,10 +156,13 @@ def load_settings(folder: Path, environment: Mapping[str, str] = os.environ) -> 
 def _rules(written: object) -> tuple[RetentionRule, ...]:
     try:
         rules = [dict(rule) for rule in written]  # type: ignore[attr-defined]
+        if any(isinstance(rule.get("modalities"), str) for rule in rules):
+            raise TypeError("a string would be taken letter by letter")
         return tuple(RetentionRule(**{**rule, "modalities": tuple(rule.get("modalities", ()))}) for rule in rules)
     except (TypeError, ValueError) as error:
         if isinstance(error, InvalidValue):
             raise
         raise InvalidValue(
-            f"An [[archive.retention]] rule in {SETTINGS_NAME} has name, older_than_days and, where wanted, modalities."
+            f"An [[archive.retention]] rule in {SETTINGS_NAME} has name, older_than_days and, where wanted, a list of "
+            "modalities."
         ) from error

@@ -7,11 +7,11 @@ what a physician makes of it.
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bonescan.errors import OutputFailed, UnreadableInput
+from bonescan.errors import BoneScanError, OutputFailed, UnreadableInput
 from bonescan.journeys.files import staged
 
 if TYPE_CHECKING:
@@ -71,7 +71,9 @@ def report(reading: Path, out: Path, *, language: str = "en", text: Path | None 
     told.checked_for(record, date.today())
     try:
         files = report_files(record, illustrations, tongue, told)
-    except (KeyError, TypeError, AttributeError) as error:
+    except BoneScanError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         raise _no_reading() from error
     with staged(out, REPORT_NAMES) as place:
         place(files if beside.is_file() else {**files, TEXT_NAME: written})
@@ -131,8 +133,10 @@ def _record(reading: Path) -> dict[str, Any]:
                 f"reading.json has version {record['schema_version']}; this bonescan reports version 1: read the scan "
                 "again."
             )
-        record["scan"]["study_uid"], record["scan"]["acquired_at"]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        if acquired := record["scan"]["acquired_at"]:
+            datetime.fromisoformat(acquired)
+        record["scan"]["study_uid"]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _no_reading() from error
     return record
 

@@ -81,7 +81,7 @@ def test_a_wrong_setting_is_told_in_one_sentence(table, sentence):
         node_settings(table)
 
 
-@pytest.mark.parametrize("content", [b"[dicom", b"\xff\xfe"])
+@pytest.mark.parametrize("content", [b"[dicom", b"\xff\xfe", b"a = " + b"[" * 10_000])
 def test_a_file_that_is_not_toml_is_unreadable(tmp_path, content):
     path = tmp_path / "bonescan.toml"
     path.write_bytes(content)
@@ -89,6 +89,13 @@ def test_a_file_that_is_not_toml_is_unreadable(tmp_path, content):
         read_node_settings(path)
     with pytest.raises(UnreadableInput):
         read_node_settings(tmp_path / "missing.toml")
+
+
+def test_what_is_no_table_is_told(tmp_path):
+    path = tmp_path / "bonescan.toml"
+    path.write_text("dicom = 3")
+    with pytest.raises(InvalidValue, match="dicom must be a table"):
+        read_node_settings(path)
 
 
 def test_certificates_that_are_missing_are_told(tmp_path):

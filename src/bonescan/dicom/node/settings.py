@@ -252,9 +252,12 @@ def read_node_settings(path: Path) -> NodeSettings:
         read = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UnreadableInput("The settings could not be read; check the path of the file.") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UnreadableInput(f"The settings are not TOML: {error}.") from error
-    return node_settings(read.get("dicom", {}), folder=path.parent)
+    table = read.get("dicom", {})
+    if not isinstance(table, dict):
+        raise InvalidValue(f"The setting dicom must be a table, got {table!r}.")
+    return node_settings(table, folder=path.parent)
 
 
 def node_settings(table: Mapping[str, Any], *, folder: Path = Path()) -> NodeSettings:
