@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx2 as httpx
@@ -54,6 +56,32 @@ def test_from_sign_in_to_counts_and_a_change_over_a_socket(archive: Archive):
         waiting.start()
     waiting.join(timeout=60)  # a stop lets go of those who wait
     assert not waiting.is_alive()
+
+
+def test_whoever_leaves_while_waiting_takes_no_place(archive: Archive, monkeypatch):
+    """Without that, 256 polls whose callers have gone refuse everybody for as long as they would have waited."""
+    monkeypatch.setattr("bonescan.workstation.serving._MOST_CONNECTIONS", 8)
+    settings = HttpSettings(port=0)
+    workstation = Workstation(archive, settings, hasher=CHEAP)
+    ada = workstation.rooms.people.add("Ada", Role.PHYSICIAN, PASSWORD, actor="test")
+    cookie = f"Cookie: bonescan_session={workstation.rooms.sessions.begin(ada)}"
+    changes = workstation.rooms.changes
+    with serve(archive, settings, workstation=workstation) as served:
+        head = f"GET /api/v1/changes?wait_s=30&after={changes.last} HTTP/1.1\r\nHost: localhost\r\n{cookie}\r\n\r\n"
+        for _ in range(6):
+            with socket.create_connection(("127.0.0.1", served.port)) as waiting:
+                waiting.sendall(head.encode())
+                _until(lambda: len(changes._waiting) == 1)
+            _until(lambda: not changes._waiting)
+        assert httpx.get(f"http://127.0.0.1:{served.port}/health", timeout=60.0).status_code == 200
+
+
+def _until(true: Callable[[], bool]) -> None:
+    for _ in range(1000):  # ten seconds, a third of what a wait without its caller would take
+        if true():
+            return
+        time.sleep(0.01)
+    pytest.fail("it did not come")
 
 
 def test_a_head_that_does_not_come_is_not_waited_for(archive: Archive, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
@@ -159,6 +160,16 @@ def test_who_may_not_know_names_finds_nothing_by_them(archive: Archive):
     assert uids(studies, search="jane", identity=False) == []
     assert uids(studies, search="ID-1", identity=False) == []
     assert uids(studies, search="two", identity=False) == [uid]
+
+
+def test_the_place_of_a_next_part_tells_no_hour_to_whom_it_may_not(archive: Archive):
+    for number, time in ((1, "091500"), (2, "171500")):
+        put_study(archive, number, StudyTime=time)
+    studies, asked = Studies(archive), {"limit": 1, "identity": False}
+    first = studies.page(**asked)
+    assert b"1500" not in base64.urlsafe_b64decode(first.next)
+    second = studies.page(**asked, after=first.next)
+    assert {one.study_uid for one in first.studies + second.studies} == {"1.9.1", "1.9.2"}
 
 
 def test_a_study_is_read_again_but_not_twice_at_once(archive: Archive):

@@ -16,7 +16,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -111,7 +111,7 @@ class Changes:
                 return [Change(number=self.last, study_uid="", what=EVERYTHING)]
             return [change for change in self._remembered if change.number > number]
 
-    async def wait(self, number: int, wait_s: float) -> list[Change]:
+    async def wait(self, number: int, wait_s: float, *, gone: Coroutine[Any, Any, None] | None = None) -> list[Change]:
         """Wait for what comes after a number.
 
         Parameters
@@ -119,23 +119,27 @@ class Changes:
         number : int
         wait_s : float
             At most.
+        gone : coroutine, optional
+            Ends when the caller has left: a wait for nobody would take the place of somebody else's request.
 
         Returns
         -------
         list of Change
-            Empty when nothing came, or the workstation stops.
+            Empty when nothing came, the caller has left, or the workstation stops.
         """
         woken = asyncio.Event()
         self._waiting[woken] = asyncio.get_running_loop()
+        ends = [asyncio.ensure_future(one) for one in (woken.wait(), gone) if one is not None]
         try:
             found = self.since(number)
             if found or number == 0 or self._stop.is_set():
                 return found
-            with suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), wait_s)
+            await asyncio.wait(ends, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
             return self.since(number)
         finally:
             del self._waiting[woken]
+            for one in ends:
+                one.cancel()
 
     def look(self) -> int:
         """Look once for what is new.

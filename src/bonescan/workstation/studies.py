@@ -21,7 +21,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, case, delete, func, insert, or_, select, tuple_
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, case, delete, func, insert, literal, or_, select, tuple_
 
 from bonescan.archive import Archive, JobState
 from bonescan.archive.jobs import ask_again
@@ -205,7 +205,8 @@ class Studies:
         after : str
             Where an earlier part said that the next begins.
         identity : bool
-            False searches conclusions instead: finding by name would tell whose a study is.
+            False searches conclusions instead: finding by name would tell whose a study is. The order then knows no
+            hour, which the place of the next part would tell.
 
         Returns
         -------
@@ -217,7 +218,8 @@ class Studies:
             For a state or place that is none.
         """
         rank = case((_URGENT, 1), else_=0)
-        keys = (rank, study.c.StudyDate, study.c.StudyTime, study.c.StudyInstanceUID)
+        hour = study.c.StudyTime if identity else literal("")
+        keys = (rank, study.c.StudyDate, hour, study.c.StudyInstanceUID)
         wanted = _joined(select(*(key.label(f"key{k}") for k, key in enumerate(keys))))
         wanted = wanted.where(*_found(search, identity), *_of_state(state))
         if after:

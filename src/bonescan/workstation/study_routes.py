@@ -12,7 +12,7 @@ import re
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from bonescan.workstation.answers import ChangesAnswer, StudyDetail, WorklistAnswer
 from bonescan.workstation.guard import DOCUMENT_POLICY
@@ -112,14 +112,21 @@ def read_again(uid: str, who: Reader, rooms: InRooms) -> dict[str, str]:
 @router.get("/changes")
 async def changes(
     _: Watcher,
+    request: Request,
     rooms: InRooms,
     after: Annotated[int, Query(ge=0, le=2**53)] = 0,
     wait_s: Annotated[float, Query(ge=0, le=30)] = 25.0,
 ) -> ChangesAnswer:
     """What changed after a number; waits for it. 0 gives the newest number at once."""
-    found = await rooms.changes.wait(after, wait_s)
+    found = await rooms.changes.wait(after, wait_s, gone=_gone(request))
     last = found[-1].number if found else rooms.changes.last
     return ChangesAnswer.model_validate({"changes": [asdict(one) for one in found], "last": last})
+
+
+async def _gone(request: Request) -> None:
+    """Return when the caller has left."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _line(one: Listed, identity: bool) -> dict[str, Any]:
