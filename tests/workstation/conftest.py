@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -97,11 +98,13 @@ def workstation(archive: Archive, clock: Clock) -> Workstation:
 
 
 @pytest.fixture
-def browser(workstation: Workstation) -> Callable[..., Browser]:
-    """Opens a browser, signed in as somebody of a role."""
+def browser(workstation: Workstation) -> Iterator[Callable[..., Browser]]:
+    """Opens a browser, signed in as somebody of a role; each keeps one event loop, not a new one for every request."""
+    opened = ExitStack()
 
     def open_one(role: str = "", *, address: str = "127.0.0.1", base_url: str = "http://localhost") -> Browser:
         made = Browser(workstation.app, base_url=base_url, client=(address, 50000), raise_server_exceptions=False)
+        opened.enter_context(made)
         if role:
             name = f"the {role}"
             if name not in {one.name for one in workstation.rooms.people.all()}:
@@ -109,7 +112,8 @@ def browser(workstation: Workstation) -> Callable[..., Browser]:
             assert made.sign_in(name).status_code == 200
         return made
 
-    return open_one
+    with opened:
+        yield open_one
 
 
 def small_reading(**changes: object) -> dict[str, object]:
