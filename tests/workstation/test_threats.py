@@ -284,6 +284,10 @@ def test_only_known_host_names_are_served(browser):
         "[::2]",
         "a b",
         "localhost@evil",
+        "evil@localhost",
+        "localhost/evil",
+        "localhost?evil",
+        "localhost#evil",
     ):
         answer = someone.get("/api/v1/session", headers={"Host": host})
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "host"), host
@@ -480,7 +484,7 @@ def test_odd_requests_are_refused_without_a_fault(browser, workstation, read_stu
     fields = ("search", "state", "limit", "after", "wait_s", "name", "password")
     found = set()
     for method, route in routes(workstation):
-        if method == "DELETE" or route.path.endswith("/changes"):
+        if method == "DELETE":
             continue
         places = dict.fromkeys(("uid", "name", "version", "file"), "x")
         for value in odd if method == "GET" else bodies:

@@ -12,9 +12,9 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html import escape
-from typing import Annotated, Any
+from typing import Annotated
 
 from argon2 import PasswordHasher
 from fastapi import FastAPI, Request, Response
@@ -191,10 +191,10 @@ def _row(route: APIRoute) -> str:
     return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in said) + "</tr>"
 
 
-def _static(files: Any) -> Callable[[str, Request], Response]:
+def _static(files: Mapping[str, StaticFile]) -> Callable[[str, Request], Response]:
     def static(name: str, request: Request) -> Response:
         """One file of the pages."""
-        found: StaticFile | None = files.get(name)
+        found = files.get(name)
         if found is None:
             raise Refusal(404, "no_file", "There is no such file.")
         if request.headers.get("if-none-match") == found.tag:
@@ -204,10 +204,10 @@ def _static(files: Any) -> Callable[[str, Request], Response]:
     return static
 
 
-def _page(files: Any, name: str) -> Callable[[], Response]:
+def _page(files: Mapping[str, StaticFile], name: str) -> Callable[[], Response]:
     def page() -> Response:
         """One page; it holds no data."""
-        found: StaticFile | None = files.get(name)
+        found = files.get(name)
         if found is None:
             raise Refusal(404, "no_page", "This installation has no pages.")
         return Response(found.content, media_type=found.media_type, headers={"Content-Security-Policy": PAGE_POLICY})

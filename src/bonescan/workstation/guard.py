@@ -210,9 +210,10 @@ def _headers_for(scope: Scope) -> Mapping[str, str]:
 
 
 def _name_of(host: str) -> str:
-    """The name in a Host header, without its port, in small letters."""
+    """The name in a Host header, without its port, in small letters; empty when there is more in it than these."""
     try:
-        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+        parts = urlsplit(f"//{host}")
+        return (parts.hostname or "").rstrip(".") if parts.netloc == host and "@" not in host else ""
     except ValueError:
         return ""
 
