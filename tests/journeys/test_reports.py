@@ -78,9 +78,16 @@ def test_what_cannot_be_reported_is_refused_and_an_earlier_report_stays(folder):
         journeys.report(folder, Path("new"), text=Path("foreign.toml"))
     with pytest.raises(UnreadableInput, match=r"no reading\.json in nowhere"):
         journeys.report(Path("nowhere"), Path("out"))
-    (folder / "reading.json").write_text('{"schema_version": "1.3.0", "scan": {}}')
-    with pytest.raises(UnreadableInput, match=r"no reading\.json of bonescan"):
-        journeys.report(folder, Path("out"))
+    record = json.loads((folder / "reading.json").read_bytes())
+    finding = {**record["findings"][0], "mass_share_percent": "much"}
+    for wrong, says in (
+        ({"schema_version": "1.3.0", "scan": {}}, r"no reading\.json of bonescan"),
+        ({**record, "findings": [finding]}, r"no reading\.json of bonescan"),
+        ({**record, "schema_version": "2.0.0"}, r"has version 2\.0\.0; .* read the scan again"),
+    ):
+        (folder / "reading.json").write_text(json.dumps(wrong))
+        with pytest.raises(UnreadableInput, match=says):
+            journeys.report(folder, Path("out"))
     assert {path.name: path.read_bytes() for path in Path("out").iterdir()} == before
     assert not Path("new").exists()
 
