@@ -8,7 +8,9 @@
     ├── InvalidValue         (ValueError)   a value outside its stated range, caught at construction
     ├── GeometryMismatch     (ValueError)   arrays or grids that do not belong together
     ├── LabellingFailed      (RuntimeError) the skeleton could not be fitted to the views
-    └── OutputFailed         (OSError)      results that could not be written
+    ├── OutputFailed         (OSError)      results that could not be written
+    ├── QuotaExceeded        (OSError)      the archive's quota, or its disk, is full
+    └── ArchiveUnavailable   (OSError)      the archive's database or disk does not answer
 
 Every message says what, where, expected, got and what to do next, in one
 sentence a technologist understands. It never holds a patient identifier.
@@ -17,12 +19,14 @@ sentence a technologist understands. It never holds a patient identifier.
 from __future__ import annotations
 
 __all__ = [
+    "ArchiveUnavailable",
     "BoneScanError",
     "GeometryMismatch",
     "InvalidValue",
     "LabellingFailed",
     "NotABoneScan",
     "OutputFailed",
+    "QuotaExceeded",
     "UnreadableInput",
 ]
 
@@ -65,3 +69,11 @@ class LabellingFailed(BoneScanError, RuntimeError):
 
 class OutputFailed(BoneScanError, OSError):
     """Results could not be written."""
+
+
+class QuotaExceeded(BoneScanError, OSError):
+    """The archive takes no more: its quota or its disk is full."""
+
+
+class ArchiveUnavailable(BoneScanError, OSError):
+    """The archive's database or disk does not answer; what was acknowledged is safe."""

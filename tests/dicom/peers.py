@@ -11,7 +11,7 @@ import sysconfig
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -50,8 +50,8 @@ class Server:
 
 
 @contextmanager
-def orthanc_in(folder: Path) -> Iterator[Server]:
-    """Orthanc at work on a free port, with its storage in a folder."""
+def orthanc_in(folder: Path, more: Mapping[str, Any] | None = None) -> Iterator[Server]:
+    """Orthanc at work on a free port, with its storage in a folder and more settings where a test needs them."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -63,6 +63,7 @@ def orthanc_in(folder: Path) -> Iterator[Server]:
         "RemoteAccessAllowed": False,
         "AuthenticationEnabled": False,
         "Plugins": [],
+        **(more or {}),
     }
     (folder / "orthanc.json").write_text(json.dumps(configuration))
     process = subprocess.Popen(

@@ -160,11 +160,14 @@ def test_every_command_on_the_page_does_its_work(command, folder, simulator, req
         request.getfixturevalue("series")
     if " leaflet " in command:
         request.getfixturevalue("read_before")
+    if " report " in command:
+        journeys.read([folder / "scan.dcm"], folder / "reading")
+        shutil.copyfile(folder / "reading" / "report_text.toml", folder / "dictated.toml")
     with pytest.raises(SystemExit) as stopped:
         cli.main(shlex.split(command)[1:])
     assert not stopped.value.code, capsys.readouterr().err
     out = re.search(r"-o (\S+)", command)
-    if " read " in command and out:
+    if (" read " in command or " report " in command) and out:
         assert (folder / out.group(1) / "report.html").is_file()
     if " compare " in command:
         assert (folder / out.group(1) / "comparison.html").is_file()

@@ -80,12 +80,15 @@ def test_what_cannot_be_reported_is_refused_and_an_earlier_report_stays(folder):
         journeys.report(Path("nowhere"), Path("out"))
     record = json.loads((folder / "reading.json").read_bytes())
     finding = {**record["findings"][0], "mass_share_percent": "much"}
-    for wrong, says in (
-        ({"schema_version": "1.3.0", "scan": {}}, r"no reading\.json of bonescan"),
-        ({**record, "findings": [finding]}, r"no reading\.json of bonescan"),
-        ({**record, "schema_version": "2.0.0"}, r"has version 2\.0\.0; .* read the scan again"),
+    none = r"no reading\.json of bonescan"
+    for damaged, says in (
+        ('{"schema_version": "1.3.0", "scan": {}}', none),
+        (json.dumps({**record, "scan": {**record["scan"], "acquired_at": "yesterday"}}), none),
+        (json.dumps({**record, "findings": [finding]}), none),
+        ("[" * 100_000, none),
+        (json.dumps({**record, "schema_version": "2.0.0"}), r"has version 2\.0\.0; .* read the scan again"),
     ):
-        (folder / "reading.json").write_text(json.dumps(wrong))
+        (folder / "reading.json").write_text(damaged)
         with pytest.raises(UnreadableInput, match=says):
             journeys.report(folder, Path("out"))
     assert {path.name: path.read_bytes() for path in Path("out").iterdir()} == before

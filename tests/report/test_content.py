@@ -8,6 +8,7 @@ from tests.report.phantom import WINDOWS, phantom_reading, report_content, withh
 from bonescan.measurement import Measurement
 from bonescan.reading.model import Kind, Nature, Quality, Reading, Verdict
 from bonescan.report.figures import measured, tracer_name
+from bonescan.report.plain_text import wrapped
 from bonescan.scan import PatientFacts, ViewName
 
 
@@ -52,6 +53,14 @@ def test_present_patient_facts_are_shown(reading: Reading) -> None:
     )  # fmt: skip
     procedure = dict(report_content(reading, WINDOWS)["procedure"]["rows"])
     assert procedure["Injection to scan"] == ["3.2 h"]
+
+
+def test_an_age_alone_is_not_called_a_birth_date() -> None:
+    rows = dict(
+        report_content(phantom_reading(findings=0, patient=PatientFacts(age_years=61.0)), WINDOWS)["patient"]["rows"]
+    )
+    assert rows["Age"] == "61 y"
+    assert "Birth date" not in rows
 
 
 def test_bone_findings_stand_apart_from_physiologic_and_artefact(reading: Reading) -> None:
@@ -175,6 +184,22 @@ def test_the_index_is_said_to_be_an_upper_bound_wherever_it_stands(reading: Read
     for text in (card(content, "Bone Scan Index")["note"], content["burden"]["note"]):
         assert "upper bound" in text
         assert "No likelihood of metastasis is estimated yet" in text
+
+
+def test_a_depth_that_tells_nothing_is_withheld_with_its_reason(reading: Reading) -> None:
+    vague = replace(reading.findings[0].depth_mm, value=0.0, uncertainty=386.0, absent_reason=None)
+    findings = (replace(reading.findings[0], depth_mm=vague), *reading.findings[1:])
+    bone = report_content(replace(reading, findings=findings), WINDOWS)["bone"]
+    assert not any("386" in cell for row in bone["rows"] for cell in row["cells"])
+    assert "Depth not given: uncertain by more than 50 mm (A)." in bone["notes"]
+
+
+@pytest.mark.parametrize(("wide", "text"), [(False, "word " * 17 + "(12 %) end"), (True, "字" * 44 + "（12 %）字")])
+def test_lines_break_neither_before_a_percent_sign_nor_behind_an_opening_bracket(wide: bool, text: str) -> None:
+    lines = wrapped(text, wide=wide)
+    assert len(lines) == 2
+    assert sum("12 %" in line for line in lines) == 1
+    assert not lines[0].endswith(("（", "("))
 
 
 def test_many_absent_figures_are_counted_and_few_are_named() -> None:

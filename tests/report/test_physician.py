@@ -117,6 +117,7 @@ def test_a_text_of_another_study_is_refused(reading: Reading) -> None:
     [
         (b"[context]\nquestion = ", "cannot be read"),
         (b"\xff\xfe", "cannot be read"),
+        (b"a = " + b"[" * 10_000, "cannot be read"),
         (b'[context]\nweight = "70 kg"', "weight, which no report has"),
         (b'[findings]\nratio = "2.1"', "ratio, which no report has"),
         (b"[context]\nquestion = 3", "without quotation marks"),

@@ -96,6 +96,8 @@ def report_content(
             "language": tongue.code,
             "wide_letters": not w["space"],
             "colon": w["colon"],
+            "clause_joint": w["clause_joint"],
+            "stop": w["stop"] + w["space"],
             "title": w["title"],
             "banner": w["banner"],
             "zoom": w["zoom"],

@@ -28,6 +28,8 @@ __all__ = [
 CROPPED_FINDINGS = 24
 """Bone findings that are zoomed, in order of significance: more would fill pages that nobody reads."""
 
+_LARGEST_DEPTH_SPREAD_MM = 50
+"""[D] A quarter of a trunk's 200 mm: more tells a reader nothing of where the finding lies."""
 _LETTERS_OF_ABSENT = 4
 
 
@@ -83,7 +85,7 @@ def bone_table(record: Mapping[str, Any], tongue: Language) -> dict[str, Any]:
         ``heading``, ``columns``, ``rows`` of cells, ``notes``, and what is said where there is ``none``.
     """
     w = tongue.words["findings"]
-    findings = sorted_out(record)[0]
+    findings = [_depth_worth_telling(finding) for finding in sorted_out(record)[0]]
     natured = any(finding.get("natures") for finding in findings)
     nature = ("nature",) if natured else ()
     cells = ("mark", "place", *nature, "uptake", "significance", "area", "depth", "mass", "counted", "reason")
@@ -214,6 +216,14 @@ def ended(text: str, tongue: Language) -> str:
     str
     """
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?", "。")) else tongue.words["stop"])
+
+
+def _depth_worth_telling(finding: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Withhold a depth whose spread leaves open whether the finding lies in front or behind."""
+    if finding["depth_mm"] is None or (finding["depth_uncertainty"] or 0) <= _LARGEST_DEPTH_SPREAD_MM:
+        return finding
+    reason = f"uncertain by more than {_LARGEST_DEPTH_SPREAD_MM} mm"
+    return {**finding, "depth_mm": None, "depth_absent_reason": reason}
 
 
 def _size_is_doubtful(record: Mapping[str, Any]) -> bool:

@@ -281,7 +281,7 @@ def _named(code: str, text: str) -> str | None:
         inside = [match["letter"]]
         for part in match["more"].removeprefix(", ").split(", ") if match["more"] else ():
             inside.append(_known(code, part) or part)
-        told.append(str(words["named"]).format(place=place, inside=str(words["joint"]).join(inside)))
+        told.append(str(words["named"]).format(place=place, inside=str(words["fact_joint"]).join(inside)))
         if match["rest"]:
             return str(words["joint"]).join(told) + str(words["and_more"]).format(count=match["rest"])
     return str(words["joint"]).join(told) if told and at == len(text) else None

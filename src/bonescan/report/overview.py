@@ -77,7 +77,10 @@ def patient_rows(record: Mapping[str, Any], tongue: Language) -> list[list[str]]
     rows = [
         (w["name"], name.strip()),
         (w["patient_id"], person["patient_id"]),
-        (w["birth_date"], _joined([person["birth_date"] or "", age], tongue)),
+        (
+            w["birth_date" if person["birth_date"] or not age else "age"],
+            _joined([person["birth_date"] or "", age], tongue),
+        ),
         (w["sex"], w.get((person["sex"] or "").strip().upper(), person["sex"]) if person["sex"] else ""),
         (w["stature"], _joined(size, tongue)),
         (w["examined"], _time(scan["acquired_at"])),

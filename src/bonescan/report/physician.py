@@ -125,7 +125,7 @@ def read_text(content: bytes) -> PhysicianText:
     """
     try:
         tables = tomllib.loads(content.decode("utf-8-sig"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnreadableInput(
             f"The {TEXT_NAME} cannot be read ({error}); keep every text between quotation marks, three on each side "
             "where it has several lines."

@@ -11,6 +11,8 @@ from unicodedata import east_asian_width
 __all__ = ["plain_text", "wrapped"]
 
 _WIDTH = 92
+_KEPT = "\u00a0"
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=[%×])")
 
 
 def plain_text(content: Mapping[str, Any]) -> str:
@@ -55,12 +57,15 @@ def plain_text(content: Mapping[str, Any]) -> str:
         for row in section["rows"]:
             (letter, place, *cells), names = row["cells"], section["columns"][2:]
             said = [f"{name} {cell}" for name, cell in zip(names[:-1], cells[:-1], strict=True) if cell != "–"]
-            lines += told(f"{letter}  {place}{colon}{'; '.join(said)}. {cells[-1]}", "", "   ")
+            lines += told(f"{letter}  {place}{colon}{c['clause_joint'].join(said)}{c['stop']}{cells[-1]}", "", "   ")
         return lines + ([section["none"]] if not section["rows"] else points(section["notes"]))
 
     def verdicts(section: Mapping[str, Any]) -> list[str]:
         lines = under(section["heading"])
-        lines += [line for row in section["rows"] for line in told(f"[{row['cells'][0]}] {row['cells'][-1]}", "", "  ")]
+        said = dict.fromkeys(
+            f"[{row['cells'][0]}] {row['cells'][-1]}" for row in section["rows"]
+        )  # both views alike: once
+        lines += [line for text in said for line in told(text, "", "  ")]
         return lines if section["rows"] else [*lines, section["none"]]
 
     lines = [c["title"], c["status"]["text"], *told(c["banner"]), "", *rows(c["patient"]["rows"])]
@@ -84,7 +89,7 @@ def plain_text(content: Mapping[str, Any]) -> str:
             lines += [line for text in (*row["evidence"], row["source"]) for line in told(text, "  ", "    ")]
         lines += told(c["patterns"]["none"]) if not c["patterns"]["rows"] else []
         lines += points(c["patterns"]["notes"])
-    lines += [*heading(c["limits"]["heading"]), *verdicts(c["quality"]), *verdicts(c["remarks"])]
+    lines += [*heading(c["limits"]["heading"])[:-1], *verdicts(c["quality"]), *verdicts(c["remarks"])]
     lines += [*under(c["limits"]["general"]), *points(c["limits"]["text"])]
     lines += [*heading(c["method"]["heading"]), *rows(c["method"]["rows"]), "", *points(c["credits"]["text"])]
     lines += ["", *told(c["footer"])]
@@ -100,20 +105,22 @@ def wrapped(text: str, first: str = "", later: str = "", *, wide: bool) -> list[
     first, later : str
         What begins the first line and the others.
     wide : bool
-        Whether lines may break between any two Chinese characters; not before a closing mark and not within a number
-        or a word.
+        Whether lines may break between any two Chinese characters; not before a closing mark, behind an opening one,
+        or within a number or a word.
 
     Returns
     -------
     list of str
     """
+    text = _BEFORE_UNIT.sub(_KEPT, text)
     if not wide:
-        return textwrap.wrap(text, _WIDTH, initial_indent=first, subsequent_indent=later) or [first]
+        lines = textwrap.wrap(text, _WIDTH, initial_indent=first, subsequent_indent=later) or [first]
+        return [line.replace(_KEPT, " ") for line in lines]
     lines, line, columns = [], first, len(first)
-    for part in re.findall(r"(?:[!-~]+ ?|.)[，。？！；：、）”]*", text):
+    for part in re.findall(r"[（“]*(?:[!-~²³\u00a0]+ ?|.)[，。？！；：、）”]*", text):
         broad = sum(1 + (east_asian_width(letter) in "WF") for letter in part)
         if columns + broad > _WIDTH:
             lines.append(line.rstrip())
             line, columns = later, len(later)
         line, columns = line + part, columns + broad
-    return [*lines, line.rstrip()]
+    return [line.replace(_KEPT, " ") for line in (*lines, line.rstrip())]

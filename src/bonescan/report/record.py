@@ -77,7 +77,7 @@ def taken_for_a_record() -> Iterator[None]:
         yield
     except BoneScanError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
         raise UnreadableInput(
             "The file is no reading.json of bonescan; give the folder that `bonescan read` has written."
         ) from error

@@ -1,0 +1,384 @@
+"""The queue of readings to be made: durable, one worker to a job, tried again where that can help.
+
+::
+
+    waiting ──claim──► running ──finish──► done
+       ▲                  │
+       ├─ failed, may help ┤
+       ├─ worker gone ─────┘
+       └── retry (a person) ── dead ◄── tried often enough, or it cannot help: `reason` says why
+
+A claim is a lease: the worker raises the job's heartbeat every few seconds, and another takes the job over once it has
+seen the same heartbeat for the length of a lease by its own monotonic clock, see `bonescan.archive.stillness`. Whoever
+lost a job that way is told so by `beat` and by `finish`, whose transaction is then undone: no reading is published
+twice.
+
+A job that fails counts an attempt; one whose worker was killed counts an interruption, which is not the job's fault and
+may happen often.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from bonescan.archive import audit
+from bonescan.archive.database import Database, utc_now
+from bonescan.archive.processes import is_gone, this_process
+from bonescan.archive.stillness import Stillness
+from bonescan.archive.tables import job, study
+from bonescan.errors import BoneScanError, InvalidValue
+
+__all__ = ["Job", "JobLost", "JobState", "Queue", "ask_again"]
+
+_MOST_INTERRUPTIONS = 100
+_FIRST_PAUSE_S = 5.0
+_LONGEST_PAUSE_S = 600.0
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    DEAD = "dead"
+
+
+class JobLost(BoneScanError, RuntimeError):
+    """Another worker has taken the job over; what was made of it is not wanted any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One job as the index has it.
+
+    Parameters
+    ----------
+    id : int
+    kind : str
+        ``"read"``.
+    study_instance_uid : str
+    revision : int
+        Of the study, when the job was asked for.
+    state : JobState
+    attempts, interruptions : int
+    progress : str
+        The step it is at, in words.
+    reason : str
+        Why it failed last, in a sentence.
+    made_at, changed_at : str
+        UTC.
+    """
+
+    id: int
+    kind: str
+    study_instance_uid: str
+    revision: int
+    state: JobState
+    attempts: int
+    interruptions: int
+    progress: str
+    reason: str
+    made_at: str
+    changed_at: str
+
+
+class Queue:
+    """The jobs of one archive, as one worker sees them.
+
+    Parameters
+    ----------
+    database : Database
+    lease_s : float
+        A job without a sign of life for so long is taken over.
+    attempts : int
+        How often a job is tried.
+    clock : callable
+        Monotonic seconds.
+    """
+
+    def __init__(
+        self, database: Database, *, lease_s: float, attempts: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._database = database
+        self._lease_s = lease_s
+        self._attempts = attempts
+        self._studies, self._jobs = Stillness(clock), Stillness(clock)
+        self._owner = f"{this_process()}-{uuid.uuid4().hex}"
+
+    def settle(self, quiet_s: float) -> int:
+        """Ask for a reading of every study to which nothing came for a while.
+
+        Parameters
+        ----------
+        quiet_s : float
+
+        Returns
+        -------
+        int
+            Readings asked for.
+        """
+        with self._database.read() as connection:
+            changed = connection.execute(
+                select(study.c.StudyInstanceUID, study.c.revision).where(study.c.revision > study.c.queued_revision)
+            ).all()
+        self._studies.forget_others({uid for uid, _ in changed})
+        quiet = [(uid, revision) for uid, revision in changed if self._studies.unchanged_s(uid, revision) >= quiet_s]
+        if not quiet:
+            return 0
+        with self._database.write() as connection:
+            return sum(_ask(connection, uid, revision) for uid, revision in quiet)
+
+    def claim(self, held: Collection[int] = ()) -> Job | None:
+        """Take the next job: one that waits, or one whose worker is gone.
+
+        Parameters
+        ----------
+        held : collection of int
+            Numbers of the jobs this worker has at hand; another of its own was lost on the way.
+
+        Returns
+        -------
+        Job or None
+        """
+        with self._database.read() as connection:
+            rows = (
+                connection.execute(
+                    select(job).where(job.c.state.in_([JobState.WAITING, JobState.RUNNING])).order_by(job.c.id)
+                )
+                .mappings()
+                .all()
+            )
+        self._jobs.forget_others({row["id"] for row in rows})
+        for row in rows:
+            if self._free(row, held) and (claimed := self._take(row)) is not None:
+                return claimed
+        return None
+
+    def beat(self, claimed: Job, progress: str) -> None:
+        """Give a sign of life.
+
+        Parameters
+        ----------
+        claimed : Job
+        progress : str
+            The step it is at.
+
+        Raises
+        ------
+        JobLost
+            When another worker has the job now.
+        """
+        with self._database.write() as connection:
+            self._change(connection, claimed, heartbeat=job.c.heartbeat + 1, progress=progress[:200])
+
+    def finish(self, connection: Connection, claimed: Job) -> None:
+        """Say that a job is done, in the transaction in which its results are published.
+
+        Parameters
+        ----------
+        connection : Connection
+            Of `Database.write`.
+        claimed : Job
+
+        Raises
+        ------
+        JobLost
+            When another worker has the job now: the transaction must not be kept.
+        """
+        self._change(connection, claimed, state=JobState.DONE, progress="", reason="")
+
+    def fail(self, claimed: Job, reason: str, *, may_help: bool) -> JobState:
+        """Say that a job failed.
+
+        Parameters
+        ----------
+        claimed : Job
+        reason : str
+            One sentence without a patient's identity.
+        may_help : bool
+            Whether another attempt may help.
+
+        Returns
+        -------
+        JobState
+            Waiting for another attempt after a pause, or dead.
+
+        Raises
+        ------
+        JobLost
+            When another worker has the job now.
+        """
+        attempts = claimed.attempts + 1
+        again = may_help and attempts < self._attempts
+        state = JobState.WAITING if again else JobState.DEAD
+        pause = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 4.0 ** (attempts - 1)) if again else 0.0
+        with self._database.write() as connection:
+            self._change(connection, claimed, state=state, attempts=attempts, wait_s=pause, reason=reason, progress="")
+            if state is JobState.DEAD:
+                _tell_dead(connection, claimed.study_instance_uid, reason)
+        return state
+
+    def give_back(self, claimed: Job) -> None:
+        """Let another worker begin a job anew, as on an orderly stop.
+
+        Parameters
+        ----------
+        claimed : Job
+        """
+        with suppress(JobLost), self._database.write() as connection:
+            self._change(connection, claimed, state=JobState.WAITING, wait_s=0.0, progress="")
+
+    def retry(self, job_id: int, *, actor: str) -> None:
+        """Let a dead job be tried again, because a person wants it.
+
+        Parameters
+        ----------
+        job_id : int
+        actor : str
+            Who.
+
+        Raises
+        ------
+        InvalidValue
+            When there is no dead job of that number.
+        """
+        dead = (job.c.id == job_id) & (job.c.state == JobState.DEAD)
+        with self._database.write() as connection:
+            uid = connection.execute(select(job.c.StudyInstanceUID).where(dead)).scalar_one_or_none()
+            if uid is None:
+                raise InvalidValue(f"There is no dead job {job_id}.", got=job_id)
+            fresh = {"attempts": 0, "interruptions": 0, "wait_s": 0.0, "changed_at": utc_now()}
+            connection.execute(update(job).where(dead).values(state=JobState.WAITING, **fresh))
+            audit.append(connection, actor=actor, action="job.retried", subject=uid, detail={"job": job_id})
+
+    def jobs(self, states: Collection[JobState] = tuple(JobState)) -> list[Job]:
+        """Say where the jobs stand.
+
+        Parameters
+        ----------
+        states : collection of JobState
+            Only those in these.
+
+        Returns
+        -------
+        list of Job
+            The oldest first.
+        """
+        wanted = select(job).where(job.c.state.in_([str(state) for state in states])).order_by(job.c.id)
+        with self._database.read() as connection:
+            return [_as_job(row) for row in connection.execute(wanted).mappings()]
+
+    def _free(self, row: RowMapping, held: Collection[int]) -> bool:
+        unchanged = self._jobs.unchanged_s(row["id"], (row["state"], row["owner"], row["heartbeat"], row["attempts"]))
+        if row["state"] == JobState.WAITING:
+            return unchanged >= float(row["wait_s"])
+        if row["owner"] == self._owner:
+            return row["id"] not in held
+        return is_gone(row["owner"]) or unchanged >= self._lease_s
+
+    def _take(self, row: RowMapping) -> Job | None:
+        """Claim a job unless somebody was faster, or it was interrupted so often that it is to blame."""
+        seen = [job.c[name] == row[name] for name in ("id", "state", "owner", "heartbeat", "attempts")]
+        taken_over = row["state"] == JobState.RUNNING
+        values: dict[str, Any] = {
+            "state": JobState.RUNNING,
+            "owner": self._owner,
+            "heartbeat": row["heartbeat"] + 1,
+            "interruptions": row["interruptions"] + taken_over,
+            "changed_at": utc_now(),
+        }
+        if values["interruptions"] >= _MOST_INTERRUPTIONS:
+            reason = f"The program ended {_MOST_INTERRUPTIONS} times while it read this study."
+            values |= {"state": JobState.DEAD, "reason": reason}
+        with self._database.write() as connection:
+            if connection.execute(update(job).where(*seen).values(**values)).rowcount == 0:
+                return None
+            if values["state"] is JobState.DEAD:
+                _tell_dead(connection, row["StudyInstanceUID"], values["reason"])
+                return None
+            return _as_job({**row, **values})
+
+    def _change(self, connection: Connection, claimed: Job, **values: Any) -> None:
+        own = (job.c.id == claimed.id) & (job.c.owner == self._owner) & (job.c.state == JobState.RUNNING)
+        if connection.execute(update(job).where(own).values(changed_at=utc_now(), **values)).rowcount == 0:
+            raise JobLost(f"Job {claimed.id} was taken over by another worker.", job=claimed.id)
+
+
+def ask_again(database: Database, study_uid: str, *, actor: str) -> None:
+    """Ask for one more reading of a study, because a person wants it; earlier ones stay.
+
+    Parameters
+    ----------
+    database : Database
+    study_uid : str
+    actor : str
+        Who.
+
+    Raises
+    ------
+    InvalidValue
+        When there is nothing to read, or a reading is under way.
+    """
+    with database.write() as connection:
+        known = connection.execute(
+            select(study.c.revision, study.c.queued_revision).where(study.c.StudyInstanceUID == study_uid)
+        ).one_or_none()
+        if known is None or known.revision == 0:
+            raise InvalidValue("The study has no images of a gamma camera that could be read.")
+        newest = (job.c.kind == "read") & (job.c.StudyInstanceUID == study_uid)
+        states = set(connection.execute(select(job.c.state).where(newest)).scalars())
+        if states & {JobState.WAITING, JobState.RUNNING} or known.revision > known.queued_revision:
+            raise InvalidValue("A reading of this study is under way already.")
+        connection.execute(
+            update(study).where(study.c.StudyInstanceUID == study_uid).values(queued_revision=known.revision - 1)
+        )
+        _ask(connection, study_uid, known.revision)
+        audit.append(connection, actor=actor, action="reading.asked", subject=study_uid)
+
+
+def _ask(connection: Connection, uid: str, revision: int) -> int:
+    """Ask for one reading, unless more has come or another worker was faster."""
+    same = (study.c.StudyInstanceUID == uid) & (study.c.revision == revision) & (study.c.queued_revision < revision)
+    if connection.execute(update(study).where(same).values(queued_revision=revision)).rowcount == 0:
+        return 0
+    asked = (job.c.kind == "read") & (job.c.StudyInstanceUID == uid) & (job.c.revision == revision)
+    if connection.execute(select(job.c.id).where(asked)).one_or_none() is not None:  # deleted, and sent once more
+        connection.execute(update(job).where(asked).values(state=JobState.WAITING, attempts=0, wait_s=0.0))
+        return 1
+    now = utc_now()
+    connection.execute(
+        insert(job).values(
+            kind="read",
+            StudyInstanceUID=uid,
+            revision=revision,
+            state=JobState.WAITING,
+            attempts=0,
+            interruptions=0,
+            heartbeat=0,
+            made_at=now,
+            changed_at=now,
+        )
+    )
+    return 1
+
+
+def _tell_dead(connection: Connection, uid: str, reason: str) -> None:
+    audit.append(connection, actor="worker", action="job.dead", subject=uid, detail={"reason": reason})
+
+
+def _as_job(row: Any) -> Job:
+    names = ("id", "kind", "revision", "attempts", "interruptions", "progress", "reason", "made_at", "changed_at")
+    return Job(
+        **{name: row[name] for name in names},
+        study_instance_uid=row["StudyInstanceUID"],
+        state=JobState(row["state"]),
+    )

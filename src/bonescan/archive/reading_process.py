@@ -1,0 +1,100 @@
+"""The process in which one study is read, apart from the archive: it may take too long, take too much, or crash.
+
+::
+
+    stdin   one line of JSON: what to read, where to, how much memory at most; its end means that the worker is gone
+    stdout  lines of JSON: {"step": ...} as it goes on, at last {"done": summary} or {"failed": reason, "may_help":
+    bool}
+
+It imports what a reading needs before it listens, so that a spare one begins at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any
+
+from bonescan.errors import BoneScanError, InvalidValue, OutputFailed
+
+__all__ = ["main"]
+
+_WORKER_GONE = 3
+_MIB = 2**20
+
+
+def main() -> None:
+    """Wait for one study, read it, say how it went, and end."""
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever a library prints must not stand between the lines of JSON
+    for name in ("bonescan.journeys", "bonescan.dicom.results", "bonescan.reading.labels", "bonescan.report", "typst"):
+        import_module(name)
+    line = sys.stdin.readline()
+    if not line:
+        return
+    threading.Thread(target=_end_with_the_worker, daemon=True).start()
+    wanted = json.loads(line)
+    _limit_memory(int(wanted["memory_bytes"]))
+    try:
+        said = _read(wanted, out)
+    except BoneScanError as error:
+        said = {"failed": str(error), "may_help": isinstance(error, OutputFailed)}
+    except Exception as error:
+        if isinstance(error, MemoryError) or "new thread" in str(error):  # a thread's stack found no room
+            limit = f"{wanted['memory_bytes'] // _MIB} MiB"
+            said = {"failed": f"The reading needs more memory than the {limit} it may take.", "may_help": False}
+        else:  # a fault of the program: its place is told, not its words, which may quote the patient
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            place = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
+            reason = f"The reader met an error it should have foreseen ({place}); please report it."
+            said = {"failed": reason, "may_help": True}
+    _say(out, said)
+
+
+def _read(wanted: Mapping[str, Any], out: IO[str]) -> dict[str, Any]:
+    from bonescan import journeys
+
+    inputs, folder = [Path(wanted["inputs"])], Path(wanted["out"])
+
+    def step(sentence: str) -> None:
+        _say(out, {"step": sentence})
+
+    settings: dict[str, object] = {"command": "archive", "dicom": True}
+    try:
+        study = journeys.read_study(inputs, folder, dicom_results=True, progress=step)
+    except InvalidValue:  # early phases alone have no DICOM results; whatever else is wrong is told by the second try
+        settings["dicom"] = False
+        study = journeys.read_study(inputs, folder, progress=step)
+    manifest = journeys.study_manifest(study, folder, settings)
+    journeys.write_file(folder / "run.json", json.dumps(manifest, indent=2, default=str).encode())
+    return {"done": journeys.study_summary(study)}
+
+
+def _say(out: IO[str], said: Mapping[str, Any]) -> None:
+    print(json.dumps(said, default=str), file=out, flush=True)
+
+
+def _end_with_the_worker() -> None:
+    while os.read(0, 4096):
+        pass
+    os._exit(_WORKER_GONE)
+
+
+def _limit_memory(limit: int) -> None:
+    """Bound the address space, where the system can; 0 is no bound."""
+    if limit and sys.platform != "win32":
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        bound = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (bound, hard))
+
+
+if __name__ == "__main__":
+    main()

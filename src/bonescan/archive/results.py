@@ -1,0 +1,328 @@
+"""Readings in the store: every version of every study's reading is a folder of its own; none is ever replaced.
+
+::
+
+    results/SHA256-OF-STUDY-UID/JOB-TOKEN/
+        reading.json, report.html, ...      what `bonescan read` writes, and run.json, its manifest
+        dicom_results/*.dcm
+        result.json                         which version of which study, of which objects, when; comes last
+        signed.json                         once a physician has signed it
+
+A folder counts when the index names it. Until then nobody looks there, and `Results.sweep` removes what a killed worker
+left. From result.json the index can be made anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from bonescan.archive import audit
+from bonescan.archive.database import Database, utc_now
+from bonescan.archive.objects import file_digest, open_for_writing, sync_folder
+from bonescan.archive.tables import job, result
+from bonescan.errors import ArchiveUnavailable, InvalidValue
+
+__all__ = ["RECORD_NAME", "SIGNATURE_NAME", "Results", "StoredReading", "folder_digest"]
+
+RECORD_NAME = "result.json"
+SIGNATURE_NAME = "signed.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredReading:
+    """One version of a study's reading.
+
+    Parameters
+    ----------
+    study_instance_uid : str
+    version : int
+        1, 2, ...
+    folder : Path
+    made_at : str
+        UTC.
+    sources_sha256 : str
+        Digest over those of the objects it was made from.
+    files_sha256 : str
+        Digest over its files.
+    signed_by, signed_at : str
+        Empty until it is signed.
+    """
+
+    study_instance_uid: str
+    version: int
+    folder: Path
+    made_at: str
+    sources_sha256: str
+    files_sha256: str
+    signed_by: str
+    signed_at: str
+
+
+def folder_digest(folder: Path) -> str:
+    """SHA-256 over the names and digests of all files of a reading but its record and signature.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    str
+    """
+    lines = [
+        f"{file_digest(path)} {path.relative_to(folder).as_posix()}\n"
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in (RECORD_NAME, SIGNATURE_NAME)
+    ]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+class Results:
+    """The readings of one archive.
+
+    Parameters
+    ----------
+    folder : Path
+        The archive's; ``results`` is made in it.
+    database : Database
+    """
+
+    def __init__(self, folder: Path, database: Database) -> None:
+        self.folder = folder / "results"
+        self._database = database
+        try:
+            self.folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise ArchiveUnavailable(f"The folder for readings cannot be made: {error.strerror}.") from error
+
+    def begin(self, study_uid: str, job_id: int) -> Path:
+        """Make the folder in which a reading can be written.
+
+        Parameters
+        ----------
+        study_uid : str
+        job_id : int
+            While this job runs, the folder is not swept away.
+
+        Returns
+        -------
+        Path
+            On the disk of the archive, seen by nobody.
+        """
+        home = self.folder / hashlib.sha256(study_uid.encode()).hexdigest()
+        making = home / f"{job_id}-{uuid.uuid4().hex}"
+        try:
+            making.mkdir(parents=True)
+            sync_folder(self.folder)
+        except OSError as error:
+            raise ArchiveUnavailable(f"The folder for a reading cannot be made: {error.strerror}.") from error
+        return making
+
+    def flush(self, making: Path) -> str:
+        """Bring a reading in progress to the disk.
+
+        Parameters
+        ----------
+        making : Path
+            Of `begin`.
+
+        Returns
+        -------
+        str
+            Digest over its files.
+        """
+        try:
+            for path in sorted(making.rglob("*"), reverse=True):
+                if path.is_dir():
+                    sync_folder(path)
+                else:
+                    _sync_file(path)
+            sync_folder(making)
+            sync_folder(making.parent)
+            return folder_digest(making)
+        except OSError as error:
+            raise ArchiveUnavailable(f"The reading cannot be written: {error.strerror}.") from error
+
+    def publish(
+        self, connection: Connection, making: Path, *, study_uid: str, job_id: int, sources: Sequence[str], files: str
+    ) -> StoredReading:
+        """Make a reading the newest version of its study, in a writing transaction.
+
+        Parameters
+        ----------
+        connection : Connection
+        making : Path
+            After `flush`.
+        study_uid : str
+        job_id : int
+        sources : sequence of str
+            Digests of the objects it was made from.
+        files : str
+            Digest over its files.
+
+        Returns
+        -------
+        StoredReading
+        """
+        newest = select(func.max(result.c.version)).where(result.c.StudyInstanceUID == study_uid)
+        row = {
+            "StudyInstanceUID": study_uid,
+            "version": (connection.execute(newest).scalar_one_or_none() or 0) + 1,
+            "folder": making.relative_to(self.folder).as_posix(),
+            "made_at": utc_now(),
+            "job_id": job_id,
+            "sources_sha256": hashlib.sha256("\n".join(sorted(sources)).encode()).hexdigest(),
+            "files_sha256": files,
+            "signed_by": "",
+            "signed_at": "",
+        }
+        record = {"schema": "bonescan-result/1", **row, "sources": sorted(sources)}
+        _write_durably(making / RECORD_NAME, json.dumps(record, indent=2).encode())
+        connection.execute(insert(result).values(row))
+        detail = {name: row[name] for name in ("version", "sources_sha256", "files_sha256")}
+        audit.append(connection, actor="worker", action="reading.made", subject=study_uid, detail=detail)
+        return self._stored(row)
+
+    def of_study(self, study_uid: str) -> list[StoredReading]:
+        """All versions of a study's reading.
+
+        Parameters
+        ----------
+        study_uid : str
+
+        Returns
+        -------
+        list of StoredReading
+            The oldest first.
+        """
+        wanted = select(result).where(result.c.StudyInstanceUID == study_uid).order_by(result.c.version)
+        with self._database.read() as connection:
+            return [self._stored(row) for row in connection.execute(wanted).mappings()]
+
+    def sign(self, study_uid: str, version: int, *, by: str) -> StoredReading:
+        """Record that a physician has signed a reading; a signed reading stays signed.
+
+        Parameters
+        ----------
+        study_uid : str
+        version : int
+        by : str
+            Who.
+
+        Returns
+        -------
+        StoredReading
+
+        Raises
+        ------
+        InvalidValue
+            When there is no such version, it is signed already, or its files are not as they were made.
+        """
+        own = (result.c.StudyInstanceUID == study_uid) & (result.c.version == version)
+        with self._database.write() as connection:
+            row = connection.execute(select(result).where(own)).mappings().one_or_none()
+            if row is None:
+                raise InvalidValue(f"The study has no reading of version {version}.", got=version)
+            if row["signed_by"]:
+                raise InvalidValue(f"Version {version} of the reading is signed already; amend it with a new version.")
+            folder = self.folder / row["folder"]
+            if folder_digest(folder) != row["files_sha256"]:
+                raise InvalidValue("The reading's files were changed since it was made; have the study read again.")
+            signed = {"signed_by": by, "signed_at": utc_now()}
+            _write_durably(folder / SIGNATURE_NAME, json.dumps(signed).encode())
+            connection.execute(update(result).where(own).values(**signed))
+            detail = {"version": version, "files_sha256": row["files_sha256"]}
+            audit.append(connection, actor=by, action="reading.signed", subject=study_uid, detail=detail)
+            return self._stored({**row, **signed})
+
+    def discard(self, making: Path) -> None:
+        """Remove a reading in progress.
+
+        Parameters
+        ----------
+        making : Path
+        """
+        shutil.rmtree(making, ignore_errors=True)
+
+    def remove(self, name: str) -> None:
+        """Delete the folder of a reading that the index has let go.
+
+        Parameters
+        ----------
+        name : str
+            As the index had it.
+        """
+        folder = (self.folder / name).resolve()
+        if folder.is_relative_to(self.folder.resolve()) and folder != self.folder.resolve():
+            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):
+                folder.parent.rmdir()  # only when it was the last
+
+    def sweep(self) -> int:
+        """Remove what killed workers left: folders of jobs that do not run, and finished ones that no row names.
+
+        Returns
+        -------
+        int
+            Folders removed.
+        """
+        with self._database.write() as connection:  # nobody publishes in between
+            known = {self.folder / name for name in connection.execute(select(result.c.folder)).scalars()}
+            running = connection.execute(select(job.c.id).where(job.c.state == "running")).scalars()
+            busy = {str(number) for number in running}
+            stray = [
+                path
+                for path in self.folder.glob("*/*")
+                if path not in known and path.name.partition("-")[0] not in busy
+            ]
+            for path in stray:
+                shutil.rmtree(path, ignore_errors=True)
+        return len(stray)
+
+    def _stored(self, row: Any) -> StoredReading:
+        return StoredReading(
+            study_instance_uid=row["StudyInstanceUID"],
+            version=row["version"],
+            folder=self.folder / row["folder"],
+            made_at=row["made_at"],
+            sources_sha256=row["sources_sha256"],
+            files_sha256=row["files_sha256"],
+            signed_by=row["signed_by"],
+            signed_at=row["signed_at"],
+        )
+
+
+def _sync_file(path: Path) -> None:
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _write_durably(path: Path, content: bytes) -> None:
+    """Write a small file whole or not at all, and durably."""
+    aside = path.with_name(f".{uuid.uuid4().hex}")
+    try:
+        handle = open_for_writing(aside)
+        try:
+            os.write(handle, content)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        os.replace(aside, path)
+        sync_folder(path.parent)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise ArchiveUnavailable(f"{path.name} cannot be written: {error.strerror}.") from error

@@ -1,0 +1,164 @@
+"""The tables of the index: studies, series, instances, conflicts, jobs, results and the audit trail.
+
+The columns that DICOM queries ask for are named by their DICOM keywords, straight from
+`bonescan.dicom.indexing.INDEXED`. Files are never named here: an object's place follows from its UID. Times are text in
+UTC (ISO 8601), for people; nothing that must not happen too early or too late is decided by them.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKeyConstraint, Integer, MetaData, Table, Text
+from sqlalchemy import UniqueConstraint as Unique
+
+from bonescan.dicom.indexing import INDEXED
+from bonescan.dicom.node.shelf import Level
+
+__all__ = [
+    "account",
+    "audit",
+    "conflict",
+    "doomed",
+    "instance",
+    "job",
+    "metadata",
+    "meter",
+    "result",
+    "series",
+    "study",
+]
+
+metadata = MetaData()
+
+
+def _said(keyword: str, *, key: bool = False) -> Column[str]:
+    """A column for what a file says of itself."""
+    return Column(keyword, Text, nullable=False, primary_key=key, default="", index=keyword in _ASKED_FOR)
+
+
+def _text(name: str, *, key: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=False, primary_key=key, default="")
+
+
+def _count(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, default=0)
+
+
+_ASKED_FOR = {"PatientID", "StudyDate", "AccessionNumber"}
+
+study = Table(
+    "study",
+    metadata,
+    _said("StudyInstanceUID", key=True),
+    *(_said(keyword) for keyword in INDEXED[Level.PATIENT]),
+    *(_said(keyword) for keyword in INDEXED[Level.STUDY] if keyword != "StudyInstanceUID"),
+    _text("first_received"),
+    _text("last_received"),
+    _count("revision"),  # how often something came that a reading would look at
+    _count("queued_revision"),  # for which of them a reading was asked
+)
+
+series = Table(
+    "series",
+    metadata,
+    _said("StudyInstanceUID", key=True),
+    _said("SeriesInstanceUID", key=True),
+    *(_said(keyword) for keyword in INDEXED[Level.SERIES] if keyword != "SeriesInstanceUID"),
+    ForeignKeyConstraint(["StudyInstanceUID"], ["study.StudyInstanceUID"]),
+)
+
+instance = Table(
+    "instance",
+    metadata,
+    _said("SOPInstanceUID", key=True),
+    Column("StudyInstanceUID", Text, nullable=False, index=True),
+    Column("SeriesInstanceUID", Text, nullable=False, index=True),
+    *(_said(keyword) for keyword in INDEXED[Level.IMAGE] if keyword != "SOPInstanceUID"),
+    _text("transfer_syntax_uid"),
+    _text("sha256"),
+    _text("data_set_sha256"),
+    _count("size_bytes"),
+    _text("calling_ae"),
+    _text("received_at"),
+    Column("whole", Boolean, nullable=False, default=True),  # false once a check found the file damaged or gone
+    ForeignKeyConstraint(
+        ["StudyInstanceUID", "SeriesInstanceUID"], ["series.StudyInstanceUID", "series.SeriesInstanceUID"]
+    ),
+)
+
+conflict = Table(
+    "conflict",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("SOPInstanceUID", Text, nullable=False, index=True),
+    _text("sha256"),
+    _text("data_set_sha256"),
+    _count("size_bytes"),
+    _text("calling_ae"),
+    _text("received_at"),
+    Unique("SOPInstanceUID", "data_set_sha256"),
+)
+
+# deleted from the index, their files not yet: an "object" by UID, a "conflict" by digest, a "reading" by folder
+doomed = Table("doomed", metadata, _text("kind", key=True), _text("name", key=True))
+
+job = Table(
+    "job",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    _text("kind"),
+    Column("StudyInstanceUID", Text, nullable=False),
+    _count("revision"),
+    Column("state", Text, nullable=False, index=True),
+    _count("attempts"),
+    _count("interruptions"),
+    Column("wait_s", Float, nullable=False, default=0.0),
+    _text("owner"),
+    _count("heartbeat"),
+    _text("progress"),
+    _text("reason"),
+    _text("made_at"),
+    _text("changed_at"),
+    Unique("kind", "StudyInstanceUID", "revision"),
+)
+
+result = Table(
+    "result",
+    metadata,
+    Column("StudyInstanceUID", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    _text("folder"),
+    _text("made_at"),
+    _count("job_id"),
+    _text("sources_sha256"),
+    _text("files_sha256"),
+    _text("signed_by"),
+    _text("signed_at"),
+)
+
+meter = Table("meter", metadata, _text("name", key=True), _count("value"))
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    _text("at"),
+    _text("actor"),
+    _text("action"),
+    _text("subject"),
+    _text("detail"),
+    _text("previous"),
+    _text("hash"),
+)
+
+# who may sign in at the workstation; here, so that backups hold it
+account = Table(
+    "account",
+    metadata,
+    _text("name_key", key=True),  # the name as it is compared: without regard to case and width
+    _text("name"),
+    _text("role"),
+    _text("password_hash"),
+    Column("active", Boolean, nullable=False, default=True),
+    _text("made_at"),
+    _text("changed_at"),
+)

@@ -1,0 +1,274 @@
+"""What reads the studies that came: one loop that completes studies, takes jobs and looks after reading processes.
+
+::
+
+    study quiet ─► job ─► reading process ─► results folder ─► one transaction: row, audit, job done
+                              │ too long, too much memory, crashed, refused
+                              └─► another attempt after a pause, or dead with the reason
+
+The loop never blocks on a reading and survives a database that is gone for a while. A process that is killed takes its
+reading processes with it; the next worker begins their jobs anew.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bonescan.archive import audit
+from bonescan.archive.jobs import Job, JobLost, Queue
+from bonescan.archive.shelf import Archive
+from bonescan.errors import ArchiveUnavailable, BoneScanError, QuotaExceeded
+
+__all__ = ["run_worker"]
+
+_POLL_S = 0.1
+_UPKEEP_S = 60.0
+_PATIENCE_S = 2.0
+_TOLD_S = 0.5
+_RESTART_S = 5.0
+_READING_PROCESS = (sys.executable, "-P", "-m", "bonescan.archive.reading_process")
+_INPUTS = ".inputs"
+_log = logging.getLogger(__name__)
+
+
+def run_worker(
+    archive: Archive,
+    stop: threading.Event,
+    *,
+    processes: int = 1,
+    command: tuple[str, ...] = _READING_PROCESS,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Read every study that comes into an archive, until told to stop.
+
+    Several workers, also on several machines that share folder and database, divide the jobs among them.
+
+    Parameters
+    ----------
+    archive : Archive
+    stop : threading.Event
+        Set it to stop: readings in progress are given back to the queue.
+    processes : int
+        Studies read at once.
+    command : tuple of str
+        What starts a reading process, see `bonescan.archive.reading_process`.
+    clock : callable
+        Monotonic seconds.
+    """
+    worker = _Worker(archive, processes, command, clock)
+    try:
+        while not stop.is_set():
+            pause = _POLL_S
+            try:
+                worker.turn()
+            except OSError as error:  # the database is gone, the disk full, no process to be had: all of it may pass
+                _log.warning("worker waits: %s", error if isinstance(error, BoneScanError) else type(error).__name__)
+                pause = _PATIENCE_S
+            stop.wait(pause)
+    finally:
+        worker.end()
+
+
+@dataclass(slots=True)
+class _Process:
+    """A reading process and what it has said."""
+
+    popen: subprocess.Popen[str]
+    said: queue.SimpleQueue[dict[str, Any]] = field(default_factory=queue.SimpleQueue)
+    listener: threading.Thread = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.listener = threading.Thread(target=self._listen, daemon=True)
+        self.listener.start()
+
+    @classmethod
+    def started(cls, command: tuple[str, ...]) -> _Process:
+        quiet = None if os.environ.get("BONESCAN_DEBUG", "") not in ("", "0") else subprocess.DEVNULL
+        popen = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=quiet,
+            text=True,
+            encoding="utf-8",
+            start_new_session=sys.platform != "win32",  # an interrupt at the keyboard is the worker's to answer
+        )
+        return cls(popen)
+
+    def _listen(self) -> None:
+        assert self.popen.stdout is not None
+        for line in self.popen.stdout:
+            with suppress(ValueError):
+                self.said.put(json.loads(line))
+
+    def order(self, wanted: dict[str, Any]) -> None:
+        assert self.popen.stdin is not None
+        with suppress(OSError):  # it is gone already, which its exit status tells
+            self.popen.stdin.write(json.dumps(wanted) + "\n")
+            self.popen.stdin.flush()
+
+    def end(self) -> None:
+        self.popen.kill()
+        self.popen.wait()
+        self.listener.join(_PATIENCE_S)
+        for pipe in (self.popen.stdin, self.popen.stdout):
+            with suppress(OSError):
+                if pipe is not None:
+                    pipe.close()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Running:
+    job: Job
+    process: _Process
+    making: Path
+    sources: list[str]
+    since_s: float
+    beaten_s: float
+    progress: str = ""
+    told: str = ""
+    last: dict[str, Any] = field(default_factory=dict)
+
+
+class _Worker:
+    def __init__(self, archive: Archive, processes: int, command: tuple[str, ...], clock: Callable[[], float]) -> None:
+        self._archive, self._processes, self._command, self._clock = archive, processes, command, clock
+        settings = archive.settings
+        self._queue = Queue(archive.database, lease_s=settings.lease_s, attempts=settings.attempts, clock=clock)
+        self._running: list[_Running] = []
+        self._spare: _Process | None = None
+        self._kept_up_s = clock() - _UPKEEP_S
+        self._started_s = clock() - _RESTART_S
+
+    def turn(self) -> None:
+        """Do what there is to do now."""
+        for running in list(self._running):
+            self._look_after(running)
+        if self._clock() - self._kept_up_s >= _UPKEEP_S:
+            self._archive.recover()
+            self._archive.results.sweep()
+            audit.anchor(self._archive.database, self._archive.folder)
+            self._kept_up_s = self._clock()
+        self._keep_a_spare()
+        self._queue.settle(self._archive.settings.quiet_s)
+        while len(self._running) < self._processes and (claimed := self._claim()) is not None:
+            self._begin(claimed)
+
+    def _keep_a_spare(self) -> None:
+        """Have a process that has imported everything, but not while its imports would slow down a reading."""
+        gone = self._spare is None or self._spare.popen.poll() is not None
+        if gone and len(self._running) < self._processes and self._clock() - self._started_s >= _RESTART_S:
+            self._started_s = self._clock()
+            self._spare = _Process.started(self._command)
+
+    def end(self) -> None:
+        """Stop at once and leave the jobs to others."""
+        if self._spare is not None:
+            self._spare.end()
+        for running in self._running:
+            running.process.end()
+            self._archive.results.discard(running.making)
+            with suppress(ArchiveUnavailable, QuotaExceeded):
+                self._queue.give_back(running.job)
+        self._running.clear()
+
+    def _claim(self) -> Job | None:
+        return self._queue.claim(held=[running.job.id for running in self._running])
+
+    def _begin(self, claimed: Job) -> None:
+        files = self._archive.readable(claimed.study_instance_uid)
+        if not files:
+            self._queue.fail(claimed, "The study has no images any more.", may_help=False)
+            return
+        making = self._archive.results.begin(claimed.study_instance_uid, claimed.id)
+        try:
+            inputs = making / _INPUTS
+            inputs.mkdir()
+            for number, (path, _) in enumerate(files):
+                os.link(path, inputs / f"{number:05d}.dcm")
+        except OSError as error:
+            self._archive.results.discard(making)
+            self._queue.fail(claimed, f"The study's objects cannot be laid out: {error.strerror}.", may_help=True)
+            return
+        process = self._spare or _Process.started(self._command)
+        self._spare = None
+        memory = int(self._archive.settings.memory_limit_gib * 2**30)
+        process.order({"inputs": str(inputs), "out": str(making), "memory_bytes": memory})
+        now = self._clock()
+        sources = sorted(digest for _, digest in files)
+        self._running.append(
+            _Running(job=claimed, process=process, making=making, sources=sources, since_s=now, beaten_s=now)
+        )
+
+    def _look_after(self, running: _Running) -> None:
+        ended = running.process.popen.poll() is not None
+        self._hear(running, patience_s=1.0 if ended else 0.0)
+        last = running.last
+        try:
+            if "done" in last:
+                self._publish(running)
+            elif "failed" in last:
+                self._fail(running, str(last["failed"]), may_help=bool(last.get("may_help")))
+            elif ended:
+                code = running.process.popen.returncode
+                how = f"by signal {-code}, as when memory runs out" if code < 0 else f"with status {code}"
+                self._fail(running, f"The reading process ended {how}.", may_help=True)
+            elif self._clock() - running.since_s > self._archive.settings.time_limit_s:
+                limit = self._archive.settings.time_limit_s
+                self._fail(running, f"The reading took longer than the {limit:g} s it may take.", may_help=True)
+            elif self._beat_due(running):
+                self._queue.beat(running.job, running.progress)
+                running.beaten_s, running.told = self._clock(), running.progress
+        except JobLost as error:
+            _log.warning("%s", error)
+            self._drop(running)
+
+    def _beat_due(self, running: _Running) -> bool:
+        """Whether to give a sign of life: several times within a lease, and soon when there is progress to tell."""
+        since = self._clock() - running.beaten_s
+        return since > self._archive.settings.lease_s / 6 or (since > _TOLD_S and running.progress != running.told)
+
+    def _hear(self, running: _Running, *, patience_s: float) -> None:
+        """Take in what the process has said; of one that has ended, the last line may still be under way."""
+        with suppress(queue.Empty):
+            while "done" not in running.last and "failed" not in running.last:
+                running.last = (
+                    running.process.said.get(timeout=patience_s) if patience_s else running.process.said.get_nowait()
+                )
+                running.progress = str(running.last.get("step", running.progress))
+
+    def _publish(self, running: _Running) -> None:
+        results = self._archive.results
+        uid = running.job.study_instance_uid
+        shutil.rmtree(running.making / _INPUTS, ignore_errors=True)
+        files = results.flush(running.making)
+        with self._archive.database.write() as connection:
+            self._queue.finish(connection, running.job)
+            results.publish(
+                connection, running.making, study_uid=uid, job_id=running.job.id, sources=running.sources, files=files
+            )
+        running.process.end()
+        self._running.remove(running)
+
+    def _fail(self, running: _Running, reason: str, *, may_help: bool) -> None:
+        state = self._queue.fail(running.job, reason, may_help=may_help)
+        _log.warning("job %d is %s: %s", running.job.id, state, reason)
+        self._drop(running)
+
+    def _drop(self, running: _Running) -> None:
+        running.process.end()
+        self._archive.results.discard(running.making)
+        self._running.remove(running)
