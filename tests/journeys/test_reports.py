@@ -78,11 +78,18 @@ def test_what_cannot_be_reported_is_refused_and_an_earlier_report_stays(folder):
         journeys.report(folder, Path("new"), text=Path("foreign.toml"))
     with pytest.raises(UnreadableInput, match=r"no reading\.json in nowhere"):
         journeys.report(Path("nowhere"), Path("out"))
-    made = (folder / "reading.json").read_text()
-    by_hand = {**json.loads(made), "scan": {**json.loads(made)["scan"], "acquired_at": "yesterday"}}
-    for damaged in ('{"schema_version": "1.3.0", "scan": {}}', json.dumps(by_hand), "[" * 100_000):
+    record = json.loads((folder / "reading.json").read_bytes())
+    finding = {**record["findings"][0], "mass_share_percent": "much"}
+    none = r"no reading\.json of bonescan"
+    for damaged, says in (
+        ('{"schema_version": "1.3.0", "scan": {}}', none),
+        (json.dumps({**record, "scan": {**record["scan"], "acquired_at": "yesterday"}}), none),
+        (json.dumps({**record, "findings": [finding]}), none),
+        ("[" * 100_000, none),
+        (json.dumps({**record, "schema_version": "2.0.0"}), r"has version 2\.0\.0; .* read the scan again"),
+    ):
         (folder / "reading.json").write_text(damaged)
-        with pytest.raises(UnreadableInput, match=r"no reading\.json of bonescan"):
+        with pytest.raises(UnreadableInput, match=says):
             journeys.report(folder, Path("out"))
     assert {path.name: path.read_bytes() for path in Path("out").iterdir()} == before
     assert not Path("new").exists()
