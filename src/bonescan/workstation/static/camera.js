@@ -37,9 +37,9 @@ export class Camera {
       reach = Math.max(reach, middle - body.left, body.right - middle);
     }
     if (!Number.isFinite(top)) return;
-    this.down = (top + bottom) / 2;
     this.across = 0;
-    this.scale = Math.max((bottom - top) / Math.max(pane.height, 1), (2 * reach) / Math.max(pane.width - 2 * MARGIN, 1));
+    this.scale = Math.max((bottom - top) / Math.max(pane.height - HEAD, 1), (2 * reach) / Math.max(pane.width - 2 * MARGIN, 1));
+    this.down = (top + bottom) / 2 - (HEAD / 2) * this.scale;
   }
 
   /**
@@ -134,5 +134,6 @@ export class Camera {
   }
 }
 
-/** Room for letters on each side of a pane, CSS pixels. */
-export const MARGIN = 44;
+/** Room for letters on each side of a pane, and for its name above the head; CSS pixels. */
+const MARGIN = 44;
+const HEAD = 24;

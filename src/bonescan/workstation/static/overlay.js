@@ -121,7 +121,7 @@ export class Overlay {
   /**
    * @param {{shown: Shown[], camera: Camera, ratio: number, findings: Finding[], chosen: number | null, regions: boolean,
    *   opacity: number, measures: Measure[], pointed: Pointed | null, cross: boolean,
-   *   lens: {pane: Rectangle, shown: Shown} | null}} what
+   *   lens: {pane: Rectangle, shown: Shown, camera: Camera} | null}} what
    */
   draw(what) {
     const { context } = this;
@@ -137,7 +137,7 @@ export class Overlay {
       this.sides(shown, what.camera);
       context.restore();
     }
-    if (what.lens) this.lens(what.lens);
+    if (what.lens) this.lens(what.lens, what);
   }
 
   /** @param {Shown} shown @param {Camera} camera @param {number} opacity */
@@ -153,8 +153,8 @@ export class Overlay {
     this.context.globalAlpha = 1;
   }
 
-  /** @param {Shown} shown @param {Parameters<Overlay["draw"]>[0]} what */
-  outlines({ pane, picture }, what) {
+  /** @param {Shown} shown @param {Parameters<Overlay["draw"]>[0]} what @param {boolean} [lettered] */
+  outlines({ pane, picture }, what, lettered = true) {
     const { context } = this;
     /** @type {{letter: string, x: number, y: number, toX: number, style: string, chosen: boolean, atLeft: boolean, at: number}[]} */
     const letters = [];
@@ -194,7 +194,7 @@ export class Overlay {
     for (const side of [true, false]) {
       spread(letters.filter((one) => one.atLeft === side), pane);
     }
-    for (const one of letters) this.letter(one);
+    if (lettered) for (const one of letters) this.letter(one);
     context.globalAlpha = 1;
   }
 
@@ -237,15 +237,17 @@ export class Overlay {
     const [first, second] = picture.fromBehind ? [WORDS.study.left, WORDS.study.right] : [WORDS.study.right, WORDS.study.left];
     context.font = "600 15px system-ui, sans-serif";
     context.textBaseline = "top";
+    const left = Math.max(pane.x, camera.toPoint(picture, pane, 0, -0.5).x);
+    const right = Math.min(pane.x + pane.width, camera.toPoint(picture, pane, 0, picture.columns - 0.5).x);
     /** @type {[string, CanvasTextAlign, number][]} */
-    const marks = [[first, "left", pane.x + 10], [view, "center", pane.x + pane.width / 2], [second, "right", pane.x + pane.width - 10]];
+    const marks = [[first, "left", left + 10], [view, "center", (left + right) / 2], [second, "right", right - 10]];
     for (const [text, align, x] of marks) {
       context.textAlign = align;
       halo(context, text, x, pane.y + 8);
     }
-    const cm = [20, 10, 5, 2, 1].find((length) => (10 * length) / camera.scale < 0.4 * pane.width) ?? 1;
+    const cm = [20, 10, 5, 2, 1].find((length) => (10 * length) / camera.scale < 0.35 * (right - left)) ?? 1;
     const length = (10 * cm) / camera.scale;
-    const [x, y] = [pane.x + 12, pane.y + pane.height - 14];
+    const [x, y] = [left + 10, pane.y + pane.height - 10];
     for (const [colour, width] of /** @type {const} */ ([["rgb(255 255 255 / 90%)", 5], ["rgb(20 24 30)", 2]])) {
       context.strokeStyle = colour;
       context.lineWidth = width;
@@ -323,9 +325,15 @@ export class Overlay {
     }
   }
 
-  /** @param {{pane: Rectangle, shown: Shown}} lens */
-  lens({ pane }) {
+  /** @param {{pane: Rectangle, shown: Shown, camera: Camera}} lens @param {Parameters<Overlay["draw"]>[0]} what */
+  lens({ pane, shown, camera }, what) {
     const { context } = this;
+    context.save();
+    clip(context, pane);
+    context.clearRect(pane.x, pane.y, pane.width, pane.height);
+    if (what.regions) this.regions({ pane, picture: shown.picture }, camera, what.opacity);
+    this.outlines({ pane, picture: shown.picture }, { ...what, camera }, false);
+    context.restore();
     context.strokeStyle = "rgb(255 255 255 / 90%)";
     context.lineWidth = 4;
     context.strokeRect(pane.x, pane.y, pane.width, pane.height);

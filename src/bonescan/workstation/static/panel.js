@@ -139,7 +139,7 @@ export class FindingsList {
       { type: "button", "aria-expanded": "false", click: () => this.choose(toggle.getAttribute("aria-expanded") === "true" ? null : finding.id) },
       make("span", { class: `letter ${styleOf(finding)}` }, finding.letter),
       make("span", { class: "place" }, finding.place, finding.polarity === "cold" && make("span", { class: "hint" }, ` (${WORDS.findings.cold})`)),
-      make("span", { class: "ratio" }, finding.uptake_ratio === null ? WORDS.absent : `${figure(finding.uptake_ratio, 2)} ×`),
+      make("span", { class: "ratio" }, finding.uptake_ratio === null ? WORDS.absent : `${finding.uptake_ratio.toFixed(1)} ×`),
       make("span", { class: "nature" }, nature(finding)),
     );
     const row = make("li", { "data-finding": finding.id }, toggle);
@@ -184,7 +184,7 @@ function detail(finding) {
   const views = /** @type {Record<string, string>} */ (WORDS.study.views);
   /** @type {[string, string][]} */
   const facts = [];
-  if (finding.uptake_ratio !== null) facts.push([words.uptake, `${figure(finding.uptake_ratio, 2)} ${words.times}, ${words.reference} ${finding.uptake_reference}`]);
+  if (finding.uptake_ratio !== null) facts.push([words.uptake, `${finding.uptake_ratio.toFixed(1)} ${words.times}, ${words.reference} ${finding.uptake_reference}`]);
   if (finding.significance !== null) facts.push([words.significance, `${figure(finding.significance, 2)} ${words.sd}`]);
   facts.push([words.seenIn, Object.entries(finding.views).map(([name, seen]) => `${(views[name] ?? name).toLowerCase()} (${figure(seen.area_mm2 / 100, 2)} cm²)`).join(", ")]);
   if (finding.depth_mm !== null) facts.push([words.depth, `${figure(finding.depth_mm / 10, 2)}${finding.depth_uncertainty === null ? "" : ` ± ${figure(finding.depth_uncertainty / 10, 2)}`} cm`]);

@@ -166,7 +166,7 @@ export class Stage extends EventTarget {
     const ratio = window.devicePixelRatio || 1;
     const panes = this.shown.map((one) => this.pane(one.picture, one.pane, this.camera, ratio));
     const lens = this.lensPane();
-    if (lens && this.pointed) panes.push(this.pane(this.pointed.picture, lens.pane, this.camera.lens(this.pointed.picture, this.pointed.place, LENS_TIMES), ratio));
+    if (lens) panes.push(this.pane(lens.shown.picture, lens.pane, lens.camera, ratio));
     return panes;
   }
 
@@ -186,7 +186,8 @@ export class Stage extends EventTarget {
     const shown = this.shown.find((one) => one.picture === this.pointed?.picture);
     if (!shown) return null;
     const at = this.camera.toPoint(shown.picture, shown.pane, this.pointed.place.row, this.pointed.place.column);
-    return { shown, pane: { x: at.x - LENS / 2, y: at.y - LENS / 2, width: LENS, height: LENS } };
+    const pane = { x: at.x - LENS / 2, y: at.y - LENS / 2, width: LENS, height: LENS };
+    return { shown, pane, camera: this.camera.lens(shown.picture, this.pointed.place, LENS_TIMES) };
   }
 
   /** @returns {[number, number, number]} */
