@@ -64,7 +64,13 @@ def line(uid: str, name: str, state: str = "read", **more: Any) -> dict[str, Any
     """A line of the worklist."""
     reading = {"version": 1, "read_at": "2026-03-02T10:00:00Z", "conclusion": "Made up for a test.", "urgent": False}
     reading |= {"metastases_likelihood": 0.83, "bone_scan_index_percent": 1.234, "bone_findings": 2, "signed": False}
-    made = {"study_uid": uid, "patient_name": name, "patient_id": f"ID{uid[-2:]}", "birth_date": "1950-05-17", "sex": "F"}
+    made = {
+        "study_uid": uid,
+        "patient_name": name,
+        "patient_id": f"ID{uid[-2:]}",
+        "birth_date": "1950-05-17",
+        "sex": "F",
+    }
     made |= {"study_date": "2026-03-02", "study_time": "09:41:00", "accession_number": "A1", "description": "Bone scan"}
     made |= {"objects": 2, "state": state, "progress": "", "reason": "", "reading": None}
     if state == "read":
@@ -90,16 +96,40 @@ def made_study(uid: str, name: str, *, dtype: str = "uint16", **more: Any) -> St
     findings = [_finding(1, "A", outlines, False, name), _finding(2, "B", _moved(outlines, 90), True, name)]
     sentence = "Most likely metastatic: left rib 7 (A)."
     reading = {
-        "scan": {"patient": {"age_years": 75.0}, "delay_h": 3.1, "injection": {"radiopharmaceutical": "Tc-99m MDP", "activity_mbq": 600}},
-        "impression": {"sentences": [sentence], "metastatic": 0.83, "metastatic_absent_reason": "", "advice": ["Look again."], "abstains": []},
+        "scan": {
+            "patient": {"age_years": 75.0},
+            "delay_h": 3.1,
+            "injection": {"radiopharmaceutical": "Tc-99m MDP", "activity_mbq": 600},
+        },
+        "impression": {
+            "sentences": [sentence],
+            "metastatic": 0.83,
+            "metastatic_absent_reason": "",
+            "advice": ["Look again."],
+            "abstains": [],
+        },
         "familiarity": {"familiar": True, "reasons": []},
         "labels": {"trusted": True, "regions": [{"id": 3, "name": "thoracic spine"}, {"id": 4, "name": "ribs"}]},
         "findings": findings,
-        "burden": {"bone_scan_index_percent": 1.234, "uncertainty": 0.2, "bone_scan_index_absent_reason": "", "hot_spot_count": 1},
-        "quality": {"checks": [{"code": "c", "verdict": "warn", "text": "Few counts."}, {"code": "d", "verdict": "pass", "text": ""}]},
+        "burden": {
+            "bone_scan_index_percent": 1.234,
+            "uncertainty": 0.2,
+            "bone_scan_index_absent_reason": "",
+            "hot_spot_count": 1,
+        },
+        "quality": {
+            "checks": [
+                {"code": "c", "verdict": "warn", "text": "Few counts."},
+                {"code": "d", "verdict": "pass", "text": ""},
+            ]
+        },
         "remarks": [],
     }
-    files = {"reading.json": json.dumps(reading).encode(), "report.pdf": b"%PDF-1.7", "report.html": b"<!doctype html><p>Report"}
+    files = {
+        "reading.json": json.dumps(reading).encode(),
+        "report.pdf": b"%PDF-1.7",
+        "report.html": b"<!doctype html><p>Report",
+    }
     files |= {f"regions_{view}.png": _png(ids) for view, ids in regions.items()}
     return Study(line(uid, name, **more), views, files)
 
@@ -111,7 +141,10 @@ def _finding(number: int, letter: str, outlines: dict[str, Any], normal: bool, n
         peak = {"row": round(row), "column": round(column), "counts": 160, "x_mm": 80, "z_mm": 900}
         views[view] = {"outline": outline, "peak": peak, "area_mm2": 1400.0, "uptake_ratio": 4.2, "significance": 12.0}
     natures = {"physiologic": 0.9, "metastatic": 0.1} if normal else {"metastatic": 0.83, "traumatic": 0.17}
-    evidence = [{"text": "Bright.", "weight": 2.0, "source": "made"}, {"text": f"Named {name}.", "weight": -1.0, "source": "made"}]
+    evidence = [
+        {"text": "Bright.", "weight": 2.0, "source": "made"},
+        {"text": f"Named {name}.", "weight": -1.0, "source": "made"},
+    ]
     return {
         "id": number, "letter": letter, "kind": "bone", "polarity": "hot", "place": f"left rib {6 + number}", "side": "left",
         "views": views, "uptake_ratio": 4.2, "uptake_reference": "this person's normal bone", "significance": 12.0,
@@ -221,13 +254,17 @@ class _Handler(BaseHTTPRequestHandler):
             names = {"X-Rows": str(counts.shape[0]), "X-Columns": str(counts.shape[1]), "X-Dtype": str(counts.dtype)}
             return self._send(200, counts.tobytes(), "application/octet-stream", names)
         if parts[2:3] == ["readings"] and parts[4] in study.files:
-            framed = {"Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"}
+            framed = {
+                "Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
+            }
             return self._send(200, study.files[parts[4]], TYPES[Path(parts[4]).suffix], framed)
         if parts[2:] == ["read"]:
             return self._json({"state": "queued"}, 202)
         if parts[2:]:
             return self._refuse(404, "There is no such file.")
-        return self._json(study.line | {"versions": self._versions(study), "views": [_view(study, name) for name in study.views]})
+        return self._json(
+            study.line | {"versions": self._versions(study), "views": [_view(study, name) for name in study.views]}
+        )
 
     @staticmethod
     def _versions(study: Study) -> list[dict[str, Any]]:
@@ -239,7 +276,9 @@ class _Handler(BaseHTTPRequestHandler):
         told = f"{study.line['patient_name']} {study.line['patient_id']}".lower()
         urgent = bool(study.line["reading"] and study.line["reading"]["urgent"])
         state = query.get("state", "")
-        return query.get("search", "").lower() in told and (state in ("", study.line["state"]) or (state == "urgent" and urgent))
+        return query.get("search", "").lower() in told and (
+            state in ("", study.line["state"]) or (state == "urgent" and urgent)
+        )
 
     def _changes(self, after: int) -> None:
         here = self.department

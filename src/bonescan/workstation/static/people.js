@@ -63,14 +63,14 @@ function line(one, self, again) {
     make("td", {}, role),
     make("td", {}, one.active ? WORDS.persons.active : WORDS.persons.inactive),
     make("td", { class: "number" }, one.changed_at ? moment(one.changed_at) : WORDS.absent),
-    make(
-      "td",
+    make("td", {}, make(
+      "div",
       { class: "actions" },
       !self && button(one.active ? WORDS.persons.lock : WORDS.persons.unlock, () => change({ active: !one.active }),
         { "aria-label": `${one.active ? WORDS.persons.lock : WORDS.persons.unlock}: ${one.name}` }),
       !self && button(WORDS.persons.newPassword, () => askPassword(one.name, (password) => change({ password })),
         { "aria-label": WORDS.persons.passwordOf(one.name) }),
-    ),
+    )),
   );
 }
 

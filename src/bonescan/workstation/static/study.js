@@ -48,7 +48,7 @@ async function show() {
   let version = null;
 
   const help = keyboard([{ title: WORDS.help_.onStudy, commands: commands() }],
-    [make("section", {}, make("h3", {}, WORDS.help_.mouse), make("dl", { class: "keys" }, ...WORDS.help_.mouseLines.flatMap(([what, does]) => [make("dt", {}, what), make("dd", {}, does)])))]);
+    [make("section", {}, make("h3", {}, WORDS.help_.mouse), make("dl", { class: "hands" }, ...WORDS.help_.mouseLines.flatMap(([what, does]) => [make("dt", {}, what), make("dd", {}, does)])))]);
   const { main } = frame({ session: said, here: "study", middle: [who], help });
   main.classList.add("study");
   const looking = make("section", { class: "looking", "aria-label": WORDS.study.picture }, make("h1", { class: "unseen" }, WORDS.study.picture), bar.element, stage.element, readout);
@@ -226,20 +226,21 @@ async function show() {
     const step = (by) => () => {
       if (findings) stage.choose(findings.beside(stage.chosen, by));
     };
-    /** @param {number} x @param {number} y */
-    const arrow = (x, y) => (/** @type {KeyboardEvent} */ event) => {
-      if (event.target === panel) return false;
+    /** @type {Record<string, [number, number]>} */
+    const ways = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    const arrow = (/** @type {KeyboardEvent} */ event) => {
+      if (event.target === panel) return false; // it scrolls
+      const [x, y] = ways[event.key] ?? [0, 0];
       if (stage.measuring) stage.moveCross(y * (event.shiftKey ? 10 : 1), x * (event.shiftKey ? 10 : 1));
       else stage.move(-40 * x, -40 * y);
       return true;
     };
-    const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     return [
       { keys: ["n"], text: keys.next, run: step(1) },
       { keys: ["p"], text: keys.previous, run: step(-1) },
       { keys: ["+", "="], shown: "+", text: keys.zoomIn, run: () => stage.zoom(1.25) },
       { keys: ["-"], text: keys.zoomOut, run: () => stage.zoom(0.8) },
-      ...Object.entries(arrows).map(([key, [x = 0, y = 0]]) => ({ keys: [key], shown: { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓" }[key] ?? key, text: keys.panKeys, run: arrow(x, y) })),
+      { keys: Object.keys(ways), shown: "← → ↑ ↓", text: keys.panKeys, run: arrow },
       { keys: ["Home"], text: keys.fit, run: () => stage.fit() },
       { keys: ["]"], text: keys.upperUp, run: level(0, 1) },
       { keys: ["["], text: keys.upperDown, run: level(0, -1) },
@@ -250,7 +251,7 @@ async function show() {
       { keys: ["i"], text: keys.invert, run: flip("inverse") },
       { keys: ["s"], text: keys.smooth, run: flip("smooth") },
       { keys: ["f"], text: keys.findings, run: lay("findings") },
-      { keys: ["g"], text: WORDS.overlays.normal, run: lay("normal") },
+      { keys: ["g"], text: keys.normal, run: lay("normal") },
       { keys: ["r"], text: keys.regions, run: lay("regions") },
       { keys: ["m"], text: keys.lens, run: () => { stage.lens = !stage.lens; stage.changed("lens"); } },
       { keys: ["1"], text: keys.anterior, run: () => stage.setLayout("anterior") },
