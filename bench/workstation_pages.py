@@ -1,7 +1,8 @@
 """How fast the pages are in a real Chromium: first paint of a study, and frames a second while the window is dragged.
 
 The study is a doll of whole-body size, 1024 x 256, served over loopback by the tests' stand-in, so that the pages alone
-are measured. A frame counts when the browser asks for it (requestAnimationFrame) and the painter has drawn a new window.
+are measured. A frame counts when the browser asks for it (requestAnimationFrame) and gets a new
+window drawn.
 
     python -m bench.workstation_pages
 """

@@ -1,4 +1,4 @@
-"""A small server that answers the pages as the workstation does, from studies held in memory: the pages' tests alone use it."""
+"""A small server that answers the pages as the workstation does, from studies held in memory, for tests."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ PAGES = {"": "worklist.html", "sign-in": "sign-in.html", "people": "people.html"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; font-src 'self'; "
     "connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+DOCUMENT_POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; frame-ancestors 'self'; sandbox"
 )
 TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 TYPES |= {".json": "application/json", ".png": "image/png", ".pdf": "application/pdf"}
@@ -145,12 +148,11 @@ def _finding(number: int, letter: str, outlines: dict[str, Any], normal: bool, n
         {"text": "Bright.", "weight": 2.0, "source": "made"},
         {"text": f"Named {name}.", "weight": -1.0, "source": "made"},
     ]
-    return {
-        "id": number, "letter": letter, "kind": "bone", "polarity": "hot", "place": f"left rib {6 + number}", "side": "left",
-        "views": views, "uptake_ratio": 4.2, "uptake_reference": "this person's normal bone", "significance": 12.0,
-        "depth_mm": None, "depth_uncertainty": None, "mass_share_percent": 0.3, "in_burden": not normal, "reason": "Made up.",
-        "likely_normal": normal, "natures": natures, "evidence": evidence, "likelihood": natures["metastatic"],
-    }  # fmt: skip
+    made = {"id": number, "letter": letter, "kind": "bone", "polarity": "hot", "place": f"left rib {6 + number}"}
+    made |= {"side": "left", "views": views, "uptake_ratio": 4.2, "uptake_reference": "this person's normal bone"}
+    made |= {"significance": 12.0, "depth_mm": None, "depth_uncertainty": None, "mass_share_percent": 0.3}
+    made |= {"in_burden": not normal, "reason": "Made up.", "likely_normal": normal, "natures": natures}
+    return made | {"evidence": evidence, "likelihood": natures["metastatic"]}
 
 
 def _moved(outlines: dict[str, Any], rows: float) -> dict[str, Any]:
@@ -254,9 +256,7 @@ class _Handler(BaseHTTPRequestHandler):
             names = {"X-Rows": str(counts.shape[0]), "X-Columns": str(counts.shape[1]), "X-Dtype": str(counts.dtype)}
             return self._send(200, counts.tobytes(), "application/octet-stream", names)
         if parts[2:3] == ["readings"] and parts[4] in study.files:
-            framed = {
-                "Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
-            }
+            framed = {"Content-Security-Policy": DOCUMENT_POLICY}
             return self._send(200, study.files[parts[4]], TYPES[Path(parts[4]).suffix], framed)
         if parts[2:] == ["read"]:
             return self._json({"state": "queued"}, 202)

@@ -1,4 +1,4 @@
-"""The pages in a real browser, against the stand-in: what a physician does, what an attacker tries, who cannot use a mouse."""
+"""The pages in a real browser, against the stand-in: what a physician does, what an attacker tries, keyboard alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 if CHROMIUM is None or importlib.util.find_spec("playwright") is None:
     pytest.skip("needs Chromium and playwright", allow_module_level=True)
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402
 
 NEEDLE = "<img src onerror=alert(1)><svg/onload=alert(1)>"
 SOFTWARE_GL = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
@@ -45,7 +45,7 @@ def served() -> Iterator[tuple[Department, str]]:
 
 @pytest.fixture
 def opened(browser: Browser, served: tuple[Department, str]) -> Iterator[Callable[[str], Page]]:
-    """Open a page; whatever it complains of, a script that a name brought or a policy broken among it, fails the test."""
+    """Open a page; whatever it complains of fails the test: a script that a name brought, a policy that was broken."""
     complaints: list[str] = []
     context = browser.new_context(viewport={"width": 1400, "height": 900}, base_url=served[1])
     context.set_default_timeout(8000)
@@ -254,7 +254,7 @@ def test_measuring_by_keyboard_gives_millimetres_and_counts(opened, served) -> N
     page.keyboard.press("d")
     for key in ["ArrowDown", "Enter", *["Shift+ArrowRight"] * 3, *["Shift+ArrowDown"] * 4, "Enter"]:
         page.keyboard.press(key)
-    # 30 columns and 40 rows of 2.4 mm: a right triangle of 3, 4, 5; the first point is snapped to a pixel by the first step.
+    # 30 columns and 40 rows of 2.4 mm: a triangle of 3, 4, 5; the first point lies between pixels, the second on one.
     expect(page.locator(".measures")).to_contain_text("1 Distance")
     told = float(page.locator(".measures li p").inner_text().removesuffix(" mm"))
     assert told == pytest.approx(120.0, abs=0.75 * 2.4)
@@ -270,7 +270,8 @@ def test_measures_agree_with_numpy(opened, served) -> None:
     page = _study(opened("/study/1.2.10"))
     counts = served[0].studies[0].views["anterior"]
     told = page.evaluate("""async () => {
-      const [{ Picture }, service, { inside }] = await Promise.all(["pictures", "service", "measuring"].map((n) => import(`/static/${n}.js`)));
+      const [{ Picture }, service, { inside }] = await Promise.all(
+        ["pictures", "service", "measuring"].map((name) => import(`/static/${name}.js`)));
       const [facts] = (await service.study("1.2.10")).views;
       const picture = new Picture(facts, await service.counts("1.2.10", facts.name));
       return [inside(picture, "box", { row: 180, column: 90 }, { row: 150, column: 120 }),
