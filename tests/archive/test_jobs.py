@@ -123,12 +123,12 @@ def test_a_job_of_a_process_that_is_gone_is_free_at_once(archive: Archive, clock
     gone.wait()
     job = queue.claim()
     assert job is not None
-    machine, _, born, token = queue._owner.split("/")
+    machine, _, born, token = queue._owner.split("-")
     for owner, free in [
-        (f"{machine}/{gone.pid}/{born}/{token}x", True),
-        (f"{machine}/{os.getpid()}/1/{token}x", True),  # an earlier process that had our number, as in a container
-        (f"{machine}/{os.getpid()}/{born}/{token}x", False),  # another worker of this very process
-        (f"elsewhere/{gone.pid}/{born}/{token}x", False),
+        (f"{machine}-{gone.pid}-{born}-{token}x", True),
+        (f"{machine}-{os.getpid()}-1-{token}x", True),  # an earlier process that had our number, as in a container
+        (f"{machine}-{os.getpid()}-{born}-{token}x", False),  # another worker of this very process
+        (f"elsewhere-{gone.pid}-{born}-{token}x", False),
     ]:
         with archive.database.write() as connection:
             connection.execute(text("UPDATE job SET owner = :owner"), {"owner": owner})

@@ -14,8 +14,10 @@ from pydicom.uid import ImplicitVRLittleEndian
 from tests.archive.made import NM, object_of, part10, received
 
 from bonescan.archive import audit
+from bonescan.archive.processes import this_process
 from bonescan.archive.settings import Settings
 from bonescan.archive.shelf import Archive
+from bonescan.archive.upkeep import check
 from bonescan.dicom.node import Kept, Level, Shelf
 from bonescan.errors import ArchiveUnavailable, InvalidValue, QuotaExceeded, UnreadableInput
 
@@ -278,6 +280,32 @@ def test_queries_find_what_the_standard_says(tmp_path: Path, postgres: bool, req
             list(archive.paths({"Modality": ["NM"]}))
 
 
+@pytest.mark.parametrize("left", [b"", b"not DICOM", part10(7)], ids=["empty", "text", "another object"])
+def test_what_lies_wrongly_in_an_objects_place_gives_way(archive: Archive, left: bytes):
+    place = archive.objects.place_of("1.2.3.1")
+    place.parent.mkdir(parents=True)
+    place.write_bytes(left)
+    assert archive.keep(object_of(1)) is Kept.NEW
+    assert place.read_bytes() == part10(1)
+
+
+def test_what_a_killed_sender_left_in_place_is_the_first_object(archive: Archive):
+    place = archive.objects.place_of("1.2.3.1")
+    place.parent.mkdir(parents=True)
+    place.write_bytes(part10(1, AccessionNumber="7"))
+    assert archive.keep(object_of(1)) is Kept.CONFLICT
+    assert place.read_bytes() == part10(1, AccessionNumber="7")
+    assert [path.read_bytes() for path in archive.objects.conflicts.iterdir()] == [part10(1)]
+    assert check(archive).well
+
+
+def test_a_file_that_went_missing_comes_back_with_the_next_sender(archive: Archive):
+    archive.keep(object_of(1))
+    archive.objects.place_of("1.2.3.1").unlink()
+    assert archive.keep(object_of(1, sender="OTHER")) is Kept.SAME
+    assert check(archive).well
+
+
 def test_another_transfer_syntax_is_another_object(archive: Archive):
     archive.keep(object_of(1))
     assert archive.keep(object_of(1, syntax=ImplicitVRLittleEndian)) is Kept.CONFLICT
@@ -292,9 +320,11 @@ def test_a_process_sees_what_another_kept(tmp_path: Path):
 
 def test_stale_parts_are_swept_and_fresh_ones_are_not(tmp_path: Path):
     with Archive(tmp_path, Settings(reserve_gib=0.0)) as archive:
-        fresh, stale = archive.objects.incoming / "a.part", archive.objects.incoming / "b.part"
-        fresh.touch()
-        stale.touch()
+        elsewhere = "0123456789ab-1-1-"
+        fresh, stale = (archive.objects.incoming / f"{elsewhere}{letter}.part" for letter in "ab")
+        gone = archive.objects.incoming / f"{this_process()}0-c.part"  # our number, but another beginning
+        for part in (fresh, stale, gone):
+            part.touch()
         os.utime(stale, (0, 0))
         archive.recover()
         assert list(archive.objects.parts()) == [fresh]

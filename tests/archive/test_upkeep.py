@@ -126,7 +126,8 @@ def test_the_index_is_made_anew_from_the_files_alone(tmp_path: Path):
     with Archive(tmp_path, PLAIN) as archive:  # it sees for itself that the index is gone
         assert archive.counts() == before
         assert archive.results.of_study("1.9.1") == readings
-        assert check(archive).audit.first_bad is not None  # the earlier trail is gone, and its anchors say so
+        assert check(archive).well
+        assert len(list(tmp_path.glob("audit.anchors.before-*"))) == 1  # the earlier trail is gone, its anchors are not
         first = audit.entries(archive.database)[0]
         assert first.action == "index.rebuilt"
         assert first.detail["last_anchor"].startswith("6 ")
@@ -184,16 +185,22 @@ def test_a_study_that_changes_between_saying_and_doing_stays(tmp_path: Path, mon
 
 
 def test_settings_are_read_checked_and_overruled_by_the_environment(tmp_path: Path):
-    file = tmp_path / "archive.toml"
+    file = tmp_path / "bonescan.toml"
     assert load_settings(tmp_path, {}) == Settings()
-    file.write_text(
-        'quota_gib = 5\nattempts = 2\n[[retention]]\nname = "a"\nolder_than_days = 10\nmodalities = ["CT"]\n'
-    )
+    rule = '[[archive.retention]]\nname = "a"\nolder_than_days = 9\nmodalities = ["CT"]\n'
+    file.write_text(f"[archive]\nquota_gib = 5\nattempts = 2\n{rule}")
     found = load_settings(tmp_path, {"BONESCAN_DATABASE": "postgresql://h/d"})
     assert (found.quota_gib, found.attempts, found.database) == (5, 2, "postgresql://h/d")
-    assert found.retention == (RetentionRule(name="a", older_than_days=10, modalities=("CT",)),)
-    for wrong in ("quota = 1", "quiet_s = '3'", "quiet_s = -1", "= 3", "[[retention]]\nname = 'a'", "quiet_s = true"):
-        file.write_text(wrong)
+    assert found.retention == (RetentionRule(name="a", older_than_days=9, modalities=("CT",)),)
+    for wrong in (
+        "quota = 1",
+        "quiet_s = '3'",
+        "quiet_s = -1",
+        "= 3",
+        "[[archive.retention]]\nname = 'a'",
+        "quiet_s = true",
+    ):
+        file.write_text(f"[archive]\n{wrong}")
         with pytest.raises(InvalidValue):
             load_settings(tmp_path, {})
     with pytest.raises(InvalidValue, match="SQLite or PostgreSQL"):

@@ -13,7 +13,12 @@ from bonescan import cli
 
 HOUSE = Path(__file__).parents[2]
 PAGES = sorted(HOUSE.glob("docs/**/*.md"))
-COMMANDS = typer.main.get_command(cli.app).commands
+GROUPS = {
+    name: one.commands for name, one in typer.main.get_command(cli.app).commands.items() if hasattr(one, "commands")
+}
+COMMANDS = {name: one for name, one in typer.main.get_command(cli.app).commands.items() if name not in GROUPS} | {
+    f"{group} {name}": one for group, commands in GROUPS.items() for name, one in commands.items()
+}
 OPTIONS = sorted(
     (name, option)
     for name, command in COMMANDS.items()
@@ -58,6 +63,7 @@ def test_every_command_shown_is_one_the_program_understands(page, line):
     words = shlex.split(re.split(r" (?:#|\|\||>) ?", line)[0])[1:]
     if words[0] in ("--help", "--version"):
         return
+    words = [" ".join(words[:2]), *words[2:]] if words[0] in GROUPS else words
     command = COMMANDS[words[0]]
     arguments = [word for word in words[1:] if word not in ("--help", "-h")]
     if arguments:  # parsing raises a usage error at an unknown option or a missing value

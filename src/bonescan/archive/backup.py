@@ -4,7 +4,7 @@
 
     BACKUP/backup.json       what it is of, when, how much, digest of the index; comes last: without it there is no
     backup BACKUP/index.sqlite      the index at that moment, SQLite whatever the archive uses
-    BACKUP/objects, conflicts, results, audit.anchors, archive.toml
+    BACKUP/objects, conflicts, results, audit.anchors, bonescan.toml
 
 The index is copied first, in one reading transaction; every file it names was durable before and is never changed, so
 the files can be copied afterwards, each held against its digest. Files an earlier backup in the same folder holds
@@ -253,7 +253,7 @@ def restore(backup: Path, folder: Path, progress: Progress = _silent) -> Backup:
     ----------
     backup : Path
     folder : Path
-        Made when absent; it may hold an `archive.toml` and nothing else. The database of those settings must be empty.
+        Made when absent; it may hold an `bonescan.toml` and nothing else. The database of those settings must be empty.
     progress : callable
         Takes one sentence.
 

@@ -27,6 +27,14 @@ INDEX_NAME = "index.sqlite"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _WRITER_LOCK = 0x626F6E65  # "bone": the number both writers of one PostgreSQL database must agree on
 _WRITES = {"writes": True}
+# A server that is gone without a word is given up after half a minute; libpq's names, in seconds, the last in ms.
+_NOT_FOR_EVER = {
+    "connect_timeout": 10,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 
 
 def utc_now() -> str:
@@ -168,9 +176,7 @@ def _understood(url: str) -> URL:
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
-        return create_engine(
-            url, pool_pre_ping=True, pool_size=8, max_overflow=24, connect_args={"connect_timeout": 10}
-        )
+        return create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=24, connect_args=dict(_NOT_FOR_EVER))
     engine = create_engine(
         url, connect_args={"timeout": 60.0, "check_same_thread": False}, pool_size=8, max_overflow=24
     )

@@ -19,26 +19,24 @@ may happen often.
 
 from __future__ import annotations
 
-import os
-import platform
 import time
 import uuid
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from bonescan.archive import audit
 from bonescan.archive.database import Database, utc_now
+from bonescan.archive.processes import is_gone, this_process
 from bonescan.archive.stillness import Stillness
 from bonescan.archive.tables import job, study
 from bonescan.errors import BoneScanError, InvalidValue
 
-__all__ = ["Job", "JobLost", "JobState", "Queue"]
+__all__ = ["Job", "JobLost", "JobState", "Queue", "ask_again"]
 
 _MOST_INTERRUPTIONS = 100
 _FIRST_PAUSE_S = 5.0
@@ -114,7 +112,7 @@ class Queue:
         self._lease_s = lease_s
         self._attempts = attempts
         self._studies, self._jobs = Stillness(clock), Stillness(clock)
-        self._owner = f"{_this_machine()}/{os.getpid()}/{_born(os.getpid())}/{uuid.uuid4().hex}"
+        self._owner = f"{this_process()}-{uuid.uuid4().hex}"
 
     def settle(self, quiet_s: float) -> int:
         """Ask for a reading of every study to which nothing came for a while.
@@ -285,7 +283,7 @@ class Queue:
             return unchanged >= float(row["wait_s"])
         if row["owner"] == self._owner:
             return row["id"] not in held
-        return _surely_gone(row["owner"]) or unchanged >= self._lease_s
+        return is_gone(row["owner"]) or unchanged >= self._lease_s
 
     def _take(self, row: RowMapping) -> Job | None:
         """Claim a job unless somebody was faster, or it was interrupted so often that it is to blame."""
@@ -313,6 +311,38 @@ class Queue:
         own = (job.c.id == claimed.id) & (job.c.owner == self._owner) & (job.c.state == JobState.RUNNING)
         if connection.execute(update(job).where(own).values(changed_at=utc_now(), **values)).rowcount == 0:
             raise JobLost(f"Job {claimed.id} was taken over by another worker.", job=claimed.id)
+
+
+def ask_again(database: Database, study_uid: str, *, actor: str) -> None:
+    """Ask for one more reading of a study, because a person wants it; earlier ones stay.
+
+    Parameters
+    ----------
+    database : Database
+    study_uid : str
+    actor : str
+        Who.
+
+    Raises
+    ------
+    InvalidValue
+        When there is nothing to read, or a reading is under way.
+    """
+    with database.write() as connection:
+        known = connection.execute(
+            select(study.c.revision, study.c.queued_revision).where(study.c.StudyInstanceUID == study_uid)
+        ).one_or_none()
+        if known is None or known.revision == 0:
+            raise InvalidValue("The study has no images of a gamma camera that could be read.")
+        newest = (job.c.kind == "read") & (job.c.StudyInstanceUID == study_uid)
+        states = set(connection.execute(select(job.c.state).where(newest)).scalars())
+        if states & {JobState.WAITING, JobState.RUNNING} or known.revision > known.queued_revision:
+            raise InvalidValue("A reading of this study is under way already.")
+        connection.execute(
+            update(study).where(study.c.StudyInstanceUID == study_uid).values(queued_revision=known.revision - 1)
+        )
+        _ask(connection, study_uid, known.revision)
+        audit.append(connection, actor=actor, action="reading.asked", subject=study_uid)
 
 
 def _ask(connection: Connection, uid: str, revision: int) -> int:
@@ -343,30 +373,6 @@ def _ask(connection: Connection, uid: str, revision: int) -> int:
 
 def _tell_dead(connection: Connection, uid: str, reason: str) -> None:
     audit.append(connection, actor="worker", action="job.dead", subject=uid, detail={"reason": reason})
-
-
-def _this_machine() -> str:
-    """The machine, and within it the container, in which process numbers mean the same."""
-    try:
-        space = os.readlink("/proc/self/ns/pid")
-    except OSError:
-        space = ""
-    return f"{platform.node()}{space}".replace("/", "-")
-
-
-def _born(process: int) -> str:
-    """When a process started, as its machine counts; empty where it is gone or the machine does not tell."""
-    try:
-        said = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    return said.rpartition(")")[2].split()[19]  # the 22nd field; the name in brackets may hold anything
-
-
-def _surely_gone(owner: str) -> bool:
-    """Whether an owner was a process of this machine that runs no more, whoever has its number now."""
-    machine, process, born, _ = (*owner.split("/"), "", "", "", "")[:4]
-    return machine == _this_machine() and process.isdigit() and bool(born) and _born(int(process)) != born
 
 
 def _as_job(row: Any) -> Job:

@@ -26,9 +26,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from bonescan.archive.processes import is_gone, this_process
 from bonescan.errors import ArchiveUnavailable, QuotaExceeded
 
-__all__ = ["ObjectStore", "Spooled", "file_digest", "open_for_writing", "sync_folder"]
+__all__ = ["ObjectStore", "Spooled", "file_digest", "open_for_writing", "sync_folder", "told_plainly"]
 
 _BLOCK_BYTES = 1 << 20
 _STALE_S = 3600.0
@@ -36,8 +37,20 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
-def _told_plainly() -> Iterator[None]:
-    """Turn what the disk says into the archive's own errors."""
+def told_plainly() -> Iterator[None]:
+    """Turn what the disk says into the archive's own errors.
+
+    Yields
+    ------
+    None
+
+    Raises
+    ------
+    QuotaExceeded
+        When the disk is full.
+    ArchiveUnavailable
+        When it fails otherwise.
+    """
     try:
         yield
     except (QuotaExceeded, ArchiveUnavailable):
@@ -138,7 +151,7 @@ class ObjectStore:
         self.objects = folder / "objects"
         self.incoming = folder / "incoming"
         self.conflicts = folder / "conflicts"
-        with _told_plainly():
+        with told_plainly():
             for place in (self.objects, self.incoming, self.conflicts):
                 place.mkdir(parents=True, exist_ok=True)
             sync_folder(folder)
@@ -180,7 +193,7 @@ class ObjectStore:
         -------
         int
         """
-        with _told_plainly():
+        with told_plainly():
             return shutil.disk_usage(self.objects).free
 
     def spool(self, content: bytes | Path) -> Spooled:
@@ -203,9 +216,9 @@ class ObjectStore:
         ArchiveUnavailable
             When the disk fails otherwise.
         """
-        path = self.incoming / f"{uuid.uuid4().hex}.part"
+        path = self.incoming / f"{this_process()}-{uuid.uuid4().hex}.part"
         digest, size = hashlib.sha256(), 0
-        with _told_plainly():
+        with told_plainly():
             try:
                 handle = open_for_writing(path)
                 try:
@@ -235,7 +248,7 @@ class ObjectStore:
             False when the place is taken: that file stays as it is.
         """
         place = self.place_of(sop_instance_uid)
-        with _told_plainly():
+        with told_plainly():
             self._make_way(place)
             try:
                 os.link(spooled.path, place)
@@ -254,12 +267,13 @@ class ObjectStore:
         sop_instance_uid : str
         """
         place = self.place_of(sop_instance_uid)
-        second = spooled.path.with_suffix(".again")
-        with _told_plainly():
+        second = spooled.path.with_name(f"{spooled.path.stem}-again.part")
+        with told_plainly():
             self._make_way(place)
             os.link(spooled.path, second)
             os.replace(second, place)
             spooled.placed = True
+            second.unlink(missing_ok=True)  # still there where it and the place were one file already
             sync_folder(place.parent)
 
     def set_aside(self, spooled: Spooled) -> Path:
@@ -274,7 +288,7 @@ class ObjectStore:
         Path
         """
         place = self.conflicts / f"{spooled.sha256}.dcm"
-        with _told_plainly():
+        with told_plainly():
             with suppress(FileExistsError):
                 os.link(spooled.path, place)
             sync_folder(self.conflicts)
@@ -288,7 +302,7 @@ class ObjectStore:
         sop_instance_uid : str
         """
         place = self.place_of(sop_instance_uid)
-        with _told_plainly():
+        with told_plainly():
             if place.parent.is_dir():
                 place.unlink(missing_ok=True)
                 sync_folder(place.parent)
@@ -300,7 +314,7 @@ class ObjectStore:
         ----------
         sha256 : str
         """
-        with _told_plainly():
+        with told_plainly():
             (self.conflicts / f"{sha256}.dcm").unlink(missing_ok=True)
             sync_folder(self.conflicts)
 
@@ -347,9 +361,10 @@ class ObjectStore:
         yield from sorted(self.incoming.glob("*.part"))
 
     def is_stale(self, part: Path) -> bool:
-        """Whether nobody can be writing a part any more: it was last written an hour ago.
+        """Whether nobody can be writing a part any more: its process is gone, or it was last written an hour ago.
 
-        A clock that jumps can only make a living sender's object fail, and that sender then sends it again.
+        The hour is for parts of other machines. A clock that jumps can only make a living sender's object fail there,
+        and that sender then sends it again.
 
         Parameters
         ----------
@@ -359,6 +374,8 @@ class ObjectStore:
         -------
         bool
         """
+        if is_gone(part.name):
+            return True
         with suppress(OSError):
             return time.time() - part.stat().st_mtime > _STALE_S
         return False

@@ -45,16 +45,15 @@ def main() -> None:
         said = _read(wanted, out)
     except BoneScanError as error:
         said = {"failed": str(error), "may_help": isinstance(error, OutputFailed)}
-    except MemoryError:
-        limit = f"{wanted['memory_bytes'] // _MIB} MiB"
-        said = {"failed": f"The reading needs more memory than the {limit} it may take.", "may_help": False}
-    except Exception as error:  # a fault of the program: its place is told, not its words, which may quote the patient
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
-        said = {
-            "failed": f"The reader met an error it should have foreseen ({place}); please report it.",
-            "may_help": True,
-        }
+    except Exception as error:
+        if isinstance(error, MemoryError) or "new thread" in str(error):  # a thread's stack found no room
+            limit = f"{wanted['memory_bytes'] // _MIB} MiB"
+            said = {"failed": f"The reading needs more memory than the {limit} it may take.", "may_help": False}
+        else:  # a fault of the program: its place is told, not its words, which may quote the patient
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            place = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
+            reason = f"The reader met an error it should have foreseen ({place}); please report it."
+            said = {"failed": reason, "may_help": True}
     _say(out, said)
 
 

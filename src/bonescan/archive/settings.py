@@ -2,12 +2,13 @@
 
 ::
 
-    # archive.toml, in the archive's folder; every line may be left out
+    # bonescan.toml, in the archive's folder; every line may be left out
+    [archive]
     database = "postgresql+psycopg://bonescan@localhost/bonescan"
     quota_gib = 500
     quiet_s = 3.0
 
-    [[retention]]
+    [[archive.retention]]
     name = "ten years"
     older_than_days = 3653
 """
@@ -22,12 +23,13 @@ from pathlib import Path
 
 from bonescan.errors import InvalidValue
 
-__all__ = ["DATABASE_VARIABLE", "RetentionRule", "Settings", "load_settings"]
+__all__ = ["DATABASE_VARIABLE", "SETTINGS_NAME", "RetentionRule", "Settings", "load_settings"]
 
 DATABASE_VARIABLE = "BONESCAN_DATABASE"
-"""Environment variable that says where the index is, before archive.toml: a password needs no file then."""
+"""Environment variable that says where the index is, before bonescan.toml: a password needs no file then."""
 
-SETTINGS_NAME = "archive.toml"
+SETTINGS_NAME = "bonescan.toml"
+"""The file of settings in an archive's folder; the archive's are its table ``[archive]``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,7 @@ class RetentionRule:
     def __post_init__(self) -> None:
         if not self.name or not self.older_than_days > 0:
             raise InvalidValue(
-                "A retention rule needs a name and older_than_days above 0; correct archive.toml.", got=self.name
+                "A retention rule needs a name and older_than_days above 0; correct bonescan.toml.", got=self.name
             )
 
 
@@ -105,7 +107,7 @@ def load_settings(folder: Path, environment: Mapping[str, str] = os.environ) -> 
     Parameters
     ----------
     folder : Path
-        It may hold `archive.toml`; without it everything is as `Settings` has it.
+        It may hold `bonescan.toml`, whose table ``[archive]`` they are; without it everything is as `Settings` has it.
     environment : mapping of str to str
         Where `DATABASE_VARIABLE` is looked for.
 
@@ -123,11 +125,14 @@ def load_settings(folder: Path, environment: Mapping[str, str] = os.environ) -> 
         written = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidValue(f"{SETTINGS_NAME} cannot be understood: {error}.") from error
+    written = written.get("archive", {})
+    if not isinstance(written, dict):
+        raise InvalidValue(f"archive in {SETTINGS_NAME} must be a table.", got=written)
     known = {one.name: one for one in fields(Settings)}
     values: dict[str, object] = {}
     for name, value in written.items():
         if name not in known:
-            raise InvalidValue(f"{SETTINGS_NAME} has no setting {name!r}; there are {', '.join(known)}.", got=name)
+            raise InvalidValue(f"[archive] in {SETTINGS_NAME} has no {name!r}; there are {', '.join(known)}.", got=name)
         if name == "retention":
             values[name] = _rules(value)
         elif isinstance(value, bool) or not isinstance(value, str if name == "database" else int | float):
@@ -147,5 +152,5 @@ def _rules(written: object) -> tuple[RetentionRule, ...]:
         if isinstance(error, InvalidValue):
             raise
         raise InvalidValue(
-            f"A [[retention]] rule in {SETTINGS_NAME} has name, older_than_days and, where wanted, modalities."
+            f"An [[archive.retention]] rule in {SETTINGS_NAME} has name, older_than_days and, where wanted, modalities."
         ) from error

@@ -2,7 +2,7 @@
 
 An object is acknowledged only after all of these, in this order; a process may be killed between any two of them:
 
-1. its bytes are in ``incoming``, flushed to the disk (killed here: a part, swept away later),
+1. its bytes are in ``incoming``, flushed to the disk (killed here: a part, swept away at the next start),
 2. its header was read and its place in the quota is free,
 3. it has its name in ``objects``, the folder flushed (killed here: a whole object that the index does not know; its
    part says so, and `Archive.recover` brings it in),
@@ -27,7 +27,7 @@ from sqlalchemy import Connection, and_, delete, func, insert, select, update
 from bonescan.archive import audit
 from bonescan.archive.database import Database
 from bonescan.archive.matching import find
-from bonescan.archive.objects import ObjectStore, Spooled, file_digest
+from bonescan.archive.objects import ObjectStore, Spooled, file_digest, told_plainly
 from bonescan.archive.results import Results
 from bonescan.archive.settings import Settings, load_settings
 from bonescan.archive.tables import conflict, doomed, instance, meter, result, series, study
@@ -56,7 +56,7 @@ class Archive:
     folder : Path
         Made when absent. A folder with objects but without an index gets its index made anew from them.
     settings : Settings, optional
-        Those of `archive.toml` in the folder by default.
+        Those of `bonescan.toml` in the folder by default.
 
     Raises
     ------
@@ -68,7 +68,7 @@ class Archive:
 
     def __init__(self, folder: Path, settings: Settings | None = None) -> None:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o750, parents=True, exist_ok=True)  # it holds what only the department may see
         except OSError as error:
             raise ArchiveUnavailable(f"The archive's folder cannot be made: {error.strerror}.") from error
         self.folder = folder.resolve()
@@ -113,16 +113,13 @@ class Archive:
             As `bonescan.dicom.node.shelf.Shelf.keep` says; nothing is acknowledged then.
         """
         content = received.content
-        try:
-            size = len(content) if isinstance(content, bytes) else content.stat().st_size
-        except OSError as error:
-            raise ArchiveUnavailable(f"The spooled object cannot be read: {error.strerror}.") from error
-        self._refuse_when_full(size)
-        with self.objects.spool(content) as spooled:
-            facts = index_facts(spooled.path)
-            _refuse_other_uids(received, facts)
-            at = received.received_at.astimezone(UTC).isoformat(timespec="microseconds")
-            return self._bring_in(spooled, facts, received.calling_ae, at)
+        with told_plainly():
+            self._refuse_when_full(len(content) if isinstance(content, bytes) else content.stat().st_size)
+            with self.objects.spool(content) as spooled:
+                facts = index_facts(spooled.path)
+                _refuse_other_uids(received, facts)
+                at = received.received_at.astimezone(UTC).isoformat(timespec="microseconds")
+                return self._bring_in(spooled, facts, received.calling_ae, at)
 
     def recover(self) -> int:
         """Bring in what a killed process had put in place but not told the index, and sweep away what it left.
@@ -140,11 +137,16 @@ class Archive:
                 links = part.stat().st_nlink
             except OSError:
                 continue  # its sender is done with it
+            done = False
             if links > 1:
-                with suppress(UnreadableInput, OSError):  # full or unreachable: the part stays for the next time
+                try:
                     brought_in += self.adopt(part) is Kept.NEW
-                    part.unlink(missing_ok=True)
-            elif self.objects.is_stale(part):
+                    done = True
+                except UnreadableInput:
+                    pass  # its other name is among those set aside: the sender, who heard nothing, sends it again
+                except OSError:
+                    continue  # full or unreachable: the part stays for the next time
+            if done or self.objects.is_stale(part):
                 part.unlink(missing_ok=True)
         self._finish_deletions()
         return brought_in
@@ -213,16 +215,17 @@ class Archive:
             self.objects.replace(spooled, uid)
         elif not self.objects.put(spooled, uid):
             # Somebody was here first: a sender of the same moment, or one that was killed before the index knew.
-            place = self.objects.place_of(uid)
-            of_file = index_facts(place)
-            filed = Spooled(path=place, size_bytes=place.stat().st_size, sha256=file_digest(place))
-            if of_file.data_set_sha256 != facts.data_set_sha256:
+            filed, of_file = self._found(uid) or (spooled, facts)
+            if filed is spooled:
+                self.objects.replace(spooled, uid)
+            elif of_file.data_set_sha256 != facts.data_set_sha256:
                 self.objects.set_aside(spooled)
         try:
             with self.database.write() as connection:
-                kept = self._index(connection, filed, of_file, calling_ae, at)
-                if of_file.data_set_sha256 != facts.data_set_sha256:
-                    kept = self._index(connection, spooled, facts, calling_ae, at)
+                same = of_file.data_set_sha256 == facts.data_set_sha256
+                if not same:
+                    self._index(connection, filed, of_file, of_file.source_ae, at, action="object.found")
+                kept = self._index(connection, filed if same else spooled, facts, calling_ae, at)
         except QuotaExceeded:
             with suppress(ArchiveUnavailable, QuotaExceeded), self.database.write() as connection:
                 self._remove_unknown(connection, "object", uid)
@@ -231,6 +234,16 @@ class Archive:
             raise
         spooled.indexed = True
         return kept
+
+    def _found(self, uid: str) -> tuple[Spooled, IndexFacts] | None:
+        """The object that lies in the place of a UID; ``None`` where it is damaged, another one, or gone meanwhile."""
+        place = self.objects.place_of(uid)
+        try:
+            facts = index_facts(place)
+            found = Spooled(path=place, size_bytes=place.stat().st_size, sha256=file_digest(place))
+        except (UnreadableInput, FileNotFoundError):
+            return None
+        return (found, facts) if facts.attributes["SOPInstanceUID"] == uid else None
 
     def _index(
         self,
@@ -256,9 +269,10 @@ class Archive:
         detail = {"sha256": spooled.sha256, "study": said["StudyInstanceUID"]}
         if held is not None and held["data_set_sha256"] != facts.data_set_sha256:
             return self._index_conflict(connection, uid, stored, detail)
-        if held is not None and held["whole"]:
+        in_place = _same_file(self.objects.place_of(uid), spooled.path)
+        if held is not None and held["whole"] and not (in_place and held["sha256"] != spooled.sha256):
             return Kept.SAME
-        if not _same_file(self.objects.place_of(uid), spooled.path):
+        if not in_place:
             raise ArchiveUnavailable("The object was deleted or healed by another sender meanwhile; send it again.")
         if held is not None:
             connection.execute(

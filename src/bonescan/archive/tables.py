@@ -13,7 +13,19 @@ from sqlalchemy import UniqueConstraint as Unique
 from bonescan.dicom.indexing import INDEXED
 from bonescan.dicom.node.shelf import Level
 
-__all__ = ["audit", "conflict", "doomed", "instance", "job", "metadata", "meter", "result", "series", "study"]
+__all__ = [
+    "account",
+    "audit",
+    "conflict",
+    "doomed",
+    "instance",
+    "job",
+    "metadata",
+    "meter",
+    "result",
+    "series",
+    "study",
+]
 
 metadata = MetaData()
 
@@ -136,4 +148,17 @@ audit = Table(
     _text("detail"),
     _text("previous"),
     _text("hash"),
+)
+
+# who may sign in at the workstation; here, so that backups hold it
+account = Table(
+    "account",
+    metadata,
+    _text("name_key", key=True),  # the name as it is compared: without regard to case and width
+    _text("name"),
+    _text("role"),
+    _text("password_hash"),
+    Column("active", Boolean, nullable=False, default=True),
+    _text("made_at"),
+    _text("changed_at"),
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -219,8 +220,11 @@ def reindex(archive: Archive, progress: Progress = _silent) -> Reindexed:
     -------
     Reindexed
     """
+    anchored = _last_anchor(archive.folder)
     with archive.database.write() as connection:
-        anchored = _last_anchor(archive.folder)
+        if anchored and audit.head(connection)[0] == 0:  # a new trail: the anchors are of the one that is lost
+            anchors = archive.folder / audit.ANCHORS_NAME
+            anchors.rename(anchors.with_name(f"{anchors.name}.before-{int(time.time())}"))
         audit.append(connection, actor="reindex", action="index.rebuilt", subject="", detail={"last_anchor": anchored})
     with archive.database.read() as connection:
         rows = connection.execute(select(instance.c.SOPInstanceUID)).scalars()
@@ -305,7 +309,7 @@ def _last_anchor(folder: Path) -> str:
 
 
 def due(archive: Archive, now: datetime) -> list[Due]:
-    """Say which studies the rules of `archive.toml` let go, and which of them stay all the same.
+    """Say which studies the rules of `bonescan.toml` let go, and which of them stay all the same.
 
     A study stays while its newest reading is not signed, while a reading is still to be made, and while one that failed
     was not looked at.

@@ -30,13 +30,15 @@ from typing import Any
 from bonescan.archive import audit
 from bonescan.archive.jobs import Job, JobLost, Queue
 from bonescan.archive.shelf import Archive
-from bonescan.errors import ArchiveUnavailable, QuotaExceeded
+from bonescan.errors import ArchiveUnavailable, BoneScanError, QuotaExceeded
 
 __all__ = ["run_worker"]
 
 _POLL_S = 0.1
 _UPKEEP_S = 60.0
 _PATIENCE_S = 2.0
+_TOLD_S = 0.5
+_RESTART_S = 5.0
 _READING_PROCESS = (sys.executable, "-P", "-m", "bonescan.archive.reading_process")
 _INPUTS = ".inputs"
 _log = logging.getLogger(__name__)
@@ -72,8 +74,8 @@ def run_worker(
             pause = _POLL_S
             try:
                 worker.turn()
-            except (ArchiveUnavailable, QuotaExceeded) as error:
-                _log.warning("worker waits: %s", error)
+            except OSError as error:  # the database is gone, the disk full, no process to be had: all of it may pass
+                _log.warning("worker waits: %s", error if isinstance(error, BoneScanError) else type(error).__name__)
                 pause = _PATIENCE_S
             stop.wait(pause)
     finally:
@@ -86,6 +88,11 @@ class _Process:
 
     popen: subprocess.Popen[str]
     said: queue.SimpleQueue[dict[str, Any]] = field(default_factory=queue.SimpleQueue)
+    listener: threading.Thread = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.listener = threading.Thread(target=self._listen, daemon=True)
+        self.listener.start()
 
     @classmethod
     def started(cls, command: tuple[str, ...]) -> _Process:
@@ -99,9 +106,7 @@ class _Process:
             encoding="utf-8",
             start_new_session=sys.platform != "win32",  # an interrupt at the keyboard is the worker's to answer
         )
-        process = cls(popen)
-        threading.Thread(target=process._listen, daemon=True).start()
-        return process
+        return cls(popen)
 
     def _listen(self) -> None:
         assert self.popen.stdout is not None
@@ -118,6 +123,7 @@ class _Process:
     def end(self) -> None:
         self.popen.kill()
         self.popen.wait()
+        self.listener.join(_PATIENCE_S)
         for pipe in (self.popen.stdin, self.popen.stdout):
             with suppress(OSError):
                 if pipe is not None:
@@ -133,6 +139,7 @@ class _Running:
     since_s: float
     beaten_s: float
     progress: str = ""
+    told: str = ""
     last: dict[str, Any] = field(default_factory=dict)
 
 
@@ -143,7 +150,8 @@ class _Worker:
         self._queue = Queue(archive.database, lease_s=settings.lease_s, attempts=settings.attempts, clock=clock)
         self._running: list[_Running] = []
         self._spare: _Process | None = None
-        self._kept_up_s = -_UPKEEP_S + clock()
+        self._kept_up_s = clock() - _UPKEEP_S
+        self._started_s = clock() - _RESTART_S
 
     def turn(self) -> None:
         """Do what there is to do now."""
@@ -154,11 +162,17 @@ class _Worker:
             self._archive.results.sweep()
             audit.anchor(self._archive.database, self._archive.folder)
             self._kept_up_s = self._clock()
-        if self._spare is None or self._spare.popen.poll() is not None:
-            self._spare = _Process.started(self._command)
+        self._keep_a_spare()
         self._queue.settle(self._archive.settings.quiet_s)
         while len(self._running) < self._processes and (claimed := self._claim()) is not None:
             self._begin(claimed)
+
+    def _keep_a_spare(self) -> None:
+        """Have a process that has imported everything, but not while its imports would slow down a reading."""
+        gone = self._spare is None or self._spare.popen.poll() is not None
+        if gone and len(self._running) < self._processes and self._clock() - self._started_s >= _RESTART_S:
+            self._started_s = self._clock()
+            self._spare = _Process.started(self._command)
 
     def end(self) -> None:
         """Stop at once and leave the jobs to others."""
@@ -215,12 +229,17 @@ class _Worker:
             elif self._clock() - running.since_s > self._archive.settings.time_limit_s:
                 limit = self._archive.settings.time_limit_s
                 self._fail(running, f"The reading took longer than the {limit:g} s it may take.", may_help=True)
-            elif self._clock() - running.beaten_s > self._archive.settings.lease_s / 6:
+            elif self._beat_due(running):
                 self._queue.beat(running.job, running.progress)
-                running.beaten_s = self._clock()
+                running.beaten_s, running.told = self._clock(), running.progress
         except JobLost as error:
             _log.warning("%s", error)
             self._drop(running)
+
+    def _beat_due(self, running: _Running) -> bool:
+        """Whether to give a sign of life: several times within a lease, and soon when there is progress to tell."""
+        since = self._clock() - running.beaten_s
+        return since > self._archive.settings.lease_s / 6 or (since > _TOLD_S and running.progress != running.told)
 
     def _hear(self, running: _Running, *, patience_s: float) -> None:
         """Take in what the process has said; of one that has ended, the last line may still be under way."""

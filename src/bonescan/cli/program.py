@@ -21,7 +21,18 @@ from typing import Annotated, NoReturn
 import typer
 
 from bonescan import __version__
-from bonescan.cli import anatomy, comparison, evaluation, leaflet, planning, reading, sending, simulation
+from bonescan.cli import (
+    anatomy,
+    archive,
+    comparison,
+    evaluation,
+    leaflet,
+    planning,
+    reading,
+    sending,
+    serving,
+    simulation,
+)
 from bonescan.cli.terminal import NOT_A_DEVICE
 from bonescan.errors import BoneScanError
 
@@ -42,7 +53,9 @@ Begin with one of these:
   bonescan plan --weight-kg 70         activity, times and dose of the next one
   bonescan leaflet reading -o leaflet ...  what a physician signed, for the patient
   bonescan evaluate studies -o figures  how good its readings of simulated studies are
-  bonescan send reading/dicom ...      to another system
+  bonescan send reading/dicom_results ...  to another system
+  bonescan serve --folder archive      take studies in over DICOM and read them
+  bonescan archive check FOLDER        look after the archive of a server
   bonescan read --help                 all it can do, with examples
 
 Exit status: 0 done, 1 failed (one sentence on stderr says why), 2 called wrongly.
@@ -79,8 +92,10 @@ for _command in (
     *evaluation.COMMANDS,
     *sending.COMMANDS,
     *anatomy.COMMANDS,
+    *serving.COMMANDS,
 ):
     app.command()(_command)
+app.add_typer(archive.app)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -17,7 +17,7 @@ __all__ = ["COMMANDS"]
 def send(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help="DICOM files, or folders that hold some.", show_default=False),
+        typer.Argument(metavar="FILE", help="DICOM files, or folders that hold some.", show_default=False),
     ],
     to: Annotated[
         str, typer.Option("--to", metavar="HOST:PORT", help="Where the other system listens.", show_default=False)
@@ -40,7 +40,7 @@ def send(
 
     \b
     Examples:
-      bonescan send reading/dicom --to pacs.example:104 --ae-title PACS
+      bonescan send reading/dicom_results --to pacs.example:104 --ae-title PACS
       bonescan send scan.dcm --to 127.0.0.1:11112 --ae-title BONESCAN --as CAMERA --json
     """
     host, port = _address(to)

@@ -83,6 +83,17 @@ def test_nothing_is_acknowledged_before_it_is_kept(start, files):
     assert answers[0].outcome is Outcome.STORED
 
 
+def test_a_shelf_that_takes_longer_than_the_longest_silence_still_answers(start, files):
+    running = start(limits=Limits(idle_s=0.5))
+    running.shelf.gate.clear()
+    opener = threading.Timer(1.5, running.shelf.gate.set)
+    opener.start()
+    results = send(files(an_object(), an_object()), running.as_peer, AS_CAMERA, attempts=1)
+    opener.join()
+    # the node's clock of silence runs from its own last word too, else it hangs up on whoever waited for it
+    assert [sent.outcome for sent in results] == [Outcome.STORED] * 2
+
+
 @pytest.mark.parametrize(
     ("failure", "status"),
     [

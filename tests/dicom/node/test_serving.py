@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import time
 
 import pytest
 from pydicom.uid import NuclearMedicineImageStorage
@@ -81,7 +82,8 @@ def test_one_association_more_than_the_limit_is_rejected_for_now_and_accepted_la
             # rejected transiently, by the presentation layer's provider: local limit exceeded
             assert (answer.result, answer.result_source, answer.diagnostic) == (2, 3, 2)
         assert first.send_c_echo().Status == 0
-    assert echo(running.as_peer, AS_CAMERA)
+    # a released association has ended for its peer a moment before it has for the node
+    assert any(echo(running.as_peer, AS_CAMERA) or time.sleep(0.05) for _ in range(100))
 
 
 def test_the_log_tells_what_happened_and_not_to_whom(start, files, caplog):

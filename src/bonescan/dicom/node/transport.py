@@ -47,8 +47,8 @@ _GRACE_S = 10.0
 # Without a negotiated window a peer waits for each answer; a cancellation may come in between.
 _MOST_WAITING_MESSAGES = 4
 _PREFIX = "receiving-"
-# Each association has two threads that look for work a thousand times a second; at rest, fifty times.
-_RESTS_AFTER_S, _REST_S = 0.5, 0.02
+# Each association has two threads that look for work a thousand times a second; at rest, twenty times.
+_RESTS_AFTER_S, _REST_S = 0.5, 0.05
 
 
 def note(event: str, severity: int = logging.INFO, **facts: object) -> None:
@@ -261,6 +261,11 @@ class _Intake(DIMSEServiceProvider):
             with suppress(queue.Empty):
                 return self.msg_queue.get(timeout=_REST_S)
         return super().get_msg(block)
+
+    def send_msg(self, primitive: Any, context_id: int) -> None:
+        """Send a message; whoever waited long for it has not been silent."""
+        self.dul._idle_timer.restart()
+        super().send_msg(primitive, context_id)
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         """Take the next pieces of a message; a peer that goes beyond a limit is aborted."""

@@ -1,0 +1,102 @@
+"""What every route may ask: the parts of one workstation, and who is asking with which right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from bonescan.archive import Archive
+from bonescan.workstation.access import Accesses
+from bonescan.workstation.changes import Changes
+from bonescan.workstation.guard import cookie_of
+from bonescan.workstation.health import Metrics
+from bonescan.workstation.people import Account, People, Right, SetUp
+from bonescan.workstation.pictures import Pictures
+from bonescan.workstation.refusal import Refusal
+from bonescan.workstation.sessions import Sessions
+from bonescan.workstation.settings import HttpSettings
+from bonescan.workstation.studies import Studies
+
+__all__ = ["InRooms", "Rooms", "allowed", "right_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rooms:
+    """The parts of one workstation.
+
+    Parameters
+    ----------
+    archive, settings, people, set_up, sessions, studies, pictures, changes, accesses, metrics
+        One of each.
+    """
+
+    archive: Archive
+    settings: HttpSettings
+    people: People
+    set_up: SetUp
+    sessions: Sessions
+    studies: Studies
+    pictures: Pictures
+    changes: Changes
+    accesses: Accesses
+    metrics: Metrics
+
+
+def _rooms(request: Request) -> Rooms:
+    rooms: Rooms = request.app.state.rooms
+    return rooms
+
+
+InRooms = Annotated[Rooms, Depends(_rooms)]
+"""The parts of the workstation, for a route."""
+
+
+class _Allowed:
+    """Lets those pass who have a right."""
+
+    def __init__(self, right: Right, uses: bool) -> None:
+        self.right, self._uses = right, uses
+
+    def __call__(self, request: Request, rooms: InRooms) -> Account:
+        who = rooms.sessions.who(cookie_of(request.headers), uses=self._uses)
+        if who is None:
+            raise Refusal(401, "signed_out", "Sign in first.")
+        if not who.may(self.right):
+            raise Refusal(403, "no_right", f"The role {who.role} may not do this.")
+        return who
+
+
+def allowed(right: Right, *, uses: bool = True) -> Any:
+    """Ask for a right, as a route's dependency.
+
+    Parameters
+    ----------
+    right : Right
+    uses : bool
+        False for what a page asks by itself: it keeps no sign-in alive.
+
+    Returns
+    -------
+    dependency
+        Gives the `Account` of who asks.
+    """
+    return Depends(_Allowed(right, uses))
+
+
+def right_of(route: Any) -> Right | None:
+    """Say which right a route asks for.
+
+    Parameters
+    ----------
+    route : APIRoute
+
+    Returns
+    -------
+    Right or None
+        ``None`` for a route that anybody may ask.
+    """
+    calls: list[Callable[..., Any] | None] = [one.call for one in route.dependant.dependencies]
+    return next((call.right for call in calls if isinstance(call, _Allowed)), None)

@@ -1,0 +1,156 @@
+"""What a department may choose of its workstation: where it listens, by which names, over TLS, for how long.
+
+::
+
+    # bonescan.toml, in the archive's folder; every line may be left out
+    [http]
+    host = "0.0.0.0"
+    port = 8443
+    names = ["bonescan.hospital.example"]
+
+    [http.tls]
+    certificate = "workstation.crt"
+    key = "workstation.key"
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from bonescan.errors import InvalidValue, UnreadableInput
+
+__all__ = ["HttpSettings", "load_http_settings"]
+
+_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpSettings:
+    """The workstation's set-up.
+
+    Parameters
+    ----------
+    host : str
+        Address to listen on; only this machine by default.
+    port : int
+        0 takes any free one.
+    names : tuple of str
+        Host names and addresses by which browsers reach it, besides those of this machine; any other is refused.
+    certificate, key : Path or None
+        PEM files; with both, everything is encrypted (TLS 1.2 or later).
+    proxies : tuple of str
+        Addresses of reverse proxies that are believed when they say who calls, and that they speak TLS.
+    metrics_token : str
+        With it, /metrics answers whoever shows it; without, only callers from this machine that no proxy stands before.
+    idle_min : float
+        A sign-in ends when nobody used it for so long. [D] 30, as NIST SP 800-63B asks at its second level [M].
+    longest_h : float
+        It ends after so long in any case. [D] 12, by the same.
+
+    Raises
+    ------
+    InvalidValue
+        For a value out of range, and for passwords that would travel unencrypted.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    names: tuple[str, ...] = ()
+    certificate: Path | None = None
+    key: Path | None = None
+    proxies: tuple[str, ...] = ()
+    metrics_token: str = ""
+    idle_min: float = 30.0
+    longest_h: float = 12.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise InvalidValue(f"The workstation's port must lie between 0 and 65535, got {self.port}.", got=self.port)
+        for name in ("idle_min", "longest_h"):
+            if not getattr(self, name) > 0:
+                raise InvalidValue(f"{name} is {getattr(self, name)} and must be above 0.", got=getattr(self, name))
+        if (self.certificate is None) != (self.key is None):
+            raise InvalidValue("TLS needs both certificate and key; [http.tls] names only one.")
+        if 0 < len(self.metrics_token) < 16:
+            raise InvalidValue("metrics_token must have at least 16 characters; choose a random one.")
+        if not (self.encrypted or self.proxies or self.loopback):
+            raise InvalidValue(
+                f"Listening on {self.host} would send passwords and patients unencrypted; name certificate and key in "
+                "[http.tls], or the reverse proxy that encrypts in proxies.",
+                host=self.host,
+            )
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether the workstation itself speaks TLS."""
+        return self.certificate is not None
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Host names that a browser may ask for, in small letters."""
+        return frozenset(name.lower().strip("[]").rstrip(".") for name in (*_LOOPBACK_NAMES, *self.names))
+
+
+def load_http_settings(path: Path) -> HttpSettings:
+    """Read the table ``[http]`` of a settings file.
+
+    Parameters
+    ----------
+    path : Path
+        Paths within it count from its folder. Where there is no such file, everything is as `HttpSettings` has it.
+
+    Returns
+    -------
+    HttpSettings
+
+    Raises
+    ------
+    UnreadableInput
+        For a file that is no TOML.
+    InvalidValue
+        For an unknown name, or a value of the wrong type or out of range.
+    """
+    try:
+        written = tomllib.loads(path.read_text(encoding="utf-8")).get("http", {}) if path.is_file() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UnreadableInput(f"{path.name} cannot be understood: {error}.") from error
+    if not isinstance(written, dict):
+        raise InvalidValue(f"http in {path.name} must be a table.")
+    tls = written.pop("tls", {})
+    if not isinstance(tls, dict) or set(tls) - {"certificate", "key"}:
+        raise InvalidValue(f"[http.tls] in {path.name} has certificate and key, and nothing else.")
+    values: dict[str, Any] = {name: _as_path(path, value) for name, value in tls.items()}
+    types = {one.name: type(one.default) for one in fields(HttpSettings) if one.name not in ("certificate", "key")}
+    for name, value in written.items():
+        if name not in types:
+            raise InvalidValue(f"[http] in {path.name} has no {name!r}; there are tls, {', '.join(types)}.", got=name)
+        values[name] = _as(types[name], name, value)
+    return HttpSettings(**values)
+
+
+def _as_path(settings: Path, value: object) -> Path:
+    if not isinstance(value, str):
+        raise InvalidValue("certificate and key in [http.tls] are names of files.")
+    return settings.parent / value
+
+
+def _as(wanted: type, name: str, value: object) -> object:
+    if wanted is tuple and isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return tuple(value)
+    if wanted is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if wanted in (int, str) and type(value) is wanted:
+        return value
+    raise InvalidValue(f"{name} in [http] is of the wrong type: {value!r}.", got=value)

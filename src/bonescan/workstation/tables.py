@@ -1,0 +1,55 @@
+"""The workstation's own tables, none of which a backup needs: sign-ins, failed attempts, and what the worklist tells.
+
+Accounts are the archive's, `bonescan.archive.tables.account`, so that a backup holds them. All are made by the
+archive's migrations.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Double, Integer, MetaData, Table, Text
+
+__all__ = ["attempt", "sign_in", "told"]
+
+_metadata = MetaData()
+
+
+def _text(name: str, *, key: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=False, primary_key=key, default="")
+
+
+def _seconds(name: str) -> Column[float]:
+    """Seconds since 1970 by the machine's clock: sign-ins and lock-outs outlive the process, so no other will do."""
+    return Column(name, Double, nullable=False, default=0.0)
+
+
+sign_in = Table(
+    "sign_in",
+    _metadata,
+    _text("token_sha256", key=True),
+    Column("name_key", Text, nullable=False, index=True),
+    _seconds("began_s"),
+    _seconds("seen_s"),
+)
+
+attempt = Table(
+    "attempt",
+    _metadata,
+    _text("key", key=True),  # of an account or an address, as a digest: a password typed as a name is not kept
+    Column("failures", BigInteger, nullable=False, default=0),
+    _seconds("first_s"),
+    _seconds("last_s"),
+)
+
+# the newest reading of a study in the worklist's words, taken once from its files
+told = Table(
+    "told",
+    _metadata,
+    _text("StudyInstanceUID", key=True),
+    Column("version", Integer, nullable=False),
+    _text("folder"),  # a version's number may come again after a study was deleted and sent anew; its folder does not
+    _text("conclusion"),
+    Column("metastases_likelihood", Double),
+    Column("bone_scan_index_percent", Double),
+    Column("bone_findings", Integer, nullable=False, default=0),
+    Column("urgent", Boolean, nullable=False, default=False),
+)

@@ -1,0 +1,38 @@
+"""A process that is killed anywhere loses nothing it acknowledged and leaves nothing half done."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="it forks")
+
+
+def outcomes(folder: Path, *options: str) -> list[dict[str, object]]:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.archive.killed", str(folder), *options],
+        cwd=HOUSE,
+        env={**os.environ, "PYTHONPATH": f"{HOUSE / 'src'}{os.pathsep}{HOUSE}"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_killed_before_one_step_after_another(tmp_path: Path):
+    found = outcomes(tmp_path, "3")
+    assert len(found) > 12  # of some 50 steps; bench/archive_soak.py takes every one
+    assert [one for one in found if one["faults"]] == []
+    assert {one["acknowledged"] for one in found} == {0, 1, 2, 3}  # so every object was once the one in progress
+
+
+def test_killed_at_any_moment(tmp_path: Path):
+    assert [one for one in outcomes(tmp_path, "1", "4") if one["faults"]] == []
