@@ -52,7 +52,7 @@ def main() -> None:
                 page = browser.new_page(viewport={"width": 1680, "height": 1000})
                 page.goto(f"{address}/study/1.2.10" + ("?painter=canvas" if painter == "canvas" else ""))
                 page.wait_for_selector(".part.findings")
-                page.wait_for_function("performance.getEntriesByName('first-picture').length")
+                page.wait_for_selector(".stage[aria-busy=false]")
                 paints.append(_first_picture_ms(page))
                 rates.append(page.evaluate(DRAG, chosen.seconds))
                 page.close()

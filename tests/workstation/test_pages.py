@@ -64,7 +64,7 @@ def opened(browser: Browser, served: tuple[Department, str]) -> Iterator[Callabl
 
 
 def _study(page: Page) -> Page:
-    expect(page.locator(".findings .rows button").first).to_be_attached()
+    expect(page.locator(".panel[aria-busy=false] .findings .rows button").first).to_be_attached()
     return page
 
 

@@ -58,7 +58,7 @@ export class Stage extends EventTarget {
 
     this.under = make("canvas", { class: "counts", "aria-hidden": "true" });
     this.over = make("canvas", { class: "over", tabindex: 0, role: "img" });
-    this.element = make("div", { class: "stage" }, this.under, this.over);
+    this.element = make("div", { class: "stage", "aria-busy": "true" }, this.under, this.over);
     this.overlay = new Overlay(this.over);
     /** @type {import("./painters.js").Painter} */
     this.painter = (plain ? null : webglPainter(this.under)) ?? canvasPainter(this.under);
@@ -83,6 +83,7 @@ export class Stage extends EventTarget {
     for (const picture of pictures) this.painter.add(picture);
     this.autoWindow();
     this.resize();
+    this.element.setAttribute("aria-busy", "false");
   }
 
   autoWindow() {

@@ -29,7 +29,7 @@ async function show() {
   const who = make("div", { class: "who" });
   const banners = make("div", { class: "banners", role: "status" });
   const readout = make("p", { class: "readout", "aria-live": "off" });
-  const panel = make("aside", { class: "panel", tabindex: 0, "aria-label": WORDS.impression.title });
+  const panel = make("aside", { class: "panel", tabindex: 0, "aria-busy": "true", "aria-label": WORDS.impression.title });
   const measures = new MeasuresList({
     remove: (id) => stage.removeMeasure(id),
     mirror: (id) => stage.mirror(id),
@@ -100,6 +100,7 @@ async function show() {
     return;
   }
   tellState();
+  panel.setAttribute("aria-busy", "false");
   if (!reading) panel.replaceChildren(banners, make("p", { class: "hint" }, version === null ? WORDS.study.noReading : WORDS.study.noReadingFiles), measures.element);
   watch(async (changes) => {
     if (!changes.some((change) => change.study_uid === uid || change.study_uid === "")) return;
