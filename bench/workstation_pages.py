@@ -50,7 +50,7 @@ def main() -> None:
             paints, rates = [], []
             for _ in range(chosen.runs):
                 page = browser.new_page(viewport={"width": 1680, "height": 1000})
-                page.goto(f"{address}/study/1.2.10" + ("?painter=canvas" if painter == "canvas" else ""))
+                page.goto(f"{address}/study/1.2.10?painter={painter}")
                 page.wait_for_selector(".part.findings")
                 page.wait_for_selector(".stage[aria-busy=false]")
                 paints.append(_first_picture_ms(page))

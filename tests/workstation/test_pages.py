@@ -152,7 +152,7 @@ GREYS = """async () => {
     const pixels = [webglPainter, canvasPainter].map((make) => {
       const canvas = Object.assign(document.createElement("canvas"), { width: 211, height: 307 });
       const pane = { picture, x: 3, y: 5, width: 200, height: 300, row: -4.3, column: 2.7, rows: 1.37, columns: 1.03 };
-      const painter = make(canvas);
+      const painter = make(canvas, true);
       return [painter.kind, painter.pixels([pane], { lower: 1.3, upper: 77.7, log, inverse, smooth }, [23, 26, 31])];
     });
     const [[one, a], [two, b]] = pixels;

@@ -66,10 +66,11 @@ void main() {
 /**
  * A painter by WebGL2.
  * @param {HTMLCanvasElement} canvas
+ * @param {boolean} [anyway] Also where no graphics card draws: the plain canvas is faster then.
  * @returns {Painter | null} Null where the browser has none.
  */
-export function webglPainter(canvas) {
-  const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, depth: false, stencil: false, powerPreference: "high-performance" });
+export function webglPainter(canvas, anyway = false) {
+  const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, depth: false, stencil: false, powerPreference: "high-performance", failIfMajorPerformanceCaveat: !anyway });
   if (!gl) return null;
   const programs = { u: program(gl, "usampler2D"), f: program(gl, "sampler2D") };
   if (!programs.u || !programs.f) return null;

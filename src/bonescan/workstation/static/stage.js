@@ -27,8 +27,8 @@ const CLICK = 4; // CSS pixels that a still hand may move
 
 /** Everything that is seen and can be changed; `changed` events tell of it. */
 export class Stage extends EventTarget {
-  /** @param {{plain?: boolean}} [how] `plain` takes the canvas painter at once. */
-  constructor({ plain = false } = {}) {
+  /** @param {string | null} [painter] "webgl2" or "canvas" takes that one; otherwise what is faster here. */
+  constructor(painter = null) {
     super();
     this.window = { lower: 0, upper: 1, log: false, inverse: true, smooth: true };
     this.touched = false;
@@ -61,7 +61,7 @@ export class Stage extends EventTarget {
     this.element = make("div", { class: "stage", "aria-busy": "true" }, this.under, this.over);
     this.overlay = new Overlay(this.over);
     /** @type {import("./painters.js").Painter} */
-    this.painter = (plain ? null : webglPainter(this.under)) ?? canvasPainter(this.under);
+    this.painter = (painter === "canvas" ? null : webglPainter(this.under, painter === "webgl2")) ?? canvasPainter(this.under);
     this.under.addEventListener("webglcontextlost", () => this.fallBack());
     new ResizeObserver(() => this.resize()).observe(this.element);
     document.addEventListener("themechange", () => this.redraw());

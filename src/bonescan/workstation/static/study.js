@@ -24,7 +24,7 @@ async function show() {
   coming.catch(() => {});
   const said = await signedIn();
   const masked = said.user.role === "researcher";
-  const stage = new Stage({ plain: asked.get("painter") === "canvas" });
+  const stage = new Stage(asked.get("painter"));
   const bar = controls(stage);
   const who = make("div", { class: "who" });
   const banners = make("div", { class: "banners", role: "status" });
