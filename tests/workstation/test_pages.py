@@ -222,31 +222,22 @@ def test_list_and_picture_choose_the_same_finding(opened) -> None:
     expect(page.locator("[data-finding='2'] button")).to_have_attribute("aria-expanded", "true")
     page.keyboard.press("Escape")
     expect(first).to_have_attribute("aria-expanded", "false")
-    # The doll's spot is told at row 150, column 135 of the anterior view: the page itself says where that is.
+    # The doll's spot is at row 150, column 135 of the anterior view; two points tell where that is.
     box = page.locator(".over").bounding_box()
-    for x in range(int(box["width"] / 4), int(box["width"] / 2), 12):
-        page.mouse.move(box["x"] + x, box["y"] + _height_of(page, box, 150))
-        if "column 13" in page.locator(".readout").inner_text():
-            break
+    one, other = ((box["x"] + box["width"] / 4 + by, box["y"] + box["height"] / 2 + by) for by in (-60, 60))
+    places = np.array([_place_at(page, *one), _place_at(page, *other)], float)
+    x, y = np.array(one) + 120 * (np.array([135, 150]) - places[0]) / (places[1] - places[0])
+    page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.up()
     expect(first).to_have_attribute("aria-expanded", "true")
 
 
-def _height_of(page: Page, box: dict[str, float], row: int) -> float:
-    low, high = 0.0, float(box["height"])
-    for _ in range(12):
-        middle = (low + high) / 2
-        page.mouse.move(box["x"] + box["width"] / 4, box["y"] + middle)
-        found = (
-            int(page.locator(".readout").inner_text().split("row ")[1].split(",")[0])
-            if "row" in page.locator(".readout").inner_text()
-            else (-1 if middle < box["height"] / 2 else 999)
-        )
-        if found == row:
-            return middle
-        low, high = (middle, high) if found < row else (low, middle)
-    return middle
+def _place_at(page: Page, x: float, y: float) -> tuple[int, int]:
+    """Column and row that the page tells of a point."""
+    page.mouse.move(x, y)
+    row, column = page.locator(".readout").inner_text().split("row ")[1].split(", column ")
+    return int(column), int(row)
 
 
 def test_measuring_by_keyboard_gives_millimetres_and_counts(opened, served) -> None:
