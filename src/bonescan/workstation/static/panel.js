@@ -193,13 +193,13 @@ function detail(finding) {
   /** @param {number} sign */
   const evidence = (sign) => finding.evidence.filter((one) => Math.sign(one.weight) === sign).sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight));
   /** @param {string} title @param {import("./overlay.js").Evidence[]} all */
-  const told = (title, all) => all.length ? make("div", {}, make("h4", {}, title), make("ul", { class: "evidence" }, ...all.map((one) =>
+  const told = (title, all) => all.length ? make("div", {}, make("h3", {}, title), make("ul", { class: "evidence" }, ...all.map((one) =>
     make("li", {}, make("span", { class: "weight", title: words.weight }, `${one.weight > 0 ? "+" : "−"}${Math.abs(one.weight).toFixed(1)}`),
       make("span", {}, one.text))))) : null;
   return make(
     "div",
     { class: "detail" },
-    natures.length ? make("div", {}, make("h4", {}, words.natures), make("dl", { class: "natures" }, ...natures.flatMap(([name, share]) => {
+    natures.length ? make("div", {}, make("h3", {}, words.natures), make("dl", { class: "natures" }, ...natures.flatMap(([name, share]) => {
       const bar = make("span", { class: "share" });
       bar.style.inlineSize = `${100 * share}%`;
       return [make("dt", {}, name), make("dd", {}, make("span", { class: "track" }, bar), make("span", { class: "number" }, percent(share)))];
