@@ -89,12 +89,12 @@ def text_for(out: Path, study_uid: str | None) -> PhysicianText | None:
     Returns
     -------
     PhysicianText or None
-        ``None`` where nobody has written anything.
+        ``None`` where there is no text yet, or an empty one of another study.
 
     Raises
     ------
     OutputFailed
-        When the text there is of another study: it would stand beside the wrong reading.
+        When the text there is of another study, or signed: it would stand beside a reading it was not written for.
     UnreadableInput, InvalidValue
         When it cannot be read or is wrongly signed.
     """
@@ -105,7 +105,13 @@ def text_for(out: Path, study_uid: str | None) -> PhysicianText | None:
         return None
     told = read_text(_bytes(path))
     if told.is_empty:
-        return None
+        return told if told.study_uid == (study_uid or "") else None
+    if told.signed_at is not None:
+        raise OutputFailed(
+            f"The folder holds a signed report, and a signature stands for the reading it was given to; choose another "
+            f"folder, or take physician and time out of its {TEXT_NAME}.",
+            path=str(path),
+        )
     if told.study_uid != (study_uid or ""):
         raise OutputFailed(
             f"The folder holds a physician's {TEXT_NAME} on another study; choose another folder for this one.",
