@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from bonescan.archive.results import StoredReading
 from bonescan.archive.settings import RetentionRule, Settings, load_settings
 from bonescan.archive.shelf import Archive
 from bonescan.archive.upkeep import check, due, reindex, retain
+from bonescan.dicom.indexing import index_facts
 from bonescan.dicom.node import Kept
 from bonescan.errors import ArchiveUnavailable, InvalidValue
 
@@ -212,3 +214,13 @@ def test_settings_are_read_checked_and_overruled_by_the_environment(tmp_path: Pa
     with pytest.raises(InvalidValue, match="SQLite or PostgreSQL"):
         Archive(tmp_path / "x", Settings(database="mysql://h/d"))
     shutil.rmtree(tmp_path / "x")
+
+
+def test_no_warning_quotes_what_an_object_says(tmp_path: Path):
+    # pydicom warns of a leading zero in a UID, with the UID in its words.
+    path = tmp_path / "object.dcm"
+    path.write_bytes(part10(1).replace(b"UI\x06\x001.9.1\0", b"UI\x06\x001.09.1"))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert index_facts(path).attributes["StudyInstanceUID"] == "1.09.1"
+    assert [str(one.message) for one in told] == []

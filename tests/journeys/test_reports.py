@@ -11,7 +11,7 @@ from tests.report.phantom import concluded, phantom_reading
 from bonescan import journeys
 from bonescan.cli import main
 from bonescan.errors import InvalidValue, OutputFailed, UnreadableInput
-from bonescan.report import render
+from bonescan.report import render, rendering
 from bonescan.report.rendering import REPORT_NAMES
 
 TEXT = "report_text.toml"
@@ -32,6 +32,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, byt
     return folder
 
 
+@pytest.fixture
+def no_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages that are not set, for tests about files; the first test sets them."""
+    monkeypatch.setattr(rendering, "set_page", lambda *a, **k: (b"%PDF", b"PNG"))
+    monkeypatch.setattr(rendering, "set_pages", lambda *a, **k: b"%PDF")
+
+
 def text_of(folder: Path, question: str) -> str:
     uid = json.loads((folder / "reading.json").read_bytes())["scan"]["study_uid"]
     return f'[study]\nuid = "{uid}"\n[context]\nquestion = "{question}"\n'
@@ -47,7 +54,7 @@ def test_the_command_writes_the_report_and_an_empty_text_once(folder, capsys):
     assert "Fragestellung" in Path("bericht", TEXT).read_text(encoding="utf-8")
 
 
-def test_a_text_beside_the_report_is_joined_and_stays_as_it_was(folder):
+def test_a_text_beside_the_report_is_joined_and_stays_as_it_was(folder, no_pages):
     (folder / TEXT).write_text(text_of(folder, "Why the pain?"))
     journeys.report(folder, folder)
     before = (folder / TEXT).read_bytes()
@@ -58,7 +65,7 @@ def test_a_text_beside_the_report_is_joined_and_stays_as_it_was(folder):
     assert Path("elsewhere", TEXT).read_bytes() == before
 
 
-def test_another_text_is_never_written_over_the_one_that_is_there(folder):
+def test_another_text_is_never_written_over_the_one_that_is_there(folder, no_pages):
     (folder / TEXT).write_text(text_of(folder, "Mine"))
     Path("dictated.toml").write_text(text_of(folder, "Dictated"))
     with pytest.raises(OutputFailed, match="never overwritten"):
@@ -68,7 +75,7 @@ def test_another_text_is_never_written_over_the_one_that_is_there(folder):
     assert "Dictated" in Path("other/report.txt").read_text()
 
 
-def test_what_cannot_be_reported_is_refused_and_an_earlier_report_stays(folder):
+def test_what_cannot_be_reported_is_refused_and_an_earlier_report_stays(folder, no_pages):
     journeys.report(folder, Path("out"))
     before = {path.name: path.read_bytes() for path in Path("out").iterdir()}
     with pytest.raises(InvalidValue, match="no report in the language 'xx'"):
@@ -78,11 +85,18 @@ def test_what_cannot_be_reported_is_refused_and_an_earlier_report_stays(folder):
         journeys.report(folder, Path("new"), text=Path("foreign.toml"))
     with pytest.raises(UnreadableInput, match=r"no reading\.json in nowhere"):
         journeys.report(Path("nowhere"), Path("out"))
-    made = (folder / "reading.json").read_text()
-    by_hand = {**json.loads(made), "scan": {**json.loads(made)["scan"], "acquired_at": "yesterday"}}
-    for damaged in ('{"schema_version": "1.3.0", "scan": {}}', json.dumps(by_hand), "[" * 100_000):
+    record = json.loads((folder / "reading.json").read_bytes())
+    finding = {**record["findings"][0], "mass_share_percent": "much"}
+    none = r"no reading\.json of bonescan"
+    for damaged, says in (
+        ('{"schema_version": "1.3.0", "scan": {}}', none),
+        (json.dumps({**record, "scan": {**record["scan"], "acquired_at": "yesterday"}}), none),
+        (json.dumps({**record, "findings": [finding]}), none),
+        ("[" * 100_000, none),
+        (json.dumps({**record, "schema_version": "2.0.0"}), r"has version 2\.0\.0; .* read the scan again"),
+    ):
         (folder / "reading.json").write_text(damaged)
-        with pytest.raises(UnreadableInput, match=r"no reading\.json of bonescan"):
+        with pytest.raises(UnreadableInput, match=says):
             journeys.report(folder, Path("out"))
     assert {path.name: path.read_bytes() for path in Path("out").iterdir()} == before
     assert not Path("new").exists()
@@ -95,11 +109,19 @@ def test_reading_a_study_keeps_its_text_and_refuses_a_folder_with_that_of_anothe
     journeys.read([Path("scan.dcm")], out, language="zh")
     empty = (out / TEXT).read_bytes()
     assert told == [("zh", None)]
+    (out / TEXT).write_bytes(empty + b"# ask about the fall\n")
+    journeys.read([Path("scan.dcm")], out)
+    assert (out / TEXT).read_bytes() == empty + b"# ask about the fall\n"
     written = empty.replace(b'question = ""', b'question = "Why?"')
     (out / TEXT).write_bytes(written)
     journeys.read([Path("scan.dcm")], out)
     assert (out / TEXT).read_bytes() == written
-    assert told[1][1].of("context", "question") == "Why?"
+    assert told[2][1].of("context", "question") == "Why?"
+    signed = written.replace(b'physician = ""', b'physician = "Dr Jane Roe"')
+    signed = signed.replace(b'signed_at = ""', b'signed_at = "2026-01-05 10:00"')
+    (out / TEXT).write_bytes(signed.replace(b'text = ""', b'text = "No metastasis."', 1))
+    with pytest.raises(OutputFailed, match="holds a signed report"):
+        journeys.read([Path("scan.dcm")], out)
     (out / TEXT).write_bytes(written.replace(b'uid = "', b'uid = "9.9'))
     with pytest.raises(OutputFailed, match="on another study"):
         journeys.read([Path("scan.dcm")], out)

@@ -208,7 +208,8 @@ def _told_plainly() -> Iterator[None]:
             raise QuotaExceeded("The disk of the archive's index is full; make room, then send again.") from error
         if "malformed" in said or "not a database" in said:
             raise ArchiveUnavailable(
-                "The archive's index is damaged; make it anew from the objects: bonescan archive reindex FOLDER."
+                "The archive's index is damaged; take index.sqlite* away, then make it anew from the objects: bonescan "
+                "archive reindex FOLDER."
             ) from error
         raise ArchiveUnavailable(
             f"The archive's database does not answer ({type(error.orig).__name__}); what was acknowledged is safe, try "

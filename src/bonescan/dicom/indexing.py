@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,6 +113,8 @@ def index_facts(path: Path) -> IndexFacts:
     """
     from pydicom import dcmread
 
+    # pydicom's warnings quote values. This is called by many threads, so nothing is put back as catch_warnings would.
+    warnings.filterwarnings("ignore", module=r"pydicom\b")
     keywords = [keyword for names in INDEXED.values() for keyword in names]
     try:
         dataset = dcmread(path, stop_before_pixels=True, specific_tags=[*keywords, "SpecificCharacterSet"])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bonescan.errors import UnreadableInput
 from bonescan.journeys.files import staged
+from bonescan.journeys.reports import reading_json
 
 if TYPE_CHECKING:
     from bonescan.report.leaflet_after import SignedResult
@@ -45,15 +45,7 @@ def leaflet(reading: Path, out: Path, signed: SignedResult, *, language: str = "
     """
     from bonescan.report.leaflet_after import after_files
 
-    path = reading / "reading.json"
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UnreadableInput(
-            f"There is no reading.json in {reading.name or reading}; give the folder that `bonescan read` has written.",
-            path=str(path),
-        ) from error
-    files = after_files(content, signed, language)
+    files = after_files(reading_json(reading), signed, language)
     with staged(out, ()) as place:
         place(files)
     return {name: out / name for name in files}

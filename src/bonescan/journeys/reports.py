@@ -6,19 +6,18 @@ what a physician makes of it.
 
 from __future__ import annotations
 
-import json
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bonescan.errors import BoneScanError, OutputFailed, UnreadableInput
+from bonescan.errors import OutputFailed, UnreadableInput
 from bonescan.journeys.files import staged
 
 if TYPE_CHECKING:
     from bonescan.report.illustrations import Illustrations
     from bonescan.report.physician import PhysicianText
 
-__all__ = ["report", "text_for"]
+__all__ = ["reading_json", "report", "text_for"]
 
 
 def report(reading: Path, out: Path, *, language: str = "en", text: Path | None = None) -> dict[str, Path]:
@@ -53,30 +52,28 @@ def report(reading: Path, out: Path, *, language: str = "en", text: Path | None 
     """
     from bonescan.report.language import language as language_of
     from bonescan.report.physician import TEXT_NAME, empty_text, read_text
+    from bonescan.report.record import opened_record, taken_for_a_record
     from bonescan.report.rendering import REPORT_NAMES, report_files
 
     tongue = language_of(language)
-    record, illustrations = _record(reading), _illustrations(reading)
+    record, illustrations = opened_record(reading_json(reading)), _illustrations(reading)
     beside = out / TEXT_NAME
     source = text or next((path for path in (beside, reading / TEXT_NAME) if path.is_file()), None)
-    uid = record["scan"]["study_uid"]
-    written = empty_text(uid, tongue) if source is None else _bytes(source)
-    if beside.is_file() and beside.read_bytes() != written:
+    kept = _bytes(beside) if beside.is_file() else None
+    with taken_for_a_record():
+        written = empty_text(record["scan"]["study_uid"], tongue) if source is None else _bytes(source)
+    if kept not in (None, written):
         raise OutputFailed(
             f"The folder already holds a {TEXT_NAME} that differs from the one given, and it is never overwritten; "
             "choose another folder, or move it away.",
             path=str(beside),
         )
     told = read_text(written)
-    told.checked_for(record, date.today())
-    try:
+    with taken_for_a_record():
+        told.checked_for(record, date.today())
         files = report_files(record, illustrations, tongue, told)
-    except BoneScanError:
-        raise
-    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
-        raise _no_reading() from error
     with staged(out, REPORT_NAMES) as place:
-        place(files if beside.is_file() else {**files, TEXT_NAME: written})
+        place(files if kept is not None else {**files, TEXT_NAME: written})
     return {name: out / name for name in (*files, TEXT_NAME)}
 
 
@@ -92,12 +89,12 @@ def text_for(out: Path, study_uid: str | None) -> PhysicianText | None:
     Returns
     -------
     PhysicianText or None
-        ``None`` where nobody has written anything.
+        ``None`` where there is no text yet, or an empty one of another study.
 
     Raises
     ------
     OutputFailed
-        When the text there is of another study: it would stand beside the wrong reading.
+        When the text there is of another study, or signed: it would stand beside a reading it was not written for.
     UnreadableInput, InvalidValue
         When it cannot be read or is wrongly signed.
     """
@@ -108,7 +105,13 @@ def text_for(out: Path, study_uid: str | None) -> PhysicianText | None:
         return None
     told = read_text(_bytes(path))
     if told.is_empty:
-        return None
+        return told if told.study_uid == (study_uid or "") else None
+    if told.signed_at is not None:
+        raise OutputFailed(
+            f"The folder holds a signed report, and a signature stands for the reading it was given to; choose another "
+            f"folder, or take physician and time out of its {TEXT_NAME}.",
+            path=str(path),
+        )
     if told.study_uid != (study_uid or ""):
         raise OutputFailed(
             f"The folder holds a physician's {TEXT_NAME} on another study; choose another folder for this one.",
@@ -117,32 +120,31 @@ def text_for(out: Path, study_uid: str | None) -> PhysicianText | None:
     return told
 
 
-def _record(reading: Path) -> dict[str, Any]:
+def reading_json(reading: Path) -> bytes:
+    """Read the ``reading.json`` of a folder.
+
+    Parameters
+    ----------
+    reading : Path
+        Folder that `bonescan.journeys.read` has written.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    UnreadableInput
+        When the folder holds none.
+    """
     path = reading / "reading.json"
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise UnreadableInput(
             f"There is no reading.json in {reading.name or reading}; give the folder that `bonescan read` has written.",
             path=str(path),
         ) from error
-    try:
-        record: dict[str, Any] = json.loads(content)
-        if not record["schema_version"].startswith("1."):
-            raise UnreadableInput(
-                f"reading.json has version {record['schema_version']}; this bonescan reports version 1: read the scan "
-                "again."
-            )
-        if acquired := record["scan"]["acquired_at"]:
-            datetime.fromisoformat(acquired)
-        record["scan"]["study_uid"]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise _no_reading() from error
-    return record
-
-
-def _no_reading() -> UnreadableInput:
-    return UnreadableInput("The file is no reading.json of bonescan; give the folder that `bonescan read` has written.")
 
 
 def _illustrations(reading: Path) -> Illustrations:

@@ -61,7 +61,7 @@ def read(scan: Scan, *, learned: bool = True, progress: Callable[[str], None] = 
     progress("checking image quality")
     progress("looking for hot and cold spots")
     with ThreadPoolExecutor() as pool:  # neither needs the other
-        checking = pool.submit(quality.assess, scan, labels)
+        checking = pool.submit(quality.assess, scan, labels, with_network=glance is not None)
         findings = natures.judge(spots.find(scan, labels, glance), scan, labels, glance)
         checked = checking.result()
     progress("summing up the burden")

@@ -85,7 +85,7 @@ def bone_table(record: Mapping[str, Any], tongue: Language) -> dict[str, Any]:
         ``heading``, ``columns``, ``rows`` of cells, ``notes``, and what is said where there is ``none``.
     """
     w = tongue.words["findings"]
-    findings = [_depth_worth_telling(finding) for finding in sorted_out(record)[0]]
+    findings = sorted_out(record)[0]
     natured = any(finding.get("natures") for finding in findings)
     nature = ("nature",) if natured else ()
     cells = ("mark", "place", *nature, "uptake", "significance", "area", "depth", "mass", "counted", "reason")
@@ -94,6 +94,10 @@ def bone_table(record: Mapping[str, Any], tongue: Language) -> dict[str, Any]:
     notes += [w["nature_note"]] if natured else []
     notes += [w["doubtful_size"]] if findings and _size_is_doubtful(record) else []
     notes += _absent(findings, "depth_mm", w["absent_depth"], tongue)
+    vague = [finding["letter"] for finding in findings if _is_vague(finding)]
+    if vague:
+        letters = _which(vague, len(findings), tongue)
+        notes.append(w["vague_depth"].format(limit=_LARGEST_DEPTH_SPREAD_MM, letters=letters))
     notes += _absent(findings, "likelihood", w["absent_likelihood"], tongue)
     return {
         "heading": w["bone_heading"],
@@ -195,7 +199,7 @@ def _row(finding: Mapping[str, Any], tongue: Language, *, one_reference: bool) -
         "significance": two_digits(finding["significance"], tongue),
         "area": " / ".join(areas),
         "depth": "–"
-        if finding["depth_mm"] is None
+        if finding["depth_mm"] is None or _is_vague(finding)
         else f"{finding['depth_mm']:.0f}" + (f" ± {spread:.0f}" if spread is not None else ""),
         "mass": decimals(finding["mass_share_percent"], 2, tongue),
         "counted": w["yes"] if finding["in_burden"] else w["no"],
@@ -218,12 +222,9 @@ def ended(text: str, tongue: Language) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?", "。")) else tongue.words["stop"])
 
 
-def _depth_worth_telling(finding: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Withhold a depth whose spread leaves open whether the finding lies in front or behind."""
-    if finding["depth_mm"] is None or (finding["depth_uncertainty"] or 0) <= _LARGEST_DEPTH_SPREAD_MM:
-        return finding
-    reason = f"uncertain by more than {_LARGEST_DEPTH_SPREAD_MM} mm"
-    return {**finding, "depth_mm": None, "depth_absent_reason": reason}
+def _is_vague(finding: Mapping[str, Any]) -> bool:
+    """Whether the spread of a depth leaves open if the finding lies in front or behind."""
+    return finding["depth_mm"] is not None and (finding["depth_uncertainty"] or 0) > _LARGEST_DEPTH_SPREAD_MM
 
 
 def _size_is_doubtful(record: Mapping[str, Any]) -> bool:
@@ -236,20 +237,24 @@ def _size_is_doubtful(record: Mapping[str, Any]) -> bool:
 
 def _absent(findings: Sequence[Mapping[str, Any]], name: str, form: str, tongue: Language) -> list[str]:
     """Say once for every reason which findings lack a figure because of it, or how many where they are many."""
-    w = tongue.words["findings"]
     reasons: dict[str, list[str]] = {}
     for finding in findings:
         if finding[name] is None:
             reasons.setdefault(finding[f"{name.removesuffix('_mm')}_absent_reason"], []).append(finding["letter"])
 
-    def which(letters: Sequence[str]) -> str:
-        if len(letters) == len(findings):
-            return str(w["all"])
-        if len(letters) <= _LETTERS_OF_ABSENT:
-            return str(tongue.words["joint"].join(letters))
-        return str(w["several"].format(count=len(letters), total=len(findings)))
+    return [
+        form.format(reason=tongue.say(reason), letters=_which(letters, len(findings), tongue))
+        for reason, letters in reasons.items()
+    ]
 
-    return [form.format(reason=tongue.say(reason), letters=which(letters)) for reason, letters in reasons.items()]
+
+def _which(letters: Sequence[str], total: int, tongue: Language) -> str:
+    w = tongue.words["findings"]
+    if len(letters) == total:
+        return str(w["all"])
+    if len(letters) <= _LETTERS_OF_ABSENT:
+        return str(tongue.words["joint"].join(letters))
+    return str(w["several"].format(count=len(letters), total=total))
 
 
 def crops_section(record: Mapping[str, Any], tongue: Language) -> dict[str, Any]:

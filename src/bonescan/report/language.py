@@ -18,7 +18,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from types import MappingProxyType
 from typing import Any
@@ -186,7 +186,7 @@ def _kind(hole: str) -> str:
     return kind if kind in _FILLED else "number"
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _known(code: str, text: str) -> str | None:
     """The translation of what one template says, or none."""
     fixed, holed = _templates(code)

@@ -14,8 +14,9 @@ from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any
 
-from bonescan.errors import InvalidValue, UnreadableInput
+from bonescan.errors import InvalidValue
 from bonescan.report.leaflet import LEAFLET_FORMS, leaflet_files, leaflet_words, not_in_font, plain_date, section
+from bonescan.report.record import opened_record, taken_for_a_record
 from bonescan.report.signature import is_a_name, refuse_before_the_scan
 from bonescan.report.skeleton_drawing import draw_skeleton
 
@@ -24,7 +25,6 @@ __all__ = ["RESULT_LEAFLET_NAMES", "Conclusion", "SignedResult", "after_content"
 RESULT_LEAFLET_NAMES = (*(f"leaflet.{form}" for form in LEAFLET_FORMS), "leaflet.json")
 """Every file that `after_files` makes."""
 
-_RECORD_VERSION = "1"
 _SIDES = {"left": 0, "right": 1, "midline": 2}
 
 
@@ -127,7 +127,8 @@ def after_files(reading_json: bytes, signed: SignedResult, language: str = "en")
     UnreadableInput
         When the reading is none, or of another version.
     """
-    record = _opened(reading_json)
+    with taken_for_a_record():
+        record = _needed(opened_record(reading_json))
     files = leaflet_files(after_content(record, signed, language), datetime.combine(signed.signed_on, time()))
     named = {f"leaflet.{form}": content for form, content in files.items()}
     deed = {
@@ -142,24 +143,6 @@ def after_files(reading_json: bytes, signed: SignedResult, language: str = "en")
         "reading_sha256": hashlib.sha256(reading_json).hexdigest(),
     }
     return {**named, "leaflet.json": (json.dumps(deed, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "replace")}
-
-
-def _opened(reading_json: bytes) -> dict[str, Any]:
-    try:
-        record: dict[str, Any] = json.loads(reading_json)
-        version = str(record["schema_version"])
-        if version.split(".")[0] != _RECORD_VERSION:
-            raise UnreadableInput(
-                f"reading.json has version {version}; this bonescan makes leaflets of version 1: read the scan again.",
-                got=version,
-            )
-        return _needed(record)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        if isinstance(error, UnreadableInput):
-            raise
-        raise UnreadableInput(
-            "The file is no reading.json of bonescan; give the folder that `bonescan read` has written."
-        ) from error
 
 
 def _needed(record: Mapping[str, Any]) -> dict[str, Any]:

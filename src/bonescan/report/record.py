@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import resources
 from typing import Any
 
+from bonescan.errors import BoneScanError, UnreadableInput
 from bonescan.measurement import Measurement
 from bonescan.reading.model import (
     Evidence,
@@ -32,9 +34,11 @@ __all__ = [
     "json_bytes",
     "json_measurement",
     "json_number",
+    "opened_record",
     "reading_record",
     "reading_schema",
     "record_bytes",
+    "taken_for_a_record",
 ]
 
 INTENDED_USE = "Research software. Not a medical device. Never the only basis of a decision."
@@ -54,6 +58,58 @@ def reading_schema() -> dict[str, Any]:
     text = resources.files("bonescan.report").joinpath("reading.schema.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema
+
+
+@contextmanager
+def taken_for_a_record() -> Iterator[None]:
+    """Say that a file is no reading.json where what it holds fails to be used as one.
+
+    Yields
+    ------
+    None
+
+    Raises
+    ------
+    UnreadableInput
+        For what is absent or of another kind within; errors of ours pass.
+    """
+    try:
+        yield
+    except BoneScanError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
+        raise UnreadableInput(
+            "The file is no reading.json of bonescan; give the folder that `bonescan read` has written."
+        ) from error
+
+
+def opened_record(content: bytes) -> dict[str, Any]:
+    """Read the bytes of a ``reading.json`` of any time.
+
+    Parameters
+    ----------
+    content : bytes
+
+    Returns
+    -------
+    dict
+        As `reading_record` returns it, of this or an earlier minor version; no more than the version is checked.
+
+    Raises
+    ------
+    UnreadableInput
+        When it is none, or of another major version.
+    """
+    with taken_for_a_record():
+        record: dict[str, Any] = json.loads(content)
+        version, major = str(record["schema_version"]), SCHEMA_VERSION.split(".")[0]
+        if version.split(".")[0] != major:
+            raise UnreadableInput(
+                f"reading.json has version {version}; this bonescan knows version {major}: read the scan again.",
+                got=version,
+                expected=SCHEMA_VERSION,
+            )
+        return record
 
 
 def reading_record(reading: Reading, maps: Mapping[ViewName, FindingMap]) -> dict[str, Any]:

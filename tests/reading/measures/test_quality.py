@@ -68,6 +68,16 @@ def test_counts(person, counts, expected):
     assert assess(scan, labels).withholds_burden is (expected is WITHHOLD)
 
 
+@pytest.mark.parametrize(("counts", "withheld"), [(0.8e6, False), (0.2e6, False), (0.15e6, True)])
+def test_an_index_by_a_network_bears_fewer_counts(person, counts, withheld):
+    person.counts = counts
+    scan, labels = person.scanned()
+    quality = assess(scan, labels, with_network=True)
+    verdicts = {check.code: check.verdict for check in quality.checks}
+    assert verdicts["quality.counts.anterior"] is (WITHHOLD if withheld else WARN)
+    assert quality.withholds_burden is withheld
+
+
 def test_a_spot_view_needs_fewer_counts(person):
     person.counts = 0.4e6
     scan, labels = person.scanned()

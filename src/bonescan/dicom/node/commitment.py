@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pydicom.dataset import Dataset
-from pynetdicom import build_context, build_role
+from pynetdicom import build_context, build_role, evt
 
 from bonescan.dicom.node.contexts import COMMITMENT, COMMITMENT_INSTANCE, MESSAGE_ENCODINGS
 from bonescan.dicom.node.settings import NodeSettings, Peer
 from bonescan.dicom.node.shelf import Shelf
-from bonescan.dicom.node.transport import note
+from bonescan.dicom.node.transport import keep_answers, note
 
 if TYPE_CHECKING:
     from pynetdicom.ae import ApplicationEntity
@@ -156,6 +156,7 @@ def _said(
         ae_title=peer.ae_title,
         ext_neg=[build_role(COMMITMENT, scu_role=False, scp_role=True)],
         tls_args=secured,
+        evt_handlers=[(evt.EVT_CONN_OPEN, keep_answers)],
     )
     if not opened.is_established:
         return association.is_established and _sent(association, told, kind)

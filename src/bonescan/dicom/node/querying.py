@@ -11,11 +11,12 @@ from pydicom import dcmread
 from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
+from pynetdicom import evt
 
 from bonescan.dicom.node.contexts import FIND_MODELS, GET_MODELS, MOVE_MODELS, contexts_for
 from bonescan.dicom.node.settings import NodeSettings
 from bonescan.dicom.node.shelf import Level, Shelf, StoredObject
-from bonescan.dicom.node.transport import note
+from bonescan.dicom.node.transport import keep_answers, note
 
 if TYPE_CHECKING:
     from pynetdicom.events import Event
@@ -109,7 +110,10 @@ def move(event: Event, shelf: Shelf, settings: NodeSettings) -> Iterator[Any]:
         yield destination.host, destination.port, {}
         yield "unfit identifier"
         return
-    more: dict[str, Any] = {"contexts": contexts_for((one.sop_class_uid, one.transfer_syntax_uid) for one in objects)}
+    more: dict[str, Any] = {
+        "contexts": contexts_for((one.sop_class_uid, one.transfer_syntax_uid) for one in objects),
+        "evt_handlers": [(evt.EVT_CONN_OPEN, keep_answers)],
+    }
     if destination.tls and settings.tls is not None:
         more["tls_args"] = (settings.tls.calling(), destination.host)
     yield destination.host, destination.port, more

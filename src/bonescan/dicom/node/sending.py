@@ -12,13 +12,13 @@ from typing import Any
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
-from pynetdicom import AE, _config
+from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
 
 from bonescan.dicom.node.contexts import UNCOMPRESSED, VERIFICATION, contexts_for
 from bonescan.dicom.node.settings import NodeSettings, Peer
-from bonescan.dicom.node.transport import keep_identities_out_of_the_log, note
+from bonescan.dicom.node.transport import keep_answers, keep_identities_out_of_the_log, note
 
 __all__ = ["Outcome", "Sent", "calling_entity", "echo", "forward", "opened", "send"]
 
@@ -274,4 +274,5 @@ def opened(peer: Peer, settings: NodeSettings, contexts: list[PresentationContex
         contexts=contexts,
         ae_title=peer.ae_title,
         tls_args=secured,
+        evt_handlers=[(evt.EVT_CONN_OPEN, keep_answers)],
     )

@@ -36,8 +36,9 @@ from bonescan.dicom.node.settings import Limits
 
 if TYPE_CHECKING:
     from pynetdicom.association import Association
+    from pynetdicom.events import Event
 
-__all__ = ["Doorkeeper", "Spool", "clear_spool", "guard", "keep_identities_out_of_the_log", "note"]
+__all__ = ["Doorkeeper", "Spool", "clear_spool", "guard", "keep_answers", "keep_identities_out_of_the_log", "note"]
 
 _LOG = logging.getLogger("bonescan.dicom.node")
 # An association request with 128 contexts of 45 transfer syntaxes is about 200 kB.
@@ -246,7 +247,35 @@ class _BoundedSocket(AssociationSocket):
         return received
 
 
-class _Intake(DIMSEServiceProvider):
+class _Messages(DIMSEServiceProvider):
+    """Gives an answer to the thread that asked for it.
+
+    An association's own thread also looks for messages. pynetdicom stops it while another one waits for an answer, but
+    sees too early that it has stopped; on a busy machine it then takes the answer, and the other waits in vain.
+    """
+
+    def get_msg(self, block: bool = False) -> Any:
+        """Return the next message."""
+        taken = super().get_msg(block)
+        if not block and taken[1] is not None and not self.assoc._reactor_checkpoint.is_set():
+            with self.msg_queue.not_empty:
+                self.msg_queue.queue.appendleft(taken)
+                self.msg_queue.not_empty.notify()
+            return None, None
+        return taken
+
+
+def keep_answers(event: Event) -> None:
+    """Let an association that was just opened give its answers to who asked: a handler of `evt.EVT_CONN_OPEN`.
+
+    Parameters
+    ----------
+    event : pynetdicom.events.Event
+    """
+    event.assoc.dimse = _Messages(event.assoc)
+
+
+class _Intake(_Messages):
     """Puts messages together, objects in a `Spool` and everything else within its limit."""
 
     def __init__(self, association: Association, spool: Callable[[], Spool], limits: Limits) -> None:
@@ -260,8 +289,6 @@ class _Intake(DIMSEServiceProvider):
             whole_by = time.monotonic() + _REST_S
             while self._nothing_to_do() and time.monotonic() < whole_by:
                 time.sleep(_REST_S / 5)
-            if not self.assoc._reactor_checkpoint.is_set():
-                return None, None  # another thread asks the peer something: the next message is its answer, not ours
         return super().get_msg(block)
 
     def _nothing_to_do(self) -> bool:

@@ -1,0 +1,293 @@
+/**
+ * The reading page: one study, its pictures and what its reading says.
+ * @module
+ */
+
+import { controls } from "./controls.js";
+import { button, make } from "./elements.js";
+import { frame, keyboard, openDialog, say, signedIn, teaching } from "./page.js";
+import { FindingsList, impressionPart, MeasuresList, qualityPart } from "./panel.js";
+import { Picture } from "./pictures.js";
+import { counts, readAgain, readingAddress, readingFile, Refused, study, watch } from "./service.js";
+import { Stage } from "./stage.js";
+import { age, duration, figure, moment, personName } from "./telling.js";
+import { WORDS } from "./words.js";
+
+/** @typedef {import("./panel.js").Reading} Reading */
+
+const uid = decodeURIComponent(location.pathname.split("/")[2] ?? "");
+const asked = new URLSearchParams(location.search);
+
+async function show() {
+  // Everything that does not wait for anything is asked for at once: the first picture is what matters.
+  const coming = study(uid);
+  coming.catch(() => {});
+  const said = await signedIn();
+  const masked = said.user.role === "researcher";
+  const stage = new Stage(asked.get("painter"));
+  const bar = controls(stage);
+  const who = make("div", { class: "who" });
+  const banners = make("div", { class: "banners", role: "status" });
+  const readout = make("p", { class: "readout", "aria-live": "off" });
+  const panel = make("aside", { class: "panel", tabindex: 0, "aria-busy": "true", "aria-label": WORDS.impression.title });
+  const measures = new MeasuresList({
+    remove: (id) => stage.removeMeasure(id),
+    mirror: (id) => stage.mirror(id),
+    clear: () => {
+      stage.measures = [];
+      stage.changed("measures");
+    },
+  });
+  /** @type {FindingsList | null} */
+  let findings = null;
+  /** @type {Reading | null} */
+  let reading = null;
+  /** @type {import("./service.js").Study | null} */
+  let here = null;
+  /** @type {number | null} */
+  let version = null;
+
+  const help = keyboard([{ title: WORDS.help_.onStudy, commands: commands() }],
+    [make("section", {}, make("h3", {}, WORDS.help_.mouse), make("dl", { class: "hands" }, ...WORDS.help_.mouseLines.flatMap(([what, does]) => [make("dt", {}, what), make("dd", {}, does)])))]);
+  const { main } = frame({ session: said, here: "study", middle: [who], help });
+  main.classList.add("study");
+  const looking = make("section", { class: "looking", "aria-label": WORDS.study.picture }, make("h1", { class: "unseen" }, WORDS.study.picture), bar.element, stage.element, readout);
+  panel.append(make("p", { class: "hint" }, WORDS.study.opening));
+  main.append(looking, panel);
+
+  stage.addEventListener("changed", (event) => {
+    const what = /** @type {CustomEvent} */ (event).detail;
+    if (what === "pointed") return tellPoint();
+    if (what === "measures") measures.show(stage.measures);
+    if (what === "chosen") findings?.show(stage.chosen);
+    bar.follow();
+    if (what === "tool") tellPoint();
+  });
+
+  function tellPoint() {
+    const { pointed } = stage;
+    if (!pointed) {
+      readout.textContent = stage.measuring ? WORDS.tools.keyboardMeasure : "";
+      return;
+    }
+    const { picture, place } = pointed;
+    const n = picture.at(place.row, place.column);
+    const view = /** @type {Record<string, string>} */ (WORDS.study.views)[picture.name] ?? picture.name;
+    const region = reading?.labels.regions.find((one) => one.id === picture.regionAt(place.row, place.column))?.name;
+    readout.textContent = n === null ? view
+      : [view, `${figure(n)} ${WORDS.study.counts}`, region, `row ${Math.round(place.row)}, column ${Math.round(place.column)}`].filter(Boolean).join(" · ");
+  }
+
+  try {
+    here = await coming;
+    tellWho();
+    const facts = here;
+    if (!facts.views.length) stage.element.append(make("p", { class: "nothing" }, WORDS.study.empty));
+    const wanted = Number(asked.get("version"));
+    version = facts.versions.some((one) => one.version === wanted) ? wanted : (facts.reading?.version ?? facts.versions.at(-1)?.version ?? null);
+    const pictures = Promise.all(facts.views.map(async (one) => new Picture(one, await counts(uid, one.name))));
+    const read = version === null ? Promise.resolve() : loadReading(facts, version);
+    read.catch(() => {});
+    const made = await pictures;
+    stage.over.setAttribute("aria-label", WORDS.study.pictureLabel(made.map((one) => one.name).join(", ")));
+    stage.show(made);
+    performance.mark("first-picture");
+    await read;
+    await regions(made);
+  } catch (error) {
+    if (error instanceof Refused && error.status === 401) return say(error);
+    main.replaceChildren(teaching(WORDS.errors.title, [error instanceof Error ? error.message : String(error)], make("a", { href: "/" }, WORDS.study.back)));
+    return;
+  }
+  tellState();
+  panel.setAttribute("aria-busy", "false");
+  if (!reading) panel.replaceChildren(banners, make("p", { class: "hint" }, version === null ? WORDS.study.noReading : WORDS.study.noReadingFiles), measures.element);
+  watch(async (changes) => {
+    if (!changes.some((change) => change.study_uid === uid || change.study_uid === "")) return;
+    try {
+      const now = await study(uid);
+      const first = here !== null && version === null && now.reading !== null;
+      const more = here !== null && now.views.length !== here.views.length;
+      here = now;
+      if (first || more) location.reload();
+      else tellState();
+    } catch (error) {
+      say(error);
+    }
+  });
+
+  /** @param {import("./service.js").Study} facts @param {number} number */
+  async function loadReading(facts, number) {
+    try {
+      reading = /** @type {Reading} */ (await (await readingFile(uid, number, "reading.json")).json());
+    } catch (error) {
+      if (error instanceof Refused && error.status === 401) throw error;
+      return;
+    }
+    stage.findings = reading.findings;
+    findings = new FindingsList(reading.findings, (id) => stage.choose(id));
+    const signed = facts.versions.find((one) => one.version === number)?.signed ?? false;
+    panel.replaceChildren(banners, reportPart(number), impressionPart(reading, signed), findings.element, qualityPart(reading), measures.element);
+    tellWho();
+    if (!stage.touched && stage.pictures.length) stage.autoWindow();
+    stage.redraw();
+  }
+
+  /** @param {Picture[]} pictures */
+  async function regions(pictures) {
+    if (!reading || version === null) return;
+    const number = version;
+    await Promise.all(pictures.map(async (picture) => {
+      try {
+        picture.regions = await ids(await (await readingFile(uid, number, `regions_${picture.name}.png`)).blob(), picture);
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error; // without regions the page still serves
+      }
+    }));
+    if (!stage.touched) stage.autoWindow();
+    stage.redraw();
+  }
+
+  function tellWho() {
+    if (!here) return;
+    const patient = reading?.scan.patient;
+    const years = age(here.birth_date, here.study_date) ?? (patient?.age_years === undefined || patient.age_years === null ? null : Math.round(patient.age_years));
+    const injection = reading?.scan.injection;
+    const facts = [
+      [here.sex, years === null ? "" : `${years} ${WORDS.study.years}`].filter(Boolean).join(" "),
+      here.birth_date, here.patient_id,
+      [here.study_date, here.study_time.slice(0, 5)].filter(Boolean).join(" "),
+      here.description,
+      [injection?.radiopharmaceutical, injection?.activity_mbq ? `${figure(injection.activity_mbq)} MBq` : "",
+        reading?.scan.delay_h ? WORDS.study.after(duration(reading.scan.delay_h)) : ""].filter(Boolean).join(", "),
+    ].filter(Boolean);
+    const name = personName(here.patient_name);
+    document.title = `${name} · ${WORDS.product}`;
+    who.replaceChildren(make("strong", {}, name), ...facts.map((fact) => make("span", {}, fact)));
+  }
+
+  function tellState() {
+    if (!here) return;
+    const told = [];
+    const state = here.state;
+    const again = () => button(WORDS.study.readAgain, async () => {
+      try {
+        await readAgain(uid);
+        say(WORDS.study.asked);
+      } catch (error) {
+        say(error);
+      }
+    });
+    if (state === "failed") told.push(make("div", { class: "banner wrong" }, make("strong", {}, `${WORDS.study.failed}. `), here.reason, !masked && again()));
+    if (state === "reading") told.push(make("div", { class: "banner" }, make("span", { class: "turning", "aria-hidden": "true" }), `${WORDS.study.reading}: ${here.progress}`));
+    if (state === "queued") told.push(make("div", { class: "banner" }, WORDS.study.queued));
+    if (state === "arriving") told.push(make("div", { class: "banner" }, WORDS.study.arriving));
+    if (here.reading && version !== null && here.reading.version > version) {
+      told.push(make("div", { class: "banner" }, `${WORDS.study.newer} `, make("a", { href: location.pathname }, WORDS.study.showNewest)));
+    } else if (here.reading?.outdated && state === "read") told.push(make("div", { class: "banner warn" }, `${WORDS.study.outdated} `, !masked && again()));
+    banners.replaceChildren(...told);
+  }
+
+  /** @param {number} number */
+  function reportPart(number) {
+    const versions = here?.versions ?? [];
+    const select = make("select", { "aria-label": WORDS.study.version });
+    for (const one of versions) select.append(make("option", { value: one.version, selected: one.version === number }, WORDS.study.versionOf(one.version, moment(one.read_at))));
+    select.addEventListener("change", () => location.assign(`${location.pathname}?version=${select.value}`));
+    return make("div", { class: "report-bar" },
+      masked ? make("span", { class: "hint" }, WORDS.report.hidden) : button(WORDS.report.open, openReport, { class: "main", title: "o" }),
+      !masked && make("a", { class: "button", href: readingAddress(uid, number, "report.pdf"), download: "report.pdf" }, WORDS.report.pdf),
+      versions.length > 1 && select);
+  }
+
+  function openReport() {
+    if (masked || version === null || !reading) return;
+    const page = make("iframe", { class: "report", title: WORDS.report.title, sandbox: "", src: readingAddress(uid, version, "report.html") });
+    openDialog(WORDS.report.title, [page], "page");
+  }
+
+  /** @returns {import("./page.js").Command[]} */
+  function commands() {
+    const keys = WORDS.keys;
+    const level = (/** @type {number} */ lower, /** @type {number} */ upper) => () => {
+      const { window } = stage;
+      stage.setWindow(window.lower + lower * 0.03 * window.upper, window.upper * 1.1 ** upper);
+    };
+    /** @param {"log" | "inverse" | "smooth"} name */
+    const flip = (name) => () => {
+      stage.window[name] = !stage.window[name];
+      stage.changed("window");
+    };
+    /** @param {"findings" | "normal" | "regions"} name */
+    const lay = (name) => () => {
+      stage.overlays[name] = !stage.overlays[name];
+      stage.changed("overlays");
+    };
+    /** @param {1 | -1} by */
+    const step = (by) => () => {
+      if (findings) stage.choose(findings.beside(stage.chosen, by));
+    };
+    /** @type {Record<string, [number, number]>} */
+    const ways = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    const arrow = (/** @type {KeyboardEvent} */ event) => {
+      if (event.target === panel) return false; // it scrolls
+      const [x, y] = ways[event.key] ?? [0, 0];
+      if (stage.measuring) stage.moveCross(y * (event.shiftKey ? 10 : 1), x * (event.shiftKey ? 10 : 1));
+      else stage.move(-40 * x, -40 * y);
+      return true;
+    };
+    return [
+      { keys: ["n"], text: keys.next, run: step(1) },
+      { keys: ["p"], text: keys.previous, run: step(-1) },
+      { keys: ["+", "="], shown: "+", text: keys.zoomIn, run: () => stage.zoom(1.25) },
+      { keys: ["-"], text: keys.zoomOut, run: () => stage.zoom(0.8) },
+      { keys: Object.keys(ways), shown: "← → ↑ ↓", text: keys.panKeys, run: arrow },
+      { keys: ["Home"], text: keys.fit, run: () => stage.fit() },
+      { keys: ["]"], text: keys.upperUp, run: level(0, 1) },
+      { keys: ["["], text: keys.upperDown, run: level(0, -1) },
+      { keys: ["}"], text: keys.lowerUp, run: level(1, 0) },
+      { keys: ["{"], text: keys.lowerDown, run: level(-1, 0) },
+      { keys: ["0"], text: keys.auto, run: () => stage.autoWindow() },
+      { keys: ["l"], text: keys.log, run: flip("log") },
+      { keys: ["i"], text: keys.invert, run: flip("inverse") },
+      { keys: ["s"], text: keys.smooth, run: flip("smooth") },
+      { keys: ["f"], text: keys.findings, run: lay("findings") },
+      { keys: ["g"], text: keys.normal, run: lay("normal") },
+      { keys: ["r"], text: keys.regions, run: lay("regions") },
+      { keys: ["m"], text: keys.lens, run: () => { stage.lens = !stage.lens; stage.changed("lens"); } },
+      { keys: ["1"], text: keys.anterior, run: () => stage.setLayout("anterior") },
+      { keys: ["2"], text: keys.posterior, run: () => stage.setLayout("posterior") },
+      { keys: ["3"], text: keys.both, run: () => stage.setLayout("both") },
+      { keys: ["w"], text: keys.window, run: () => stage.setTool("window") },
+      { keys: ["v"], text: keys.pan, run: () => stage.setTool("pan") },
+      { keys: ["d"], text: keys.distance, run: () => stage.setTool("distance") },
+      { keys: ["e"], text: keys.ellipse, run: () => stage.setTool("ellipse") },
+      { keys: ["b"], text: keys.box, run: () => stage.setTool("box") },
+      { keys: ["x"], text: keys.cross, run: () => (stage.measuring ? stage.otherView() : false) },
+      { keys: ["Enter"], text: keys.set, run: () => (stage.measuring && stage.crossing ? stage.setPoint() : false) },
+      { keys: ["Delete"], text: keys.remove, run: () => { const last = stage.measures.at(-1); if (last) stage.removeMeasure(last.id); } },
+      { keys: ["o"], text: keys.report, run: openReport },
+      { keys: ["u"], text: keys.back, run: () => location.assign("/") },
+      { keys: ["Escape"], text: keys.escape, run: () => { if (stage.drawing || stage.measuring) stage.setTool("window"); else stage.choose(null); } },
+    ];
+  }
+}
+
+/**
+ * The ids of a grey picture, pixel by pixel, as they were written.
+ * @param {Blob} blob
+ * @param {Picture} picture
+ * @returns {Promise<Uint8Array | null>}
+ */
+async function ids(blob, picture) {
+  const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+  if (bitmap.width !== picture.columns || bitmap.height !== picture.rows) return null;
+  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+  const context = canvas.getContext("2d");
+  if (!context) return null;
+  context.drawImage(bitmap, 0, 0);
+  const { data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
+  return Uint8Array.from({ length: bitmap.width * bitmap.height }, (_, k) => data[4 * k] ?? 0);
+}
+
+show().catch(say);
