@@ -82,8 +82,9 @@ def test_who_is_not_signed_in_comes_back_to_where_they_wanted(opened, served) ->
     _study(page)
 
 
-def test_next_leads_to_no_other_place(opened) -> None:
-    page = opened("/sign-in?next=//evil.example/study")
+@pytest.mark.parametrize("wanted", ["//evil.example/study", "/.//evil.example/study"])
+def test_next_leads_to_no_other_place(opened, wanted) -> None:
+    page = opened(f"/sign-in?next={wanted}")
     page.wait_for_url("**/")
     assert "evil" not in page.url
 

@@ -12,7 +12,8 @@ import { WORDS } from "./words.js";
 function onward() {
   const wanted = new URLSearchParams(location.search).get("next") ?? "/";
   const address = new URL(wanted, location.origin);
-  return address.origin === location.origin && address.pathname !== "/sign-in" ? address.pathname : "/";
+  const own = address.origin === location.origin && !address.pathname.startsWith("//"); // which would name another host
+  return own && address.pathname !== "/sign-in" ? address.pathname : "/";
 }
 
 async function show() {
