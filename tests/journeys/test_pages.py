@@ -22,6 +22,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+import typer
 from PIL import Image
 from tests.journeys.test_leaflet import READING
 from tests.report.pair import compared, study
@@ -34,7 +35,10 @@ from bonescan.reading.model import Reading
 from bonescan.scan import Source
 
 PAGE = (Path(__file__).parents[2] / "docs" / "journeys.md").read_text(encoding="utf-8")
-COMMANDS = [line.removeprefix("$ ") for line in re.findall(r"^\$ .*$", PAGE, re.M)]
+SERVED = ("bonescan serve ", "bonescan archive ", "bonescan send ")
+"""Need a server or a peer: tests/archive/test_commands.py and tests/dicom/node/test_send_command.py run them."""
+LINES = [line.removeprefix("$ ") for line in re.findall(r"^\$ .*$", PAGE, re.M)]
+COMMANDS = [line for line in LINES if not line.startswith(SERVED)]
 PROGRAMS = re.findall(r"^```python\n(.*?)^```", PAGE, re.M | re.S)
 
 
@@ -175,6 +179,17 @@ def test_every_command_on_the_page_does_its_work(command, folder, simulator, req
         assert (folder / out.group(1) / "evaluation.html").is_file()
     if " simulate " in command and out:
         assert list(folder.glob(f"{out.group(1)}/**/truth/truth.json"))
+
+
+@pytest.mark.parametrize("command", [line for line in LINES if line.startswith(SERVED)])
+def test_every_command_that_needs_a_server_is_one_that_exists(command, folder):
+    (folder / "archive").mkdir()
+    (folder / "backup").mkdir()
+    (folder / "reading" / "dicom_results").mkdir(parents=True)
+    one, words = typer.main.get_command(cli.app), shlex.split(command)[1:]
+    while hasattr(one, "commands"):
+        one = one.commands[words.pop(0)]
+    assert one.make_context(one.name, words).params  # options and values are understood
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
