@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 
 import numpy as np
 import pytest
@@ -25,11 +24,6 @@ from bonescan.reading.model import (
 from bonescan.scan import PatientFacts, Remark, Scan, Severity, Source, View, ViewName
 
 SHAPE = (64, 16)
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """One process more than cores: tests that wait for a server or a browser leave theirs idle."""
-    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture
