@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from bonescan.errors import GeometryMismatch, InvalidValue
 from bonescan.measurement import Measurement
+from bonescan.reading.findings.natures import COUNTED_FROM
 from bonescan.reading.model import Finding, Reading, Verdict
 from bonescan.scan import Remark, Scan, ViewName
 
@@ -33,9 +34,6 @@ __all__ = [
     "Study",
     "Trend",
 ]
-
-SUSPICIOUS_FROM = 0.5
-"""Probability of metastasis from which a lesion is told first [D]: the likelier side."""
 
 LESION_RATIO = 1.5
 """Times normal bone below which hot uptake is called a place and no lesion [D], as faint in a reading's impression."""
@@ -318,7 +316,7 @@ class LesionChange:
     @property
     def suspicious(self) -> bool:
         """Whether it is likelier metastatic than not."""
-        return self.likelihood.value is not None and self.likelihood.value >= SUSPICIOUS_FROM
+        return self.likelihood.value is not None and self.likelihood.value >= COUNTED_FROM
 
     @property
     def is_place(self) -> bool:

@@ -27,12 +27,10 @@ from dataclasses import dataclass, replace
 from bonescan.followup.matching import Match
 from bonescan.followup.model import ChangeKind
 from bonescan.measurement import Measurement
+from bonescan.reading.findings.natures import COUNTED_FROM
 from bonescan.reading.model import Burden, Finding, Polarity
 
 __all__ = ["Together", "common_likelihood", "decide_together"]
-
-COUNTED_FROM = 0.5
-"""Mean probability from which a lesion counts for both scans [D], as in a reading."""
 
 _AT_MOST = 0.999  # of a probability, so that one reading alone never decides
 _HOW = "lesions decided once for both scans"

@@ -66,6 +66,7 @@ from bonescan.scan import Scan
 
 __all__ = [
     "BENIGN",
+    "COUNTED_FROM",
     "Candidate",
     "Fitted",
     "Linear",
