@@ -1,6 +1,7 @@
 # bonescan: two commands do everything on a fresh machine with Python 3.11 or later
 #   make demo    installs, reads a real and a simulated bone scan, says where the reports are
-#   make test    everything that must hold before a change is taken
+#   make test    what must hold before a change is taken
+#   make long    the tests that take long: browsers, killed servers, every command of the docs; CI runs them too
 # Without make (Windows): see README.md.
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -9,7 +10,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 DEMO ?= demo-output
 
-.PHONY: demo test check style types layers tests docs bench format clean help
+.PHONY: demo test long check style types layers tests docs bench format clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -47,7 +48,10 @@ layers: $(VENV)/dev-installed
 
 # Doctests run with the tests: pytest collects src too.
 tests: $(VENV)/dev-installed
-	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term
+	$(BIN)/python -m pytest -m "not long" -n auto --dist loadfile --cov --cov-report=term
+
+long: $(VENV)/dev-installed
+	$(BIN)/python -m pytest -m long -n auto --dist loadfile tests
 
 docs: $(VENV)/dev-installed
 	$(BIN)/zensical build --clean --strict

@@ -12,7 +12,7 @@ import pytest
 
 HOUSE = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="it forks")
+pytestmark = [pytest.mark.long, pytest.mark.skipif(not hasattr(os, "fork"), reason="it forks")]
 
 
 def outcomes(folder: Path, *options: str) -> list[dict[str, object]]:

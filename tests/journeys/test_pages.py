@@ -41,6 +41,8 @@ LINES = [line.removeprefix("$ ") for line in re.findall(r"^\$ .*$", PAGE, re.M)]
 COMMANDS = [line for line in LINES if not line.startswith(SERVED)]
 PROGRAMS = re.findall(r"^```python\n(.*?)^```", PAGE, re.M | re.S)
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def readings() -> dict[bytes, Reading]:

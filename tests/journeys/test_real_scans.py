@@ -13,9 +13,12 @@ from bonescan import journeys
 
 FOLDER = Path(os.environ.get("BONESCAN_REAL_SCANS", ""))
 
-pytestmark = pytest.mark.skipif(
-    "BONESCAN_REAL_SCANS" not in os.environ, reason="BONESCAN_REAL_SCANS does not name a folder of real scans"
-)
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(
+        "BONESCAN_REAL_SCANS" not in os.environ, reason="BONESCAN_REAL_SCANS does not name a folder of real scans"
+    ),
+]
 
 
 @pytest.mark.parametrize("number", ["101", "133"])  # an ordinary scan, and one with scoliosis

@@ -18,6 +18,7 @@ if CHROMIUM is None or importlib.util.find_spec("playwright") is None:
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402
 
+pytestmark = pytest.mark.long
 expect.set_options(timeout=30_000)  # a busy machine is no failure
 NEEDLE = "<img src onerror=alert(1)><svg/onload=alert(1)>"
 SOFTWARE_GL = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]

@@ -25,6 +25,7 @@ from bonescan.scan import ViewName
 EXPECTED = re.compile(
     r"Unrecognized defined term <(99BONESCAN|2\.25\.\d+)>|is only permitted to be empty .*<Laterality>"
 )
+pytestmark = pytest.mark.long
 MADE = {"two frames": whole_body_study, "two objects": apart_study}
 
 
