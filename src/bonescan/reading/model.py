@@ -14,6 +14,7 @@ from bonescan.measurement import Measurement
 from bonescan.scan import Remark, Scan, View, ViewName
 
 __all__ = [
+    "FAINT",
     "BoneMap",
     "Burden",
     "Evidence",
@@ -33,6 +34,10 @@ __all__ = [
     "Reading",
     "Verdict",
 ]
+
+
+FAINT = 0.25
+"""[D] Probability of metastasis from which a focus is indeterminate even where it is likelier nothing than a focus."""
 
 
 class Kind(StrEnum):
@@ -321,9 +326,13 @@ class Finding:
 
     @property
     def likely_normal(self) -> bool:
-        """Whether a hot spot of bone is likelier normal uptake, or an artefact, than any disease of bone."""
+        """Whether a hot spot of bone is likelier normal uptake, or an artefact, than any disease of bone.
+
+        One with more than `FAINT` probability of metastasis is not: it is told as indeterminate.
+        """
         nothing = self.natures.get(Nature.PHYSIOLOGIC, 0.0) + self.natures.get(Nature.ARTEFACT, 0.0)
-        return self.kind is Kind.BONE and self.polarity is Polarity.HOT and nothing >= 0.5
+        hot_bone = self.kind is Kind.BONE and self.polarity is Polarity.HOT
+        return hot_bone and nothing >= 0.5 and self.natures.get(Nature.METASTATIC, 0.0) < FAINT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
