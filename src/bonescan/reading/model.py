@@ -15,6 +15,7 @@ from bonescan.scan import Remark, Scan, View, ViewName
 
 __all__ = [
     "FAINT",
+    "INDETERMINATE",
     "BoneMap",
     "Burden",
     "Evidence",
@@ -35,6 +36,10 @@ __all__ = [
     "Verdict",
 ]
 
+
+INDETERMINATE = 0.11
+"""[D] Probability of metastasis below which a focus is called benign: one new focus of a cancer patient was metastatic
+in 11 %, so that less is no suspicion."""
 
 FAINT = 0.25
 """[D] Probability of metastasis from which a focus is indeterminate even where it is likelier nothing than a focus."""
@@ -333,6 +338,12 @@ class Finding:
         nothing = self.natures.get(Nature.PHYSIOLOGIC, 0.0) + self.natures.get(Nature.ARTEFACT, 0.0)
         hot_bone = self.kind is Kind.BONE and self.polarity is Polarity.HOT
         return hot_bone and nothing >= 0.5 and self.natures.get(Nature.METASTATIC, 0.0) < FAINT
+
+    @property
+    def likely_benign(self) -> bool:
+        """Whether a hot spot of bone is disease that is hardly metastatic: less than `INDETERMINATE`."""
+        disease = self.kind is Kind.BONE and self.polarity is Polarity.HOT and not self.likely_normal
+        return disease and bool(self.natures) and self.natures.get(Nature.METASTATIC, 0.0) < INDETERMINATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

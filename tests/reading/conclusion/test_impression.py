@@ -191,6 +191,15 @@ def test_what_is_told_as_indeterminate_is_not_listed_as_likely_normal():
     doubtful, normal = (focus(9, "L3", metastatic=p, physiologic=1 - p) for p in (0.27, 0.2))
     assert not doubtful.likely_normal
     assert normal.likely_normal
+    assert not normal.likely_benign  # each finding has one style
+
+
+def test_only_hot_bone_that_was_judged_and_is_hardly_metastatic_is_likely_benign():
+    worn, doubtful = (focus(9, "L3", metastatic=p, degenerative=1 - p) for p in (0.1, 0.12))
+    assert worn.likely_benign
+    assert not doubtful.likely_benign
+    assert not replace(worn, natures={}).likely_benign
+    assert not replace(worn, polarity=Polarity.COLD).likely_benign
 
 
 def test_a_faint_focus_is_indeterminate_however_sure_the_model(measured):

@@ -19,6 +19,7 @@ from bonescan.reading.conclusion.patterns import Judgement, judge
 from bonescan.reading.conclusion.signs import Sign, clear_foci, read_signs
 from bonescan.reading.model import (
     FAINT,
+    INDETERMINATE,
     Burden,
     Familiarity,
     Finding,
@@ -34,12 +35,11 @@ from bonescan.reading.model import (
 from bonescan.reading.network import Glance
 from bonescan.scan import Scan
 
-__all__ = ["INDETERMINATE", "LIKELY", "conclude", "in_words"]
+__all__ = ["LIKELY", "conclude", "in_words"]
 
-LIKELY, INDETERMINATE = 0.5, 0.11
-"""[D] Probability of metastasis from which a focus counts as one; and from which it is called indeterminate, where it
-is not likelier nothing at all (then from `FAINT`). One new focus of a cancer patient was metastatic in 11 %, so that
-less is no suspicion."""
+LIKELY = 0.5
+"""[D] Probability of metastasis from which a focus counts as one; from `INDETERMINATE` it is called so, or from `FAINT`
+where it is likelier nothing at all."""
 
 CALLED_LIKELY = 0.7
 """[D] From which a focus is called likely metastatic, as `in_words` has it; below, more likely than not."""
