@@ -36,7 +36,7 @@ FORMAT = 1
 """Of the state; one of another format is not opened."""
 
 _KINDS: Mapping[str, type] = {
-    **{name: getattr(model, name) for name in model.__all__},
+    **{name: kind for name in model.__all__ if isinstance(kind := getattr(model, name), type)},
     **{one.__name__: one for one in (Measurement, MapGrid, Remark, Severity, ViewName)},
 }
 """What a state may hold, by name."""

@@ -337,6 +337,7 @@ def _finding(
         "site": finding.site,
         "usual": finding.usual,
         "likely_normal": finding.likely_normal,
+        "likely_benign": finding.likely_benign,
         "region": finding.region,
         "views": {
             name.value: _finding_view(finding.id, seen, labelled.get(name), maps[name])

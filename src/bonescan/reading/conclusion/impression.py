@@ -18,6 +18,8 @@ from bonescan.measurement import Measurement
 from bonescan.reading.conclusion.patterns import Judgement, judge
 from bonescan.reading.conclusion.signs import Sign, clear_foci, read_signs
 from bonescan.reading.model import (
+    FAINT,
+    INDETERMINATE,
     Author,
     Burden,
     Familiarity,
@@ -34,12 +36,14 @@ from bonescan.reading.model import (
 from bonescan.reading.network import Glance
 from bonescan.scan import Scan
 
-__all__ = ["INDETERMINATE", "LIKELY", "conclude", "in_words"]
+__all__ = ["LIKELY", "conclude", "in_words"]
 
-LIKELY, INDETERMINATE, FAINT = 0.5, 0.11, 0.25
-"""[D] Probability of metastasis from which a focus is called likely metastatic; from which indeterminate; and what it
-takes to be indeterminate where it is likelier nothing at all than a focus. One new focus of a cancer patient was
-metastatic in 11 %, so that less is no suspicion."""
+LIKELY = 0.5
+"""[D] Probability of metastasis from which a focus counts as one; from `INDETERMINATE` it is called so, or from `FAINT`
+where it is likelier nothing at all."""
+
+CALLED_LIKELY = 0.7
+"""[D] From which a focus is called likely metastatic, as `in_words` has it; below, more likely than not."""
 
 SUSPICIOUS_SCAN = 0.3
 """[D] Probability for the whole scan below which it may be said to show nothing suspicious: `in_words` unlikely."""
@@ -64,6 +68,7 @@ _SAID = {
     Nature.PHYSIOLOGIC: "normal uptake",
     Nature.ARTEFACT: "an artefact",
 }
+_LESS_THAN_SUREST = "That is less than for the surest finding alone: among many foci one looks suspicious by chance."
 _UNTRUSTED = "No impression: the skeleton could not be fitted with confidence. Look at the pictures."
 
 
@@ -157,7 +162,7 @@ class _Foci:
         self.settled = [one for one in by_physician if _first(one) is not Nature.METASTATIC]
         bone = [one for one in every if one.judged_by is Author.READER]
         hot = [one for one in bone if one.polarity is Polarity.HOT and one.id not in inside]
-        clear = {one.id for one in clear_foci(findings)}
+        self.bright = clear = {one.id for one in clear_foci(findings)}
         self.judged = [one for one in hot if one.natures]
         unjudged = [one for one in hot if not one.natures]
         self.clear = [one for one in unjudged if one.id in clear and one.in_burden]
@@ -186,8 +191,12 @@ class _Foci:
         sentences = []
         if self.certain:
             sentences.append(f"Metastatic by a physician's judgement: {_named(self.certain)}.")
-        if self.likely:
-            sentences.append(f"Likely metastatic: {_named(self.likely, _percent)}.")
+        surer = [one for one in self.likely if _metastasis(one) >= CALLED_LIKELY]
+        rest = [one for one in self.likely if _metastasis(one) < CALLED_LIKELY]
+        if surer:
+            sentences.append(f"Likely metastatic: {_named(surer, _percent)}.")
+        if rest:
+            sentences.append(f"More likely metastatic than not: {_named(rest, _percent)}.")
         if self.indeterminate and not self.widespread:
             sentences.append(f"Indeterminate, metastasis not excluded: {_named(self.indeterminate, _leading)}.")
         if self.clear and not self.widespread:
@@ -218,10 +227,14 @@ class _Foci:
         advice = []
         if central:
             advice.append(f"SPECT/CT of {_named(central)}: it settles most indeterminate foci of spine and pelvis.")
-        if limbs:
+        bright = [one for one in limbs if one.id in self.bright]
+        faint = [one for one in limbs if one.id not in self.bright]
+        if bright:
             advice.append(
-                f"Radiograph of {_named(limbs)}, at once if it is painful: a long bone may be about to break."
+                f"Radiograph of {_named(bright)}, at once if it is painful: a long bone may be about to break."
             )
+        if faint:
+            advice.append(f"Radiograph of {_named(faint)} if it is painful.")
         if ribs and ribs == doubtful and not self.likely and not self.certain:
             advice.append(f"{_upper(_named(ribs))}: foci of ribs alone are mostly benign; ask for injury, follow up.")
         return advice
@@ -303,9 +316,11 @@ def _metastatic_said(metastatic: Measurement, present: Sequence[Judgement], foci
             f"A model calibrated on simulated people gives bone metastases {percent}; no clear focus bears it out: "
             "uncertain."
         ]
+    surest = max((_metastasis(one) for one in foci.likely), default=0.0)
     return [
         f"By its findings together, bone metastases are {in_words(metastatic.value)} "
-        f"({percent}, calibrated on simulated people)."
+        f"({percent}, calibrated on simulated people).",
+        *([_LESS_THAN_SUREST] if surest > metastatic.value else []),
     ]
 
 
