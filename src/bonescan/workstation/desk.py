@@ -1,4 +1,4 @@
-"""The keeper of the desk process: starts it with the first draft, ends it when nobody edits, waits for no answer long."""
+"""The keeper of the desk process: starts it with the first draft, ends it when nobody edits; no answer takes for ever."""
 
 from __future__ import annotations
 
