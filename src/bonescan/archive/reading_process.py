@@ -68,10 +68,10 @@ def _read(wanted: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
     inputs, folder = [Path(wanted["inputs"])], Path(wanted["out"])
     settings: dict[str, object] = {"command": "archive", "dicom": True}
     try:
-        study = journeys.read_study(inputs, folder, dicom_results=True, progress=step)
+        study = journeys.read_study(inputs, folder, dicom_results=True, keep_state=True, progress=step)
     except InvalidValue:  # early phases alone have no DICOM results; whatever else is wrong is told by the second try
         settings["dicom"] = False
-        study = journeys.read_study(inputs, folder, progress=step)
+        study = journeys.read_study(inputs, folder, keep_state=True, progress=step)
     manifest = journeys.study_manifest(study, folder, settings)
     journeys.write_file(folder / "run.json", json.dumps(manifest, indent=2, default=str).encode())
     return journeys.study_summary(study)
