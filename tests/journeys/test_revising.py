@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -225,3 +226,15 @@ def test_edits_that_cannot_be_read_are_said_so(shelf, tmp_path, content):
     (tmp_path / EDITS_NAME).write_bytes(content)
     with pytest.raises(UnreadableInput, match=r"edits\.json of this reading cannot be read"):
         opened(shelf.inputs, tmp_path)
+
+
+def test_pages_and_objects_of_early_phases_stay_with_the_study(shelf, tmp_path):
+    before = tmp_path / "before"
+    shutil.copytree(shelf.folder, before)
+    (before / "phases.html").write_bytes(b"<p>phases</p>")
+    (before / DICOM_FOLDER / "phases_sr.dcm").write_bytes(b"phases")
+    shelf.write(tmp_path / "out", [BENIGN], of=before)
+    assert (tmp_path / "out" / "phases.html").read_bytes() == b"<p>phases</p>"
+    assert (tmp_path / "out" / DICOM_FOLDER / "phases_sr.dcm").read_bytes() == b"phases"
+    report_before, report_after = (place / DICOM_FOLDER / "measurements_sr.dcm" for place in (before, tmp_path / "out"))
+    assert report_before.read_bytes() != report_after.read_bytes()

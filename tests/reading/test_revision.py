@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -367,11 +368,14 @@ def test_findings_stand_in_the_readers_order(one):
 
 
 CANNOT = [
-    ({"do": "delete", "finding": 9}, "no finding 9"),
+    ({"do": "delete", "finding": 9}, "no finding I here"),
     ({"do": "change", "finding": -1, "nature": "metastatic"}, "no finding -1"),
-    ({"do": "merge", "findings": [1, 9]}, "no finding 9"),
+    ({"do": "merge", "findings": [1, 9]}, "no finding I here"),
     ({"do": "reshape", "finding": 1, "view": "anterior", "outline": [[-9, -9], [-9, -5], [-5, -5]]}, "no pixel"),
-    ({"do": "split", "finding": 1, "view": "anterior", "line": [[0, 0], [0, 9]]}, "cannot be split there: the line"),
+    (
+        {"do": "split", "finding": 1, "view": "anterior", "line": [[0, 0], [0, 9]]},
+        "Finding A cannot be split there: the line",
+    ),
 ]
 
 
@@ -389,3 +393,15 @@ def test_the_last_view_is_not_taken_away(one):
         after(one, front, {**front, "view": BACK})
     with pytest.raises(InvalidValue, match="does not show in the anterior view"):
         after(one, front, front)
+
+
+def test_where_the_fit_is_not_trusted_a_physicians_word_is_all_there_is(one):
+    reading = replace(one.reading, labels=replace(one.reading.labels, trusted=False))
+    untrusted = Case(reading=reading, glance=one.glance)
+    drawn = after(untrusted, {"do": "draw", "outlines": {BACK: ring(BACK, RIB)}})
+    assert (of(drawn, 5).natures, of(drawn, 5).likelihood.value) == ({}, None)
+    certain = after(untrusted, {"do": "draw", "outlines": {BACK: ring(BACK, RIB)}, "nature": "metastatic"})
+    assert certain.impression.metastatic.value == 1
+    assert certain.impression.sentences[0].startswith("Metastatic by a physician's judgement:")
+    assert certain.impression.sentences[1].startswith("No impression: the skeleton could not be fitted")
+    assert certain.burden.bone_scan_index_percent.value is None

@@ -73,7 +73,9 @@ class _Table:
         try:
             return self.drafts[number]
         except KeyError:
-            raise InvalidValue(f"There is no finding {number} here; it may have been deleted or merged.") from None
+            raise InvalidValue(
+                f"There is no finding {_name(number)} here; it may have been deleted or merged."
+            ) from None
 
     def new_id(self) -> int:
         self.last_id += 1
@@ -159,15 +161,20 @@ def _apply(edit: Edit, table: _Table) -> None:
             _change(edit, table.of(edit.finding))
 
 
+def _name(number: int) -> str:
+    """What a finding is called in pictures and tables."""
+    return spots.letter_of(number) or str(number)
+
+
 def _reshape(edit: Reshape, table: _Table) -> None:
     draft, shape = table.of(edit.finding), table.labelled(edit.view).regions.shape
     masks = {name: mask for name, mask in draft.masks.items() if name != edit.view}
     if edit.outline:
         masks[edit.view] = filled(edit.outline, shape)
     elif edit.view not in draft.masks:
-        raise InvalidValue(f"Finding {edit.finding} does not show in the {edit.view} view.")
+        raise InvalidValue(f"Finding {_name(edit.finding)} does not show in the {edit.view} view.")
     elif not masks:
-        raise InvalidValue(f"Finding {edit.finding} shows in the {edit.view} view alone; delete it instead.")
+        raise InvalidValue(f"Finding {_name(edit.finding)} shows in the {edit.view} view alone; delete it instead.")
     _redraw(draft, masks)
 
 
@@ -184,11 +191,11 @@ def _redraw(draft: _Draft, masks: dict[ViewName, Mask]) -> None:
 def _split(edit: Split, table: _Table) -> None:
     draft, labelled = table.of(edit.finding), table.labelled(edit.view)
     if edit.view not in draft.masks:
-        raise InvalidValue(f"Finding {edit.finding} does not show in the {edit.view} view.")
+        raise InvalidValue(f"Finding {_name(edit.finding)} does not show in the {edit.view} view.")
     try:
         larger, smaller = cut(draft.masks[edit.view], edit.line)
     except InvalidValue as error:
-        raise InvalidValue(f"Finding {edit.finding} cannot be split there: {error}.") from error
+        raise InvalidValue(f"Finding {_name(edit.finding)} cannot be split there: {error}.") from error
     own, other = {edit.view: larger}, {edit.view: smaller}
     for name, mask in draft.masks.items():
         if name != edit.view:
@@ -215,7 +222,7 @@ def _merge(edit: Merge, table: _Table) -> None:
             whole = detection.joined(pieces, *labelled.pixel_mm)
             if whole is None:
                 raise InvalidValue(
-                    f"Findings {', '.join(map(str, edit.findings))} lie too far apart in the {name} view to be one; "
+                    f"Findings {', '.join(map(_name, edit.findings))} lie too far apart in the {name} view to be one; "
                     "reshape one of them first."
                 )
             masks[name] = whole

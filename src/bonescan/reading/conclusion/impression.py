@@ -109,7 +109,10 @@ def conclude(
         )
     abstains = _abstentions(scan, labels, quality, glance, familiarity)
     if not labels.trusted:
-        return Impression(sentences=(_UNTRUSTED,), metastatic=metastatic, abstains=tuple(abstains), advice=(_LOOK,))
+        judged = _Foci(findings, (), widespread=False).judged_metastatic()
+        return Impression(
+            sentences=(*judged, _UNTRUSTED), metastatic=metastatic, abstains=tuple(abstains), advice=(_LOOK,)
+        )
     signs = read_signs(scan, labels, quality, findings, burden)
     judged = judge(signs)
     present = [one for one in judged if one.presence is Presence.PRESENT]
@@ -179,10 +182,11 @@ class _Foci:
         """Whether any of them keeps one from saying that nothing is suspicious."""
         return bool(self.certain or self.likely or self.indeterminate or self.clear or self.cold)
 
+    def judged_metastatic(self) -> list[str]:
+        return [f"Metastatic by a physician's judgement: {_named(self.certain)}."] if self.certain else []
+
     def said(self) -> list[str]:
-        sentences = []
-        if self.certain:
-            sentences.append(f"Metastatic by a physician's judgement: {_named(self.certain)}.")
+        sentences = self.judged_metastatic()
         surer = [one for one in self.likely if _metastasis(one) >= CALLED_LIKELY]
         rest = [one for one in self.likely if _metastasis(one) < CALLED_LIKELY]
         if surer:

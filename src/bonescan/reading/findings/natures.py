@@ -324,7 +324,7 @@ def judge_outlined(
         sentences = dict(traits.sentences) | {"company": company_sentence(numbers)}
         less = _logit(_share_metastatic(own)) - _logit(_share_metastatic(before))
         evidence = _evidence(model, Traits(numbers=numbers, sentences=sentences), 0.0, less)
-        by_network = glance is not None and finding.kind is Kind.BONE and labels.trusted
+        by_network = glance is not None and finding.kind is Kind.BONE
         chosen = _counted(finding, own) if by_network else finding
         judged[finding.id] = _told(chosen, own, evidence, labels.trusted, glance is not None)
     cold = "cold spots are not judged"
