@@ -12,9 +12,12 @@ from tests.report.phantom import WINDOWS, concluded, record_of, report_content
 from bonescan.errors import InvalidValue, UnreadableInput
 from bonescan.reading.model import Author, Kind, Nature, Reading
 from bonescan.reading.signing import Amends, Signature
+from bonescan.report import content
+from bonescan.report.content import Shown
 from bonescan.report.language import language, report_languages
 from bonescan.report.physician import ENTRIES, PhysicianText, empty_text, read_text, text_bytes
 from bonescan.report.plain_text import plain_text
+from bonescan.report.record import opened_record, record_bytes
 
 WRITTEN = """
 [study]
@@ -157,12 +160,12 @@ def test_a_signature_in_an_archive_is_electronic_and_an_amendment_says_what_it_r
         "text": "Signed electronically by Dr. Ada Example, 2021-03-05 08:30 UTC",
         "amended": "",
     }
-    content = report_content(reading, WINDOWS, "en", text.signed(AMENDING))
-    assert content["status"]["text"] == "AMENDED, signed electronically by Dr. Ada Example, 2021-03-05 08:30 UTC"
-    why = content["status"]["amended"]
+    second = report_content(reading, WINDOWS, "en", text.signed(AMENDING))
+    assert second["status"]["text"] == "AMENDED, signed electronically by Dr. Ada Example, 2021-03-05 08:30 UTC"
+    why = second["status"]["amended"]
     assert why.startswith("Replaces version 2, signed 2021-03-05 08:30 UTC. Why: T12 is a")
     # the line stands in the text file as a whole, whatever its breaks
-    assert " ".join(why.split()) in " ".join(plain_text(content).split())
+    assert " ".join(why.split()) in " ".join(plain_text(second).split())
 
 
 def test_nobody_signs_without_a_name_or_amends_without_a_reason() -> None:
@@ -188,3 +191,14 @@ def test_what_a_physician_drew_and_judged_is_marked(reading: Reading) -> None:
     assert "trauma, by a physician" in table["rows"][0]["cells"]
     before = report_content(replace(reading, findings=tuple(bone)), WINDOWS)["bone"]
     assert not any("physician" in note for note in before["notes"])
+
+
+def test_a_reading_of_before_revisions_is_reported_as_ever(reading: Reading) -> None:
+    record = record_of(concluded(reading))
+    old = {**record, "schema_version": "1.3.0", "findings": [dict(finding) for finding in record["findings"]]}
+    del old["revision"]
+    for finding in old["findings"]:
+        del finding["judged_by"], finding["drawn_by"]
+    opened = opened_record(record_bytes(old))
+    tongue = language("en")
+    assert content.report_content(opened, Shown(), tongue) == content.report_content(record, Shown(), tongue)
