@@ -95,19 +95,19 @@ def test_a_changed_reading_is_found_and_cannot_be_signed(archive: Archive):
         signed(archive)
 
 
-def test_versions_are_kept_and_a_signature_makes_a_new_one(archive: Archive):
-    archive.keep(object_of(1))
-    first = read(archive)
-    archive.keep(object_of(2))
-    second = read(archive)
-    assert [(one.version, one.folder) for one in archive.results.of_study("1.9.1")] == [
+def test_versions_are_kept_and_a_signature_makes_a_new_one(anywhere: Archive):
+    anywhere.keep(object_of(1))
+    first = read(anywhere)
+    anywhere.keep(object_of(2))
+    second = read(anywhere)
+    assert [(one.version, one.folder) for one in anywhere.results.of_study("1.9.1")] == [
         (1, first.folder),
         (2, second.folder),
     ]
-    third = signed(archive, of_version=2)
+    third = signed(anywhere, of_version=2)
     assert (third.version, third.signed_by, third.of_version, third.revision) == (3, "Dr. A", 2, second.revision)
-    assert [one.signed_by for one in archive.results.of_study("1.9.1")] == ["", "", "Dr. A"]
-    assert check(archive).well
+    assert [one.signed_by for one in anywhere.results.of_study("1.9.1")] == ["", "", "Dr. A"]
+    assert check(anywhere).well
 
 
 def test_what_killed_workers_left_is_swept_and_nothing_else(archive: Archive):
