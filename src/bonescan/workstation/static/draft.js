@@ -172,8 +172,8 @@ export class Draft extends EventTarget {
   async answer(error, wish) {
     if (!(error instanceof Refused)) throw error;
     if ([0, 429, 502, 503, 504].includes(error.status)) {
-      this.note("failed", error.message);
       this.again = setTimeout(() => this.retry(), AGAIN_MS[Math.min(this.failures, AGAIN_MS.length - 1)]);
+      this.note("failed", error.message);
       this.failures += 1;
       return false;
     }

@@ -459,7 +459,11 @@ export class Editing {
         if (this.sketch.tool === "brush" || this.sketch.tool === "contour") return size(1)();
         return chosen((finding) => void this.decide(finding, ""))();
       }) },
-      { keys: ["B"], text: keys.bone, run: editing(() => document.getElementById("bone-field")?.focus()) },
+      { keys: ["B"], text: keys.bone, run: chosen((finding) => {
+        const place = document.getElementById("bone-field");
+        if (place) place.focus();
+        else if (finding.kind !== "bone") say(EDITING.say.noBone);
+      }) },
       { keys: ["Backspace"], text: keys.unpoint, run: editing(() => {
         const done = this.sketch.unpoint();
         if (done) this.stage.changed("sketch");

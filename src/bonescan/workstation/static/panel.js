@@ -112,8 +112,9 @@ export function qualityPart(reading) {
  * @returns {string}
  */
 function nature(finding) {
+  if (finding.kind !== "bone") return finding.kind;
   const [first] = Object.entries(finding.natures).sort((a, b) => b[1] - a[1]);
-  return first ? `${first[0]} ${percent(first[1])}` : finding.kind === "bone" ? WORDS.findings.natureAbsent : finding.kind;
+  return first ? `${first[0]} ${percent(first[1])}` : WORDS.findings.natureAbsent;
 }
 
 /** The list of findings, linked to the picture both ways. */

@@ -54,7 +54,7 @@ export class ReportEditor {
     const measured = make("div", { class: "measured" });
     this.measured.set(section, measured);
     const words = EDITING.report;
-    return make("section", { "aria-label": title }, make("h3", {}, title), measured, ...entries.map(([entry, label, hint, rows]) => {
+    return make("section", { "aria-label": title }, make("h2", {}, title), measured, ...entries.map(([entry, label, hint, rows]) => {
       const name = `${section}.${entry}`;
       const id = `text-${section}-${entry}`;
       const left = make("span", { class: "hint", role: "status" });
@@ -116,13 +116,13 @@ export class ReportEditor {
     const parts = words.sections.map(([section, title, entries], k) => {
       const own = entries.filter(([entry]) => written(`${section}.${entry}`));
       const proposed = section === "interpretation" && !written("interpretation.text") ? reading.impression?.sentences ?? [] : [];
-      return make("section", {}, make("h4", {}, `${k + 1} ${title}`),
+      return make("section", {}, make("h3", {}, `${k + 1} ${title}`),
         ...(told[section] ?? []).map((one) => one.cloneNode(true)),
         own.length ? make("dl", {}, ...own.flatMap(([entry, label]) => [make("dt", {}, label), make("dd", {}, ...paragraphs(written(`${section}.${entry}`)))])) : null,
         proposed.length ? make("div", { class: "proposed" }, make("p", { class: "hint" }, words.proposed), ...proposed.map((line) => make("p", {}, line))) : null,
         !own.length && !proposed.length && !(told[section] ?? []).length && make("p", { class: "hint" }, words.nothing));
     });
-    return [make("p", { class: "hint" }, words.draft), ...parts];
+    return [make("h2", {}, words.preview), make("p", { class: "hint" }, words.draft), ...parts];
   }
 }
 

@@ -259,7 +259,7 @@ export class Stage extends EventTarget {
   setTool(tool) {
     this.tool = tool;
     this.drawing = null;
-    this.crossing = false;
+    this.crossing &&= this.aiming;
     this.over.dataset.tool = tool;
     this.sketch?.taken();
     this.changed("tool");

@@ -160,6 +160,7 @@ async function show() {
     const number = version;
     const writing = editing?.active && editing.tab === "report";
     const keep = panel.contains(document.activeElement) ? document.activeElement?.getAttribute("data-keep") : null;
+    const typed = document.activeElement instanceof HTMLInputElement ? document.activeElement.value : null;
     const { scrollTop } = panel;
     stage.findings = now.findings;
     if (!now.findings.some((one) => one.id === stage.chosen)) stage.chosen = null;
@@ -176,7 +177,12 @@ async function show() {
     if (known) for (const one of panel.querySelectorAll("details")) if (open.has(one.querySelector("summary")?.textContent?.replace(/ *[(]\d+[)]/, "") ?? "")) one.open = true;
     findings.show(stage.chosen, false);
     panel.scrollTop = scrollTop;
-    if (keep) /** @type {HTMLElement | null} */ (panel.querySelector(`[data-keep="${CSS.escape(keep)}"]`))?.focus({ preventScroll: true });
+    const kept = keep ? panel.querySelector(`[data-keep="${CSS.escape(keep)}"]`) : null;
+    if (kept instanceof HTMLElement) kept.focus({ preventScroll: true });
+    if (kept instanceof HTMLInputElement && typed !== null && typed !== kept.value) {
+      kept.value = typed; // somebody is typing while an answer comes
+      kept.dispatchEvent(new Event("input"));
+    }
     tellState();
     stage.changed("findings");
   }

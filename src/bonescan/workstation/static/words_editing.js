@@ -120,6 +120,7 @@ export const EDITING = {
   },
   say: {
     chooseFirst: "Choose a finding first: click on its outline.",
+    noBone: "It is not taken for bone; say what it is first (4 to 8).",
     tooSmall: "That encloses no pixel; draw a larger outline.",
     nothingCrossed: "The line crosses no finding.",
     stale: "The draft was changed at another place; this page shows it as it is now. The last edit here was not done.",
