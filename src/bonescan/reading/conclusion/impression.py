@@ -20,6 +20,7 @@ from bonescan.reading.conclusion.signs import Sign, clear_foci, read_signs
 from bonescan.reading.model import (
     FAINT,
     INDETERMINATE,
+    Author,
     Burden,
     Familiarity,
     Finding,
@@ -150,12 +151,16 @@ _DISEASE, _TECHNICAL = ("metastatic", "benign"), ("technical",)
 
 
 class _Foci:
-    """The hot bone findings that no pattern explains, by what they most likely are."""
+    """The hot bone findings that no pattern explains, by what they most likely are; those a physician judged apart."""
 
     def __init__(self, findings: Sequence[Finding], explained: Iterable[int], *, widespread: bool) -> None:
         self.widespread = widespread  # then nobody asks what a single doubtful focus is
         inside = set(explained)
-        bone = [one for one in findings if one.kind is Kind.BONE]
+        every = [one for one in findings if one.kind is Kind.BONE]
+        by_physician = [one for one in every if one.judged_by is Author.PHYSICIAN]
+        self.certain = [one for one in by_physician if _first(one) is Nature.METASTATIC]
+        self.settled = [one for one in by_physician if _first(one) is not Nature.METASTATIC]
+        bone = [one for one in every if one.judged_by is Author.READER]
         hot = [one for one in bone if one.polarity is Polarity.HOT and one.id not in inside]
         self.bright = clear = {one.id for one in clear_foci(findings)}
         self.judged = [one for one in hot if one.natures]
@@ -180,10 +185,12 @@ class _Foci:
     @property
     def suspicious(self) -> bool:
         """Whether any of them keeps one from saying that nothing is suspicious."""
-        return bool(self.likely or self.indeterminate or self.clear or self.cold)
+        return bool(self.certain or self.likely or self.indeterminate or self.clear or self.cold)
 
     def said(self) -> list[str]:
         sentences = []
+        if self.certain:
+            sentences.append(f"Metastatic by a physician's judgement: {_named(self.certain)}.")
         surer = [one for one in self.likely if _metastasis(one) >= CALLED_LIKELY]
         rest = [one for one in self.likely if _metastasis(one) < CALLED_LIKELY]
         if surer:
@@ -200,6 +207,9 @@ class _Foci:
             alike = [one for one in self.benign if _first(one) is nature]
             if alike and nature not in (Nature.PHYSIOLOGIC, Nature.ARTEFACT):
                 sentences.append(f"Most likely {_SAID[nature]}: {_named(alike)}.")
+            settled = [one for one in self.settled if _first(one) is nature]
+            if settled:
+                sentences.append(f"{_upper(_SAID[nature])} by a physician's judgement: {_named(settled)}.")
         if self.cold:
             sentences.append(
                 f"Less uptake than normal bone: {_named(self.cold)}; a lytic lesion, a device or something in front of "
@@ -212,7 +222,7 @@ class _Foci:
         doubtful = [] if self.widespread else [*self.indeterminate, *self.clear]
         central = [one for one in doubtful if one.region in _SPINE_AND_PELVIS]
         graver = [one for one in doubtful if not one.natures or _first(one) in _WEAKENING]
-        limbs = [one for one in (*self.likely, *graver) if one.region in _LONG_BONES]
+        limbs = [one for one in (*self.certain, *self.likely, *graver) if one.region in _LONG_BONES]
         ribs = [one for one in doubtful if one.region == _RIBS]
         advice = []
         if central:
@@ -225,7 +235,7 @@ class _Foci:
             )
         if faint:
             advice.append(f"Radiograph of {_named(faint)} if it is painful.")
-        if ribs and ribs == doubtful and not self.likely:
+        if ribs and ribs == doubtful and not self.likely and not self.certain:
             advice.append(f"{_upper(_named(ribs))}: foci of ribs alone are mostly benign; ask for injury, follow up.")
         return advice
 
@@ -292,7 +302,7 @@ def _patterns_said(judged: Sequence[Judgement], presence: Presence, kinds: Seque
 
 
 def _metastatic_said(metastatic: Measurement, present: Sequence[Judgement], foci: _Foci) -> list[str]:
-    if metastatic.value is None:
+    if metastatic.value is None or foci.certain:
         return []
     spread = f" ± {100 * metastatic.uncertainty:.0f}" if metastatic.uncertainty else ""
     percent = f"{100 * metastatic.value:.0f}{spread} %"
@@ -316,7 +326,7 @@ def _metastatic_said(metastatic: Measurement, present: Sequence[Judgement], foci
 
 def _burden_said(burden: Burden, present: Sequence[Judgement], foci: _Foci) -> list[str]:
     index = burden.bone_scan_index_percent
-    disease = foci.likely or any(one.rule.kind == "metastatic" for one in present)
+    disease = foci.certain or foci.likely or any(one.rule.kind == "metastatic" for one in present)
     if index.value is None or not disease:
         return []
     spread = f" ± {index.uncertainty:.1f}" if index.uncertainty else ""
