@@ -251,8 +251,8 @@ export class Editing {
     const undo = button(EDITING.undo, () => void this.edit("undo"), { title: EDITING.undoHint });
     const redo = button(EDITING.redo, () => void this.edit("redo"), { title: EDITING.redoHint });
     const bar = make("div", { class: "edit-bar", role: "region", "aria-label": EDITING.tools, hidden: true },
-      make("div", { class: "group", role: "group", "aria-label": EDITING.tools }, ...tools.map((one) => one.button), remove), slider,
-      make("div", { class: "group end" }, undo, redo), hint);
+      make("div", { class: "group", role: "group", "aria-label": EDITING.tools }, ...tools.map((one) => one.button), remove), slider, hint,
+      make("div", { class: "group end" }, undo, redo));
     this.parts = { tools, remove, size, told, slider, hint, undo, redo };
     return bar;
   }
