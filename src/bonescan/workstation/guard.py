@@ -91,7 +91,8 @@ class Guard:
             route = getattr(scope.get("route"), "path", "other")
             seconds = time.perf_counter() - began
             self._told(scope["method"], route, answer.status, seconds)
-            _log.info("%s %s %d %.0f ms", scope["method"], route, answer.status, seconds * 1000)
+            facts = {"method": scope["method"], "route": route, "status": answer.status, "ms": round(seconds * 1000)}
+            _log.info("%s %s %d %.0f ms", *facts.values(), extra={"event": "request", "facts": facts})
 
     def _refuse_foreign(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
