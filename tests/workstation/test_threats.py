@@ -177,6 +177,17 @@ def test_guessers_have_to_wait(browser, workstation):
     assert (held.status_code, held.headers["retry-after"]) == (429, "60")
 
 
+def test_a_browser_that_signed_in_before_does_not_wait_for_guesses_of_others(browser, workstation):
+    ada, eve = browser("physician"), browser()  # both from one address, as behind a proxy
+    known = ada.cookies["bonescan_browser"]
+    ada.delete("/api/v1/session")
+    assert [eve.sign_in("the physician", "wrong").status_code for _ in range(6)] == [401] * 5 + [429]
+    assert eve.sign_in("the physician").status_code == 429
+    assert ada.sign_in("the physician").status_code == 200
+    assert ada.cookies["bonescan_browser"] == known
+    assert eve.get("/api/v1/studies", headers={"Cookie": f"bonescan_browser={known}"}).status_code == 401
+
+
 def test_many_guesses_at_once_are_counted_one_by_one(workstation):
     people = workstation.rooms.people
     people.add("Ada", Role.ADMIN, PASSWORD, actor="test")

@@ -21,8 +21,12 @@ from bonescan.cli.terminal import NOT_A_DEVICE, Quiet, compiled_code, debugging
 if TYPE_CHECKING:
     from bonescan.archive import Archive
     from bonescan.dicom.node.settings import NodeSettings
+    from bonescan.workstation.settings import HttpSettings
 
 __all__ = ["COMMANDS"]
+
+_LOCK = "serve.lock"
+_ANOTHER = "Another bonescan serve runs on this folder; stop it first, or give this one a folder of its own."
 
 
 def serve(
@@ -91,17 +95,21 @@ def serve(
         opened_archive(folder, new=True) as archive,
     ):
         from bonescan.archive import run_worker
+        from bonescan.archive.objects import held_alone
         from bonescan.archive.settings import SETTINGS_NAME
         from bonescan.dicom.node.serving import serve as serve_node
         from bonescan.dicom.node.settings import NodeSettings, read_node_settings
+        from bonescan.workstation.settings import load_http_settings
 
         file = archive.folder / SETTINGS_NAME
         settings = read_node_settings(file) if file.is_file() else NodeSettings()
         settings = _overruled(settings, ae_title, dicom_port, peer or [])
+        workstation = load_http_settings(file)  # also without pages: what is misspelt is told at once
         with ExitStack() as served:
+            served.enter_context(held_alone(archive.folder / _LOCK, otherwise=_ANOTHER))
             node = served.enter_context(serve_node(archive, settings, spool=archive.folder / "spool"))
             if http:
-                _open_workstation(served, archive, file, http_port, log)
+                _open_workstation(served, archive, workstation, http_port, log)
             for name in ("SIGTERM", "SIGINT", "SIGHUP"):
                 with suppress(AttributeError, ValueError):  # Windows has no SIGHUP; only a main thread may listen
                     signal.signal(getattr(signal, name), lambda *_: stop.set())
@@ -115,11 +123,10 @@ def serve(
 
 
 def _open_workstation(
-    served: ExitStack, archive: Archive, settings_file: Path, port: int | None, log: logging.Logger
+    served: ExitStack, archive: Archive, settings: HttpSettings, port: int | None, log: logging.Logger
 ) -> None:
-    from bonescan.workstation import load_http_settings, serve
+    from bonescan.workstation import serve
 
-    settings = load_http_settings(settings_file)
     opened = served.enter_context(serve(archive, settings if port is None else replace(settings, port=port)))
     log.info(f"The workstation is at {opened.address}")
     if code := opened.workstation.set_up_code:  # said in any case: without it nobody could ever sign in

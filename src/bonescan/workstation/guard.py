@@ -170,12 +170,13 @@ def fault(error: BaseException) -> Refusal:
     return Refusal(_FAULT, "fault", f"bonescan met an error it should have foreseen ({number}); the log says where.")
 
 
-def cookie_of(headers: Headers) -> str:
-    """The session cookie's value.
+def cookie_of(headers: Headers, name: str = COOKIE) -> str:
+    """The value of one of our cookies, the session's by default.
 
     Parameters
     ----------
     headers : Headers
+    name : str
 
     Returns
     -------
@@ -189,7 +190,7 @@ def cookie_of(headers: Headers) -> str:
                 cookies: SimpleCookie = SimpleCookie(part.strip())
             except CookieError:
                 continue
-            found |= {morsel.value for name, morsel in cookies.items() if name == COOKIE}
+            found |= {morsel.value for key, morsel in cookies.items() if key == name}
     return found.pop() if len(found) == 1 else ""
 
 

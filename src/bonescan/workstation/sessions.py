@@ -28,10 +28,13 @@ from bonescan.workstation.people import Account, Role
 from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.tables import sign_in
 
-__all__ = ["COOKIE", "Sessions", "csrf_token", "is_csrf_token", "new_token"]
+__all__ = ["BROWSER_COOKIE", "COOKIE", "Sessions", "csrf_token", "is_csrf_token", "new_token"]
 
 COOKIE = "bonescan_session"
 """Name of the cookie."""
+
+BROWSER_COOKIE = "bonescan_browser"
+"""Name of the cookie by which a browser is known again: it signs nobody in, see `bonescan.workstation.patience`."""
 
 _SEEN_EVERY_S = 60.0
 _CLOCK_DOUBT_S = 60.0

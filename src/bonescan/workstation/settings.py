@@ -21,7 +21,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from bonescan.errors import InvalidValue, UnreadableInput
+from bonescan.errors import InvalidValue, UnknownSetting, UnreadableInput
 
 __all__ = ["HttpSettings", "load_http_settings"]
 
@@ -50,6 +50,8 @@ class HttpSettings:
         A sign-in ends when nobody used it for so long. [D] 30, as NIST SP 800-63B asks at its second level [M].
     longest_h : float
         It ends after so long in any case. [D] 12, by the same.
+    connections_per_address : int
+        Open at one time from one address, but a proxy's; one more is closed at once. [D] 64: ten browsers.
 
     Raises
     ------
@@ -66,11 +68,12 @@ class HttpSettings:
     metrics_token: str = ""
     idle_min: float = 30.0
     longest_h: float = 12.0
+    connections_per_address: int = 64
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise InvalidValue(f"The workstation's port must lie between 0 and 65535, got {self.port}.", got=self.port)
-        for name in ("idle_min", "longest_h"):
+        for name in ("idle_min", "longest_h", "connections_per_address"):
             if not getattr(self, name) > 0:
                 raise InvalidValue(f"{name} is {getattr(self, name)} and must be above 0.", got=getattr(self, name))
         if (self.certificate is None) != (self.key is None):
@@ -129,13 +132,16 @@ def load_http_settings(path: Path) -> HttpSettings:
     if not isinstance(written, dict):
         raise InvalidValue(f"http in {path.name} must be a table.")
     tls = written.pop("tls", {})
-    if not isinstance(tls, dict) or set(tls) - {"certificate", "key"}:
-        raise InvalidValue(f"[http.tls] in {path.name} has certificate and key, and nothing else.")
+    if not isinstance(tls, dict):
+        raise InvalidValue(f"http.tls in {path.name} must be a table.")
+    for name in tls:
+        if name not in ("certificate", "key"):
+            raise UnknownSetting(name, "[http.tls]", ("certificate", "key"))
     values: dict[str, Any] = {name: _as_path(path, value) for name, value in tls.items()}
     types = {one.name: type(one.default) for one in fields(HttpSettings) if one.name not in ("certificate", "key")}
     for name, value in written.items():
         if name not in types:
-            raise InvalidValue(f"[http] in {path.name} has no {name!r}; there are tls, {', '.join(types)}.", got=name)
+            raise UnknownSetting(name, "[http]", ("tls", *types))
         values[name] = _as(types[name], name, value)
     return HttpSettings(**values)
 
