@@ -26,12 +26,13 @@ from starlette.exceptions import HTTPException
 from bonescan import __version__
 from bonescan.archive import Archive
 from bonescan.errors import BoneScanError
-from bonescan.workstation import people_routes, study_routes
+from bonescan.workstation import people_routes, provider_routes, study_routes
 from bonescan.workstation.access import Accesses
 from bonescan.workstation.answers import HealthAnswer
 from bonescan.workstation.changes import Changes
 from bonescan.workstation.guard import PAGE_POLICY, Guard, fault
 from bonescan.workstation.health import Metrics, health_of
+from bonescan.workstation.oidc import Provider
 from bonescan.workstation.pages import PAGES, StaticFile, static_files
 from bonescan.workstation.people import Account, People, Right, SetUp
 from bonescan.workstation.pictures import Pictures
@@ -85,6 +86,7 @@ class Workstation:
             changes=Changes(archive, before=studies.catch_up),
             accesses=Accesses(archive.database),
             metrics=Metrics(archive, sessions),
+            provider=None if settings.provider is None else Provider(settings.provider, clock=clock),
         )
         self.routes = _routes(self.rooms)
         self.app = Guard(self.routes, hosts=settings.hosts, told=self.rooms.metrics.tell, body_s=body_s)
@@ -107,6 +109,7 @@ def _routes(rooms: Rooms) -> FastAPI:
     )
     app.state.rooms = rooms
     app.include_router(people_routes.router)
+    app.include_router(provider_routes.router)
     app.include_router(study_routes.router)
     app.add_api_route("/health", _health, methods=["GET"], tags=["watching"])
     app.add_api_route("/metrics", _metrics, methods=["GET"], tags=["watching"], response_class=Response)
@@ -137,7 +140,7 @@ def every_route(app: FastAPI) -> list[APIRoute]:
     list of APIRoute
         Those for machines and those for people.
     """
-    listed = (*people_routes.router.routes, *study_routes.router.routes, *app.routes)
+    listed = (*people_routes.router.routes, *provider_routes.router.routes, *study_routes.router.routes, *app.routes)
     return list(
         {(route.path, *(route.methods or ())): route for route in listed if isinstance(route, APIRoute)}.values()
     )

@@ -34,12 +34,14 @@ from bonescan.workstation.patience import Patience
 from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.tables import sign_in
 
-__all__ = ["RIGHTS", "Account", "People", "Right", "Role", "SetUp", "name_key"]
+__all__ = ["RIGHTS", "Account", "People", "Right", "Role", "SetUp", "name_key", "refuse_name"]
 
 _HASHED_AT_ONCE = 2  # 64 MiB of memory each
 _SHORTEST_PASSWORD, _LONGEST_PASSWORD = 12, 256
 _NAME = re.compile(r"\w[\w .@'-]{0,63}")
-_TAKEN = frozenset({"archive", "worker", "backup", "reindex", "node", "command line", "workstation", "nobody"})
+_TAKEN = frozenset(
+    {"provider", "set-up", "archive", "worker", "backup", "reindex", "node", "command line", "workstation", "nobody"}
+)
 _SET_UP_TRIES = 10
 _SIGNS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
@@ -95,6 +97,8 @@ class Account:
         Whether a sign-in is taken.
     made_at, changed_at : str
         UTC.
+    by_password : bool
+        Whether they have a password here; else they sign in at the hospital's provider.
     """
 
     name: str
@@ -102,6 +106,7 @@ class Account:
     active: bool
     made_at: str
     changed_at: str
+    by_password: bool = True
 
     @property
     def key(self) -> str:
@@ -236,10 +241,7 @@ class People:
         """
         name = " ".join(unicodedata.normalize("NFKC", name).split())
         key = name_key(name)
-        if not _NAME.fullmatch(name) or key in _TAKEN:
-            raise Refusal(
-                422, "name", "A name has 1 to 64 letters, digits, spaces or . @ ' - and begins with a letter."
-            )
+        refuse_name(name)
         _refuse_weak(password, key)
         row = {"name_key": key, "name": name, "role": str(role), "password_hash": self._hash(password), "active": True}
         with self._database.write() as connection:
@@ -328,7 +330,7 @@ class People:
         self._patience.count(key, address, browser)
         with self._database.read() as connection:
             row = connection.execute(select(account).where(account.c.name_key == key)).one_or_none()
-        right = self._verify(self._hash_of_nobody if row is None else row.password_hash, password)
+        right = self._verify((row.password_hash if row is not None else "") or self._hash_of_nobody, password)
         known = row is not None and row.active
         with self._database.write() as connection:
             if row is None or not known or not right:
@@ -367,6 +369,22 @@ class People:
                 return False
 
 
+def refuse_name(name: str) -> None:
+    """Refuse what could be mistaken for something else than a person's name.
+
+    Parameters
+    ----------
+    name : str
+
+    Raises
+    ------
+    Refusal
+        422 "name".
+    """
+    if not _NAME.fullmatch(name) or name_key(name) in _TAKEN:
+        raise Refusal(422, "name", "A name has 1 to 64 letters, digits, spaces or . @ ' - and begins with a letter.")
+
+
 def _refuse_weak(password: str, key: str) -> None:
     """Refuse what is guessed first; no rule about signs and digits, which makes passwords worse."""
     if not _SHORTEST_PASSWORD <= len(password) <= _LONGEST_PASSWORD:
@@ -381,5 +399,10 @@ def _refuse_weak(password: str, key: str) -> None:
 
 def _as_account(row: Any) -> Account:
     return Account(
-        name=row.name, role=Role(row.role), active=row.active, made_at=row.made_at, changed_at=row.changed_at
+        name=row.name,
+        role=Role(row.role),
+        active=row.active,
+        made_at=row.made_at,
+        changed_at=row.changed_at,
+        by_password=bool(row.password_hash),
     )

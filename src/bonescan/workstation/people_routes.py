@@ -27,7 +27,7 @@ from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.rooms import InRooms, Rooms, allowed
 from bonescan.workstation.sessions import BROWSER_COOKIE, COOKIE, csrf_token, new_token
 
-__all__ = ["router"]
+__all__ = ["begin_session", "router"]
 
 router = APIRouter(prefix="/api/v1", tags=["people"])
 _LONGEST_TOKEN = 100
@@ -136,6 +136,25 @@ def verify(_: Auditor, rooms: InRooms) -> AuditAnswer:
 
 
 def _signed_in(rooms: Rooms, who: Account, request: Request, response: Response) -> SessionAnswer:
+    return _session(rooms, who, begin_session(rooms, who, request, response))
+
+
+def begin_session(rooms: Rooms, who: Account, request: Request, response: Response) -> str:
+    """Sign somebody in, whoever it was that proved who they are, and let the browser be known for it.
+
+    Parameters
+    ----------
+    rooms : Rooms
+    who : Account
+    request : Request
+    response : Response
+        Gets the cookies.
+
+    Returns
+    -------
+    str
+        The session's token.
+    """
     token = rooms.sessions.begin(who, replaces=cookie_of(request.headers))
     _set_cookie(response, token, request)
     browser = cookie_of(request.headers, BROWSER_COOKIE)
@@ -143,7 +162,7 @@ def _signed_in(rooms: Rooms, who: Account, request: Request, response: Response)
         browser = new_token()
     rooms.people.know_browser(who, browser)
     _set_cookie(response, browser, request, name=BROWSER_COOKIE, lasts_s=_KNOWN_S)
-    return _session(rooms, who, token)
+    return token
 
 
 def _session(rooms: Rooms, who: Account | None, token: str) -> SessionAnswer:
@@ -152,6 +171,8 @@ def _session(rooms: Rooms, who: Account | None, token: str) -> SessionAnswer:
             "user": None if who is None else {"name": who.name, "role": who.role},
             "csrf": csrf_token(token),
             "setup_needed": rooms.people.nobody_yet(),
+            "by_password": who is None or who.by_password,
+            "provider": "" if rooms.provider is None else rooms.provider.settings.button,
             "version": __version__,
         }
     )

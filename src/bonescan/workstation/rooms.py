@@ -13,6 +13,7 @@ from bonescan.workstation.access import Accesses
 from bonescan.workstation.changes import Changes
 from bonescan.workstation.guard import cookie_of
 from bonescan.workstation.health import Metrics
+from bonescan.workstation.oidc import Provider
 from bonescan.workstation.people import Account, People, Right, SetUp
 from bonescan.workstation.pictures import Pictures
 from bonescan.workstation.refusal import Refusal
@@ -31,6 +32,8 @@ class Rooms:
     ----------
     archive, settings, people, set_up, sessions, studies, pictures, changes, accesses, metrics
         One of each.
+    provider : Provider or None
+        The hospital's own sign-in, where there is one.
     """
 
     archive: Archive
@@ -43,6 +46,7 @@ class Rooms:
     changes: Changes
     accesses: Accesses
     metrics: Metrics
+    provider: Provider | None = None
 
 
 def _rooms(request: Request) -> Rooms:

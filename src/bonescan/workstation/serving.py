@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import socket
 import ssl
@@ -38,20 +39,20 @@ class _Timed(H11Protocol):
     _patience: asyncio.TimerHandle | None = None
     _callers: Counter[str]
     _most_of_one: int
-    _trusted: frozenset[str]
+    _trusted: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
     _address = ""
 
     @classmethod
     def of(cls, settings: HttpSettings) -> type[_Timed]:
         """The protocol of one server: its connections are counted by address, but a proxy's, which brings everybody."""
-        counts = {"_callers": Counter(), "_trusted": frozenset(settings.proxies)}
+        counts = {"_callers": Counter(), "_trusted": tuple(ipaddress.ip_network(one) for one in settings.proxies)}
         return type(cls.__name__, (cls,), {**counts, "_most_of_one": settings.connections_per_address})
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._address = (transport.get_extra_info("peername") or ("",))[0]
         self._callers[self._address] += 1
-        if self._callers[self._address] > self._most_of_one and self._address not in self._trusted:
+        if self._callers[self._address] > self._most_of_one and not self._is_proxy():
             _log.warning("too many connections from %s", self._address)
             transport.abort()
         else:
@@ -67,6 +68,12 @@ class _Timed(H11Protocol):
         if not self._callers[self._address]:
             del self._callers[self._address]
         super().connection_lost(exc)
+
+    def _is_proxy(self) -> bool:
+        try:
+            return any(ipaddress.ip_address(self._address) in one for one in self._trusted)
+        except ValueError:
+            return False
 
     def _watch(self) -> None:
         if self.conn.their_state is not h11.IDLE:

@@ -29,6 +29,7 @@ sign_in = Table(
     Column("name_key", Text, nullable=False, index=True),
     _seconds("began_s"),
     _seconds("seen_s"),
+    _seconds("proved_s"),  # when its owner last proved once more, at the provider, who they are
 )
 
 attempt = Table(

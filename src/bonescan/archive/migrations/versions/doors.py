@@ -16,7 +16,8 @@ def _key(name: str) -> sa.Column[str]:
 
 
 def upgrade() -> None:
-    """Make both."""
+    """Make both, and note when somebody proved once more who they are."""
+    op.add_column("sign_in", sa.Column("proved_s", sa.Double, nullable=False, server_default="0"))
     op.create_table(
         "known_browser",
         _key("token_sha256"),
