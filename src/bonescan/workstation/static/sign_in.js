@@ -30,7 +30,7 @@ async function show() {
   if (said.user) return location.replace(onward());
   const first = said.setup_needed;
   const refused = new URLSearchParams(location.search).get("refused");
-  if (refused) wrong.textContent = WORDS.signIn.refused[refused] ?? WORDS.signIn.refused.other;
+  if (refused) wrong.textContent = WORDS.signIn.refused[refused] ?? WORDS.signIn.refusedOtherwise;
   const provider = said.provider && make("a", { class: "button", href: `/api/v1/session/provider?next=${encodeURIComponent(onward())}` }, said.provider);
   const code = field(WORDS.signIn.code, { name: "code", required: true, autocomplete: "off", spellcheck: "false" }, WORDS.signIn.codeHint);
   const name = field(WORDS.signIn.name, { name: "name", required: true, autocomplete: "username", maxlength: 64, spellcheck: "false" });
