@@ -39,6 +39,7 @@ _UPKEEP_S = 60.0
 _PATIENCE_S = 2.0
 _TOLD_S = 0.5
 _RESTART_S = 5.0
+_LEAST_OF_RESERVE = 0.25  # [D] 64 MiB by default, a dozen readings
 _READING_PROCESS = (sys.executable, "-P", "-m", "bonescan.archive.reading_process")
 _INPUTS = ".inputs"
 _log = logging.getLogger(__name__)
@@ -186,6 +187,9 @@ class _Worker:
         self._running.clear()
 
     def _claim(self) -> Job | None:
+        reserve = self._archive.settings.reserve_gib * 2**30
+        if self._archive.objects.free_bytes() < reserve * _LEAST_OF_RESERVE:
+            return None  # what a reading would write has no room: trying would only use up the job's attempts
         return self._queue.claim(held=[running.job.id for running in self._running])
 
     def _begin(self, claimed: Job) -> None:
