@@ -114,6 +114,8 @@ def test_from_orthanc_to_a_reading_and_back_under_the_same_study(tmp_path: Path)
         "DicomServerEnabled": True,
         "DicomPort": orthanc_port,
         "DicomAet": "ORTHANC",
+        "LuaScripts": [str(tmp_path / "to-bonescan.lua")],
+        "StableAge": 1,
         "DicomModalities": {
             "bonescan": {"AET": "BONESCAN", "Host": "127.0.0.1", "Port": node_port},
             "viewer": {"AET": "VIEWER", "Host": "127.0.0.1", "Port": 1, "AllowMove": True},
@@ -131,10 +133,11 @@ results = true
 [archive]
 quiet_s = 1.0
 """
+    page = (Path(__file__).parents[2] / "docs" / "deployment.md").read_text(encoding="utf-8")
+    (tmp_path / "to-bonescan.lua").write_text(page.split("```lua\n")[1].split("```")[0], encoding="utf-8")
     with orthanc_in(home, orthanc_is) as orthanc, serving(tmp_path / "archive", settings) as department:
-        orthanc.ask("/instances", path.read_bytes())
         department.said("Listening as BONESCAN")
-        assert move(orthanc_port, dataset.StudyInstanceUID) == 0x0000  # a workstation has Orthanc send it to bonescan
+        orthanc.ask("/instances", path.read_bytes())  # the script of the page sends it on
         results = tmp_path / "archive" / "results"
         until(lambda: list(results.glob("*/*/run.json")), 120)
 
@@ -152,8 +155,10 @@ quiet_s = 1.0
         }
         assert {"NM", "SR", "SEG", "DOC", "KO"} <= modalities
 
-        # Orthanc's own word for sending, as its Lua scripts and its pages use it: the same objects are not read again
+        # by Orthanc's own word for sending, and by a viewer's for moving: the same objects are not read again
         orthanc.ask("/modalities/bonescan/store", study.encode())
+        assert move(orthanc_port, dataset.StudyInstanceUID) == 0x0000
+        assert len(list(results.glob("*/*/run.json"))) == 1
         look_at_everything(department, str(dataset.StudyInstanceUID))
         department.end()
         said = "".join(department.raw)
