@@ -57,6 +57,7 @@ class Department:
     signed_in: bool = True
     role: str = "admin"
     setup_needed: bool = False
+    provider: str = ""
     changes: list[dict[str, Any]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     turn: threading.Condition = field(default_factory=threading.Condition)
@@ -247,7 +248,15 @@ class _Handler(BaseHTTPRequestHandler):
             here.signed_in = False
         if parts in (["session"], ["setup"]):
             user = {"name": NAME, "role": here.role} if here.signed_in else None
-            return self._json({"user": user, "csrf": "token", "setup_needed": here.setup_needed, "version": "0"})
+            return self._json(
+                {
+                    "user": user,
+                    "csrf": "token",
+                    "setup_needed": here.setup_needed,
+                    "provider": here.provider,
+                    "version": "0",
+                }
+            )
         if not here.signed_in:
             return self._refuse(401, "Sign in first.")
         if parts == ["users"] and method == "POST":

@@ -90,6 +90,15 @@ def test_next_leads_to_no_other_place(opened, wanted) -> None:
     assert "evil" not in page.url
 
 
+def test_the_hospitals_own_sign_in_is_offered_and_its_refusal_told(opened, served) -> None:
+    served[0].signed_in, served[0].provider = False, "Sign in with your hospital account"
+    page = opened("/sign-in?refused=no_role&next=/study/1.2.3")
+    link = page.get_by_role("link", name="Sign in with your hospital account")
+    assert link.get_attribute("href") == "/api/v1/session/provider?next=%2Fstudy%2F1.2.3"
+    assert "none of your groups has a role" in page.get_by_role("alert").inner_text()
+    served[0].signed_in, served[0].provider = True, ""
+
+
 def test_first_start_makes_the_administrator_with_the_code(opened, served) -> None:
     served[0].signed_in, served[0].setup_needed = False, True
     page = opened("/")

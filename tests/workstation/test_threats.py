@@ -23,7 +23,7 @@ from bonescan.workstation.sessions import COOKIE
 OPEN_TO_ALL = {
     ("GET", "/api/v1/session"), ("POST", "/api/v1/session"), ("POST", "/api/v1/setup"), ("GET", "/health"),
     ("GET", "/metrics"), ("GET", "/static/{name:path}"), ("GET", "/"), ("GET", "/study/{uid}"), ("GET", "/sign-in"),
-    ("GET", "/people"),
+    ("GET", "/people"), ("GET", "/api/v1/session/provider"), ("GET", "/api/v1/session/provider/answer"),
 }  # fmt: skip
 REPORT = b"<!doctype html><script>alert(1)</script><p onclick=x()>Doe</p>"
 
@@ -178,6 +178,17 @@ def test_guessers_have_to_wait(browser, workstation):
     assert answers == [401] * 5 + [429]
     held = someone.sign_in("Ada")
     assert (held.status_code, held.headers["retry-after"]) == (429, "60")
+
+
+def test_a_browser_that_signed_in_before_does_not_wait_for_guesses_of_others(browser, workstation):
+    ada, eve = browser("physician"), browser()  # both from one address, as behind a proxy
+    known = ada.cookies["bonescan_browser"]
+    ada.delete("/api/v1/session")
+    assert [eve.sign_in("the physician", "wrong").status_code for _ in range(6)] == [401] * 5 + [429]
+    assert eve.sign_in("the physician").status_code == 429
+    assert ada.sign_in("the physician").status_code == 200
+    assert ada.cookies["bonescan_browser"] == known
+    assert eve.get("/api/v1/studies", headers={"Cookie": f"bonescan_browser={known}"}).status_code == 401
 
 
 def test_many_guesses_at_once_are_counted_one_by_one(workstation):

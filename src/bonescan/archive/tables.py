@@ -23,6 +23,7 @@ __all__ = [
     "job",
     "metadata",
     "meter",
+    "provided",
     "result",
     "series",
     "study",
@@ -184,4 +185,12 @@ account = Table(
     Column("active", Boolean, nullable=False, default=True),
     _text("made_at"),
     _text("changed_at"),
+)
+
+provided = Table(
+    "provided",
+    metadata,
+    _text("issuer", key=True),  # an OpenID provider, and how it names somebody for good
+    _text("subject", key=True),
+    Column("name_key", Text, nullable=False, unique=True),
 )

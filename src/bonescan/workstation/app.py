@@ -26,7 +26,7 @@ from starlette.exceptions import HTTPException
 from bonescan import __version__
 from bonescan.archive import Archive
 from bonescan.errors import BoneScanError
-from bonescan.workstation import draft_routes, people_routes, sending_routes, study_routes
+from bonescan.workstation import draft_routes, people_routes, provider_routes, sending_routes, study_routes
 from bonescan.workstation.access import Accesses
 from bonescan.workstation.answers import HealthAnswer
 from bonescan.workstation.changes import Changes
@@ -34,6 +34,7 @@ from bonescan.workstation.desk import Desk
 from bonescan.workstation.drafts import Drafts
 from bonescan.workstation.guard import PAGE_POLICY, Guard, fault
 from bonescan.workstation.health import Metrics, health_of
+from bonescan.workstation.oidc import Provider
 from bonescan.workstation.pages import PAGES, StaticFile, static_files
 from bonescan.workstation.people import Account, People, Right, SetUp
 from bonescan.workstation.pictures import Pictures
@@ -47,6 +48,17 @@ if TYPE_CHECKING:
     from bonescan.dicom.node.settings import NodeSettings
 
 __all__ = ["Workstation", "every_route"]
+
+_ROUTERS = tuple(
+    room.router
+    for room in (
+        people_routes,
+        provider_routes,
+        study_routes,
+        draft_routes,
+        sending_routes,
+    )
+)
 
 SignedIn = Annotated[Account, allowed(Right.SIGNED_IN)]
 
@@ -100,6 +112,7 @@ class Workstation:
             desk=desk,
             drafts=Drafts(archive, desk),
             node=node,
+            provider=None if settings.provider is None else Provider(settings.provider, clock=clock),
         )
         self.routes = _routes(self.rooms)
         self.app = Guard(self.routes, hosts=settings.hosts, told=self.rooms.metrics.tell, body_s=body_s)
@@ -121,10 +134,8 @@ def _routes(rooms: Rooms) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.rooms = rooms
-    app.include_router(people_routes.router)
-    app.include_router(study_routes.router)
-    app.include_router(draft_routes.router)
-    app.include_router(sending_routes.router)
+    for router in _ROUTERS:
+        app.include_router(router)
     app.add_api_route("/health", _health, methods=["GET"], tags=["watching"])
     app.add_api_route("/metrics", _metrics, methods=["GET"], tags=["watching"], response_class=Response)
     app.add_api_route("/openapi.json", _openapi, methods=["GET"], include_in_schema=False)
@@ -154,8 +165,7 @@ def every_route(app: FastAPI) -> list[APIRoute]:
     list of APIRoute
         Those for machines and those for people.
     """
-    routers = (people_routes.router, study_routes.router, draft_routes.router, sending_routes.router)
-    listed = [*(route for router in routers for route in router.routes), *app.routes]
+    listed = [*(route for router in _ROUTERS for route in router.routes), *app.routes]
     return list(
         {(route.path, *(route.methods or ())): route for route in listed if isinstance(route, APIRoute)}.values()
     )

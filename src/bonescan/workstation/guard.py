@@ -91,7 +91,8 @@ class Guard:
             route = getattr(scope.get("route"), "path", "other")
             seconds = time.perf_counter() - began
             self._told(scope["method"], route, answer.status, seconds)
-            _log.info("%s %s %d %.0f ms", scope["method"], route, answer.status, seconds * 1000)
+            facts = {"method": scope["method"], "route": route, "status": answer.status, "ms": round(seconds * 1000)}
+            _log.info("%s %s %d %.0f ms", *facts.values(), extra={"event": "request", "facts": facts})
 
     def _refuse_foreign(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
@@ -169,12 +170,13 @@ def fault(error: BaseException) -> Refusal:
     return Refusal(_FAULT, "fault", f"bonescan met an error it should have foreseen ({number}); the log says where.")
 
 
-def cookie_of(headers: Headers) -> str:
-    """The session cookie's value.
+def cookie_of(headers: Headers, name: str = COOKIE) -> str:
+    """The value of one of our cookies, the session's by default.
 
     Parameters
     ----------
     headers : Headers
+    name : str
 
     Returns
     -------
@@ -188,7 +190,7 @@ def cookie_of(headers: Headers) -> str:
                 cookies: SimpleCookie = SimpleCookie(part.strip())
             except CookieError:
                 continue
-            found |= {morsel.value for name, morsel in cookies.items() if name == COOKIE}
+            found |= {morsel.value for key, morsel in cookies.items() if key == name}
     return found.pop() if len(found) == 1 else ""
 
 

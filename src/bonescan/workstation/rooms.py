@@ -15,6 +15,7 @@ from bonescan.workstation.desk import Desk
 from bonescan.workstation.drafts import Drafts
 from bonescan.workstation.guard import cookie_of
 from bonescan.workstation.health import Metrics
+from bonescan.workstation.oidc import Provider
 from bonescan.workstation.people import Account, People, Right, SetUp
 from bonescan.workstation.pictures import Pictures
 from bonescan.workstation.refusal import Refusal
@@ -38,6 +39,8 @@ class Rooms:
         One of each.
     node : NodeSettings or None
         The DICOM node beside the workstation, whose peers results can be sent to.
+    provider : Provider or None
+        The hospital's own sign-in, where there is one.
     """
 
     archive: Archive
@@ -53,6 +56,7 @@ class Rooms:
     desk: Desk
     drafts: Drafts
     node: NodeSettings | None
+    provider: Provider | None
 
 
 def _rooms(request: Request) -> Rooms:
