@@ -26,7 +26,7 @@ from starlette.exceptions import HTTPException
 from bonescan import __version__
 from bonescan.archive import Archive
 from bonescan.errors import BoneScanError
-from bonescan.workstation import people_routes, study_routes
+from bonescan.workstation import people_routes, study_routes, token_routes
 from bonescan.workstation.access import Accesses
 from bonescan.workstation.answers import HealthAnswer
 from bonescan.workstation.changes import Changes
@@ -40,6 +40,7 @@ from bonescan.workstation.rooms import InRooms, Rooms, allowed, right_of
 from bonescan.workstation.sessions import Sessions
 from bonescan.workstation.settings import HttpSettings
 from bonescan.workstation.studies import Studies
+from bonescan.workstation.tokens import Tokens
 
 __all__ = ["Workstation", "every_route"]
 
@@ -85,6 +86,7 @@ class Workstation:
             changes=Changes(archive, before=studies.catch_up),
             accesses=Accesses(archive.database),
             metrics=Metrics(archive, sessions),
+            tokens=Tokens(archive.database, clock=clock),
         )
         self.routes = _routes(self.rooms)
         self.app = Guard(self.routes, hosts=settings.hosts, told=self.rooms.metrics.tell, body_s=body_s)
@@ -108,6 +110,7 @@ def _routes(rooms: Rooms) -> FastAPI:
     app.state.rooms = rooms
     app.include_router(people_routes.router)
     app.include_router(study_routes.router)
+    app.include_router(token_routes.router)
     app.add_api_route("/health", _health, methods=["GET"], tags=["watching"])
     app.add_api_route("/metrics", _metrics, methods=["GET"], tags=["watching"], response_class=Response)
     app.add_api_route("/openapi.json", _openapi, methods=["GET"], include_in_schema=False)
@@ -137,7 +140,8 @@ def every_route(app: FastAPI) -> list[APIRoute]:
     list of APIRoute
         Those for machines and those for people.
     """
-    listed = (*people_routes.router.routes, *study_routes.router.routes, *app.routes)
+    routers = (people_routes.router, study_routes.router, token_routes.router)
+    listed = (*(route for router in routers for route in router.routes), *app.routes)
     return list(
         {(route.path, *(route.methods or ())): route for route in listed if isinstance(route, APIRoute)}.values()
     )

@@ -23,7 +23,7 @@ from bonescan.errors import BoneScanError
 from bonescan.workstation.refusal import Refusal, refusal_of
 from bonescan.workstation.sessions import COOKIE, is_csrf_token
 
-__all__ = ["DOCUMENT_POLICY", "PAGE_POLICY", "Guard", "cookie_of", "fault"]
+__all__ = ["DOCUMENT_POLICY", "PAGE_POLICY", "Guard", "bearer_of", "cookie_of", "fault"]
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; font-src 'self'; "
@@ -105,6 +105,8 @@ class Guard:
             raise Refusal(403, "csrf", "The request came from a page of another origin.")
         if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             raise Refusal(403, "csrf", "The request came from a page of another origin.")
+        if bearer_of(headers):
+            return  # no browser sends it by itself, and whoever shows it is nobody else, whatever cookie comes along
         if not is_csrf_token(headers.get("x-csrf-token", ""), cookie_of(headers)):
             raise Refusal(403, "csrf", "The request lacks the token of its session; load the page again.")
 
@@ -190,6 +192,22 @@ def cookie_of(headers: Headers) -> str:
                 continue
             found |= {morsel.value for name, morsel in cookies.items() if name == COOKIE}
     return found.pop() if len(found) == 1 else ""
+
+
+def bearer_of(headers: Headers) -> str:
+    """The access token that a machine shows.
+
+    Parameters
+    ----------
+    headers : Headers
+
+    Returns
+    -------
+    str
+        Empty when there is none.
+    """
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _headers_for(scope: Scope) -> Mapping[str, str]:

@@ -35,7 +35,7 @@ from bonescan.archive.tables import account
 from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.tables import attempt, sign_in
 
-__all__ = ["RIGHTS", "Account", "People", "Right", "Role", "SetUp", "name_key"]
+__all__ = ["FOR_MACHINES", "RIGHTS", "Account", "People", "Right", "Role", "SetUp", "name_key"]
 
 # [D] An account: five free tries, then pauses of 1, 2, 4, 8, 15 minutes; never for good, which would let anybody lock
 # others out. An address: 30 failures in ten minutes, for whoever tries many names.
@@ -73,9 +73,11 @@ class Right(StrEnum):
     PEOPLE = "people"
     """Make and change accounts."""
     AUDIT = "audit"
+    STORE = "store"
+    """Put objects into the archive over DICOMweb."""
 
 
-_CLINICAL = frozenset({Right.SIGNED_IN, Right.STUDIES, Right.IDENTITY, Right.READ_AGAIN})
+_CLINICAL = frozenset({Right.SIGNED_IN, Right.STUDIES, Right.IDENTITY, Right.READ_AGAIN, Right.STORE})
 
 RIGHTS: Mapping[Role, frozenset[Right]] = MappingProxyType(
     {
@@ -87,6 +89,9 @@ RIGHTS: Mapping[Role, frozenset[Right]] = MappingProxyType(
     }
 )
 """What each role may do; whatever is not here is refused."""
+
+FOR_MACHINES = frozenset({Right.STUDIES, Right.IDENTITY, Right.READ_AGAIN, Right.STORE})
+"""The most that an access token may do, whatever its role: it signs nothing, and makes no accounts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +107,8 @@ class Account:
         Whether a sign-in is taken.
     made_at, changed_at : str
         UTC.
+    machine : bool
+        Whether it is a machine with an access token.
     """
 
     name: str
@@ -109,6 +116,7 @@ class Account:
     active: bool
     made_at: str
     changed_at: str
+    machine: bool = False
 
     @property
     def key(self) -> str:
@@ -126,7 +134,7 @@ class Account:
         -------
         bool
         """
-        return right in RIGHTS[self.role]
+        return right in RIGHTS[self.role] and (not self.machine or right in FOR_MACHINES)
 
 
 def name_key(name: str) -> str:

@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 from bonescan.archive import Archive
 from bonescan.workstation.access import Accesses
 from bonescan.workstation.changes import Changes
-from bonescan.workstation.guard import cookie_of
+from bonescan.workstation.guard import bearer_of, cookie_of
 from bonescan.workstation.health import Metrics
 from bonescan.workstation.people import Account, People, Right, SetUp
 from bonescan.workstation.pictures import Pictures
@@ -19,6 +19,7 @@ from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.sessions import Sessions
 from bonescan.workstation.settings import HttpSettings
 from bonescan.workstation.studies import Studies
+from bonescan.workstation.tokens import Tokens
 
 __all__ = ["InRooms", "Rooms", "allowed", "right_of"]
 
@@ -29,7 +30,7 @@ class Rooms:
 
     Parameters
     ----------
-    archive, settings, people, set_up, sessions, studies, pictures, changes, accesses, metrics
+    archive, settings, people, set_up, sessions, studies, pictures, changes, accesses, metrics, tokens
         One of each.
     """
 
@@ -43,6 +44,7 @@ class Rooms:
     changes: Changes
     accesses: Accesses
     metrics: Metrics
+    tokens: Tokens
 
 
 def _rooms(request: Request) -> Rooms:
@@ -61,11 +63,16 @@ class _Allowed:
         self.right, self._uses = right, uses
 
     def __call__(self, request: Request, rooms: InRooms) -> Account:
-        who = rooms.sessions.who(cookie_of(request.headers), uses=self._uses)
+        shown = bearer_of(request.headers)
+        if shown:  # then no cookie counts: forged requests carry cookies, never this
+            who = rooms.tokens.who(shown, address=request.client.host if request.client else "")
+        else:
+            who = rooms.sessions.who(cookie_of(request.headers), uses=self._uses)
         if who is None:
             raise Refusal(401, "signed_out", "Sign in first.")
         if not who.may(self.right):
-            raise Refusal(403, "no_right", f"The role {who.role} may not do this.")
+            whom = f"A machine of the role {who.role}" if who.machine else f"The role {who.role}"
+            raise Refusal(403, "no_right", f"{whom} may not do this.")
         return who
 
 
