@@ -9,6 +9,7 @@ It measures nothing itself: it shows what the archive holds and what a reading s
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import ipaddress
 import time
@@ -25,8 +26,9 @@ from starlette.exceptions import HTTPException
 
 from bonescan import __version__
 from bonescan.archive import Archive
+from bonescan.dicom.node.settings import Limits
 from bonescan.errors import BoneScanError
-from bonescan.workstation import people_routes, study_routes, token_routes
+from bonescan.workstation import dicomweb, dicomweb_storing, people_routes, study_routes, token_routes
 from bonescan.workstation.access import Accesses
 from bonescan.workstation.answers import HealthAnswer
 from bonescan.workstation.changes import Changes
@@ -44,6 +46,14 @@ from bonescan.workstation.tokens import Tokens
 
 __all__ = ["Workstation", "every_route"]
 
+_ROUTERS = (
+    people_routes.router,
+    token_routes.router,
+    study_routes.router,
+    dicomweb.router,
+    dicomweb_storing.router,
+)
+
 SignedIn = Annotated[Account, allowed(Right.SIGNED_IN)]
 
 
@@ -60,6 +70,8 @@ class Workstation:
         Seconds since 1970.
     body_s : float
         How long a request's body may take to come.
+    limits : Limits, optional
+        The node's, for objects that come over HTTP.
     """
 
     def __init__(
@@ -70,6 +82,7 @@ class Workstation:
         hasher: PasswordHasher | None = None,
         clock: Callable[[], float] = time.time,
         body_s: float = 10.0,
+        limits: Limits | None = None,
     ) -> None:
         sessions = Sessions(
             archive.database, idle_s=settings.idle_min * 60, longest_s=settings.longest_h * 3600, clock=clock
@@ -87,9 +100,17 @@ class Workstation:
             accesses=Accesses(archive.database),
             metrics=Metrics(archive, sessions),
             tokens=Tokens(archive.database, clock=clock),
+            limits=limits or Limits(),
+            storing=asyncio.Semaphore(dicomweb_storing.MOST_AT_ONCE),
         )
         self.routes = _routes(self.rooms)
-        self.app = Guard(self.routes, hosts=settings.hosts, told=self.rooms.metrics.tell, body_s=body_s)
+        self.app = Guard(
+            self.routes,
+            hosts=settings.hosts,
+            told=self.rooms.metrics.tell,
+            body_s=body_s,
+            unread=dicomweb_storing.is_store,
+        )
 
     @property
     def set_up_code(self) -> str:
@@ -108,9 +129,8 @@ def _routes(rooms: Rooms) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.rooms = rooms
-    app.include_router(people_routes.router)
-    app.include_router(study_routes.router)
-    app.include_router(token_routes.router)
+    for router in _ROUTERS:
+        app.include_router(router)
     app.add_api_route("/health", _health, methods=["GET"], tags=["watching"])
     app.add_api_route("/metrics", _metrics, methods=["GET"], tags=["watching"], response_class=Response)
     app.add_api_route("/openapi.json", _openapi, methods=["GET"], include_in_schema=False)
@@ -140,8 +160,7 @@ def every_route(app: FastAPI) -> list[APIRoute]:
     list of APIRoute
         Those for machines and those for people.
     """
-    routers = (people_routes.router, study_routes.router, token_routes.router)
-    listed = (*(route for router in routers for route in router.routes), *app.routes)
+    listed = (*(route for router in _ROUTERS for route in router.routes), *app.routes)
     return list(
         {(route.path, *(route.methods or ())): route for route in listed if isinstance(route, APIRoute)}.values()
     )

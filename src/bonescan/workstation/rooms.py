@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from bonescan.archive import Archive
+from bonescan.dicom.node.settings import Limits
 from bonescan.workstation.access import Accesses
 from bonescan.workstation.changes import Changes
 from bonescan.workstation.guard import bearer_of, cookie_of
@@ -32,6 +34,10 @@ class Rooms:
     ----------
     archive, settings, people, set_up, sessions, studies, pictures, changes, accesses, metrics, tokens
         One of each.
+    limits : Limits
+        The node's, for objects that come over HTTP.
+    storing : asyncio.Semaphore
+        How many may send them at a time.
     """
 
     archive: Archive
@@ -45,6 +51,8 @@ class Rooms:
     accesses: Accesses
     metrics: Metrics
     tokens: Tokens
+    limits: Limits
+    storing: asyncio.Semaphore
 
 
 def _rooms(request: Request) -> Rooms:
@@ -64,6 +72,7 @@ class _Allowed:
 
     def __call__(self, request: Request, rooms: InRooms) -> Account:
         shown = bearer_of(request.headers)
+        who: Account | None
         if shown:  # then no cookie counts: forged requests carry cookies, never this
             who = rooms.tokens.who(shown, address=request.client.host if request.client else "")
         else:

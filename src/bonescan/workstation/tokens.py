@@ -127,7 +127,9 @@ class Tokens:
             audit.append(
                 connection, actor=actor, action="token.made", subject=name, detail={"id": made, "role": str(role)}
             )
-        return Token(**row | {"role": role, "used_at": "", "revoked_at": ""}), secret
+        return Token(
+            id=made, name=name, role=role, made_by=actor, made_at=row["made_at"], used_at="", revoked_at=""
+        ), secret
 
     def revoke(self, token_id: str, *, actor: str) -> Token:
         """Take a token back, at once and for good.
