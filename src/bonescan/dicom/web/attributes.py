@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,6 +151,7 @@ def header_of(path: Path, transfer_syntax_uid: str) -> Header:
     """
     if transfer_syntax_uid == DEFLATED:
         raise InvalidValue("The object is deflated: it is given out whole, and not in parts.")
+    warnings.filterwarnings("ignore", module=r"pydicom\b")  # they quote values; many threads come here
     found: list[tuple[int, str, BulkData]] = []
     with path.open("rb") as file:
         bounded = _Bounded(file)
