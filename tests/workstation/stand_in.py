@@ -49,6 +49,7 @@ class Department:
 
     studies: list[Study]
     people: list[dict[str, Any]]
+    tokens: list[dict[str, Any]] = field(default_factory=list)
     signed_in: bool = True
     role: str = "admin"
     setup_needed: bool = False
@@ -244,6 +245,8 @@ class _Handler(BaseHTTPRequestHandler):
             next(one for one in here.people if one["name"] == parts[1]).update(body)
         if parts[0] == "users":
             return self._json({"users": here.people})
+        if parts[0] == "tokens":
+            return self._tokens(method, parts, body)
         if parts == ["changes"]:
             return self._changes(int(query["after"]))
         if parts == ["studies"]:
@@ -265,6 +268,16 @@ class _Handler(BaseHTTPRequestHandler):
         return self._json(
             study.line | {"versions": self._versions(study), "views": [_view(study, name) for name in study.views]}
         )
+
+    def _tokens(self, method: str, parts: list[str], body: dict[str, Any]) -> None:
+        known = self.department.tokens
+        if method == "POST":
+            made = {"id": str(len(known)), "made_by": NAME, "made_at": "2026-03-02T10:00:00Z", "used_at": ""}
+            known.insert(0, made | {"name": body["name"], "role": body["role"], "revoked_at": ""})
+            return self._json(known[0] | {"token": "bonescan_shown-once"}, 201)
+        if method == "DELETE":
+            next(one for one in known if one["id"] == parts[1])["revoked_at"] = "2026-03-02T11:00:00Z"
+        return self._json({"tokens": known})
 
     @staticmethod
     def _versions(study: Study) -> list[dict[str, Any]]:

@@ -35,7 +35,7 @@ from bonescan.workstation.tables import attempt
 __all__ = ["Token", "Tokens"]
 
 _PREFIX = "bonescan_"  # whoever finds one in a file or a log knows what it opens
-_NAME = re.compile(r"\w[\w .@'-]{0,63}")
+_NAME = re.compile(r"\w[\w .,@'-]{0,63}")
 _LONGEST = 128
 _USED_EVERY_S = 60.0
 _TRIES, _WINDOW_S = 30, 600.0  # as for the passwords of an address
@@ -113,7 +113,7 @@ class Tokens:
         name = " ".join(unicodedata.normalize("NFKC", name).split())
         if not _NAME.fullmatch(name):
             raise Refusal(
-                422, "name", "A name has 1 to 64 letters, digits, spaces or . @ ' - and begins with a letter."
+                422, "name", "A name has 1 to 64 letters, digits, spaces or . , @ ' - and begins with a letter."
             )
         if role is Role.ADMIN:
             raise Refusal(422, "role", "A machine makes no accounts: choose the role of those for whom it works.")
