@@ -370,3 +370,21 @@ def test_the_largest_object_is_the_nodes(archive, browser, workstation, machine)
     assert answer.status_code == 202
     assert [item.FailureReason for item in told.OtherFailuresSequence] == [0xA700]
     assert list((archive.folder / "spool").iterdir()) == []
+
+
+def test_what_ohif_asks_is_answered_with_the_sign_in_of_the_same_address(browser, archive):
+    """Its study list, its series, their metadata and the first frame, in the words of OHIF's data source."""
+    counts = put_whole_body(archive, "1.9.7")
+    viewer = browser("physician")
+    octets = {"Accept": "multipart/related; type=application/octet-stream; transfer-syntax=*"}
+    listed = viewer.get(
+        "/dicomweb/studies?limit=101&offset=0&fuzzymatching=false&includefield=00081030,00080060&PatientName=*simulated*"
+    ).json()
+    study = said(listed[0], "StudyInstanceUID")
+    assert (study, said(listed[0], "ModalitiesInStudy")) == ("1.9.7", "NM")
+    (series,) = viewer.get(f"/dicomweb/studies/{study}/series?includefield=0008103E,00080021").json()
+    uid = said(series, "SeriesInstanceUID")
+    (told,) = viewer.get(f"/dicomweb/studies/{study}/series/{uid}/metadata").json()
+    assert (said(told, "NumberOfFrames"), said(told, "Rows"), said(told, "Columns")) == counts.shape
+    place = f"/dicomweb/studies/{study}/series/{uid}/instances/{said(told, 'SOPInstanceUID')}"
+    assert counts[0].astype("<u2").tobytes() in viewer.get(f"{place}/frames/1", headers=octets).content

@@ -1,4 +1,4 @@
-"""Requests that schemathesis makes from the OpenAPI of the whole workstation; `bench/workstation.py --fuzz` makes more."""
+"""What schemathesis asks, made from the OpenAPI of the whole workstation; `bench/workstation.py --fuzz` asks more."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ MOST_PARTS = 10_000
 _NAMES = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 _LONGEST_META_BYTES = 64 * 2**10
 
-# PS3.18 table I.2-2 and PS3.4 table B.2-1.
+# PS3.18 table I.2-2 and PS3.4 table B.2-1 [M].
 _PROCESSING_FAILURE = 0x0110
 _CLASS_NOT_SUPPORTED = 0x0122
 _OUT_OF_RESOURCES = 0xA700
@@ -152,7 +152,7 @@ class Intake:
 
     @property
     def status(self) -> int:
-        """What HTTP says of it (PS3.18 10.5.3.1): 200 all, 202 some, 409 none; 503 where a later try may help."""
+        """What HTTP says of it (PS3.18 10.5.3 [M]): 200 all, 202 some, 409 none; 503 where a later try may help."""
         failed = [one.reason for one in self._outcomes if one.reason]
         if not failed:
             return 200
