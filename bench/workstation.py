@@ -114,7 +114,7 @@ def fuzz(client: httpx.Client, examples: int) -> dict[str, int]:
 
     @schemathesis.serializer("multipart/related")
     def parts(_: object, value: object) -> bytes:
-        content = value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
+        content = getattr(value, "data", str(value).encode("utf-8", "replace"))
         return b"--XX\r\nContent-Type: application/dicom\r\n\r\n" + content + b"\r\n--XX--"
 
     described = client.get("/openapi.json").json()

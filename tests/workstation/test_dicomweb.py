@@ -223,6 +223,21 @@ def test_metadata_name_long_values_by_address_and_are_sound_json(machine, archiv
         assert machine.get(address.replace("00091001", tag)).status_code == 404, tag
 
 
+def test_one_damaged_object_does_not_hide_the_others(machine, archive):
+    """The middle one of three lost its header on the disk: it is named, the others are told."""
+    for number in (1, 2, 3):
+        archive.keep(object_of(number))
+    archive.objects.place_of("1.2.3.2").write_bytes(b"lost")
+    told = machine.get("/dicomweb/studies/1.9.1/metadata").json()
+    assert [(said(one, "SOPInstanceUID"), said(one, "PatientID")) for one in told] == [
+        ("1.2.3.1", "ID-1"),
+        ("1.2.3.2", None),
+        ("1.2.3.3", "ID-1"),
+    ]
+    alone = machine.get("/dicomweb/studies/1.9.1/series/1.9.1.1/instances/1.2.3.2/metadata")
+    assert (alone.status_code, alone.json()["error"]["code"]) == (422, "unreadable")
+
+
 @pytest.mark.parametrize("syntax", [ExplicitVRBigEndian, RLELossless])
 def test_frames_are_uncompressed_whatever_the_object_is(machine, archive, syntax):
     """Three frames of values that a seed gives; the stored ones are swapped, or run-length encoded by pydicom."""

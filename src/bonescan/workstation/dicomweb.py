@@ -28,6 +28,7 @@ from bonescan.dicom.node import Level, StoredObject
 from bonescan.dicom.web import (
     BulkData,
     Curve,
+    Frames,
     Offer,
     Picture,
     Window,
@@ -35,14 +36,12 @@ from bonescan.dicom.web import (
     bulk_data,
     chosen,
     closing,
-    frame_bytes,
-    frame_count,
+    names_of,
     object_json,
     opening,
     read_query,
-    rendered,
 )
-from bonescan.errors import InvalidValue
+from bonescan.errors import BoneScanError, InvalidValue
 from bonescan.workstation.people import Account, Right
 from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.rooms import InRooms, Rooms, allowed
@@ -52,6 +51,7 @@ __all__ = ["JSON_TYPE", "address_of", "router", "service_of"]
 JSON_TYPE = "application/dicom+json"
 _BLOCK_BYTES = 1 << 18
 _MOST_FRAMES = 10_000
+_ROWS_AT_ONCE = 200  # of the database's matches; a query without keys has as many as there are objects
 _UNDEFINED = 0xFFFFFFFF
 _LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 _LARGEST_SIDE = 8192
@@ -127,7 +127,7 @@ def _found(level: Level, who: Account, request: Request, rooms: Rooms, **within:
         raise Refusal(400, "query", str(error)) from error
     service = service_of(request, rooms)
     with rooms.archive.database.read() as connection:
-        matches = find(connection, level, query.keys)
+        matches = find(connection.execution_options(yield_per=_ROWS_AT_ONCE), level, query.keys)
         found = list(islice(matches, query.offset, query.offset + query.limit + 1))
     warnings = list(query.warnings)
     if len(found) > query.limit > 0:
@@ -194,8 +194,9 @@ def frames_of_object(
     """Stored values of frames, counted from 1 and with commas between, uncompressed and little-endian."""
     one = _one(rooms, uid, series, instance)
     with _understandably():
-        wanted = _frame_numbers(frames, frame_count(one.path, one.transfer_syntax_uid))
-        first = frame_bytes(one.path, one.transfer_syntax_uid, wanted[0])
+        held = Frames(one.path, one.transfer_syntax_uid)
+        wanted = _frame_numbers(frames, held.count)
+        first = held.stored(wanted[0])
     offers = _OCTETS if len(wanted) == 1 else _OCTETS[:1]
     offer = _chosen(request, offers)
     rooms.accesses.record(who, "study.retrieved", uid, "frames")
@@ -205,7 +206,7 @@ def frames_of_object(
 
     def parts() -> Iterator[tuple[str, str, Iterator[bytes]]]:
         for place, number in enumerate(wanted):
-            content = frame_bytes(one.path, one.transfer_syntax_uid, number) if place else first
+            content = held.stored(number) if place else first
             yield f"application/octet-stream; transfer-syntax={_LITTLE_ENDIAN}", f"{where}{number}", iter([content])
 
     return _multipart(offer, parts())
@@ -225,14 +226,11 @@ def bulk_of_object(
         raise Refusal(404, "no_bulk_data", "Bulk data are named by a tag of eight hexadecimal digits.")
     with _understandably():
         place = bulk_data(one.path, one.transfer_syntax_uid, int(tag, 16))
-        frames = frame_count(one.path, one.transfer_syntax_uid) if place.length == _UNDEFINED else 0
+        frames = Frames(one.path, one.transfer_syntax_uid) if place.length == _UNDEFINED else None
     offer = _chosen(request, _OCTETS)
     rooms.accesses.record(who, "study.retrieved", uid, "bulk data")
-    content: Iterator[bytes]
-    if frames:
-        content = (frame_bytes(one.path, one.transfer_syntax_uid, number + 1) for number in range(frames))
-    else:
-        content = _blocks(one.path, place)
+    every = None if frames is None else map(frames.stored, range(1, frames.count + 1))
+    content = every or _blocks(one.path, place)
     if not offer.inner:
         return StreamingResponse(content, media_type=offer.media_type)
     where = f"{address_of(service_of(request, rooms), uid, series, instance)}/bulkdata/{tag.upper()}"
@@ -337,14 +335,23 @@ def _metadata(
         where = address_of(service, one.study_instance_uid, one.series_instance_uid, one.sop_instance_uid)
         return object_json(one.path, one.transfer_syntax_uid, where)
 
-    with _understandably():
-        first = told(held[0])
+    def told_or_named(one: StoredObject) -> str:
+        try:
+            return told(one)
+        except (BoneScanError, OSError):  # one that is damaged does not hide the others
+            return json.dumps(names_of(one))
+
+    if len(held) == 1:
+        with _understandably():
+            texts = iter([told(held[0])])
+    else:
+        texts = map(told_or_named, held)
     rooms.accesses.record(who, "study.retrieved", study, "metadata")
 
     def content() -> Iterator[str]:
-        yield "[" + first
-        for one in held[1:]:
-            yield ",\n" + told(one)
+        yield "["
+        for place, text in enumerate(texts):
+            yield f",\n{text}" if place else text
         yield "]"
 
     return StreamingResponse(content(), media_type=media_type)
@@ -362,8 +369,9 @@ def _rendered(
         words = str(error) if isinstance(error, InvalidValue) else "window, viewport and quality are numbers."
         raise Refusal(400, "picture", words) from error
     with _understandably():
-        (number,) = _frame_numbers(frames, frame_count(one.path, one.transfer_syntax_uid), most=1)
-        content = rendered(one.path, one.transfer_syntax_uid, number, picture)
+        held = Frames(one.path, one.transfer_syntax_uid)
+        (number,) = _frame_numbers(frames, held.count, most=1)
+        content = held.drawn(number, picture)
     rooms.accesses.record(who, "study.retrieved", study, "pictures")
     return Response(content, media_type=offer.media_type)
 

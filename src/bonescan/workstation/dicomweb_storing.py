@@ -15,6 +15,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
+from bonescan.archive.objects import told_plainly
 from bonescan.dicom.indexing import is_uid
 from bonescan.dicom.web import Intake, MultipartReader, Offer, boundary_of, chosen
 from bonescan.dicom.web.storing import MOST_PARTS, OBJECT_TYPE
@@ -85,7 +86,8 @@ async def _store(who: Account, request: Request, rooms: Rooms, study: str) -> Re
         raise Refusal(503, "busy", f"{MOST_AT_ONCE} senders are being served; try again.", retry_after_s=5)
     async with rooms.storing:
         folder = rooms.archive.folder / "spool"
-        folder.mkdir(exist_ok=True)
+        with told_plainly():
+            folder.mkdir(exist_ok=True)
         sender = f"STOW {who.name}"
         intake = Intake(rooms.archive, folder, rooms.limits, sender=sender, study_uid=study)
         try:

@@ -19,6 +19,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
 
+from bonescan.dicom.node.shelf import StoredObject
 from bonescan.errors import InvalidValue, UnreadableInput
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ __all__ = [
     "attribute",
     "bulk_data",
     "header_of",
+    "names_of",
     "object_json",
     "record",
 ]
@@ -200,6 +202,27 @@ def object_json(path: Path, transfer_syntax_uid: str, address: str) -> str:
         tag_of, vr, _ = header.pixels
         said.append(_by_address(tag_of, vr, address))
     return "{" + ",".join(said) + "}"
+
+
+def names_of(one: StoredObject) -> dict[str, Any]:
+    """Say of an object no more than who it is, as DICOM JSON.
+
+    Parameters
+    ----------
+    one : StoredObject
+
+    Returns
+    -------
+    dict
+    """
+    return record(
+        {
+            "SOPClassUID": one.sop_class_uid,
+            "SOPInstanceUID": one.sop_instance_uid,
+            "StudyInstanceUID": one.study_instance_uid,
+            "SeriesInstanceUID": one.series_instance_uid,
+        }
+    )
 
 
 def bulk_data(path: Path, transfer_syntax_uid: str, tag: int) -> BulkData:

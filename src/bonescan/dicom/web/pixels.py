@@ -26,7 +26,7 @@ from bonescan.errors import InvalidValue, UnreadableInput
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["Curve", "Picture", "Window", "frame_bytes", "frame_count", "rendered"]
+__all__ = ["Curve", "Frames", "Picture", "Window"]
 
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 _NATIVE = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", _BIG_ENDIAN})
@@ -86,17 +86,14 @@ class Picture:
     quality: int = 90
 
 
-def frame_count(path: Path, transfer_syntax_uid: str) -> int:
-    """How many frames an object has.
+class Frames:
+    """The frames of one object. For one thread at a time.
 
     Parameters
     ----------
     path : Path
     transfer_syntax_uid : str
-
-    Returns
-    -------
-    int
+        As the object was received.
 
     Raises
     ------
@@ -105,78 +102,92 @@ def frame_count(path: Path, transfer_syntax_uid: str) -> int:
     UnreadableInput
         When its header is damaged.
     """
-    return _Layout.of(header_of(path, transfer_syntax_uid)).frames
 
+    def __init__(self, path: Path, transfer_syntax_uid: str) -> None:
+        self._path, self._syntax = path, transfer_syntax_uid
+        self._header = header_of(path, transfer_syntax_uid)
+        self._layout = _Layout.of(self._header)
+        self._whole: Dataset | None = None
 
-def frame_bytes(path: Path, transfer_syntax_uid: str, number: int) -> bytes:
-    """Stored values of one frame, uncompressed, little-endian.
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self._layout.frames
 
-    Parameters
-    ----------
-    path : Path
-    transfer_syntax_uid : str
-    number : int
-        From 1.
+    def stored(self, number: int) -> bytes:
+        """Stored values of one frame, uncompressed, little-endian.
 
-    Returns
-    -------
-    bytes
+        Parameters
+        ----------
+        number : int
+            From 1.
 
-    Raises
-    ------
-    InvalidValue
-        When there is no such frame, or it is in an object that is too large to decode.
-    UnreadableInput
-        When the pixel data are damaged or cut short.
-    """
-    header = header_of(path, transfer_syntax_uid)
-    layout = _Layout.of(header)
-    layout.refuse_unknown(number)
-    if transfer_syntax_uid not in _NATIVE:
+        Returns
+        -------
+        bytes
+
+        Raises
+        ------
+        InvalidValue
+            When there is no such frame, or it is in an object that is too large to decode.
+        UnreadableInput
+            When the pixel data are damaged or cut short.
+        """
+        self._refuse_unknown(number)
+        if self._syntax not in _NATIVE:
+            with _decoding:
+                values = decode_frame(self._parsed(), number - 1, "the object")
+                return values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
+        raw = self._layout.cut(self._path, number)
+        if self._syntax == _BIG_ENDIAN and self._layout.bits > 8:
+            size = self._layout.bits // 8
+            return np.frombuffer(raw, f">u{size}").astype(f"<u{size}").tobytes()
+        return raw
+
+    def drawn(self, number: int, picture: Picture) -> bytes:
+        """Draw one frame.
+
+        Parameters
+        ----------
+        number : int
+            From 1.
+        picture : Picture
+
+        Returns
+        -------
+        bytes
+            A JPEG or PNG of 8 bits, grey or red, green and blue.
+
+        Raises
+        ------
+        InvalidValue, UnreadableInput
+            As `stored`.
+        """
+        self._refuse_unknown(number)
         with _decoding:
-            values = decode_frame(_whole(path), number - 1, "the object")
-            return values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
-    raw = layout.cut(path, number)
-    if transfer_syntax_uid == _BIG_ENDIAN and layout.bits > 8:
-        return np.frombuffer(raw, f">u{layout.bits // 8}").astype(f"<u{layout.bits // 8}").tobytes()
-    return raw
+            if self._syntax in _NATIVE:
+                values = self._layout.values(self._layout.cut(self._path, number), self._syntax)
+            else:
+                values = decode_frame(self._parsed(), number - 1, "the object", as_rgb=True)
+            drawn = Image.fromarray(_as_bytes(values, self._header, picture.window))
+            if picture.within is not None:
+                drawn = _fitted(drawn, picture.within)
+            file = io.BytesIO()
+            drawn.save(file, picture.form, **({"quality": picture.quality} if picture.form == "jpeg" else {}))
+            return file.getvalue()
 
+    def _refuse_unknown(self, number: int) -> None:
+        if not 1 <= number <= self.count:
+            raise InvalidValue(f"The object has frames 1 to {self.count}.")
 
-def rendered(path: Path, transfer_syntax_uid: str, number: int, picture: Picture) -> bytes:
-    """Draw one frame.
-
-    Parameters
-    ----------
-    path : Path
-    transfer_syntax_uid : str
-    number : int
-        From 1.
-    picture : Picture
-
-    Returns
-    -------
-    bytes
-        A JPEG or PNG of 8 bits, grey or red, green and blue.
-
-    Raises
-    ------
-    InvalidValue, UnreadableInput
-        As `frame_bytes`.
-    """
-    header = header_of(path, transfer_syntax_uid)
-    layout = _Layout.of(header)
-    layout.refuse_unknown(number)
-    with _decoding:
-        if transfer_syntax_uid in _NATIVE:
-            values = layout.values(layout.cut(path, number), transfer_syntax_uid)
-        else:
-            values = decode_frame(_whole(path), number - 1, "the object", as_rgb=True)
-        drawn = Image.fromarray(_as_bytes(values, header, picture.window))
-        if picture.within is not None:
-            drawn = _fitted(drawn, picture.within)
-        file = io.BytesIO()
-        drawn.save(file, picture.form, **({"quality": picture.quality} if picture.form == "jpeg" else {}))
-        return file.getvalue()
+    def _parsed(self) -> Dataset:
+        """A compressed object, read once."""
+        if self._whole is None:
+            if self._path.stat().st_size > _LARGEST_COMPRESSED_BYTES:
+                mib = _LARGEST_COMPRESSED_BYTES >> 20
+                raise InvalidValue(f"A compressed object above {mib} MiB is given out whole only.")
+            self._whole = parse(self._path.read_bytes(), "the object")[0]
+        return self._whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,10 +230,6 @@ class _Layout:
             place=header.pixels[2],
         )
 
-    def refuse_unknown(self, number: int) -> None:
-        if not 1 <= number <= self.frames:
-            raise InvalidValue(f"The object has frames 1 to {self.frames}.")
-
     def cut(self, path: Path, number: int) -> bytes:
         """The bytes of one frame; frames of single bits may begin within a byte (PS3.5 8.1.1)."""
         frame_bits = self.rows * self.columns * self.samples * self.bits
@@ -249,12 +256,6 @@ class _Layout:
         if self.planar:
             return values.reshape(self.samples, self.rows, self.columns).transpose(1, 2, 0)
         return values.reshape((self.rows, self.columns) + ((self.samples,) if self.samples > 1 else ()))
-
-
-def _whole(path: Path) -> Dataset:
-    if path.stat().st_size > _LARGEST_COMPRESSED_BYTES:
-        raise InvalidValue(f"A compressed object above {_LARGEST_COMPRESSED_BYTES >> 20} MiB is given out whole only.")
-    return parse(path.read_bytes(), "the object")[0]
 
 
 def _as_bytes(values: NDArray[np.generic], header: Header, window: Window | None) -> NDArray[np.uint8]:
