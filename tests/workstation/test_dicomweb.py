@@ -18,7 +18,7 @@ from tests.archive.made import object_of, part10, received
 from tests.workstation.conftest import Browser, put_whole_body
 
 from bonescan.archive import Archive, audit
-from bonescan.dicom.node.settings import Limits
+from bonescan.dicom.node.settings import Limits, NodeSettings
 from bonescan.dicom.node.shelf import Level
 from bonescan.workstation import HttpSettings, Role, Workstation, serve
 
@@ -379,7 +379,7 @@ def test_nothing_is_acknowledged_before_it_is_kept(machine, archive, monkeypatch
 
 
 def test_the_largest_object_is_the_nodes(archive, browser, workstation, machine):
-    object.__setattr__(workstation.rooms, "limits", Limits(object_bytes=1000, spool_above_bytes=100))
+    object.__setattr__(workstation.rooms, "node", NodeSettings(limits=Limits(object_bytes=1000, spool_above_bytes=100)))
     answer = stow(machine, parts_of(part10(1), b"x" * 5000))
     told = Dataset.from_json(answer.json())
     assert answer.status_code == 202

@@ -15,7 +15,7 @@ from tests.workstation.test_dicomweb import MULTIPART, machine, parts_of, stow, 
 from tests.workstation.test_threats import routes
 
 from bonescan.archive import Archive, audit
-from bonescan.dicom.node.settings import Limits
+from bonescan.dicom.node.settings import Limits, NodeSettings
 from bonescan.workstation import Role, Workstation
 
 OBJECT = "/dicomweb/studies/1.9.1/series/1.9.1.1/instances/1.2.3.1"
@@ -101,7 +101,7 @@ def test_the_right_is_asked_before_the_first_byte(workstation):
 
 def test_slow_and_broken_off_senders_are_let_go(workstation, archive, token, nothing_left, monkeypatch):  # noqa: F811
     monkeypatch.setattr("bonescan.workstation.guard._LONGEST_PASSING_S", 0.05)
-    object.__setattr__(workstation.rooms, "limits", Limits(idle_s=0.05, spool_above_bytes=10))
+    object.__setattr__(workstation.rooms, "node", NodeSettings(limits=Limits(idle_s=0.05, spool_above_bytes=10)))
     shown = (b"authorization", f"Bearer {token}".encode())
     begun = parts_of(part10(1), part10(2))[:-300]
 

@@ -1,8 +1,9 @@
-"""The process in which one study is read, apart from the archive: it may take too long, take too much, or crash.
+"""The process in which one job is done, apart from the archive: it may take too long, take too much, or crash.
 
 ::
 
-    stdin   one line of JSON: what to read, where to, how much memory at most; its end means that the worker is gone
+    stdin   one line of JSON: what to do, with what, where to, how much memory at most; its end means that the worker
+            is gone
     stdout  lines of JSON: {"step": ...} as it goes on, at last {"done": summary} or {"failed": reason, "may_help":
     bool}
 
@@ -16,21 +17,24 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
 from bonescan.errors import BoneScanError, InvalidValue, OutputFailed
 
-__all__ = ["main"]
+__all__ = ["limit_memory", "main"]
 
+Step = Callable[[str], None]
 _WORKER_GONE = 3
 _MIB = 2**20
 
 
 def main() -> None:
-    """Wait for one study, read it, say how it went, and end."""
+    """Wait for one job, do it, say how it went, and end."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a library prints must not stand between the lines of JSON
     for name in ("bonescan.journeys", "bonescan.dicom.results", "bonescan.reading.labels", "bonescan.report", "typst"):
@@ -40,9 +44,9 @@ def main() -> None:
         return
     threading.Thread(target=_end_with_the_worker, daemon=True).start()
     wanted = json.loads(line)
-    _limit_memory(int(wanted["memory_bytes"]))
+    limit_memory(int(wanted["memory_bytes"]))
     try:
-        said = _read(wanted, out)
+        said: dict[str, object] = {"done": _DONE_BY[wanted["do"]](wanted, partial(_step, out))}
     except BoneScanError as error:
         said = {"failed": str(error), "may_help": isinstance(error, OutputFailed)}
     except Exception as error:
@@ -57,23 +61,59 @@ def main() -> None:
     _say(out, said)
 
 
-def _read(wanted: Mapping[str, Any], out: IO[str]) -> dict[str, Any]:
+def _read(wanted: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
+    """Read a study."""
     from bonescan import journeys
 
     inputs, folder = [Path(wanted["inputs"])], Path(wanted["out"])
-
-    def step(sentence: str) -> None:
-        _say(out, {"step": sentence})
-
     settings: dict[str, object] = {"command": "archive", "dicom": True}
     try:
-        study = journeys.read_study(inputs, folder, dicom_results=True, progress=step)
+        study = journeys.read_study(inputs, folder, dicom_results=True, keep_state=True, progress=step)
     except InvalidValue:  # early phases alone have no DICOM results; whatever else is wrong is told by the second try
         settings["dicom"] = False
-        study = journeys.read_study(inputs, folder, progress=step)
+        study = journeys.read_study(inputs, folder, keep_state=True, progress=step)
     manifest = journeys.study_manifest(study, folder, settings)
     journeys.write_file(folder / "run.json", json.dumps(manifest, indent=2, default=str).encode())
-    return {"done": journeys.study_summary(study)}
+    return journeys.study_summary(study)
+
+
+def _sign(wanted: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
+    """Write a reading anew after a physician's edits, with the text and the signature."""
+    from bonescan import journeys
+    from bonescan.archive.signing import WORDS_NAME
+    from bonescan.journeys.revising import amended, write_revision
+    from bonescan.reading.signing import Signature
+    from bonescan.report.physician import PhysicianText
+
+    folder, earlier = Path(wanted["out"]), wanted["amends"]
+    amends = None
+    if earlier is not None:
+        amends = amended(Path(earlier["folder"]), version=earlier["version"], reason=earlier["reason"])
+    signed_at = datetime.fromisoformat(wanted["signed_at"]).astimezone()  # a report is dated as the department's day is
+    entries = {tuple(key.split(".", 1)): text for key, text in wanted["words"].items()}
+    summary = write_revision(
+        [Path(wanted["inputs"])],
+        Path(wanted["reading"]),
+        folder,
+        edits=wanted["edits"],
+        of_version=wanted["of_version"],
+        by=wanted["by"],
+        text=PhysicianText(study_uid=wanted["study_uid"], entries=entries),
+        signature=Signature(name=wanted["by"], signed_at=signed_at, amends=amends),
+        language=wanted["language"],
+        progress=step,
+    )
+    words = {"words": wanted["words"], "language": wanted["language"]}
+    journeys.write_file(folder / WORDS_NAME, json.dumps(words, indent=2).encode())
+    return summary
+
+
+_DONE_BY: Mapping[str, Callable[[Mapping[str, Any], Step], Mapping[str, Any]]] = {"read": _read, "sign": _sign}
+"""What does a job, by its kind: takes the order and whom to tell of each step, gives a summary."""
+
+
+def _step(out: IO[str], sentence: str) -> None:
+    _say(out, {"step": sentence})
 
 
 def _say(out: IO[str], said: Mapping[str, Any]) -> None:
@@ -86,8 +126,14 @@ def _end_with_the_worker() -> None:
     os._exit(_WORKER_GONE)
 
 
-def _limit_memory(limit: int) -> None:
-    """Bound the address space, where the system can; 0 is no bound."""
+def limit_memory(limit: int) -> None:
+    """Bound this process's address space, where the system can.
+
+    Parameters
+    ----------
+    limit : int
+        Bytes; 0 is no bound.
+    """
     if limit and sys.platform != "win32":
         import resource
 

@@ -99,7 +99,7 @@ def serve(
             progress(f"Listening as {settings.ae_title} on {settings.host}, port {node.port}")
             if not settings.peers:
                 progress(f"Nobody may call yet: name peers in {SETTINGS_NAME} or with --peer")
-            run_worker(archive, stop, processes=readers)
+            run_worker(archive, stop, processes=readers, node=settings)
             progress("Stopping")
 
 
@@ -111,12 +111,11 @@ def _open_workstation(
     node: NodeSettings,
     progress: Callable[[str], None],
 ) -> None:
-    from bonescan.workstation import Workstation, load_http_settings, serve
+    from bonescan.workstation import load_http_settings, serve
 
     settings = load_http_settings(settings_file)
     settings = settings if port is None else replace(settings, port=port)
-    workstation = Workstation(archive, settings, limits=node.limits)
-    opened = served.enter_context(serve(archive, settings, workstation=workstation))
+    opened = served.enter_context(serve(archive, settings, node=node))
     progress(f"The workstation is at {opened.address}")
     if code := opened.workstation.set_up_code:  # said in any case: without it nobody could ever sign in
         typer.echo(f"To make the first administrator, open it and type this code: {code}", err=True)

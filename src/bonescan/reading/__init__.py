@@ -1,7 +1,8 @@
 """Reading a scan: quality, bone labels, normal uptake, hot and cold spots, burden, impression."""
 
-from bonescan.reading.interpret import read
+from bonescan.reading.interpret import read, read_case
 from bonescan.reading.model import (
+    Author,
     BoneMap,
     Burden,
     Evidence,
@@ -19,10 +20,12 @@ from bonescan.reading.model import (
     Quality,
     QualityCheck,
     Reading,
+    Revision,
     Verdict,
 )
 
 __all__ = [
+    "Author",
     "BoneMap",
     "Burden",
     "Evidence",
@@ -40,6 +43,8 @@ __all__ = [
     "Quality",
     "QualityCheck",
     "Reading",
+    "Revision",
     "Verdict",
     "read",
+    "read_case",
 ]

@@ -14,6 +14,9 @@ from bonescan.measurement import Measurement
 from bonescan.scan import Remark, Scan, View, ViewName
 
 __all__ = [
+    "FAINT",
+    "INDETERMINATE",
+    "Author",
     "BoneMap",
     "Burden",
     "Evidence",
@@ -31,8 +34,17 @@ __all__ = [
     "Quality",
     "QualityCheck",
     "Reading",
+    "Revision",
     "Verdict",
 ]
+
+
+INDETERMINATE = 0.11
+"""[D] Probability of metastasis below which a focus is called benign: one new focus of a cancer patient was metastatic
+in 11 %, so that less is no suspicion."""
+
+FAINT = 0.25
+"""[D] Probability of metastasis from which a focus is indeterminate even where it is likelier nothing than a focus."""
 
 
 class Kind(StrEnum):
@@ -53,6 +65,13 @@ class Nature(StrEnum):
     OTHER_BENIGN = "other benign"
     PHYSIOLOGIC = "physiologic"
     ARTEFACT = "artefact"
+
+
+class Author(StrEnum):
+    """Who drew or judged a finding last."""
+
+    READER = "reader"
+    PHYSICIAN = "physician"
 
 
 class Presence(StrEnum):
@@ -263,7 +282,8 @@ class Finding:
     Parameters
     ----------
     id : int
-        1, 2, ... in order of decreasing significance, bone findings first.
+        1, 2, ... in order of decreasing significance, bone findings first; never changed by a revision, which numbers
+        what is new on from there.
     letter : str
         A, B, ... AA: the mark in pictures and tables.
     bone, side : str
@@ -295,6 +315,10 @@ class Finding:
     usual : str
         Why many healthy people show more uptake at this place (``"joint"``, ``"tip"``, ``"overlap"``, ``"face"``), or
         empty.
+    judged_by : Author
+        Who last said of what kind and nature it is.
+    drawn_by : Author
+        Who last drew its outline.
     """
 
     id: int
@@ -318,12 +342,24 @@ class Finding:
     evidence: tuple[Evidence, ...] = ()
     site: str = ""
     usual: str = ""
+    judged_by: Author = Author.READER
+    drawn_by: Author = Author.READER
 
     @property
     def likely_normal(self) -> bool:
-        """Whether a hot spot of bone is likelier normal uptake, or an artefact, than any disease of bone."""
+        """Whether a hot spot of bone is likelier normal uptake, or an artefact, than any disease of bone.
+
+        One with more than `FAINT` probability of metastasis is not: it is told as indeterminate.
+        """
         nothing = self.natures.get(Nature.PHYSIOLOGIC, 0.0) + self.natures.get(Nature.ARTEFACT, 0.0)
-        return self.kind is Kind.BONE and self.polarity is Polarity.HOT and nothing >= 0.5
+        hot_bone = self.kind is Kind.BONE and self.polarity is Polarity.HOT
+        return hot_bone and nothing >= 0.5 and self.natures.get(Nature.METASTATIC, 0.0) < FAINT
+
+    @property
+    def likely_benign(self) -> bool:
+        """Whether a hot spot of bone is disease that is hardly metastatic: less than `INDETERMINATE`."""
+        disease = self.kind is Kind.BONE and self.polarity is Polarity.HOT and not self.likely_normal
+        return disease and bool(self.natures) and self.natures.get(Nature.METASTATIC, 0.0) < INDETERMINATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -466,6 +502,25 @@ class Impression:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """What a physician has changed of a reading that the reader made.
+
+    Parameters
+    ----------
+    of_version : int
+        The archive's version that was at hand; 0 where there is none.
+    edits : tuple of mapping
+        In order, all since the reader's own version, as `bonescan.reading.revision.plain` has them.
+    by : str
+        The physician's name; empty in a draft.
+    """
+
+    of_version: int
+    edits: tuple[Mapping[str, object], ...]
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """Everything `bonescan.reading` says about one scan."""
 
@@ -479,3 +534,4 @@ class Reading:
     versions: Mapping[str, str]
     impression: Impression | None = None
     familiarity: Familiarity | None = None
+    revision: Revision | None = None

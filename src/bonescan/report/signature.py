@@ -5,25 +5,9 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from bonescan.errors import InvalidValue
+from bonescan.reading.signing import Amends, Signature, is_a_name
 
-__all__ = ["is_a_name", "refuse_before_the_scan"]
-
-_LEAST_LETTERS = 2
-
-
-def is_a_name(text: str) -> bool:
-    """Whether a text can be a physician's name.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    bool
-        False for what has fewer than two letters.
-    """
-    return sum(letter.isalpha() for letter in text) >= _LEAST_LETTERS
+__all__ = ["Amends", "Signature", "is_a_name", "refuse_before_the_scan"]
 
 
 def refuse_before_the_scan(what: str, signed_on: date, acquired_at: str | None) -> None:

@@ -15,7 +15,7 @@ import ipaddress
 import time
 from collections.abc import Callable, Mapping
 from html import escape
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from argon2 import PasswordHasher
 from fastapi import FastAPI, Request, Response
@@ -26,12 +26,21 @@ from starlette.exceptions import HTTPException
 
 from bonescan import __version__
 from bonescan.archive import Archive
-from bonescan.dicom.node.settings import Limits
 from bonescan.errors import BoneScanError
-from bonescan.workstation import dicomweb, dicomweb_storing, people_routes, study_routes, token_routes
+from bonescan.workstation import (
+    dicomweb,
+    dicomweb_storing,
+    draft_routes,
+    people_routes,
+    sending_routes,
+    study_routes,
+    token_routes,
+)
 from bonescan.workstation.access import Accesses
 from bonescan.workstation.answers import HealthAnswer
 from bonescan.workstation.changes import Changes
+from bonescan.workstation.desk import Desk
+from bonescan.workstation.drafts import Drafts
 from bonescan.workstation.guard import PAGE_POLICY, Guard, fault
 from bonescan.workstation.health import Metrics, health_of
 from bonescan.workstation.pages import PAGES, StaticFile, static_files
@@ -44,12 +53,17 @@ from bonescan.workstation.settings import HttpSettings
 from bonescan.workstation.studies import Studies
 from bonescan.workstation.tokens import Tokens
 
+if TYPE_CHECKING:
+    from bonescan.dicom.node.settings import NodeSettings
+
 __all__ = ["Workstation", "every_route"]
 
 _ROUTERS = (
     people_routes.router,
     token_routes.router,
     study_routes.router,
+    draft_routes.router,
+    sending_routes.router,
     dicomweb.router,
     dicomweb_storing.router,
 )
@@ -70,8 +84,10 @@ class Workstation:
         Seconds since 1970.
     body_s : float
         How long a request's body may take to come.
-    limits : Limits, optional
-        The node's, for objects that come over HTTP.
+    node : NodeSettings, optional
+        The DICOM node beside it: whose peers results can be sent to, and whose limits hold for objects over HTTP.
+    desk : Desk, optional
+        Where readings are edited; one of its own by default.
     """
 
     def __init__(
@@ -82,12 +98,14 @@ class Workstation:
         hasher: PasswordHasher | None = None,
         clock: Callable[[], float] = time.time,
         body_s: float = 10.0,
-        limits: Limits | None = None,
+        node: NodeSettings | None = None,
+        desk: Desk | None = None,
     ) -> None:
         sessions = Sessions(
             archive.database, idle_s=settings.idle_min * 60, longest_s=settings.longest_h * 3600, clock=clock
         )
         studies = Studies(archive)
+        desk = desk or Desk(int(archive.settings.memory_limit_gib * 2**30))
         self.rooms = Rooms(
             archive=archive,
             settings=settings,
@@ -100,8 +118,10 @@ class Workstation:
             accesses=Accesses(archive.database),
             metrics=Metrics(archive, sessions),
             tokens=Tokens(archive.database, clock=clock),
-            limits=limits or Limits(),
             storing=asyncio.Semaphore(dicomweb_storing.MOST_AT_ONCE),
+            desk=desk,
+            drafts=Drafts(archive, desk),
+            node=node,
         )
         self.routes = _routes(self.rooms)
         self.app = Guard(
@@ -160,7 +180,7 @@ def every_route(app: FastAPI) -> list[APIRoute]:
     list of APIRoute
         Those for machines and those for people.
     """
-    listed = (*(route for router in _ROUTERS for route in router.routes), *app.routes)
+    listed = [*(route for router in _ROUTERS for route in router.routes), *app.routes]
     return list(
         {(route.path, *(route.methods or ())): route for route in listed if isinstance(route, APIRoute)}.values()
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 
@@ -13,6 +13,8 @@ from bonescan.archive import Archive
 from bonescan.dicom.node.settings import Limits
 from bonescan.workstation.access import Accesses
 from bonescan.workstation.changes import Changes
+from bonescan.workstation.desk import Desk
+from bonescan.workstation.drafts import Drafts
 from bonescan.workstation.guard import bearer_of, cookie_of
 from bonescan.workstation.health import Metrics
 from bonescan.workstation.people import Account, People, Right, SetUp
@@ -23,6 +25,9 @@ from bonescan.workstation.settings import HttpSettings
 from bonescan.workstation.studies import Studies
 from bonescan.workstation.tokens import Tokens
 
+if TYPE_CHECKING:
+    from bonescan.dicom.node.settings import NodeSettings
+
 __all__ = ["InRooms", "Rooms", "allowed", "right_of"]
 
 
@@ -32,12 +37,12 @@ class Rooms:
 
     Parameters
     ----------
-    archive, settings, people, set_up, sessions, studies, pictures, changes, accesses, metrics, tokens
+    archive, settings, people, set_up, sessions, studies, pictures, changes, accesses, metrics, tokens, desk, drafts
         One of each.
-    limits : Limits
-        The node's, for objects that come over HTTP.
     storing : asyncio.Semaphore
-        How many may send them at a time.
+        How many may send objects over HTTP at a time.
+    node : NodeSettings or None
+        The DICOM node beside the workstation: its peers can be sent to, its limits hold over HTTP too.
     """
 
     archive: Archive
@@ -51,8 +56,15 @@ class Rooms:
     accesses: Accesses
     metrics: Metrics
     tokens: Tokens
-    limits: Limits
     storing: asyncio.Semaphore
+    desk: Desk
+    drafts: Drafts
+    node: NodeSettings | None
+
+    @property
+    def limits(self) -> Limits:
+        """What is borne with of objects that come over HTTP."""
+        return Limits() if self.node is None else self.node.limits
 
 
 def _rooms(request: Request) -> Rooms:

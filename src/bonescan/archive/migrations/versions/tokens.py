@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "tokens"
-down_revision = "people"
+down_revision = "drafts"
 branch_labels = None
 depends_on = None
 
