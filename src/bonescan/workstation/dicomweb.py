@@ -15,14 +15,12 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
-from bonescan.archive.matching import find
 from bonescan.dicom.indexing import is_uid
 from bonescan.dicom.node import Level, StoredObject
 from bonescan.dicom.web import (
@@ -51,7 +49,6 @@ __all__ = ["JSON_TYPE", "address_of", "router", "service_of"]
 JSON_TYPE = "application/dicom+json"
 _BLOCK_BYTES = 1 << 18
 _MOST_FRAMES = 10_000
-_ROWS_AT_ONCE = 200  # of the database's matches; a query without keys has as many as there are objects
 _UNDEFINED = 0xFFFFFFFF
 _LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 _LARGEST_SIDE = 8192
@@ -126,9 +123,7 @@ def _found(level: Level, who: Account, request: Request, rooms: Rooms, **within:
     except InvalidValue as error:
         raise Refusal(400, "query", str(error)) from error
     service = service_of(request, rooms)
-    with rooms.archive.database.read() as connection:
-        matches = find(connection.execution_options(yield_per=_ROWS_AT_ONCE), level, query.keys)
-        found = list(islice(matches, query.offset, query.offset + query.limit + 1))
+    found = list(rooms.archive.match(level, query.keys, offset=query.offset, most=query.limit + 1))
     warnings = list(query.warnings)
     if len(found) > query.limit > 0:
         warnings.append("There are additional results that can be requested.")
