@@ -119,6 +119,20 @@ def test_people_are_added_and_locked_out(opened, served) -> None:
     assert served[0].people[-1]["active"] is False
 
 
+def test_a_machines_token_is_shown_once_and_revoked(opened, served) -> None:
+    page = opened("/people")
+    page.get_by_label("Machine", exact=True).fill("PACS, second floor")
+    page.get_by_role("button", name="Make a token").click()
+    dialog = page.get_by_role("dialog", name="Access token of PACS, second floor")
+    expect(dialog.get_by_label("Access token", exact=True)).to_have_value("bonescan_shown-once")
+    dialog.get_by_role("button", name="I have copied it").click()
+    assert "bonescan_shown-once" not in page.content()
+    page.get_by_role("button", name="Revoke: PACS, second floor").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(page.get_by_role("row", name="PACS, second floor")).to_contain_text("Revoked")
+    assert served[0].tokens[0]["revoked_at"]
+
+
 def test_worklist_is_worked_by_keyboard_and_follows_the_workstation(opened, served) -> None:
     page = opened("/")
     expect(page.locator("tbody tr")).to_have_count(4)

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -44,6 +45,7 @@ READABLE_MODALITY = "NM"
 """Only objects of gamma cameras ask for a reading; reports, pictures and segmentations of a study do not."""
 
 _GIB = 2**30
+_ROWS_AT_ONCE = 200  # of a query that may match everything, and of which few are wanted
 
 
 class Archive:
@@ -452,7 +454,9 @@ class Archive:
 
     # ------------------------------------------------------------------------------------------------ finding
 
-    def match(self, level: Level, keys: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
+    def match(
+        self, level: Level, keys: Mapping[str, str], *, offset: int = 0, most: int | None = None
+    ) -> Iterator[Mapping[str, str]]:
         """Answer a query.
 
         Parameters
@@ -460,13 +464,19 @@ class Archive:
         level : Level
         keys : mapping of str to str
             As for `bonescan.dicom.node.shelf.Shelf.match`.
+        offset : int
+            How many matches are passed over; their order is that of the UIDs.
+        most : int, optional
+            How many are wanted; all by default.
 
         Yields
         ------
         mapping of str to str
         """
+        end = None if most is None else offset + most
         with self.database.read() as connection:
-            found = list(find(connection, level, keys))
+            few = connection.execution_options(yield_per=_ROWS_AT_ONCE)
+            found = list(islice(find(few, level, keys), offset, end))
         yield from found
 
     def paths(self, uids: Mapping[str, Sequence[str]]) -> Iterator[StoredObject]:

@@ -34,7 +34,17 @@ from bonescan.workstation.patience import Patience
 from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.tables import sign_in
 
-__all__ = ["RIGHTS", "Account", "People", "Right", "Role", "SetUp", "name_key", "refuse_name"]
+__all__ = [
+    "FOR_MACHINES",
+    "RIGHTS",
+    "Account",
+    "People",
+    "Right",
+    "Role",
+    "SetUp",
+    "name_key",
+    "refuse_name",
+]
 
 _HASHED_AT_ONCE = 2  # 64 MiB of memory each
 _SHORTEST_PASSWORD, _LONGEST_PASSWORD = 12, 256
@@ -73,9 +83,11 @@ class Right(StrEnum):
     PEOPLE = "people"
     """Make and change accounts."""
     AUDIT = "audit"
+    STORE = "store"
+    """Put objects into the archive over DICOMweb."""
 
 
-_CLINICAL = frozenset({Right.SIGNED_IN, Right.STUDIES, Right.IDENTITY, Right.READ_AGAIN, Right.SEND})
+_CLINICAL = frozenset({Right.SIGNED_IN, Right.STUDIES, Right.IDENTITY, Right.READ_AGAIN, Right.SEND, Right.STORE})
 _OF_PHYSICIANS = frozenset({Right.EDIT, Right.SIGN})
 
 RIGHTS: Mapping[Role, frozenset[Right]] = MappingProxyType(
@@ -88,6 +100,9 @@ RIGHTS: Mapping[Role, frozenset[Right]] = MappingProxyType(
     }
 )
 """What each role may do; whatever is not here is refused."""
+
+FOR_MACHINES = frozenset({Right.STUDIES, Right.IDENTITY, Right.READ_AGAIN, Right.STORE})
+"""The most that an access token may do, whatever its role: it signs nothing, and makes no accounts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +120,8 @@ class Account:
         UTC.
     by_password : bool
         Whether they have a password here; else they sign in at the hospital's provider.
+    machine : bool
+        Whether it is a machine with an access token.
     """
 
     name: str
@@ -113,6 +130,7 @@ class Account:
     made_at: str
     changed_at: str
     by_password: bool = True
+    machine: bool = False
 
     @property
     def key(self) -> str:
@@ -130,7 +148,7 @@ class Account:
         -------
         bool
         """
-        return right in RIGHTS[self.role]
+        return right in RIGHTS[self.role] and (not self.machine or right in FOR_MACHINES)
 
 
 def name_key(name: str) -> str:
