@@ -19,8 +19,9 @@ import { WORDS } from "./words.js";
  * @typedef {{id: number, letter: string, kind: string, polarity: string, place: string, side: string,
  *   views: Record<string, FindingView>, uptake_ratio: number | null, uptake_reference: string,
  *   significance: number | null, depth_mm: number | null, depth_uncertainty: number | null,
- *   mass_share_percent: number | null, in_burden: boolean, reason: string, likely_normal?: boolean,
- *   natures: Record<string, number>, evidence: Evidence[], likelihood: number | null}} Finding
+ *   mass_share_percent: number | null, in_burden: boolean, reason: string, likely_normal?: boolean, likely_benign?: boolean,
+ *   natures: Record<string, number>, evidence: Evidence[], likelihood: number | null, bone: string, region: number,
+ *   judged_by?: string, drawn_by?: string}} Finding
  * @typedef {{pane: Rectangle, picture: Picture}} Shown
  * @typedef {{picture: Picture, place: Place}} Pointed
  */
@@ -28,6 +29,7 @@ import { WORDS } from "./words.js";
 /** Colours, dashes and widths of the report's outlines; each colour has a contrast of 5:1 or more on white. */
 export const STYLES = /** @type {Record<string, {colour: string, dash: number[], width: number, edge: number}>} */ ({
   hot: { colour: "rgb(190 18 24)", dash: [], width: 1.6, edge: 3.4 },
+  benign: { colour: "rgb(150 84 0)", dash: [20, 3], width: 1.6, edge: 3.4 },
   normal: { colour: "rgb(92 96 104)", dash: [], width: 0.9, edge: 2.2 },
   cold: { colour: "rgb(20 80 190)", dash: [8, 3], width: 1.6, edge: 3.4 },
   physiologic: { colour: "rgb(0 105 60)", dash: [4, 3], width: 1.4, edge: 3 },
@@ -49,7 +51,8 @@ export const TINTS = [
 export function styleOf(finding) {
   if (finding.kind !== "bone") return finding.kind in STYLES ? finding.kind : "artefact";
   if (finding.likely_normal) return "normal";
-  return finding.polarity === "cold" ? "cold" : "hot";
+  if (finding.polarity === "cold") return "cold";
+  return finding.likely_benign ? "benign" : "hot";
 }
 
 /**
@@ -121,7 +124,7 @@ export class Overlay {
   /**
    * @param {{shown: Shown[], camera: Camera, ratio: number, findings: Finding[], chosen: number | null, regions: boolean,
    *   opacity: number, measures: Measure[], pointed: Pointed | null, cross: boolean,
-   *   lens: {pane: Rectangle, shown: Shown, camera: Camera} | null}} what
+   *   lens: {pane: Rectangle, shown: Shown, camera: Camera} | null, sketch: import("./sketching.js").Sketch | null}} what
    */
   draw(what) {
     const { context } = this;
@@ -133,6 +136,7 @@ export class Overlay {
       if (what.regions) this.regions(shown, what.camera, what.opacity);
       this.outlines(shown, what);
       for (const measure of what.measures) if (measure.picture === shown.picture) this.measure(measure, shown, what);
+      what.sketch?.draw(context, shown, what.camera);
       this.cursor(shown, what);
       this.sides(shown, what.camera);
       context.restore();
@@ -203,7 +207,7 @@ export class Overlay {
     const { context } = this;
     const style = STYLES[one.style] ?? STYLES.hot;
     if (!style) return;
-    const filled = one.style === "hot" || one.style === "cold";
+    const filled = one.style === "hot" || one.style === "cold" || one.style === "benign";
     context.font = "600 12px system-ui, sans-serif";
     const width = Math.max(18, context.measureText(one.letter).width + 8);
     context.strokeStyle = style.colour;
@@ -350,15 +354,15 @@ function clip(context, pane) {
   context.clip();
 }
 
-/** @param {CanvasRenderingContext2D} context @param {{x: number, y: number}[]} points */
-function trace(context, points) {
+/** @param {CanvasRenderingContext2D} context @param {{x: number, y: number}[]} points @param {boolean} [closed] */
+export function trace(context, points, closed = true) {
   context.beginPath();
   points.forEach((p, k) => (k ? context.lineTo(p.x, p.y) : context.moveTo(p.x, p.y)));
-  context.closePath();
+  if (closed) context.closePath();
 }
 
 /** @param {CanvasRenderingContext2D} context @param {string} text @param {number} x @param {number} y */
-function halo(context, text, x, y) {
+export function halo(context, text, x, y) {
   context.lineJoin = "round";
   context.lineWidth = 4;
   context.strokeStyle = "rgb(255 255 255 / 90%)";
