@@ -26,7 +26,7 @@ from starlette.exceptions import HTTPException
 from bonescan import __version__
 from bonescan.archive import Archive
 from bonescan.errors import BoneScanError
-from bonescan.workstation import people_routes, study_routes
+from bonescan.workstation import people_routes, series_routes, study_routes
 from bonescan.workstation.access import Accesses
 from bonescan.workstation.answers import HealthAnswer
 from bonescan.workstation.changes import Changes
@@ -37,6 +37,7 @@ from bonescan.workstation.people import Account, People, Right, SetUp
 from bonescan.workstation.pictures import Pictures
 from bonescan.workstation.refusal import Refusal, refusal_of
 from bonescan.workstation.rooms import InRooms, Rooms, allowed, right_of
+from bonescan.workstation.series import SeriesShelf
 from bonescan.workstation.sessions import Sessions
 from bonescan.workstation.settings import HttpSettings
 from bonescan.workstation.studies import Studies
@@ -82,6 +83,7 @@ class Workstation:
             sessions=sessions,
             studies=studies,
             pictures=Pictures(archive),
+            series=SeriesShelf(archive),
             changes=Changes(archive, before=studies.catch_up),
             accesses=Accesses(archive.database),
             metrics=Metrics(archive, sessions),
@@ -108,6 +110,7 @@ def _routes(rooms: Rooms) -> FastAPI:
     app.state.rooms = rooms
     app.include_router(people_routes.router)
     app.include_router(study_routes.router)
+    app.include_router(series_routes.router)
     app.add_api_route("/health", _health, methods=["GET"], tags=["watching"])
     app.add_api_route("/metrics", _metrics, methods=["GET"], tags=["watching"], response_class=Response)
     app.add_api_route("/openapi.json", _openapi, methods=["GET"], include_in_schema=False)
@@ -137,7 +140,7 @@ def every_route(app: FastAPI) -> list[APIRoute]:
     list of APIRoute
         Those for machines and those for people.
     """
-    listed = (*people_routes.router.routes, *study_routes.router.routes, *app.routes)
+    listed = (*people_routes.router.routes, *study_routes.router.routes, *series_routes.router.routes, *app.routes)
     return list(
         {(route.path, *(route.methods or ())): route for route in listed if isinstance(route, APIRoute)}.values()
     )

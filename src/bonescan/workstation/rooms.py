@@ -16,6 +16,7 @@ from bonescan.workstation.health import Metrics
 from bonescan.workstation.people import Account, People, Right, SetUp
 from bonescan.workstation.pictures import Pictures
 from bonescan.workstation.refusal import Refusal
+from bonescan.workstation.series import SeriesShelf
 from bonescan.workstation.sessions import Sessions
 from bonescan.workstation.settings import HttpSettings
 from bonescan.workstation.studies import Studies
@@ -29,7 +30,7 @@ class Rooms:
 
     Parameters
     ----------
-    archive, settings, people, set_up, sessions, studies, pictures, changes, accesses, metrics
+    archive, settings, people, set_up, sessions, studies, pictures, series, changes, accesses, metrics
         One of each.
     """
 
@@ -40,6 +41,7 @@ class Rooms:
     sessions: Sessions
     studies: Studies
     pictures: Pictures
+    series: SeriesShelf
     changes: Changes
     accesses: Accesses
     metrics: Metrics
