@@ -168,8 +168,9 @@ export function canvasPainter(canvas) {
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { alpha: false, willReadFrequently: false }));
   /** @type {Map<string, Float32Array>} */
   const kept = new Map();
-  /** @type {Map<Picture, number>} */
-  const numbers = new Map();
+  /** Weakly, so that a picture which nobody shows any more goes. @type {WeakMap<Picture, number>} */
+  const numbers = new WeakMap();
+  let numbered = 0;
 
   /**
    * Counts at every device pixel of a pane; below 0 beside the picture.
@@ -177,7 +178,7 @@ export function canvasPainter(canvas) {
    * @param {boolean} smooth
    */
   function resampled(pane, smooth) {
-    if (!numbers.has(pane.picture)) numbers.set(pane.picture, numbers.size);
+    if (!numbers.has(pane.picture)) numbers.set(pane.picture, (numbered += 1));
     const key = [numbers.get(pane.picture), pane.width, pane.height, pane.row, pane.column, pane.rows, pane.columns, smooth].join();
     const known = kept.get(key);
     if (known) return known;
