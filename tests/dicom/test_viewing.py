@@ -41,8 +41,9 @@ def opened(files: dict[str, bytes], folder: Path) -> tuple[ImageSeries, ...]:
 def volume_file(values: np.ndarray, **said: object) -> bytes:
     """A RECON TOMO object of frames, as another maker's reconstruction would write it."""
     ds = nm(list(values), kind="RECON TOMO", codes=None, angles=None)
-    ds.PixelSpacing = [SPACINGS[1], SPACINGS[2]]
-    ds.SpacingBetweenSlices = said.pop("between", SPACINGS[0])
+    slices_mm, rows_mm, columns_mm = said.pop("spacings", SPACINGS)
+    ds.PixelSpacing = [rows_mm, columns_mm]
+    ds.SpacingBetweenSlices = said.pop("between", slices_mm)
     ds.SliceVector = said.pop("order", list(range(1, len(values) + 1)))
     cosines = said.pop("cosines", [1, 0, 0, 0, 1, 0])
     item = Dataset()

@@ -371,7 +371,7 @@ seriesPage({
     const { stage } = view;
     const panel = make("aside", { class: "panel", tabindex: 0, "aria-label": WORDS.reading.title });
     const notes = make("div", { class: "notes", role: "status" }, make("p", { class: "hint" }, WORDS.opening));
-    const bars = make("div", { class: "controls", role: "region", "aria-label": WORDS.title });
+    const bars = make("div", { class: "controls", role: "region", "aria-label": WORDS.bar });
     const looking = make("section", { class: "looking", "aria-label": WORDS.title }, make("h1", { class: "unseen" }, WORDS.title), bars, notes, stage.element);
     main.replaceChildren(looking, panel);
     const number = Number(asked.get("version")) || study.reading?.version;

@@ -58,10 +58,11 @@ export function readingPart(reading) {
 /** @param {PhaseReading["explanations"][number]} one */
 function explanation(one) {
   const words = WORDS.reading;
-  const share = make("meter", { class: "track", min: 0, max: 1, value: one.agreement, "aria-label": `${one.name}: ${words.agreement}` });
+  const share = make("span", { class: "share" });
+  share.style.inlineSize = `${100 * one.agreement}%`;
   const name = `${one.name.charAt(0).toUpperCase()}${one.name.slice(1)}${one.side ? `, ${one.side}` : ""}`;
   return make("details", { class: one.fits ? "explanation fits" : "explanation" },
-    make("summary", {}, make("span", {}, name), make("span", { class: "number" }, one.fits ? `${words.fits} · ${percent(one.agreement)}` : percent(one.agreement)), share),
+    make("summary", {}, make("span", {}, name), make("span", { class: "number" }, one.fits ? `${words.fits} · ${percent(one.agreement)}` : percent(one.agreement)), make("span", { class: "track", title: words.agreement, "aria-hidden": "true" }, share)),
     ...listed(words.for, one.evidence_for), ...listed(words.against, one.evidence_against),
     ...listed(words.cannotTell, one.cannot_tell), ...listed(words.advice, one.advice),
     make("p", { class: "hint" }, `${words.source}: ${one.source}`));

@@ -5,6 +5,7 @@
  */
 
 import { extent } from "./pictures.js";
+import { quantile } from "./stacks.js";
 
 /** @typedef {import("./stacks.js").Stack} Stack */
 /**
@@ -127,15 +128,17 @@ export function bodyOf(stacks) {
 }
 
 /**
- * The body's middle, in millimetres to the left of the picture's, by its counts.
+ * The body's middle, in millimetres to the left of the picture's: of its counts, none above the median of those that are
+ * there, so that a hot place does not draw it to itself.
  * @param {Stack[]} stacks
  * @returns {number}
  */
 export function middleOf(stacks) {
   let [sum, all] = [0, 0];
   for (const stack of stacks) {
+    const most = quantile(stack.data, 0.5);
     for (let k = 0; k < stack.data.length; k += 1) {
-      const n = stack.data[k] ?? 0;
+      const n = Math.min(stack.data[k] ?? 0, most);
       if (!n) continue;
       sum += n * seenFromFront(stack, 0, k % stack.columns).x;
       all += n;

@@ -178,7 +178,7 @@ seriesPage({
     }
     const { stage } = view;
     const notes = make("div", { class: "notes", role: "status" }, make("p", { class: "hint" }, WORDS.opening));
-    const bars = make("div", { class: "controls", role: "region", "aria-label": WORDS.title });
+    const bars = make("div", { class: "controls", role: "region", "aria-label": WORDS.bar });
     main.classList.add("wide");
     main.replaceChildren(make("section", { class: "looking", "aria-label": WORDS.title }, make("h1", { class: "unseen" }, WORDS.title), bars, notes, stage.element));
     view.open(await Promise.all(chosen.map(async (facts) => new Stack(facts, await framesOf(uid, facts)))));

@@ -65,15 +65,17 @@ export const mipOf = (stack, turn) => ({ stack, way: "mip", at: 0, to: 0, turn: 
 export const nameOf = ({ way, at, to, turn }) => `${way} ${at} ${to} ${turn}`;
 
 /**
- * How the rays of a projection run: bins of the finer spacing over the diagonal, so that no turn cuts anything off.
+ * How the rays of a projection run: bins of the finer spacing over the diagonal, so that no turn cuts anything off, and as
+ * many more as put them on the columns when one looks from in front; steps of half a bin, one of them in the middle.
  * @param {Stack} stack
  * @returns {{bins: number, binMm: number, steps: number, stepMm: number}}
  */
 export function rays(stack) {
   const binMm = Math.min(stack.rowMm, stack.columnMm);
   const across = Math.hypot(stack.rows * stack.rowMm, stack.columns * stack.columnMm);
-  const bins = Math.ceil(across / binMm);
-  return { bins, binMm, steps: 2 * bins, stepMm: binMm / 2 };
+  const enough = Math.ceil(across / binMm);
+  const bins = enough + ((enough + stack.columns) % 2);
+  return { bins, binMm, steps: 2 * bins + 1, stepMm: binMm / 2 };
 }
 
 /** @param {Cut} cut @returns {Size} */

@@ -5,6 +5,7 @@
 
 export const PHASES_WORDS = {
   title: "Three phases",
+  bar: "Picture controls",
   back: "Reading page",
   none: "This study has no blood flow and no blood pool.",
   opening: "Opening the phases …",

@@ -5,6 +5,7 @@
 
 export const SPOTS_WORDS = {
   title: "All views",
+  bar: "Picture controls",
   back: "Reading page",
   none: "This study has no planar views that can be shown.",
   opening: "Opening the views …",
