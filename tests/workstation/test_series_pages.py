@@ -310,10 +310,10 @@ def test_the_projection_spins_and_projections_run(opened, painter):
     page.keyboard.press("Space")
     expect(page.get_by_role("button", name="Spin")).to_be_visible()
     page.locator("select").select_option(index=2)  # the camera's projections
-    expect(turn).to_have_text("1 of 16, 0°")
+    expect(turn).to_have_text("1 of 16, 0°, from behind")
     page.locator(".over").focus()
     page.keyboard.press(".")
-    expect(turn).to_have_text("2 of 16, 23°")
+    expect(turn).to_have_text("2 of 16, 23°, from behind")
 
 
 def test_regions_count_what_numpy_counts(opened):
@@ -401,7 +401,7 @@ def test_a_region_is_drawn_by_hand_and_its_counterpart_appears(opened):
     page.mouse.up()
     expect(page.locator(".legend .own")).to_contain_text("left")
     expect(page.locator(".legend .mate")).to_contain_text("right")
-    counts = page.locator(".ratios tbody tr").nth(1).locator("td").nth(1).inner_text()
+    counts = page.locator(".ratios tbody tr").nth(1).locator(".counted").inner_text()
     own, mate = (float(n.replace(",", "")) for n in counts.split(" : "))
     assert min(own, mate) > 0
 

@@ -22,8 +22,9 @@ import { grey } from "./pictures.js";
 /**
  * What both can do.
  * @typedef {{kind: "webgl2" | "canvas", canvas: HTMLCanvasElement, add: (picture: Picture) => void,
- *   paint: (panes: Pane[], window: Window, surround: Colour) => void,
- *   pixels: (panes: Pane[], window: Window, surround: Colour) => Uint8ClampedArray}} Painter
+ *   paint: (panes: Pane[], window: Window, surround: Colour, over?: boolean) => void,
+ *   pixels: (panes: Pane[], window: Window, surround: Colour) => Uint8ClampedArray}} Painter `over`: what is not in the panes
+ *   stays as it was, which a plain canvas alone can do.
  */
 
 const VERTEX = `#version 300 es
@@ -189,9 +190,9 @@ export function canvasPainter(canvas) {
   }
 
   /** @type {Painter["paint"]} */
-  function paint(panes, window, surround) {
+  function paint(panes, window, surround, over = false) {
     context.fillStyle = `rgb(${surround.join(" ")})`;
-    context.fillRect(0, 0, canvas.width, canvas.height);
+    if (!over) context.fillRect(0, 0, canvas.width, canvas.height);
     const beside = (255 << 24) | (surround[2] << 16) | (surround[1] << 8) | surround[0];
     // A table of greys over the window, so that a slider costs one look-up a pixel. The logarithm is too steep for one.
     const steps = 8192;

@@ -21,7 +21,10 @@ import { PHASES_WORDS as WORDS } from "./words_phases.js";
 /** @typedef {"flow" | "pool" | "delayed"} PhaseName */
 /** @typedef {import("./rois.js").Region} Region */
 /** @typedef {import("./phases_panel.js").PhaseReading} PhaseReading */
-/** @typedef {{name: PhaseName, stacks: Stack[], top: number, reference: number}} Phase Levels in counts per second and cm². */
+/**
+ * Levels in counts per second and cm²; `single` is the brightest frame's.
+ * @typedef {{name: PhaseName, stacks: Stack[], top: number, reference: number, single: number}} Phase
+ */
 
 const PHASES = /** @type {const} */ (["flow", "pool", "delayed"]);
 const STEP_MM = 2;
@@ -86,15 +89,16 @@ class View {
     this.oneScale = this.timed;
     this.phases = PHASES.map((name) => {
       const own = stacks.filter((stack) => stack.facts.phase === name);
-      let [top, reference] = [0, 0];
+      let [top, reference, single] = [0, 0, 0];
       for (const stack of own) {
         const rate = new Float32Array(stack.rows * stack.columns);
         const per = 1 / (this.seconds(stack, 0, stack.frames - 1) * areaCm2(stack));
         for (let k = 0; k < stack.data.length; k += 1) rate[k % rate.length] = (rate[k % rate.length] ?? 0) + per * (stack.data[k] ?? 0);
         top = rate.reduce((most, n) => Math.max(most, n), top);
         reference = Math.max(reference, quantile(rate, 0.995));
+        for (let k = 0; k < stack.frames; k += 1) single = Math.max(single, quantile(stack.data.subarray(k * rate.length, (k + 1) * rate.length), 0.98) / (this.seconds(stack, k, k) * areaCm2(stack)));
       }
-      return { name, stacks: own, top, reference };
+      return { name, stacks: own, top, reference, single };
     }).filter((phase) => phase.stacks.length);
     const count = this.flow?.stacks[0]?.frames ?? 1;
     this.span = { from: 0, to: count - 1 };
@@ -140,9 +144,12 @@ class View {
         const flow = phase.name === "flow";
         const [from, to] = !flow ? [0, last] : this.summed ? [Math.min(this.span.from, last), Math.min(this.span.to, last)] : [Math.min(this.frame, last), Math.min(this.frame, last)];
         const cut = from === to ? frameOf(stack, from) : sumOf(stack, from, to);
-        const gain = this.own(phase) / (this.seconds(stack, from, to) * areaCm2(stack));
+        // A single frame of seconds holds few counts: in the sums' scale it would be black and white.
+        const alone = flow && !this.summed;
+        const own = alone ? Math.max(...phases.map((one) => one.reference)) / Math.max(phase.single, 1e-12) : this.own(phase);
+        const gain = own / (this.seconds(stack, from, to) * areaCm2(stack));
         const name = /** @type {Record<string, string>} */ (WORDS.views)[view] ?? view;
-        made.push({ ...room, cut, gain, id: `${phase.name} ${view}`, label: [WORDS.phases[phase.name], name].filter(Boolean).join(", "), note: this.when(phase, stack, from, to) });
+        made.push({ ...room, cut, gain, id: `${phase.name} ${view}`, label: [WORDS.phases[phase.name], name].filter(Boolean).join(", "), note: [this.when(phase, stack, from, to), alone && this.oneScale ? WORDS.ownScale : ""].filter(Boolean).join(", ") });
       }
     }
     const { left, right, top, bottom } = this.body;
@@ -524,11 +531,11 @@ function livePart() {
       const ratio = found ? sideRatio(found) : null;
       const read = reading?.findings.find((one) => one.phase === phase.name);
       return make("tr", {}, make("th", { scope: "row" }, words.short[phase.name]),
-        make("td", { class: "number" }, ratio ? `${ratio.value.toFixed(2)} ± ${ratio.spread.toFixed(2)}` : "–"),
-        make("td", { class: "number" }, found ? `${figure(found.own)} : ${figure(found.mate)}` : ""),
+        make("td", { class: "number" }, ratio ? `${ratio.value.toFixed(2)} ± ${ratio.spread.toFixed(2)}` : "–",
+          found ? make("span", { class: "counted" }, `${figure(found.own)} : ${figure(found.mate)}`) : null),
         make("td", { class: "number" }, read ? told(read.ratio) : "–"));
     });
-    const head = make("tr", {}, ...[words.phase, words.ratio, words.sides, words.read].map((text) => make("th", { scope: "col" }, text)));
+    const head = make("tr", {}, ...[words.phase, words.ratio, words.read].map((text) => make("th", { scope: "col" }, text)));
     const area = region.kind === "ellipse" ? Math.PI * region.wide * region.high : 4 * region.wide * region.high;
     body.replaceChildren(
       make("table", { class: "ratios" }, make("caption", {}, words.caption), make("thead", {}, head), make("tbody", {}, ...rows)),
@@ -541,7 +548,8 @@ function livePart() {
     if (!stack) return [];
     const [from, to] = view.summed ? [view.span.from, view.span.to] : [view.frame, view.frame];
     const { times_s: times, durations_s: lengths } = stack.facts;
-    const now = { from: times[from] ?? from, to: (times[to] ?? to) + (lengths[to] ?? 1) };
+    const all = from === 0 && to === stack.frames - 1;
+    const now = all ? null : { from: times[from] ?? from, to: (times[to] ?? to) + (lengths[to] ?? 1) };
     /** @type {import("./curves.js").Curve[]} */
     const curves = [];
     const sides = /** @type {const} */ (["own", "mate"]);

@@ -36,10 +36,10 @@ export async function seriesPage({ title, back, keys, commands, mouse, build }) 
     const name = personName(facts.patient_name);
     document.title = `${title} · ${name} · ${WORDS.product}`;
     const years = age(facts.birth_date, facts.study_date);
-    who.replaceChildren(make("strong", {}, name), ...[
+    who.replaceChildren(make("strong", {}, name), make("a", { href: `/study/${encodeURIComponent(uid)}` }, back), ...[
       [facts.sex, years === null ? "" : `${years} ${WORDS.study.years}`].filter(Boolean).join(" "), facts.patient_id,
       [facts.study_date, facts.study_time.slice(0, 5)].filter(Boolean).join(" "), facts.description,
-    ].filter(Boolean).map((fact) => make("span", {}, fact)), make("a", { href: `/study/${encodeURIComponent(uid)}` }, back));
+    ].filter(Boolean).map((fact) => make("span", {}, fact)));
     await build({ main, study: facts, series, leftOut, masked: said.user.role === "researcher" });
   } catch (error) {
     if (error instanceof Refused && error.status === 401) return say(error);

@@ -282,12 +282,27 @@ export function canvasStackPainter(canvas) {
 
   /** @param {Pane[]} panes */
   const flat = (panes) => panes.map((pane) => ({ ...pane, picture: flatOf(pane) }));
+  /** What was drawn last: everything's frame, and each pane. @type {{whole: string, panes: Array<{stack: Stack, name: string}>}} */
+  let last = { whole: "", panes: [] };
+
+  /** A cine changes few panes: only what has changed is drawn. @type {Painter["paint"]} */
+  function paint(panes, window, surround) {
+    const whole = JSON.stringify([window, surround, canvas.width, canvas.height, panes.map(({ x, y, width, height }) => [x, y, width, height])]);
+    const named = panes.map((pane) => ({ stack: pane.cut.stack, name: [nameOf(pane.cut), pane.gain, pane.row, pane.column, pane.rows, pane.columns].join() }));
+    const same = whole === last.whole;
+    const changed = panes.filter((_, k) => !same || named[k]?.name !== last.panes[k]?.name || named[k]?.stack !== last.panes[k]?.stack);
+    last = { whole, panes: named };
+    if (changed.length || !same) inner.paint(flat(changed), window, surround, same);
+  }
   return {
     kind: "canvas",
     canvas,
     holds: () => true,
     prepare: (cut) => flatOf({ cut, gain: 1 }),
-    paint: (panes, window, surround) => inner.paint(flat(panes), window, surround),
-    pixels: (panes, window, surround) => inner.pixels(flat(panes), window, surround),
+    paint,
+    pixels(panes, window, surround) {
+      last = { whole: "", panes: [] };
+      return inner.pixels(flat(panes), window, surround);
+    },
   };
 }

@@ -139,8 +139,10 @@ export class StackStage extends EventTarget {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, this.element.clientWidth, this.element.clientHeight);
     for (const one of this.shown) {
-      plate(context, one.label, one.x + 6, one.y + 4, "start");
-      plate(context, one.note, one.x + one.width - 6, one.y + 4, "end");
+      const room = one.width - 18 - plate(context, one.label, one.x + 6, one.y + 4, "start");
+      // Where both do not fit beside each other, the note stands below.
+      if (room > wideOf(context, one.note)) plate(context, one.note, one.x + one.width - 6, one.y + 4, "end");
+      else plate(context, one.note, one.x + 6, one.y + 24, "start");
     }
     this.page.over?.(context, this);
   }
@@ -223,18 +225,25 @@ export class StackStage extends EventTarget {
  * @param {number} x
  * @param {number} y
  * @param {"start" | "end" | "center"} side
+ * @returns {number} How wide it is.
  */
 export function plate(context, text, x, y, side) {
-  if (!text) return;
-  context.font = "12.5px system-ui, 'DejaVu Sans', sans-serif";
+  if (!text) return 0;
+  const wide = wideOf(context, text);
   context.textBaseline = "middle";
   context.textAlign = "left";
-  const wide = context.measureText(text).width + 8;
   const left = side === "start" ? x : side === "end" ? x - wide : x - wide / 2;
   context.fillStyle = "rgb(14 16 19 / 78%)";
   context.fillRect(left, y, wide, 18);
   context.fillStyle = "#e8edf2";
   context.fillText(text, left + 4, y + 9.5);
+  return wide;
+}
+
+/** @param {CanvasRenderingContext2D} context @param {string} text */
+function wideOf(context, text) {
+  context.font = "12.5px system-ui, 'DejaVu Sans', sans-serif";
+  return context.measureText(text).width + 8;
 }
 
 /**

@@ -111,7 +111,7 @@ class View {
   projectionTold(at) {
     const angle = this.stack?.facts.angles_deg[at];
     const number = WORDS.slice(at + 1, this.stack?.frames ?? 0);
-    return angle === undefined ? number : `${number}, ${Math.round(angle)}°`;
+    return angle === undefined ? number : `${number}, ${Math.round(angle)}°, ${WORDS.sides[(Math.round(angle / 90) + 2) % 4] ?? ""}`;
   }
 
   /** @param {number} width @param {number} height @returns {import("./stack_stage.js").Shown[]} */

@@ -39,16 +39,15 @@ export const PHASES_WORDS = {
   /** @param {string} text */
   after: (text) => `${text} after injection`,
   perArea: "counts per second and cm²",
-  ownScale: "relative to each phase's own",
+  ownScale: "own scale",
   counts: "counts",
   live: {
     title: "Both sides, counted here",
     none: "Drag an ellipse over a place on one side, or press e. Its counterpart is mirrored at the body's middle; drag either where it belongs.",
-    caption: "Mean counts of the region over those of its counterpart; all views added up, not corrected for background. The spread is that of counting alone.",
+    caption: "Mean counts of the region over those of its counterpart; all views and all frames added up, not corrected for background. The spread is that of counting alone.",
     phase: "Phase",
     ratio: "Ratio here",
     read: "Reading",
-    sides: "Counts",
     short: { flow: "Flow", pool: "Pool", delayed: "Delayed" },
     left: "left",
     right: "right",
