@@ -415,6 +415,8 @@ def test_all_views_are_on_one_sheet_and_one_alone(opened):
     expect(alone).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("Escape")
     expect(alone).to_have_attribute("aria-pressed", "false")
+    page.locator(".over").dblclick(position={"x": 200, "y": 150})
+    expect(alone).to_have_attribute("aria-pressed", "true")
 
 
 @pytest.mark.parametrize(

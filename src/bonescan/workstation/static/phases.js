@@ -68,6 +68,7 @@ class View {
       over: (context) => this.over(context),
       hand: (hand) => this.hand(hand),
       wheel: (_, lines) => this.magnify(this.sight.zoom * Math.exp(-lines / 500)),
+      pinch: (times) => this.magnify(this.sight.zoom * times),
       largest: () => 1.5 * Math.max(0, ...this.phases.map((phase) => phase.top * this.own(phase))),
       auto: () => ({ lower: 0, upper: Math.max(...this.phases.map((phase) => phase.reference * this.own(phase))) || 1 }),
     });

@@ -34,9 +34,11 @@ class View {
       over: (context) => this.over(context),
       hand: (hand) => this.hand(hand),
       wheel: (_, lines) => this.magnify(this.sight.zoom * Math.exp(-lines / 500)),
+      pinch: (times) => this.magnify(this.sight.zoom * times),
       largest: () => Math.max(0, ...this.pictures.map((one) => one.top * this.gain(one))),
       auto: () => ({ lower: 0, upper: Math.max(...this.pictures.map((one) => one.reference * this.gain(one))) || 1 }),
     });
+    this.stage.over.addEventListener("dblclick", () => this.toggle());
   }
 
   /** @param {{gain: number, own: number}} one */
@@ -103,11 +105,7 @@ class View {
     if (way === "press") {
       const pan = event.button === 1 || event.shiftKey;
       if (pan) this.drag = { x: event.clientX, y: event.clientY, sight: { ...this.sight } };
-      else if (pointed) {
-        const at = Number(pointed.shown.id);
-        if (event.detail > 1 || (at === this.chosen && event.detail === 0)) this.toggle();
-        else this.choose(at);
-      }
+      else if (pointed) this.choose(Number(pointed.shown.id));
       return pan;
     }
     if (way === "drag" && this.drag) {

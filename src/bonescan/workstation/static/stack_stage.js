@@ -25,7 +25,7 @@ export class StackStage extends EventTarget {
   /**
    * @param {{painter: string | null, label: string, panes: (width: number, height: number) => Shown[],
    *   over?: (context: CanvasRenderingContext2D, stage: StackStage) => void, hand?: (hand: Hand) => boolean | void,
-   *   wheel?: (pointed: Pointed, lines: number) => void, largest: () => number, auto: () => {lower: number, upper: number}}} page
+   *   wheel?: (pointed: Pointed, lines: number) => void, pinch?: (times: number) => void, largest: () => number, auto: () => {lower: number, upper: number}}} page
    *   `hand` answers true when the way was for it; else it sets the window.
    */
   constructor(page) {
@@ -181,6 +181,12 @@ export class StackStage extends EventTarget {
     /** @type {null | {x: number, y: number, window: {lower: number, upper: number} | null}} */
     let drag = null;
     const { over, page } = this;
+    /** Fingers on the stage: two of them zoom. @type {Map<number, [number, number]>} */
+    const down = new Map();
+    const apart = () => {
+      const [[ax, ay], [bx, by]] = /** @type {[[number, number], [number, number]]} */ ([...down.values()]);
+      return Math.max(1, Math.hypot(ax - bx, ay - by));
+    };
     /** @param {MouseEvent} event @returns {[number, number]} */
     const at = (event) => {
       const box = over.getBoundingClientRect();
@@ -189,13 +195,23 @@ export class StackStage extends EventTarget {
     over.addEventListener("pointerdown", (event) => {
       const [x, y] = at(event);
       over.setPointerCapture(event.pointerId);
+      down.set(event.pointerId, [x, y]);
+      if (down.size === 2) {
+        if (drag && !drag.window) page.hand?.({ way: "release", pointed: this.toPlace(x, y), event });
+        drag = null;
+        return;
+      }
       if (event.button === 1) event.preventDefault();
       const taken = event.button !== 2 && page.hand?.({ way: "press", pointed: this.toPlace(x, y), event });
       drag = { x, y, window: taken ? null : { ...this.window } };
     });
     over.addEventListener("pointermove", (event) => {
       const [x, y] = at(event);
-      if (drag?.window) {
+      if (down.size === 2 && down.has(event.pointerId)) {
+        const before = apart();
+        down.set(event.pointerId, [x, y]);
+        page.pinch?.(apart() / before);
+      } else if (drag?.window) {
         // A whole stage's height is a factor of 16 of the upper level; its width is the lower from none to the upper.
         const upper = drag.window.upper * 16 ** ((y - drag.y) / this.element.clientHeight);
         this.setWindow(drag.window.lower + ((x - drag.x) / this.element.clientWidth) * drag.window.upper, upper);
@@ -203,6 +219,7 @@ export class StackStage extends EventTarget {
     });
     const up = (/** @type {PointerEvent} */ event) => {
       const [x, y] = at(event);
+      down.delete(event.pointerId);
       if (drag && !drag.window) page.hand?.({ way: "release", pointed: this.toPlace(x, y), event });
       drag = null;
     };

@@ -50,6 +50,7 @@ class View {
       over: (context) => this.over(context),
       hand: (hand) => this.hand(hand),
       wheel: (pointed, lines) => this.wheel(pointed, lines),
+      pinch: (times) => this.magnify(this.zoom * times),
       largest: () => this.top, auto: () => ({ lower: 0, upper: this.upper }),
     });
   }
@@ -342,14 +343,17 @@ seriesPage({
       cross.setAttribute("aria-pressed", String(view.crossShown));
       for (const one of planes) one.button.setAttribute("aria-pressed", String(one.plane === view.plane));
     });
+    /** What was opened stays: its texture too. @type {Map<string, Stack>} */
+    const known = new Map();
     await open(wanted);
 
     /** @param {import("./stacks.js").SeriesFacts} facts */
     async function open(facts) {
       stage.element.setAttribute("aria-busy", "true");
       notes.replaceChildren(make("p", { class: "hint" }, WORDS.opening));
-      const data = await framesOf(uid, facts, (share) => notes.replaceChildren(make("p", { class: "hint" }, WORDS.loading(Math.round(100 * share)))));
-      view.open(new Stack(facts, data));
+      const stack = known.get(facts.key) ?? new Stack(facts, await framesOf(uid, facts, (share) => notes.replaceChildren(make("p", { class: "hint" }, WORDS.loading(Math.round(100 * share))))));
+      known.set(facts.key, stack);
+      view.open(stack);
       if (view.cine) running.replaceChildren(view.cine.element);
       planeGroup.hidden = !view.volume;
       const told = [

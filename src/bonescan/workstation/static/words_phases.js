@@ -106,6 +106,6 @@ export const PHASES_WORDS = {
     ["Drag", "draw a region; drag one to move it, its counterpart follows; the counterpart moves alone"],
     ["Shift or middle button, drag", "move the pictures"],
     ["Right button, drag", "window: up and down the upper level, left and right the lower"],
-    ["Wheel", "zoom"],
+    ["Wheel, two fingers", "zoom"],
   ],
 };

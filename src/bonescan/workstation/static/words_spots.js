@@ -36,9 +36,9 @@ export const SPOTS_WORDS = {
     back: "back to the reading page",
   },
   mouse: [
-    ["Click", "choose a view; a second click shows it alone, or all again"],
+    ["Click", "choose a view; a double click shows it alone, or all again"],
     ["Drag", "window: up and down the upper level, left and right the lower"],
     ["Shift or middle button, drag", "move the pictures"],
-    ["Wheel", "zoom"],
+    ["Wheel, two fingers", "zoom"],
   ],
 };

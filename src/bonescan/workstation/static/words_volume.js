@@ -53,6 +53,7 @@ export const VOLUME_WORDS = {
   mouse: [
     ["Click, drag", "put the cross-hair; on the projection it goes to the brightest voxel behind the pointer"],
     ["Right button, drag", "window: up and down the upper level, left and right the lower"],
-    ["Wheel", "slices of the plane under the pointer; on the projection its turn; with Ctrl zoom"],
+    ["Wheel", "slices of the plane under the pointer; on the projection its turn"],
+    ["Two fingers", "zoom about the cross-hair"],
   ],
 };
