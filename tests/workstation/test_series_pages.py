@@ -120,6 +120,11 @@ def fill(archive: Archive) -> None:
         connection.execute(study.update().values(queued_revision=study.c.revision))
         done = {"kind": "read", "StudyInstanceUID": PHASES, "revision": 1, "state": "done", "made_at": ""}
         connection.execute(job.insert().values(**done, changed_at=""))
+    publish(archive)
+
+
+def publish(archive: Archive) -> None:
+    with archive.database.read() as connection:
         number = connection.execute(job.select()).one().id
     making = archive.results.begin(PHASES, number)  # early phases alone have no reading.json
     for name, content in phases_read().items():
@@ -164,6 +169,7 @@ def visit(tmp_path_factory: pytest.TempPathFactory, empty_archive: Path) -> Iter
             page.keyboard.press("Enter")
             page.wait_for_url("**/")
             page.close()
+            open_page.archive = archive
             yield open_page
             context.close()
         chromium.close()
@@ -401,6 +407,8 @@ def test_a_region_is_drawn_by_hand_and_its_counterpart_appears(opened):
     page.mouse.up()
     expect(page.locator(".legend .own")).to_contain_text("left")
     expect(page.locator(".legend .mate")).to_contain_text("right")
+    page.mouse.move(x, y)
+    expect(page.locator(".readout")).to_contain_text("Blood pool, anterior · ")
     counts = page.locator(".ratios tbody tr").nth(1).locator(".counted").inner_text()
     own, mate = (float(n.replace(",", "")) for n in counts.split(" : "))
     assert min(own, mate) > 0
@@ -446,3 +454,14 @@ def test_axe_finds_nothing(opened, path, theme):
     page.evaluate(axe.Axe().axe_script)
     found = page.evaluate("(rules) => axe.run(rules)", rules)["violations"]
     assert [(one["id"], [node["target"] for node in one["nodes"]][:3]) for one in found] == []
+
+
+def test_a_newer_reading_is_told_and_not_put_over_what_was_drawn(opened, visit):
+    page = opened(f"/study/{PHASES}/phases?painter=canvas")
+    expect(page.locator("details.fits")).to_be_attached()
+    page.keyboard.press("e")
+    listening = "performance.getEntriesByType('resource').some((one) => one.name.includes('/changes?after=0'))"
+    page.wait_for_function(listening)
+    publish(visit.archive)
+    expect(page.locator(".notes a")).to_have_text("Show it")
+    expect(page.locator(".ratios tbody tr")).to_have_count(3)

@@ -8,11 +8,11 @@ import { Cine } from "./cine.js";
 import { curvesDrawing } from "./curves.js";
 import { button, make } from "./elements.js";
 import { greyCommands, greyControls } from "./grey_controls.js";
-import { teaching } from "./page.js";
+import { say, teaching } from "./page.js";
 import { readingPart, told } from "./phases_panel.js";
 import { bodyOf, bothSides, middleOf, placeOf, seenFromFront, sideRatio } from "./rois.js";
-import { asked, goBack, seriesPage, uid } from "./series_page.js";
-import { framesOf, readingFile, Refused } from "./service.js";
+import { asked, goBack, readout, seriesPage, uid } from "./series_page.js";
+import { framesOf, readingFile, Refused, study as ask, watch } from "./service.js";
 import { grid, HEAD, plate, StackStage } from "./stack_stage.js";
 import { frameOf, quantile, sizeOf, Stack, sumOf } from "./stacks.js";
 import { duration, figure } from "./telling.js";
@@ -380,7 +380,7 @@ seriesPage({
     const panel = make("aside", { class: "panel", tabindex: 0, "aria-label": WORDS.reading.title });
     const notes = make("div", { class: "notes", role: "status" }, make("p", { class: "hint" }, WORDS.opening));
     const bars = make("div", { class: "controls", role: "region", "aria-label": WORDS.bar });
-    const looking = make("section", { class: "looking", "aria-label": WORDS.title }, make("h1", { class: "unseen" }, WORDS.title), bars, notes, stage.element);
+    const looking = make("section", { class: "looking", "aria-label": WORDS.title }, make("h1", { class: "unseen" }, WORDS.title), bars, notes, stage.element, readout(stage));
     main.replaceChildren(looking, panel);
     const number = Number(asked.get("version")) || study.reading?.version;
     const coming = number ? readPhases(number) : Promise.resolve(null);
@@ -402,6 +402,17 @@ seriesPage({
     bar.follow();
     live.follow();
     stage.redraw();
+    const first = study.reading?.version ?? 0;
+    watch(async (changes) => {
+      if (!changes.some((change) => change.study_uid === uid || change.study_uid === "")) return;
+      try {
+        const now = (await ask(uid)).reading?.version ?? 0;
+        // Regions drawn meanwhile would be lost by itself: whoever drew them decides.
+        if (now > first) notes.replaceChildren(make("p", {}, `${WORDS.reading.newer} `, make("a", { href: location.pathname }, WORDS.reading.show)));
+      } catch (error) {
+        say(error);
+      }
+    });
   },
 });
 

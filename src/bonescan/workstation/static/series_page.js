@@ -6,8 +6,9 @@
 import { make } from "./elements.js";
 import { frame, keyboard, say, signedIn, teaching } from "./page.js";
 import { allSeries, Refused, study } from "./service.js";
-import { age, personName } from "./telling.js";
+import { age, figure, personName } from "./telling.js";
 import { WORDS } from "./words.js";
+import { SERIES_WORDS } from "./words_series.js";
 
 /** @typedef {import("./service.js").Study} Study */
 /** @typedef {import("./stacks.js").SeriesFacts} SeriesFacts */
@@ -45,4 +46,29 @@ export async function seriesPage({ title, back, keys, commands, mouse, build }) 
     if (error instanceof Refused && error.status === 401) return say(error);
     main.replaceChildren(teaching(WORDS.errors.title, [error instanceof Error ? error.message : String(error)], make("a", { href: `/study/${encodeURIComponent(uid)}` }, back)));
   }
+}
+
+/**
+ * A line that tells what the hand is over: which picture, counts of the pixel in all frames that are shown, and their rate.
+ * @param {import("./stack_stage.js").StackStage} stage
+ * @returns {HTMLElement}
+ */
+export function readout(stage) {
+  const line = make("p", { class: "readout", "aria-live": "off" });
+  stage.addEventListener("pointed", (event) => {
+    const pointed = /** @type {import("./stack_stage.js").Pointed | null} */ (/** @type {CustomEvent} */ (event).detail);
+    line.textContent = "";
+    if (!pointed) return;
+    const { stack, at, to } = pointed.shown.cut;
+    const [row, column] = [Math.round(pointed.row), Math.round(pointed.column)];
+    if (row < 0 || column < 0 || row >= stack.rows || column >= stack.columns) return;
+    let [counts, seconds] = [0, 0];
+    for (let k = at; k <= to; k += 1) {
+      counts += stack.at(k, row, column);
+      seconds += stack.facts.durations_s[k] ?? NaN;
+    }
+    const rate = (100 * counts) / (seconds * stack.rowMm * stack.columnMm);
+    line.textContent = [pointed.shown.label, `${figure(counts)} ${WORDS.study.counts}`, Number.isFinite(rate) ? `${figure(rate)} ${SERIES_WORDS.perArea}` : "", `row ${row}, column ${column}`].filter(Boolean).join(" · ");
+  });
+  return line;
 }

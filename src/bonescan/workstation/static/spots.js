@@ -6,7 +6,7 @@
 import { button, make } from "./elements.js";
 import { greyCommands, greyControls } from "./grey_controls.js";
 import { teaching } from "./page.js";
-import { asked, goBack, seriesPage, uid } from "./series_page.js";
+import { asked, goBack, readout, seriesPage, uid } from "./series_page.js";
 import { framesOf } from "./service.js";
 import { fitting, grid, plate, StackStage } from "./stack_stage.js";
 import { quantile, Stack, sumOf } from "./stacks.js";
@@ -178,7 +178,7 @@ seriesPage({
     const notes = make("div", { class: "notes", role: "status" }, make("p", { class: "hint" }, WORDS.opening));
     const bars = make("div", { class: "controls", role: "region", "aria-label": WORDS.bar });
     main.classList.add("wide");
-    main.replaceChildren(make("section", { class: "looking", "aria-label": WORDS.title }, make("h1", { class: "unseen" }, WORDS.title), bars, notes, stage.element));
+    main.replaceChildren(make("section", { class: "looking", "aria-label": WORDS.title }, make("h1", { class: "unseen" }, WORDS.title), bars, notes, stage.element, readout(stage)));
     view.open(await Promise.all(chosen.map(async (facts) => new Stack(facts, await framesOf(uid, facts)))));
     performance.mark("first-picture");
     const told = [!view.timed && WORDS.unknownTimes, leftOut > 0 && WORDS.leftOut(leftOut)].filter(Boolean);

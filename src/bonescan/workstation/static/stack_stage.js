@@ -176,6 +176,11 @@ export class StackStage extends EventTarget {
     };
   }
 
+  /** Tell what the hand is over, by a `pointed` event. @param {Pointed | null} pointed */
+  point(pointed) {
+    this.dispatchEvent(new CustomEvent("pointed", { detail: pointed }));
+  }
+
   /** Pointers: what the page does not take sets the window. */
   hand() {
     /** @type {null | {x: number, y: number, window: {lower: number, upper: number} | null}} */
@@ -207,6 +212,7 @@ export class StackStage extends EventTarget {
     });
     over.addEventListener("pointermove", (event) => {
       const [x, y] = at(event);
+      this.point(this.toPlace(x, y));
       if (down.size === 2 && down.has(event.pointerId)) {
         const before = apart();
         down.set(event.pointerId, [x, y]);
@@ -225,6 +231,7 @@ export class StackStage extends EventTarget {
     };
     over.addEventListener("pointerup", up);
     over.addEventListener("pointercancel", up);
+    over.addEventListener("pointerleave", () => this.point(null));
     over.addEventListener("pointerleave", (event) => page.hand?.({ way: "leave", pointed: null, event }));
     over.addEventListener("contextmenu", (event) => event.preventDefault());
     over.addEventListener("wheel", (event) => {

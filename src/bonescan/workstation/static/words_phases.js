@@ -63,10 +63,8 @@ export const PHASES_WORDS = {
   reading: {
     title: "What the reading says",
     none: "No reading of the phases yet; they can be looked at.",
-    findings: "Phases",
-    call: "Call",
-    ratio: "Ratio",
-    limit: "normal up to",
+    newer: "A newer reading is there.",
+    show: "Show it",
     explanations: "What it may be",
     fits: "fits",
     agreement: "agreement with the table",
