@@ -76,6 +76,8 @@ def test_a_body_stored_feet_first_is_shown_head_up(tmp_path):
     ("code", "angle", "said"),
     [
         ("Left lateral projection", None, "left lateral"),
+        ("Lat. left", None, "left lateral"),
+        ("RT LAT", 90, "right lateral"),
         ("RAO", None, "right anterior oblique"),
         ("Right posterior oblique", 0, "right posterior oblique"),
         ("", 90, "left lateral"),

@@ -71,8 +71,8 @@ _ANT, _POST = r"(ant|anterior)[ ._-]*", r"(post|posterior)[ ._-]*"
 _OBLIQUE_WORDS = tuple(
     (name, re.compile(pattern))
     for name, pattern in (
-        ("left lateral", _LEFT + "lat"),
-        ("right lateral", _RIGHT + "lat"),
+        ("left lateral", rf"{_LEFT}lat|lat(eral)?[ ._-]*(l|lt|left|links|li)(?![a-z])"),
+        ("right lateral", rf"{_RIGHT}lat|lat(eral)?[ ._-]*(r|rt|right|rechts|re)(?![a-z])"),
         ("left anterior oblique", rf"(?<![a-z])lao(?![a-z])|{_LEFT}{_ANT}obl"),
         ("right anterior oblique", rf"(?<![a-z])rao(?![a-z])|{_RIGHT}{_ANT}obl"),
         ("left posterior oblique", rf"(?<![a-z])lpo(?![a-z])|{_LEFT}{_POST}obl"),
