@@ -24,6 +24,7 @@ OPEN_TO_ALL = {
     ("GET", "/api/v1/session"), ("POST", "/api/v1/session"), ("POST", "/api/v1/setup"), ("GET", "/health"),
     ("GET", "/metrics"), ("GET", "/static/{name:path}"), ("GET", "/"), ("GET", "/study/{uid}"), ("GET", "/sign-in"),
     ("GET", "/people"), ("GET", "/api/v1/session/provider"), ("GET", "/api/v1/session/provider/answer"),
+    ("GET", "/people"), ("GET", "/study/{uid}/phases"), ("GET", "/study/{uid}/volume"), ("GET", "/study/{uid}/spots"),
 }  # fmt: skip
 REPORT = b"<!doctype html><script>alert(1)</script><p onclick=x()>Doe</p>"
 
@@ -65,7 +66,9 @@ def test_no_role_passes_a_route_without_its_right(workstation, browser, read_stu
             right = right_of(route)
             if right is None or method == "DELETE" or route.path.endswith("/password"):
                 continue  # these two end the sign-in; everybody may
-            path = route.path.format_map(Places(uid=STUDY, version=1, file="regions_anterior.png", name="anterior"))
+            path = route.path.format_map(
+                Places(uid=STUDY, version=1, file="regions_anterior.png", name="anterior", key="0.0")
+            )
             answer = someone.request(
                 method, path, params={"wait_s": 0}, json=bodies.get(route.path, {}) if method != "GET" else None
             )
@@ -502,7 +505,7 @@ def test_odd_requests_are_refused_without_a_fault(browser, workstation, read_stu
         b'{"name": {}}',
         b"[" * 5000,
     ]
-    fields = ("search", "state", "limit", "after", "wait_s", "name", "password")
+    fields = ("search", "state", "limit", "after", "wait_s", "name", "password", "first", "count")
     found = set()
     for method, route in routes(workstation):
         if method == "DELETE":

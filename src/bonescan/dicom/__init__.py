@@ -23,6 +23,7 @@ from bonescan.dicom.results import (
     write_results,
 )
 from bonescan.dicom.series import open_dynamic, open_tomographic
+from bonescan.dicom.viewing import ImageSeries, Orientation, SeriesKind, image_series, phases_of
 from bonescan.dicom.writing import write_dynamic, write_scan, write_tomographic
 
 __all__ = [
@@ -30,16 +31,21 @@ __all__ = [
     "DeidentifiedStudy",
     "Dialect",
     "Filing",
+    "ImageSeries",
+    "Orientation",
     "ReportedReading",
+    "SeriesKind",
     "SourceFrame",
     "SourceObject",
     "deidentified",
     "find_objects",
     "find_sources",
+    "image_series",
     "open_dynamic",
     "open_phases",
     "open_scan",
     "open_tomographic",
+    "phases_of",
     "read_results",
     "study_without_identity",
     "without_identity",

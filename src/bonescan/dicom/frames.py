@@ -178,7 +178,7 @@ def planar_frames(
             raise NotABoneScan(f"The image in {place} is empty: every pixel is zero.")
     mm, spacing_known, found = spacing(dataset, pixels.frames.shape[1:], pixel_mm)
     remarks += found
-    whole_body, found = _is_whole_body(dataset, kind, pixels.frames.shape[1:], mm)
+    whole_body, found = is_whole_body(dataset, kind, pixels.frames.shape[1:], mm)
     remarks += found
     claims, agree, found = claimed_counts(dataset, pixels, chosen)
     remarks += found
@@ -391,7 +391,7 @@ def spacing(
     return (assumed, assumed), False, [told]
 
 
-def _is_whole_body(
+def is_whole_body(
     dataset: Dataset, kind: str, shape: tuple[int, ...], spacing: tuple[float, float]
 ) -> tuple[bool, list[Remark]]:
     if kind == "WHOLE BODY":

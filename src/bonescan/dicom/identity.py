@@ -44,7 +44,7 @@ from bonescan.dicom.frames import Frame
 from bonescan.errors import NotABoneScan, UnreadableInput
 from bonescan.scan import Remark, Severity, ViewName
 
-__all__ = ["Identified", "identify", "noise_departure", "posterior_log_odds", "turn_head_up"]
+__all__ = ["Identified", "identify", "noise_departure", "posterior_log_odds", "turn_head_up", "view_words"]
 
 CERTAIN_LOG_ODDS = 3.0
 MIN_BODY_MM = 1300  # a grown body that ends at the knees is shorter
@@ -66,6 +66,29 @@ _WORDS = {
     ),
 }
 _OBLIQUE = re.compile(r"(?<![a-z])(lat|lateral|llat|rlat|obl|oblique|lao|rao|lpo|rpo|vertex|caudal|cranial)(?![a-z])")
+_LEFT, _RIGHT = r"(?<![a-z])(l|lt|left|links|li)[ ._-]*", r"(?<![a-z])(r|rt|right|rechts|re)[ ._-]*"
+_ANT, _POST = r"(ant|anterior)[ ._-]*", r"(post|posterior)[ ._-]*"
+_OBLIQUE_WORDS = tuple(
+    (name, re.compile(pattern))
+    for name, pattern in (
+        ("left lateral", rf"{_LEFT}lat|lat(eral)?[ ._-]*(l|lt|left|links|li)(?![a-z])"),
+        ("right lateral", rf"{_RIGHT}lat|lat(eral)?[ ._-]*(r|rt|right|rechts|re)(?![a-z])"),
+        ("left anterior oblique", rf"(?<![a-z])lao(?![a-z])|{_LEFT}{_ANT}obl"),
+        ("right anterior oblique", rf"(?<![a-z])rao(?![a-z])|{_RIGHT}{_ANT}obl"),
+        ("left posterior oblique", rf"(?<![a-z])lpo(?![a-z])|{_LEFT}{_POST}obl"),
+        ("right posterior oblique", rf"(?<![a-z])rpo(?![a-z])|{_RIGHT}{_POST}obl"),
+    )
+)
+_AROUND = (  # in steps of 45 degrees from the back towards the left side (PS3.3 C.8.4.11, Start Angle)
+    "posterior",
+    "left posterior oblique",
+    "left lateral",
+    "left anterior oblique",
+    "anterior",
+    "right anterior oblique",
+    "right lateral",
+    "right posterior oblique",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +155,33 @@ def _is_oblique(frame: Frame) -> bool:
         return False
     angle = frame.start_angle_deg % 360
     return _by_angle(frame) is None and min(abs(angle - 90), abs(angle - 270)) <= 45 and not _by_names(frame)
+
+
+def view_words(frame: Frame) -> str:
+    """Say from where a frame looks, oblique views too, in words of our own, as far as its file does.
+
+    Parameters
+    ----------
+    frame : Frame
+
+    Returns
+    -------
+    str
+        ``"anterior"``, ``"posterior"``, ``"left lateral"``, ``"left anterior oblique"`` and the like; empty where the
+        file does not say, or says it in words that are not known.
+    """
+    said = [f"{value} {meaning}".lower() for value, meaning in frame.view_codes]
+    said += [words.lower() for _, words in frame.vendor_names]
+    for words in said:
+        if _OBLIQUE.search(words):
+            found = [name for name, pattern in _OBLIQUE_WORDS if pattern.search(words)]
+            return found[0] if len(found) == 1 else ""
+    straight = _by_code(frame) or _by_names(frame)
+    if straight:
+        return str(straight)
+    if frame.start_angle_deg is None:
+        return ""
+    return _AROUND[round(frame.start_angle_deg % 360 / 45) % 8]
 
 
 def identify(frames: Sequence[Frame], *, view: ViewName | None, flip: bool) -> tuple[list[Identified], list[Remark]]:

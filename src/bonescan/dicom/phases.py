@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["open_phases"]
 
-_LONGEST_FLOW_FRAME_S = 10.0  # a flow has frames of 1 to 5 s, a pool of minutes [V EANM 2016; D the limit between]
+LONGEST_FLOW_FRAME_S = 10.0  # a flow has frames of 1 to 5 s, a pool of minutes [V EANM 2016; D the limit between]
 _EARLY_H = 1.0  # a pool is taken within 10 minutes, a delayed view from 2 h on [V EANM 2016; D the limit between]
 _EARLY_WORDS = re.compile(r"\b(pool|blood|soft.?tissue|early|immediate|phase.?2|2nd|fr[uü]h\w*|perfusion)\b", re.I)
 _LATE_WORDS = re.compile(r"\b(delay\w*|late|bone|osseous|phase.?3|3rd|sp[aä]t\w*|static)\b", re.I)
@@ -163,10 +163,19 @@ def _candidates(items: list[Item]) -> tuple[list[_Candidate], list[_Candidate], 
 
 def _is_early(one: _Candidate, began: datetime | None) -> bool | None:
     """Whether a view is of the first hour; ``None`` where nothing says when it was made."""
-    injected = began or headers.injection(one.dataset, one.at)[0].injected_at
-    if one.at is None or injected is None:
+    return is_first_hour(one.at, began or headers.injection(one.dataset, one.at)[0].injected_at)
+
+
+def is_first_hour(at: datetime | None, injected_at: datetime | None) -> bool | None:
+    """Whether something was made within an hour of the injection; ``None`` where a time is missing."""
+    if at is None or injected_at is None:
         return None
-    return (one.at - injected).total_seconds() < 3600 * _EARLY_H
+    return (at - injected_at).total_seconds() < 3600 * _EARLY_H
+
+
+def early_by_words(words: str) -> bool | None:
+    """Whether a description tells of the blood pool or of the delayed phase; ``None`` where of neither."""
+    return True if _EARLY_WORDS.search(words) else False if _LATE_WORDS.search(words) else None
 
 
 def _by_time(
@@ -179,8 +188,8 @@ def _by_time(
     for one in static:
         is_early = _is_early(one, began)
         if is_early is None:
-            is_early = bool(_EARLY_WORDS.search(one.words))
-            if not (is_early or _LATE_WORDS.search(one.words)):
+            is_early = early_by_words(one.words)
+            if is_early is None:
                 if not beside_flow:  # two views of a bone scan, as far as anybody can tell
                     late.append(one)
                     continue
@@ -215,7 +224,7 @@ def _flow_and_pool(scans: list[DynamicScan]) -> tuple[DynamicScan | None, Scan |
     pools: list[Scan] = []
     remarks: list[Remark] = []
     for scan in scans:
-        short = [seconds <= _LONGEST_FLOW_FRAME_S for seconds in scan.durations_s]
+        short = [seconds <= LONGEST_FLOW_FRAME_S for seconds in scan.durations_s]
         if any(short):
             flows.append(_frames(scan, short))
         if not all(short):
@@ -224,7 +233,7 @@ def _flow_and_pool(scans: list[DynamicScan]) -> tuple[DynamicScan | None, Scan |
                 Remark(
                     code="dicom.phases.summed",
                     text=f"The blood pool is the sum of {short.count(False)} frames longer than "
-                    f"{_LONGEST_FLOW_FRAME_S:.0f} s of a dynamic series.",
+                    f"{LONGEST_FLOW_FRAME_S:.0f} s of a dynamic series.",
                 )
             )
     for what, number in (("blood flows", len(flows)), ("dynamic blood pools", len(pools))):

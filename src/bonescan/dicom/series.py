@@ -146,14 +146,19 @@ def open_tomographic(
     refuse_impossible_pixel(pixel_mm)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        one, remarks = _only(gather(inputs, leave_out=leave_out), _is_tomographic, "set of SPECT projections")
-        return _as_tomographic(one, remarks, pixel_mm)
+        return tomographic_of(gather(inputs, leave_out=leave_out), pixel_mm)
 
 
 def dynamic_of(items: list[Item], view: ViewName | None, flip: bool, pixel_mm: float | None) -> DynamicScan:
     """Open the one dynamic acquisition among files that were gathered."""
     one, remarks = _only(items, is_dynamic, "dynamic series")
     return _as_dynamic(one, remarks, view, flip, pixel_mm)
+
+
+def tomographic_of(items: list[Item], pixel_mm: float | None) -> TomographicScan:
+    """Open the one set of SPECT projections among files that were gathered."""
+    one, remarks = _only(items, is_tomographic, "set of SPECT projections")
+    return _as_tomographic(one, remarks, pixel_mm)
 
 
 def is_dynamic(dataset: Dataset) -> bool:
@@ -170,7 +175,17 @@ def is_dynamic(dataset: Dataset) -> bool:
     return image_kind(dataset) == "DYNAMIC" or (not image_kind(dataset) and "PhaseVector" in dataset)
 
 
-def _is_tomographic(dataset: Dataset) -> bool:
+def is_tomographic(dataset: Dataset) -> bool:
+    """Whether an object holds projections from all around, not slices reconstructed from them.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+
+    Returns
+    -------
+    bool
+    """
     kind = image_kind(dataset)
     return kind == "TOMO" or (not kind and "RotationVector" in dataset and "SliceVector" not in dataset)
 

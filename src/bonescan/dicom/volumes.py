@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from bonescan.errors import UnreadableInput
 from bonescan.field import Field, Grid
 
-__all__ = ["open_volume"]
+__all__ = ["open_volume", "turned"]
 
 _MOST_VOXELS = 2**29
 _SPACING_MM = (0.01, 100.0)
@@ -76,7 +76,7 @@ def open_volume(path: Path, *, unit: str = "1") -> Field:
     directions = affine[:, :3] / lengths
     if not np.allclose(directions.T @ directions, np.eye(3), atol=1e-3):
         raise UnreadableInput("The volume's axes are sheared; resample it to right angles first.")
-    return _turned(values, directions, lengths, affine[:, 3], unit)
+    return turned(values, directions, lengths, affine[:, 3], unit)
 
 
 def _refuse_many(shape: tuple[int, ...]) -> None:
@@ -89,14 +89,31 @@ def _said(error: BaseException, path: Path) -> str:
     return " ".join(str(error).split()).replace(str(path), path.name) or type(error).__name__
 
 
-def _turned(
+def turned(
     values: NDArray[Any],
     directions: NDArray[np.float64],
     lengths: NDArray[np.float64],
     origin: NDArray[np.float64],
     unit: str,
 ) -> Field:
-    """The volume with slices most nearly upwards, rows backwards and columns to the left."""
+    """The volume with slices most nearly upwards, rows backwards and columns to the left.
+
+    Parameters
+    ----------
+    values : (a, b, c) ndarray
+        Axes in any order and direction.
+    directions : (3, 3) ndarray
+        Orthonormal columns: where each axis goes, LPS.
+    lengths : (3,) ndarray
+        Spacing along each axis in mm.
+    origin : (3,) ndarray
+        Centre of the first voxel, LPS.
+    unit : str
+
+    Returns
+    -------
+    Field
+    """
     order: list[int] = []
     for axis in (2, 1, 0):  # z, y, x of our slices, rows, columns
         order.append(max((k for k in range(3) if k not in order), key=lambda k: abs(directions[axis, k])))

@@ -34,6 +34,7 @@ from bonescan.workstation import (
     people_routes,
     provider_routes,
     sending_routes,
+    series_routes,
     study_routes,
     token_routes,
 )
@@ -50,6 +51,7 @@ from bonescan.workstation.people import Account, People, Right, SetUp
 from bonescan.workstation.pictures import Pictures
 from bonescan.workstation.refusal import Refusal, refusal_of
 from bonescan.workstation.rooms import InRooms, Rooms, allowed, right_of
+from bonescan.workstation.series import SeriesShelf
 from bonescan.workstation.sessions import Sessions
 from bonescan.workstation.settings import HttpSettings
 from bonescan.workstation.studies import Studies
@@ -65,6 +67,7 @@ _ROUTERS = (
     provider_routes.router,
     token_routes.router,
     study_routes.router,
+    series_routes.router,
     draft_routes.router,
     sending_routes.router,
     dicomweb.router,
@@ -117,6 +120,7 @@ class Workstation:
             sessions=sessions,
             studies=studies,
             pictures=Pictures(archive),
+            series=SeriesShelf(archive),
             changes=Changes(archive, before=studies.catch_up),
             accesses=Accesses(archive.database),
             metrics=Metrics(archive, sessions),

@@ -11,7 +11,15 @@ from types import MappingProxyType
 __all__ = ["MEDIA_TYPES", "PAGES", "StaticFile", "static_files"]
 
 PAGES: Mapping[str, str] = MappingProxyType(
-    {"/": "worklist.html", "/study/{uid}": "study.html", "/sign-in": "sign-in.html", "/people": "people.html"}
+    {
+        "/": "worklist.html",
+        "/study/{uid}": "study.html",
+        "/study/{uid}/phases": "phases.html",
+        "/study/{uid}/volume": "volume.html",
+        "/study/{uid}/spots": "spots.html",
+        "/sign-in": "sign-in.html",
+        "/people": "people.html",
+    }
 )
 """Which file of the package each address shows. None holds data: what a page shows, it asks the API for."""
 

@@ -21,6 +21,7 @@ from bonescan.workstation.oidc import Provider
 from bonescan.workstation.people import Account, People, Right, SetUp
 from bonescan.workstation.pictures import Pictures
 from bonescan.workstation.refusal import Refusal
+from bonescan.workstation.series import SeriesShelf
 from bonescan.workstation.sessions import Sessions
 from bonescan.workstation.settings import HttpSettings
 from bonescan.workstation.studies import Studies
@@ -38,7 +39,8 @@ class Rooms:
 
     Parameters
     ----------
-    archive, settings, people, set_up, sessions, studies, pictures, changes, accesses, metrics, tokens, desk, drafts
+    archive, settings, people, set_up, sessions, studies, pictures, series, changes, accesses, metrics, tokens, desk,
+    drafts
         One of each.
     storing : asyncio.Semaphore
         How many may send objects over HTTP at a time.
@@ -55,6 +57,7 @@ class Rooms:
     sessions: Sessions
     studies: Studies
     pictures: Pictures
+    series: SeriesShelf
     changes: Changes
     accesses: Accesses
     metrics: Metrics

@@ -32,7 +32,11 @@ Watcher = Annotated[Account, allowed(Right.STUDIES, uses=False)]
 Reader = Annotated[Account, allowed(Right.READ_AGAIN)]
 
 _FILE = re.compile(r"[a-z][a-z0-9_]{0,63}\.(?:json|html|pdf|png|npz|csv|txt)")
-_ANONYMOUS_FILE = re.compile(r"(?:regions|overlay|findings)_(?:anterior|posterior)\.png|bones_\w+\.npz|reading\.json")
+_PHASES_FILE = "phases.json"
+_ANONYMOUS_FILE = re.compile(
+    r"(?:regions|overlay|findings)_(?:anterior|posterior)\.png|bones_\w+\.npz|reading\.json"
+    r"|phases\.json|phases_region\.png"
+)
 _PDF_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; object-src 'self'; frame-ancestors 'self'"
 )
@@ -92,6 +96,8 @@ def reading_file(uid: str, version: int, file: str, who: Viewer, rooms: InRooms)
         raise Refusal(404, "no_file", "The reading has no such file.") from error
     if file == READING_FILE and not identity:
         content = _without_identity(content)
+    if file == _PHASES_FILE and not identity:
+        content = _phases_without_identity(content)
     rooms.accesses.record(who, "study.viewed", uid, f"reading {version} {file}")
     headers = {"Content-Disposition": f'inline; filename="{file}"'}
     if path.suffix == ".html":
@@ -171,6 +177,25 @@ def _without_identity(content: bytes) -> bytes:
         }
         if reading.get("revision"):  # what a physician changed, not who it was
             reading["revision"] = {**reading["revision"], "by": ""}
+        return json.dumps(reading).encode()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Refusal(422, "unreadable", "The reading's file cannot be understood.") from error
+
+
+def _phases_without_identity(content: bytes) -> bytes:
+    """A phases.json without the person, the hours, the names of files and what else is free text."""
+    try:
+        reading = json.loads(content)
+        study = reading["study"]
+        phases = {
+            name: {fact: one.get(fact) for fact in ("counts", "moved_mm", "absent_reason")}
+            for name, one in study["phases"].items()
+        }
+        reading["study"] = {
+            "phases": phases,
+            "patient": {"sex": study["patient"].get("sex")},
+            "with_whole_body_scan": study.get("with_whole_body_scan"),
+        }
         return json.dumps(reading).encode()
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refusal(422, "unreadable", "The reading's file cannot be understood.") from error

@@ -22,8 +22,9 @@ import { grey } from "./pictures.js";
 /**
  * What both can do.
  * @typedef {{kind: "webgl2" | "canvas", canvas: HTMLCanvasElement, add: (picture: Picture) => void,
- *   paint: (panes: Pane[], window: Window, surround: Colour) => void,
- *   pixels: (panes: Pane[], window: Window, surround: Colour) => Uint8ClampedArray}} Painter
+ *   paint: (panes: Pane[], window: Window, surround: Colour, over?: boolean) => void,
+ *   pixels: (panes: Pane[], window: Window, surround: Colour) => Uint8ClampedArray}} Painter `over`: what is not in the panes
+ *   stays as it was, which a plain canvas alone can do.
  */
 
 const VERTEX = `#version 300 es
@@ -168,8 +169,9 @@ export function canvasPainter(canvas) {
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { alpha: false, willReadFrequently: false }));
   /** @type {Map<string, Float32Array>} */
   const kept = new Map();
-  /** @type {Map<Picture, number>} */
-  const numbers = new Map();
+  /** Weakly, so that a picture which nobody shows any more goes. @type {WeakMap<Picture, number>} */
+  const numbers = new WeakMap();
+  let numbered = 0;
 
   /**
    * Counts at every device pixel of a pane; below 0 beside the picture.
@@ -177,7 +179,7 @@ export function canvasPainter(canvas) {
    * @param {boolean} smooth
    */
   function resampled(pane, smooth) {
-    if (!numbers.has(pane.picture)) numbers.set(pane.picture, numbers.size);
+    if (!numbers.has(pane.picture)) numbers.set(pane.picture, (numbered += 1));
     const key = [numbers.get(pane.picture), pane.width, pane.height, pane.row, pane.column, pane.rows, pane.columns, smooth].join();
     const known = kept.get(key);
     if (known) return known;
@@ -188,9 +190,9 @@ export function canvasPainter(canvas) {
   }
 
   /** @type {Painter["paint"]} */
-  function paint(panes, window, surround) {
+  function paint(panes, window, surround, over = false) {
     context.fillStyle = `rgb(${surround.join(" ")})`;
-    context.fillRect(0, 0, canvas.width, canvas.height);
+    if (!over) context.fillRect(0, 0, canvas.width, canvas.height);
     const beside = (255 << 24) | (surround[2] << 16) | (surround[1] << 8) | surround[0];
     // A table of greys over the window, so that a slider costs one look-up a pixel. The logarithm is too steep for one.
     const steps = 8192;

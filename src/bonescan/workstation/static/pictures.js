@@ -92,7 +92,7 @@ export class Picture {
  * @param {Float64Array} sums
  * @returns {[number, number]} First and last index between which nearly all lies.
  */
-function extent(sums) {
+export function extent(sums) {
   let total = 0;
   for (const n of sums) total += n;
   const cut = total / 1000;

@@ -365,3 +365,34 @@ export function watch(told, reached = () => {}) {
 export function leaveForSignIn() {
   location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
 }
+
+/**
+ * All series of pictures of a study.
+ * @param {string} uid
+ * @returns {Promise<{series: import("./stacks.js").SeriesFacts[], left_out: number}>}
+ */
+export async function allSeries(uid) {
+  return (await ask(`/studies/${encodeURIComponent(uid)}/series`)).json();
+}
+
+/**
+ * All frames of a series; they come in parts.
+ * @param {string} uid
+ * @param {import("./stacks.js").SeriesFacts} facts
+ * @param {(share: number) => void} [told] How much is there.
+ * @returns {Promise<Uint16Array | Float32Array>}
+ */
+export async function framesOf(uid, facts, told = () => {}) {
+  const area = facts.rows * facts.columns;
+  const data = facts.dtype === "uint16" ? new Uint16Array(facts.frames * area) : new Float32Array(facts.frames * area);
+  for (let first = 0; first < facts.frames; ) {
+    const answer = await ask(`/studies/${encodeURIComponent(uid)}/series/${facts.key}/frames?first=${first}`);
+    const bytes = await answer.arrayBuffer();
+    const count = Number(answer.headers.get("X-Frames"));
+    if (!(count > 0) || bytes.byteLength !== count * area * data.BYTES_PER_ELEMENT) throw new Refused(0, "cut", WORDS.errors.cut);
+    data.set(facts.dtype === "uint16" ? new Uint16Array(bytes) : new Float32Array(bytes), first * area);
+    first += count;
+    told(first / facts.frames);
+  }
+  return data;
+}

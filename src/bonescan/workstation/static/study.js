@@ -9,6 +9,7 @@ import { button, make } from "./elements.js";
 import { frame, keyboard, openDialog, say, signedIn, teaching } from "./page.js";
 import { FindingsList, impressionPart, MeasuresList, qualityPart } from "./panel.js";
 import { Picture } from "./pictures.js";
+import { seriesLinks } from "./series_links.js";
 import { counts, readAgain, readingAddress, readingFile, Refused, study, watch } from "./service.js";
 import { Sendings } from "./signing.js";
 import { Stage } from "./stage.js";
@@ -109,6 +110,7 @@ async function show() {
     performance.mark("first-picture");
     await read;
     await regions(made);
+    void seriesLinks(uid, [bar.element, ...stage.element.querySelectorAll(".nothing")]);
   } catch (error) {
     if (error instanceof Refused && error.status === 401) return say(error);
     main.replaceChildren(teaching(WORDS.errors.title, [error instanceof Error ? error.message : String(error)], make("a", { href: "/" }, WORDS.study.back)));
