@@ -13,23 +13,25 @@ import { WORDS } from "./words.js";
  * @typedef {import("./camera.js").Place} Place
  * @typedef {import("./camera.js").Rectangle} Rectangle
  * @typedef {import("./measuring.js").Measure} Measure
- * @typedef {{outline: [number, number][], peak: {row: number, column: number, counts: number, z_mm: number | null},
- *   area_mm2: number, uptake_ratio: number | null, significance: number | null}} FindingView
+ * @typedef {{outline: [number, number][], peak: {row: number, column: number}, area_mm2: number}} DrawnView
+ * @typedef {{id: number, letter: string, kind: string, polarity: string, views: Record<string, DrawnView>,
+ *   likely_normal?: boolean, style?: string}} Drawn What of a finding is drawn; a `style` goes before its kind.
+ * @typedef {DrawnView & {peak: {counts: number, z_mm: number | null}, uptake_ratio: number | null,
+ *   significance: number | null}} FindingView
  * @typedef {{text: string, weight: number, source: string}} Evidence
- * @typedef {{id: number, letter: string, kind: string, polarity: string, place: string, side: string,
- *   views: Record<string, FindingView>, uptake_ratio: number | null, uptake_reference: string,
+ * @typedef {Drawn & {place: string, side: string, views: Record<string, FindingView>, uptake_ratio: number | null, uptake_reference: string,
  *   significance: number | null, depth_mm: number | null, depth_uncertainty: number | null,
- *   mass_share_percent: number | null, in_burden: boolean, reason: string, likely_normal?: boolean,
+ *   mass_share_percent: number | null, in_burden: boolean, reason: string,
  *   natures: Record<string, number>, evidence: Evidence[], likelihood: number | null}} Finding
  * @typedef {{pane: Rectangle, picture: Picture}} Shown
  * @typedef {{picture: Picture, place: Place}} Pointed
  */
 
 /** Colours, dashes and widths of the report's outlines; each colour has a contrast of 5:1 or more on white. */
-export const STYLES = /** @type {Record<string, {colour: string, dash: number[], width: number, edge: number}>} */ ({
-  hot: { colour: "rgb(190 18 24)", dash: [], width: 1.6, edge: 3.4 },
+export const STYLES = /** @type {Record<string, {colour: string, dash: number[], width: number, edge: number, filled?: boolean}>} */ ({
+  hot: { colour: "rgb(190 18 24)", dash: [], width: 1.6, edge: 3.4, filled: true },
   normal: { colour: "rgb(92 96 104)", dash: [], width: 0.9, edge: 2.2 },
-  cold: { colour: "rgb(20 80 190)", dash: [8, 3], width: 1.6, edge: 3.4 },
+  cold: { colour: "rgb(20 80 190)", dash: [8, 3], width: 1.6, edge: 3.4, filled: true },
   physiologic: { colour: "rgb(0 105 60)", dash: [4, 3], width: 1.4, edge: 3 },
   artefact: { colour: "rgb(120 50 150)", dash: [1.5, 2.6], width: 1.4, edge: 3 },
 });
@@ -43,10 +45,11 @@ export const TINTS = [
 
 /**
  * How a finding is drawn.
- * @param {Finding} finding
+ * @param {Drawn} finding
  * @returns {string} A key of `STYLES`.
  */
 export function styleOf(finding) {
+  if (finding.style) return finding.style;
   if (finding.kind !== "bone") return finding.kind in STYLES ? finding.kind : "artefact";
   if (finding.likely_normal) return "normal";
   return finding.polarity === "cold" ? "cold" : "hot";
@@ -75,18 +78,18 @@ export function tinted(picture) {
 
 /**
  * The finding whose outline is smallest about a place.
- * @param {ReadonlyArray<Finding>} findings
+ * @param {ReadonlyArray<Drawn>} findings
  * @param {Picture} picture
  * @param {Place} place
- * @returns {Finding | null}
+ * @returns {Drawn | null}
  */
 export function findingAt(findings, picture, place) {
-  /** @type {Finding | null} */
+  /** @type {Drawn | null} */
   let best = null;
   for (const finding of findings) {
-    const seen = finding.views[picture.name];
+    const seen = finding.views[picture.key];
     if (!seen || !within(seen.outline, place, 1.5)) continue;
-    if (!best || seen.area_mm2 < (best.views[picture.name]?.area_mm2 ?? Infinity)) best = finding;
+    if (!best || seen.area_mm2 < (best.views[picture.key]?.area_mm2 ?? Infinity)) best = finding;
   }
   return best;
 }
@@ -119,7 +122,7 @@ export class Overlay {
   }
 
   /**
-   * @param {{shown: Shown[], camera: Camera, ratio: number, findings: Finding[], chosen: number | null, regions: boolean,
+   * @param {{shown: Shown[], camera: Camera, ratio: number, findings: Drawn[], chosen: number | null, regions: boolean,
    *   opacity: number, measures: Measure[], pointed: Pointed | null, cross: boolean,
    *   lens: {pane: Rectangle, shown: Shown, camera: Camera} | null}} what
    */
@@ -130,6 +133,7 @@ export class Overlay {
     for (const shown of what.shown) {
       context.save();
       clip(context, shown.pane);
+      this.beneath(shown, what);
       if (what.regions) this.regions(shown, what.camera, what.opacity);
       this.outlines(shown, what);
       for (const measure of what.measures) if (measure.picture === shown.picture) this.measure(measure, shown, what);
@@ -139,6 +143,13 @@ export class Overlay {
     }
     if (what.lens) this.lens(what.lens, what);
   }
+
+  /**
+   * What lies under all the rest; nothing here, for a page that adds a layer.
+   * @param {Shown} _shown
+   * @param {Parameters<Overlay["draw"]>[0]} _what
+   */
+  beneath(_shown, _what) {}
 
   /** @param {Shown} shown @param {Camera} camera @param {number} opacity */
   regions({ pane, picture }, camera, opacity) {
@@ -163,7 +174,7 @@ export class Overlay {
     const left = Math.max(pane.x, what.camera.toPoint(picture, pane, 0, -0.5).x);
     const right = Math.min(pane.x + pane.width, what.camera.toPoint(picture, pane, 0, picture.columns - 0.5).x);
     for (const finding of order) {
-      const seen = finding.views[picture.name];
+      const seen = finding.views[picture.key];
       if (!seen || seen.outline.length < 2) continue;
       const chosen = finding.id === what.chosen;
       const style = STYLES[styleOf(finding)] ?? STYLES.hot;
@@ -203,7 +214,7 @@ export class Overlay {
     const { context } = this;
     const style = STYLES[one.style] ?? STYLES.hot;
     if (!style) return;
-    const filled = one.style === "hot" || one.style === "cold";
+    const { filled } = style;
     context.font = "600 12px system-ui, sans-serif";
     const width = Math.max(18, context.measureText(one.letter).width + 8);
     context.strokeStyle = style.colour;
@@ -233,7 +244,7 @@ export class Overlay {
   /** @param {Shown} shown @param {Camera} camera */
   sides({ pane, picture }, camera) {
     const { context } = this;
-    const view = /** @type {Record<string, string>} */ (WORDS.study.views)[picture.name] ?? picture.name;
+    const view = picture.title || (/** @type {Record<string, string>} */ (WORDS.study.views)[picture.name] ?? picture.name);
     const [first, second] = picture.fromBehind ? [WORDS.study.left, WORDS.study.right] : [WORDS.study.right, WORDS.study.left];
     context.font = "600 15px system-ui, sans-serif";
     context.textBaseline = "top";
@@ -264,18 +275,27 @@ export class Overlay {
     halo(context, `${cm} cm`, x + 4, y - 5);
   }
 
+  /**
+   * Where a place of one view is in another. Opposite heads see the same person: same height, mirrored across.
+   * @param {Pointed} pointed
+   * @param {Picture} picture
+   * @returns {Place}
+   */
+  counterpart({ picture: from, place }, picture) {
+    const row = ((place.row + 0.5) * from.rowMm) / picture.rowMm - 0.5;
+    const across = (place.column + 0.5) * from.columnMm - from.widthMm / 2;
+    const mirrored = from.fromBehind !== picture.fromBehind ? -across : across;
+    return { row, column: (picture.widthMm / 2 + mirrored) / picture.columnMm - 0.5 };
+  }
+
   /** @param {Shown} shown @param {Parameters<Overlay["draw"]>[0]} what */
   cursor({ pane, picture }, { pointed, camera, cross }) {
     if (!pointed) return;
     const { context } = this;
     const same = pointed.picture === picture;
     if (same && !cross) return;
-    // Opposite heads see the same person: same height, mirrored across.
-    const mm = (pointed.place.row + 0.5) * pointed.picture.rowMm;
-    const row = mm / picture.rowMm - 0.5;
-    const across = (pointed.place.column + 0.5) * pointed.picture.columnMm - pointed.picture.widthMm / 2;
-    const mirrored = pointed.picture.fromBehind !== picture.fromBehind ? -across : across;
-    const at = camera.toPoint(picture, pane, row, (picture.widthMm / 2 + mirrored) / picture.columnMm - 0.5);
+    const { row, column } = this.counterpart(pointed, picture);
+    const at = camera.toPoint(picture, pane, row, column);
     for (const [colour, width] of /** @type {const} */ ([["rgb(255 255 255 / 75%)", 3], ["rgb(0 96 160)", 1]])) {
       context.strokeStyle = colour;
       context.lineWidth = width;

@@ -46,7 +46,7 @@ export class Refused extends Error {
  * @param {{method?: string, body?: unknown, signal?: AbortSignal}} [how]
  * @returns {Promise<Response>}
  */
-async function ask(path, { method = "GET", body, signal } = {}) {
+export async function ask(path, { method = "GET", body, signal } = {}) {
   /** @type {Record<string, string>} */
   const headers = { Accept: "application/json" };
   if (method !== "GET") headers["X-CSRF-Token"] = csrf;

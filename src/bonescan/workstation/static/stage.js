@@ -14,7 +14,7 @@ import { ordinaryWindow } from "./pictures.js";
  * @typedef {import("./pictures.js").Picture} Picture
  * @typedef {import("./camera.js").Rectangle} Rectangle
  * @typedef {import("./camera.js").Place} Place
- * @typedef {import("./overlay.js").Finding} Finding
+ * @typedef {import("./overlay.js").Drawn} Drawn
  * @typedef {import("./measuring.js").Measure} Measure
  * @typedef {"window" | "pan" | "distance" | "ellipse" | "box"} Tool
  * @typedef {"both" | "anterior" | "posterior"} Layout
@@ -36,7 +36,7 @@ export class Stage extends EventTarget {
     this.fitted = true;
     /** @type {Picture[]} */
     this.pictures = [];
-    /** @type {Finding[]} */
+    /** @type {Drawn[]} */
     this.findings = [];
     /** @type {number | null} */
     this.chosen = null;
@@ -93,7 +93,7 @@ export class Stage extends EventTarget {
       left: Math.min(...seen.outline.map((p) => p[1])), right: Math.max(...seen.outline.map((p) => p[1])),
     })));
     Object.assign(this.window, ordinaryWindow(this.pictures, (picture, row, column) =>
-      boxes.some((box) => box.name === picture.name && row >= box.top && row <= box.bottom && column >= box.left && column <= box.right)));
+      boxes.some((box) => box.name === picture.key && row >= box.top && row <= box.bottom && column >= box.left && column <= box.right)));
     this.touched = false;
     this.changed("window");
   }
@@ -223,7 +223,7 @@ export class Stage extends EventTarget {
     const finding = this.findings.find((one) => one.id === id);
     if (finding) {
       for (const { picture, pane } of this.shown) {
-        const seen = finding.views[picture.name];
+        const seen = finding.views[picture.key];
         if (!seen) continue;
         const at = this.camera.toPoint(picture, pane, seen.peak.row, seen.peak.column);
         const outside = at.x < pane.x + 20 || at.x > pane.x + pane.width - 20 || at.y < 20 || at.y > pane.height - 20;
