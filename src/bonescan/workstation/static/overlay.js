@@ -13,7 +13,8 @@ import { WORDS } from "./words.js";
  * @typedef {import("./camera.js").Place} Place
  * @typedef {import("./camera.js").Rectangle} Rectangle
  * @typedef {import("./measuring.js").Measure} Measure
- * @typedef {{outline: [number, number][], peak: {row: number, column: number}, area_mm2: number}} DrawnView
+ * @typedef {{outline: [number, number][], peak: {row: number, column: number}, area_mm2: number,
+ *   dashed?: boolean}} DrawnView
  * @typedef {{id: number, letter: string, kind: string, polarity: string, views: Record<string, DrawnView>,
  *   likely_normal?: boolean, style?: string}} Drawn What of a finding is drawn; a `style` goes before its kind.
  * @typedef {DrawnView & {peak: {counts: number, z_mm: number | null}, uptake_ratio: number | null,
@@ -187,7 +188,7 @@ export class Overlay {
       context.strokeStyle = chosen ? "rgb(255 205 60)" : "rgb(255 255 255 / 85%)";
       context.lineWidth = chosen ? style.edge + 4 : style.edge;
       context.stroke();
-      context.setLineDash(style.dash);
+      context.setLineDash(seen.dashed ? [2, 4] : style.dash);
       context.strokeStyle = style.colour;
       context.lineWidth = chosen ? style.width + 0.8 : style.width;
       context.stroke();
@@ -254,7 +255,7 @@ export class Overlay {
     const marks = [[first, "left", left + 10], [view, "center", (left + right) / 2], [second, "right", right - 10]];
     for (const [text, align, x] of marks) {
       context.textAlign = align;
-      halo(context, text, x, pane.y + 8);
+      for (const [k, row] of text.split("\n").entries()) halo(context, row, x, pane.y + 8 + 19 * k);
     }
     const cm = [20, 10, 5, 2, 1].find((length) => (10 * length) / camera.scale < 0.35 * (right - left)) ?? 1;
     const length = (10 * cm) / camera.scale;

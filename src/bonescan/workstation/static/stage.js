@@ -92,7 +92,7 @@ export class Stage extends EventTarget {
       top: Math.min(...seen.outline.map((p) => p[0])), bottom: Math.max(...seen.outline.map((p) => p[0])),
       left: Math.min(...seen.outline.map((p) => p[1])), right: Math.max(...seen.outline.map((p) => p[1])),
     })));
-    Object.assign(this.window, ordinaryWindow(this.pictures, (picture, row, column) =>
+    Object.assign(this.window, ordinaryWindow(this.judged, (picture, row, column) =>
       boxes.some((box) => box.name === picture.key && row >= box.top && row <= box.bottom && column >= box.left && column <= box.right)));
     this.touched = false;
     this.changed("window");
@@ -108,6 +108,11 @@ export class Stage extends EventTarget {
     this.changed("window");
   }
 
+  /** The pictures from which the ordinary window is worked out. */
+  get judged() {
+    return this.pictures;
+  }
+
   get largest() {
     return Math.max(1e-6, ...this.pictures.map((picture) => picture.largest));
   }
@@ -118,10 +123,15 @@ export class Stage extends EventTarget {
     this.dispatchEvent(new CustomEvent("changed", { detail: what }));
   }
 
+  /** The pictures of the layout, from left to right. */
+  get seen() {
+    const rest = this.pictures.filter((picture) => this.layout === "both" || picture.name === this.layout);
+    return rest.length ? rest : this.pictures;
+  }
+
   /** The views that are seen, each with its pane. */
   get shown() {
-    const rest = this.pictures.filter((picture) => this.layout === "both" || picture.name === this.layout);
-    const seen = rest.length ? rest : this.pictures;
+    const { seen } = this;
     const { clientWidth, clientHeight } = this.element;
     const width = (clientWidth - GAP * (seen.length - 1)) / Math.max(seen.length, 1);
     return seen.map((picture, k) => ({ picture, pane: { x: Math.round(k * (width + GAP)), y: 0, width: Math.floor(width), height: clientHeight } }));
