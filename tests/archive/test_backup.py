@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.archive.made import object_of, part10, received
+from tests.archive.signed import signed
 from tests.archive.test_upkeep import read
 
 from bonescan.archive import audit
@@ -27,13 +28,13 @@ def filled(archive: Archive) -> Archive:
         archive.keep(object_of(number))
     archive.keep(received(part10(1, AccessionNumber="7"), 1))
     read(archive)
-    archive.results.sign("1.9.1", 1, by="Dr. A")
+    signed(archive)
     return archive
 
 
 def test_what_is_restored_is_what_was_backed_up(filled: Archive, tmp_path: Path):
     made = back_up(filled, tmp_path / "backup")
-    assert (made.objects, made.readings, made.bad) == (5, 1, ())
+    assert (made.objects, made.readings, made.bad) == (5, 2, ())
     filled.keep(object_of(9))  # later: not in it
     back = restore(tmp_path / "backup", tmp_path / "back")
     assert (back.audit_seq, back.audit_head) == (made.audit_seq, made.audit_head)
@@ -42,7 +43,7 @@ def test_what_is_restored_is_what_was_backed_up(filled: Archive, tmp_path: Path)
         assert archive.counts() | {"object_bytes": 0} == {
             "study": 1, "series": 1, "instance": 4, "conflict": 1, "object_bytes": 0,
         }  # fmt: skip
-        assert archive.results.of_study("1.9.1")[0].signed_by == "Dr. A"
+        assert archive.results.of_study("1.9.1")[-1].signed_by == "Dr. A"
         assert archive.objects.place_of("1.2.3.2").read_bytes() == part10(2)
         archive.keep(object_of(9))  # it goes on as the old one would have
         archive.keep(received(part10(1, AccessionNumber="8"), 1))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.archive.made import NM, object_of, part10, received
+from tests.archive.signed import signed
 
 from bonescan.archive import audit
 from bonescan.archive.jobs import Job, Queue
@@ -43,7 +44,13 @@ def read(archive: Archive, study: str = "1.9.1") -> StoredReading:
     with archive.database.write() as connection:
         queue.finish(connection, jobs[-1])
         return archive.results.publish(
-            connection, making, study_uid=study, job_id=jobs[-1].id, sources=sources, files=files
+            connection,
+            making,
+            study_uid=study,
+            job_id=jobs[-1].id,
+            sources=sources,
+            files=files,
+            revision=jobs[-1].revision,
         )
 
 
@@ -81,10 +88,10 @@ def test_a_changed_reading_is_found_and_cannot_be_signed(archive: Archive):
     (reading.folder / "reading.json").write_text('{"forged": true}')
     assert check(archive).damaged_readings == (reading.folder.relative_to(archive.results.folder).as_posix(),)
     with pytest.raises(InvalidValue, match="changed"):
-        archive.results.sign("1.9.1", 1, by="Dr. A")
+        signed(archive)
 
 
-def test_versions_are_kept_and_signed_once(archive: Archive):
+def test_versions_are_kept_and_a_signature_makes_a_new_one(archive: Archive):
     archive.keep(object_of(1))
     first = read(archive)
     archive.keep(object_of(2))
@@ -93,11 +100,9 @@ def test_versions_are_kept_and_signed_once(archive: Archive):
         (1, first.folder),
         (2, second.folder),
     ]
-    assert archive.results.sign("1.9.1", 2, by="Dr. A").signed_by == "Dr. A"
-    with pytest.raises(InvalidValue, match="signed already"):
-        archive.results.sign("1.9.1", 2, by="Dr. B")
-    with pytest.raises(InvalidValue, match="no reading"):
-        archive.results.sign("1.9.1", 3, by="Dr. A")
+    third = signed(archive, of_version=2)
+    assert (third.version, third.signed_by, third.of_version, third.revision) == (3, "Dr. A", 2, second.revision)
+    assert [one.signed_by for one in archive.results.of_study("1.9.1")] == ["", "", "Dr. A"]
     assert check(archive).well
 
 
@@ -121,7 +126,7 @@ def test_the_index_is_made_anew_from_the_files_alone(tmp_path: Path):
             archive.keep(object_of(number, study=1 + number // 3))
         archive.keep(received(part10(1, AccessionNumber="7"), 1))
         read(archive)
-        archive.results.sign("1.9.1", 1, by="Dr. A")
+        signed(archive)
         before, readings = archive.counts(), archive.results.of_study("1.9.1")
     for path in tmp_path.glob("index.sqlite*"):
         path.unlink()
@@ -132,7 +137,7 @@ def test_the_index_is_made_anew_from_the_files_alone(tmp_path: Path):
         assert len(list(tmp_path.glob("audit.anchors.before-*"))) == 1  # the earlier trail is gone, its anchors are not
         first = audit.entries(archive.database)[0]
         assert first.action == "index.rebuilt"
-        assert first.detail["last_anchor"].startswith("6 ")
+        assert first.detail["last_anchor"].startswith("8 ")
         queue = Queue(archive.database, lease_s=30, attempts=3)
         queue.settle(0.0)
         assert [job.study_instance_uid for job in queue.jobs()] == ["1.9.2"]  # the other one is read already
@@ -158,7 +163,7 @@ def test_only_what_is_old_read_and_signed_goes(tmp_path: Path, settings: Setting
             archive.keep(object_of(study, study=study, modality=modality))
         kept_folder = read(archive, "1.9.1").folder
         gone_folder = read(archive, "1.9.2").folder
-        archive.results.sign("1.9.2", 1, by="Dr. A")
+        signed(archive, "1.9.2")
         told = {one.study_instance_uid: one.kept_because for one in due(archive, LATER)}
         assert told == {"1.9.1": "its newest reading is not signed", "1.9.2": "", "1.9.3": "it was not read"}
         assert archive.counts()["study"] == 4  # to say is not to do

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,15 +14,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from tests.archive.made import object_of
+from tests.archive.signed import EDITS, WORDS, ask_to_sign, put_draft, render, signed
 
 from bonescan.archive import audit
 from bonescan.archive.jobs import Job, JobState, Queue
+from bonescan.archive.results import folder_digest
+from bonescan.archive.sendings import ask_sending, sendings
 from bonescan.archive.settings import Settings
 from bonescan.archive.shelf import Archive
+from bonescan.archive.tables import draft, metadata
 from bonescan.archive.upkeep import check
-from bonescan.archive.worker import run_worker
-from bonescan.errors import ArchiveUnavailable, QuotaExceeded
+from bonescan.archive.worker import publish, run_worker
+from bonescan.dicom.node.sending import Outcome, Sent
+from bonescan.dicom.node.settings import NodeSettings, Peer
+from bonescan.errors import ArchiveUnavailable, InvalidValue, QuotaExceeded
 
 QUICK = Settings(reserve_gib=0.0, quiet_s=0.0, attempts=1, lease_s=6.0)
 PATIENCE_S = 60.0  # how long a test waits before it gives up; nothing is measured
@@ -44,10 +52,12 @@ def command(act: str) -> tuple[str, ...]:
     return (sys.executable, "-c", STAND_IN.replace("{act}", act))
 
 
-def worked(archive: Archive, act: str, until: Callable[[list[Job]], bool]) -> list[Job]:
+def worked(
+    archive: Archive, act: str, until: Callable[[list[Job]], bool], node: NodeSettings | None = None
+) -> list[Job]:
     """What the queue says once a worker has come so far."""
     stop = threading.Event()
-    worker = threading.Thread(target=run_worker, args=(archive, stop), kwargs={"command": command(act)})
+    worker = threading.Thread(target=run_worker, args=(archive, stop), kwargs={"command": command(act), "node": node})
     worker.start()
     queue = Queue(archive.database, lease_s=6.0, attempts=1)
     end = time.monotonic() + PATIENCE_S
@@ -127,6 +137,148 @@ def test_a_worker_that_is_stopped_gives_its_job_back_at_once(archive: Archive):
     queue = Queue(archive.database, lease_s=6.0, attempts=1)
     assert [(one.state, one.attempts) for one in queue.jobs()] == [(JobState.WAITING, 0)]
     assert list(archive.results.folder.glob("*/*")) == []
+
+
+# What a process is told of a signature, and one file of each sort that is kept of it.
+SIGNS = """
+    if wanted["do"] == "sign":
+        (out / "order.json").write_text(json.dumps(wanted))
+        (out / "dicom_results").mkdir()
+        (out / "dicom_results" / "report.dcm").write_bytes(b"a report")
+    (out / "reading.json").write_text(str(len(inputs))); say(done={})
+"""
+PACS = Peer(ae_title="PACS", host="127.0.0.1", port=1, results=True)
+
+
+def drafted(archive: Archive) -> None:
+    """A study that was read, has got another image since, and whose first reading is to be signed."""
+    archive.keep(object_of(1))
+    worked(archive, WRITES, settled)
+    archive.keep(object_of(2))
+    worked(archive, WRITES, lambda jobs: len(jobs) == 2 and settled(jobs))
+    put_draft(archive)
+
+
+def test_a_draft_becomes_a_signed_version_of_the_images_it_was_made_of(archive: Archive):
+    drafted(archive)
+    ask_to_sign(archive)
+    before = [folder_digest(one.folder) for one in archive.results.of_study("1.9.1")]
+    worked(archive, SIGNS, settled)
+    *_, stored = archive.results.of_study("1.9.1")
+    assert (stored.version, stored.signed_by, stored.of_version, stored.amends) == (3, "Dr. A", 1, 0)
+    assert stored.signed_at < stored.made_at  # the moment of the password, not of the rendering
+    assert (stored.folder / "reading.json").read_text() == "1"  # the image that came later is no part of it
+    order = json.loads((stored.folder / "order.json").read_text())
+    assert (order["edits"], order["words"], order["amends"]) == ([*EDITS], WORDS, None)
+    assert Path(order["reading"]) == archive.results.of_study("1.9.1")[0].folder
+    assert json.loads((stored.folder / "signed.json").read_bytes())["signed_by"] == "Dr. A"
+    assert "draft" not in tables_with_rows(archive)
+    assert [folder_digest(one.folder) for one in archive.results.of_study("1.9.1")][:2] == before
+    assert check(archive).well
+    rows = [(row.actor, row.action) for row in audit.entries(archive.database) if row.action == "reading.signed"]
+    assert rows == [("Dr. A", "reading.signed")]
+
+
+def test_a_second_signature_amends_the_first_and_says_why(archive: Archive):
+    drafted(archive)
+    ask_to_sign(archive)
+    worked(archive, SIGNS, settled)
+    put_draft(archive, author="Dr. B")
+    ask_to_sign(archive, by="Dr. B", reason="A rib was overlooked.")
+    worked(archive, SIGNS, settled)
+    first, second = archive.results.of_study("1.9.1")[-2:]
+    assert (second.version, second.amends, second.signed_by) == (4, 3, "Dr. B")
+    told = json.loads((second.folder / "order.json").read_text())["amends"]
+    assert told == {
+        "version": 3, "signed_by": "Dr. A", "signed_at": first.signed_at, "reason": "A rib was overlooked.",
+        "folder": str(first.folder),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("act", "change", "reason"),
+    [
+        ('say(failed="The pictures cannot be drawn.", may_help=False)', {}, "The pictures cannot be drawn."),
+        (SIGNS, {"number": 3}, "changed or discarded"),  # somebody went on writing after the password
+        (SIGNS, {"job_id": 77}, "changed or discarded"),
+    ],
+)
+def test_a_signature_that_fails_keeps_the_draft_and_says_why(
+    archive: Archive, act: str, change: dict[str, int], reason: str
+):
+    drafted(archive)
+    number = ask_to_sign(archive)
+    with archive.database.write() as connection:
+        connection.execute(draft.update().values(**change) if change else select(draft))
+    jobs = worked(archive, act, settled)
+    assert [(job.state, reason in job.reason) for job in jobs if job.id == number] == [(JobState.DEAD, True)]
+    assert "draft" in tables_with_rows(archive)
+    assert [one.version for one in archive.results.of_study("1.9.1")] == [1, 2]
+    assert len(list(archive.results.folder.glob("*/*"))) == 2
+
+
+def test_a_draft_that_changes_while_it_is_rendered_is_not_signed(archive: Archive):
+    """`facts` looks again in the transaction that publishes."""
+    drafted(archive)
+    ask_to_sign(archive)
+    queue = Queue(archive.database, lease_s=6.0, attempts=1)
+    job = queue.claim()
+    assert job is not None
+    making, laid = render(archive, queue, job)
+    with archive.database.write() as connection:
+        connection.execute(draft.update().values(number=3))
+    with pytest.raises(InvalidValue, match="changed or discarded"):
+        publish(archive, queue, job, making, laid)
+    assert [one.signed_by for one in archive.results.of_study("1.9.1")] == ["", ""]
+    assert [one.state for one in queue.jobs() if one.id == job.id] == [JobState.RUNNING]  # nothing of it is kept
+
+
+def test_what_is_signed_is_sent_to_those_who_get_results_until_they_take_it(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+):
+    taken: list[tuple[str, str]] = []
+    refusals = iter(["no association"])
+
+    def send(paths: list[Path], peer: Peer, _: NodeSettings, *, attempts: int) -> list[Sent]:
+        assert attempts == 1  # the queue tries again, not the association
+        if (why := next(refusals, None)) is not None:
+            return [Sent(path=path, outcome=Outcome.UNDELIVERED, reason=why) for path in paths]
+        taken.extend((peer.ae_title, path.name) for path in paths)
+        return [Sent(path=path, outcome=Outcome.STORED) for path in paths]
+
+    monkeypatch.setattr("bonescan.dicom.node.sending.send", send)
+    monkeypatch.setattr("bonescan.archive.jobs._FIRST_PAUSE_S", 0.01)
+    drafted(archive)
+    ask_to_sign(archive)
+    node = NodeSettings(peers=(PACS, Peer(ae_title="OTHER", host="127.0.0.1", port=1)))
+    worked(archive, SIGNS, lambda jobs: any(job.kind == "send" for job in jobs) and settled(jobs), node)
+    assert taken == [("PACS", "report.dcm")]
+    (sending,) = sendings(archive.database, "1.9.1")
+    assert (sending.to, sending.version, sending.state, sending.reason) == ("PACS", 3, "sent", "")
+    assert [job.attempts for job in Queue(archive.database, lease_s=6.0, attempts=1).jobs() if job.kind == "send"] == [
+        1
+    ]
+    rows = [(row.action, row.detail) for row in audit.entries(archive.database) if row.action == "reading.sent"]
+    assert rows == [("reading.sent", {"version": 3, "to": "PACS", "objects": 1})]
+
+
+def test_a_sending_that_cannot_help_itself_says_why_and_one_that_is_under_way_is_asked_for_once(archive: Archive):
+    archive.keep(object_of(1))
+    worked(archive, WRITES, settled)
+    stored = signed(archive)
+    with archive.database.write() as connection:
+        for _ in range(2):
+            ask_sending(connection, stored, "NOBODY", actor="Dr. A")
+    worked(archive, SIGNS, settled, NodeSettings(peers=(PACS,)))
+    (sending,) = sendings(archive.database, "1.9.1")
+    assert (sending.state, sending.reason) == ("failed", "No peer NOBODY with host and port is configured.")
+    archive.delete_study("1.9.1", actor="test", why="test")
+    assert sendings(archive.database, "1.9.1") == []
+
+
+def tables_with_rows(archive: Archive) -> set[str]:
+    with archive.database.read() as connection:
+        return {one.name for one in metadata.sorted_tables if connection.execute(select(one)).first() is not None}
 
 
 WORKER = """

@@ -164,14 +164,17 @@ def set_job(archive: Archive, uid: str, **values: object) -> None:
 def put_reading(archive: Archive, uid: str, reading: dict[str, object] | None = None, **files: bytes) -> int:
     """Publish a reading as the worker does."""
     with archive.database.write() as connection:
-        number = connection.execute(job.select().where(job.c.StudyInstanceUID == uid)).one().id
+        number = connection.execute(job.select().where(job.c.StudyInstanceUID == uid, job.c.kind == "read")).one().id
     making = archive.results.begin(uid, number)
     (making / "reading.json").write_text(json.dumps(reading or small_reading()), encoding="utf-8")
     for name, content in files.items():
         (making / name.replace("__", ".")).write_bytes(content)
     digest = archive.results.flush(making)
+    sources = [digest for _, digest in archive.readable(uid)]
     with archive.database.write() as connection:
-        stored = archive.results.publish(connection, making, study_uid=uid, job_id=number, sources=["a"], files=digest)
+        stored = archive.results.publish(
+            connection, making, study_uid=uid, job_id=number, sources=sources, files=digest, revision=1
+        )
         connection.execute(job.update().where(job.c.id == number).values(state="done"))
     return stored.version
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.archive.made import object_of
+from tests.archive.signed import signed
 from tests.workstation.conftest import put_reading, put_study, set_job, small_reading
 
 from bonescan.archive import Archive
@@ -116,7 +117,8 @@ def test_urgent_ones_come_first_until_they_are_signed_and_the_rest_by_date(archi
     studies.catch_up()
     assert uids(studies) == ["1.9.1", "1.9.2", "1.9.3"]
     assert uids(studies, state="urgent") == ["1.9.1"]
-    archive.results.sign("1.9.1", 1, by="Dr. A")
+    signed(archive)
+    studies.catch_up()
     assert uids(studies) == ["1.9.2", "1.9.3", "1.9.1"]
     assert (uids(studies, state="urgent"), uids(studies, state="signed")) == ([], ["1.9.1"])
     assert uids(studies, state="queued") == ["1.9.2", "1.9.3"]

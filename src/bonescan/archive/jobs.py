@@ -1,4 +1,4 @@
-"""The queue of readings to be made: durable, one worker to a job, tried again where that can help.
+"""The queue of what is to be done with studies: durable, one worker to a job, tried again where that can help.
 
 ::
 
@@ -13,21 +13,26 @@ seen the same heartbeat for the length of a lease by its own monotonic clock, se
 lost a job that way is told so by `beat` and by `finish`, whose transaction is then undone: no reading is published
 twice.
 
+A job has a kind, ``read``, ``sign``, ``send`` and what `bonescan.archive.kinds` adds, and a payload, which says what is
+to be done with the study. Readings are asked for by `Queue.settle`, once for each state of the study; all others by
+`Queue.ask`, as often as somebody wants.
+
 A job that fails counts an attempt; one whose worker was killed counts an interruption, which is not the job's fault and
 may happen often.
 """
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from bonescan.archive import audit
 from bonescan.archive.database import Database, utc_now
@@ -36,9 +41,13 @@ from bonescan.archive.stillness import Stillness
 from bonescan.archive.tables import job, study
 from bonescan.errors import BoneScanError, InvalidValue
 
-__all__ = ["Job", "JobLost", "JobState", "Queue", "ask_again"]
+__all__ = ["READ", "SEND", "SIGN", "Job", "JobLost", "JobState", "Queue", "ask_again"]
+
+READ, SIGN, SEND = "read", "sign", "send"
+"""Kinds of jobs of the archive's own."""
 
 _MOST_INTERRUPTIONS = 100
+_SENT_FOR = 150  # [D] attempts; with the pauses below about a day, which is how long another node may be down
 _FIRST_PAUSE_S = 5.0
 _LONGEST_PAUSE_S = 600.0
 
@@ -64,10 +73,9 @@ class Job:
     ----------
     id : int
     kind : str
-        ``"read"``.
     study_instance_uid : str
     revision : int
-        Of the study, when the job was asked for.
+        Of the study, when its reading was asked for; of another kind's jobs, the how-manieth of the study.
     state : JobState
     attempts, interruptions : int
     progress : str
@@ -76,6 +84,8 @@ class Job:
         Why it failed last, in a sentence.
     made_at, changed_at : str
         UTC.
+    payload : mapping of str to object
+        What is to be done, as far as the kind does not say it.
     """
 
     id: int
@@ -89,6 +99,7 @@ class Job:
     reason: str
     made_at: str
     changed_at: str
+    payload: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Queue:
@@ -100,7 +111,7 @@ class Queue:
     lease_s : float
         A job without a sign of life for so long is taken over.
     attempts : int
-        How often a job is tried.
+        How often a job is tried; one that sends is tried for about a day.
     clock : callable
         Monotonic seconds.
     """
@@ -137,13 +148,38 @@ class Queue:
         with self._database.write() as connection:
             return sum(_ask(connection, uid, revision) for uid, revision in quiet)
 
-    def claim(self, held: Collection[int] = ()) -> Job | None:
-        """Take the next job: one that waits, or one whose worker is gone.
+    @staticmethod
+    def ask(connection: Connection, kind: str, study_uid: str, payload: Mapping[str, Any]) -> int:
+        """Ask for something to be done with a study, in a writing transaction.
+
+        Parameters
+        ----------
+        connection : Connection
+            Of `Database.write`.
+        kind : str
+            Not ``read``, which `settle` and `ask_again` ask for.
+        study_uid : str
+        payload : mapping of str to object
+            Ready for JSON.
+
+        Returns
+        -------
+        int
+            The job's number.
+        """
+        same = (job.c.kind == kind) & (job.c.StudyInstanceUID == study_uid)
+        last = connection.execute(select(func.max(job.c.revision)).where(same)).scalar_one_or_none()
+        return _insert(connection, kind, study_uid, (last or 0) + 1, payload)
+
+    def claim(self, held: Collection[int] = (), *, sends: bool = False) -> Job | None:
+        """Take the next job: one that waits, or one whose worker is gone; what a physician waits for comes first.
 
         Parameters
         ----------
         held : collection of int
             Numbers of the jobs this worker has at hand; another of its own was lost on the way.
+        sends : bool
+            True for a job that sends, false for one of any other kind.
 
         Returns
         -------
@@ -158,7 +194,8 @@ class Queue:
                 .all()
             )
         self._jobs.forget_others({row["id"] for row in rows})
-        for row in rows:
+        wanted = [row for row in rows if (row["kind"] == SEND) is sends]
+        for row in sorted(wanted, key=lambda row: (row["kind"] != SIGN, row["id"])):
             if self._free(row, held) and (claimed := self._take(row)) is not None:
                 return claimed
         return None
@@ -218,7 +255,7 @@ class Queue:
             When another worker has the job now.
         """
         attempts = claimed.attempts + 1
-        again = may_help and attempts < self._attempts
+        again = may_help and attempts < (_SENT_FOR if claimed.kind == SEND else self._attempts)
         state = JobState.WAITING if again else JobState.DEAD
         pause = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 4.0 ** (attempts - 1)) if again else 0.0
         with self._database.write() as connection:
@@ -297,7 +334,7 @@ class Queue:
             "changed_at": utc_now(),
         }
         if values["interruptions"] >= _MOST_INTERRUPTIONS:
-            reason = f"The program ended {_MOST_INTERRUPTIONS} times while it read this study."
+            reason = f"The program ended {_MOST_INTERRUPTIONS} times while it was at this."
             values |= {"state": JobState.DEAD, "reason": reason}
         with self._database.write() as connection:
             if connection.execute(update(job).where(*seen).values(**values)).rowcount == 0:
@@ -334,7 +371,7 @@ def ask_again(database: Database, study_uid: str, *, actor: str) -> None:
         ).one_or_none()
         if known is None or known.revision == 0:
             raise InvalidValue("The study has no images of a gamma camera that could be read.")
-        newest = (job.c.kind == "read") & (job.c.StudyInstanceUID == study_uid)
+        newest = (job.c.kind == READ) & (job.c.StudyInstanceUID == study_uid)
         states = set(connection.execute(select(job.c.state).where(newest)).scalars())
         if states & {JobState.WAITING, JobState.RUNNING} or known.revision > known.queued_revision:
             raise InvalidValue("A reading of this study is under way already.")
@@ -350,25 +387,30 @@ def _ask(connection: Connection, uid: str, revision: int) -> int:
     same = (study.c.StudyInstanceUID == uid) & (study.c.revision == revision) & (study.c.queued_revision < revision)
     if connection.execute(update(study).where(same).values(queued_revision=revision)).rowcount == 0:
         return 0
-    asked = (job.c.kind == "read") & (job.c.StudyInstanceUID == uid) & (job.c.revision == revision)
+    asked = (job.c.kind == READ) & (job.c.StudyInstanceUID == uid) & (job.c.revision == revision)
     if connection.execute(select(job.c.id).where(asked)).one_or_none() is not None:  # deleted, and sent once more
         connection.execute(update(job).where(asked).values(state=JobState.WAITING, attempts=0, wait_s=0.0))
         return 1
-    now = utc_now()
-    connection.execute(
-        insert(job).values(
-            kind="read",
-            StudyInstanceUID=uid,
-            revision=revision,
-            state=JobState.WAITING,
-            attempts=0,
-            interruptions=0,
-            heartbeat=0,
-            made_at=now,
-            changed_at=now,
-        )
-    )
+    _insert(connection, READ, uid, revision, {})
     return 1
+
+
+def _insert(connection: Connection, kind: str, uid: str, revision: int, payload: Mapping[str, Any]) -> int:
+    now = utc_now()
+    row = {
+        "kind": kind,
+        "StudyInstanceUID": uid,
+        "revision": revision,
+        "payload": json.dumps(payload, sort_keys=True),
+        "state": JobState.WAITING,
+        "attempts": 0,
+        "interruptions": 0,
+        "heartbeat": 0,
+        "made_at": now,
+        "changed_at": now,
+    }
+    (number,) = connection.execute(insert(job).values(row)).inserted_primary_key or (0,)
+    return int(number)
 
 
 def _tell_dead(connection: Connection, uid: str, reason: str) -> None:
@@ -381,4 +423,5 @@ def _as_job(row: Any) -> Job:
         **{name: row[name] for name in names},
         study_instance_uid=row["StudyInstanceUID"],
         state=JobState(row["state"]),
+        payload=json.loads(row["payload"] or "{}"),
     )

@@ -1,8 +1,9 @@
-"""The process in which one study is read, apart from the archive: it may take too long, take too much, or crash.
+"""The process in which one job is done, apart from the archive: it may take too long, take too much, or crash.
 
 ::
 
-    stdin   one line of JSON: what to read, where to, how much memory at most; its end means that the worker is gone
+    stdin   one line of JSON: what to do, with what, where to, how much memory at most; its end means that the worker
+            is gone
     stdout  lines of JSON: {"step": ...} as it goes on, at last {"done": summary} or {"failed": reason, "may_help":
     bool}
 
@@ -16,7 +17,8 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
@@ -25,12 +27,13 @@ from bonescan.errors import BoneScanError, InvalidValue, OutputFailed
 
 __all__ = ["main"]
 
+Step = Callable[[str], None]
 _WORKER_GONE = 3
 _MIB = 2**20
 
 
 def main() -> None:
-    """Wait for one study, read it, say how it went, and end."""
+    """Wait for one job, do it, say how it went, and end."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a library prints must not stand between the lines of JSON
     for name in ("bonescan.journeys", "bonescan.dicom.results", "bonescan.reading.labels", "bonescan.report", "typst"):
@@ -42,7 +45,7 @@ def main() -> None:
     wanted = json.loads(line)
     _limit_memory(int(wanted["memory_bytes"]))
     try:
-        said = _read(wanted, out)
+        said: dict[str, object] = {"done": _DONE_BY[wanted["do"]](wanted, partial(_step, out))}
     except BoneScanError as error:
         said = {"failed": str(error), "may_help": isinstance(error, OutputFailed)}
     except Exception as error:
@@ -57,14 +60,11 @@ def main() -> None:
     _say(out, said)
 
 
-def _read(wanted: Mapping[str, Any], out: IO[str]) -> dict[str, Any]:
+def _read(wanted: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
+    """Read a study."""
     from bonescan import journeys
 
     inputs, folder = [Path(wanted["inputs"])], Path(wanted["out"])
-
-    def step(sentence: str) -> None:
-        _say(out, {"step": sentence})
-
     settings: dict[str, object] = {"command": "archive", "dicom": True}
     try:
         study = journeys.read_study(inputs, folder, dicom_results=True, progress=step)
@@ -73,7 +73,15 @@ def _read(wanted: Mapping[str, Any], out: IO[str]) -> dict[str, Any]:
         study = journeys.read_study(inputs, folder, progress=step)
     manifest = journeys.study_manifest(study, folder, settings)
     journeys.write_file(folder / "run.json", json.dumps(manifest, indent=2, default=str).encode())
-    return {"done": journeys.study_summary(study)}
+    return journeys.study_summary(study)
+
+
+_DONE_BY: Mapping[str, Callable[[Mapping[str, Any], Step], Mapping[str, Any]]] = {"read": _read}
+"""What does a job, by its kind: takes the order and whom to tell of each step, gives a summary."""
+
+
+def _step(out: IO[str], sentence: str) -> None:
+    _say(out, {"step": sentence})
 
 
 def _say(out: IO[str], said: Mapping[str, Any]) -> None:

@@ -6,10 +6,11 @@
         reading.json, report.html, ...      what `bonescan read` writes, and run.json, its manifest
         dicom_results/*.dcm
         result.json                         which version of which study, of which objects, when; comes last
-        signed.json                         once a physician has signed it
+        signed.json                         who has signed it; only in a version that was signed
 
 A folder counts when the index names it. Until then nobody looks there, and `Results.sweep` removes what a killed worker
-left. From result.json the index can be made anew.
+left. From result.json the index can be made anew. Nothing of a folder changes once it counts: a signature makes a
+new version.
 """
 
 from __future__ import annotations
@@ -25,18 +26,39 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select
 
 from bonescan.archive import audit
 from bonescan.archive.database import Database, utc_now
 from bonescan.archive.objects import file_digest, open_for_writing, sync_folder
 from bonescan.archive.tables import job, result
-from bonescan.errors import ArchiveUnavailable, InvalidValue
+from bonescan.errors import ArchiveUnavailable
 
-__all__ = ["RECORD_NAME", "SIGNATURE_NAME", "Results", "StoredReading", "folder_digest"]
+__all__ = ["RECORD_NAME", "SIGNATURE_NAME", "Results", "Signature", "StoredReading", "folder_digest"]
 
 RECORD_NAME = "result.json"
 SIGNATURE_NAME = "signed.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """Who has signed a version of a reading.
+
+    Parameters
+    ----------
+    by : str
+    at : str
+        UTC.
+    amends : int
+        The signed version that it replaces; 0 for none.
+    reason : str
+        Why it replaces that.
+    """
+
+    by: str
+    at: str
+    amends: int = 0
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +78,13 @@ class StoredReading:
     files_sha256 : str
         Digest over its files.
     signed_by, signed_at : str
-        Empty until it is signed.
+        Empty for a version that nobody signed.
+    revision : int
+        Of the study, when the reading was asked for; 0 where nobody knows.
+    of_version : int
+        The reader's version that was revised; 0 for one of the reader's own.
+    amends : int
+        The signed version that this one replaces; 0 for none.
     """
 
     study_instance_uid: str
@@ -67,6 +95,9 @@ class StoredReading:
     files_sha256: str
     signed_by: str
     signed_at: str
+    revision: int
+    of_version: int
+    amends: int
 
 
 def folder_digest(folder: Path) -> str:
@@ -155,7 +186,17 @@ class Results:
             raise ArchiveUnavailable(f"The reading cannot be written: {error.strerror}.") from error
 
     def publish(
-        self, connection: Connection, making: Path, *, study_uid: str, job_id: int, sources: Sequence[str], files: str
+        self,
+        connection: Connection,
+        making: Path,
+        *,
+        study_uid: str,
+        job_id: int,
+        sources: Sequence[str],
+        files: str,
+        revision: int = 0,
+        of_version: int = 0,
+        signature: Signature | None = None,
     ) -> StoredReading:
         """Make a reading the newest version of its study, in a writing transaction.
 
@@ -170,6 +211,10 @@ class Results:
             Digests of the objects it was made from.
         files : str
             Digest over its files.
+        revision, of_version : int
+            As in `StoredReading`.
+        signature : Signature, optional
+            Whose version it is from its first moment.
 
         Returns
         -------
@@ -184,14 +229,25 @@ class Results:
             "job_id": job_id,
             "sources_sha256": hashlib.sha256("\n".join(sorted(sources)).encode()).hexdigest(),
             "files_sha256": files,
-            "signed_by": "",
-            "signed_at": "",
+            "signed_by": "" if signature is None else signature.by,
+            "signed_at": "" if signature is None else signature.at,
+            "revision": revision,
+            "of_version": of_version,
+            "amends": 0 if signature is None else signature.amends,
         }
         record = {"schema": "bonescan-result/1", **row, "sources": sorted(sources)}
+        if signature is not None:
+            signed: dict[str, object] = {"signed_by": signature.by, "signed_at": signature.at}
+            signed |= {"amends": signature.amends, "reason": signature.reason}
+            _write_durably(making / SIGNATURE_NAME, json.dumps(signed, indent=2).encode())
         _write_durably(making / RECORD_NAME, json.dumps(record, indent=2).encode())
         connection.execute(insert(result).values(row))
         detail = {name: row[name] for name in ("version", "sources_sha256", "files_sha256")}
         audit.append(connection, actor="worker", action="reading.made", subject=study_uid, detail=detail)
+        if signature is not None:
+            said = {name: row[name] for name in ("version", "of_version", "amends", "files_sha256")}
+            said["reason"] = signature.reason
+            audit.append(connection, actor=signature.by, action="reading.signed", subject=study_uid, detail=said)
         return self._stored(row)
 
     def of_study(self, study_uid: str) -> list[StoredReading]:
@@ -209,42 +265,6 @@ class Results:
         wanted = select(result).where(result.c.StudyInstanceUID == study_uid).order_by(result.c.version)
         with self._database.read() as connection:
             return [self._stored(row) for row in connection.execute(wanted).mappings()]
-
-    def sign(self, study_uid: str, version: int, *, by: str) -> StoredReading:
-        """Record that a physician has signed a reading; a signed reading stays signed.
-
-        Parameters
-        ----------
-        study_uid : str
-        version : int
-        by : str
-            Who.
-
-        Returns
-        -------
-        StoredReading
-
-        Raises
-        ------
-        InvalidValue
-            When there is no such version, it is signed already, or its files are not as they were made.
-        """
-        own = (result.c.StudyInstanceUID == study_uid) & (result.c.version == version)
-        with self._database.write() as connection:
-            row = connection.execute(select(result).where(own)).mappings().one_or_none()
-            if row is None:
-                raise InvalidValue(f"The study has no reading of version {version}.", got=version)
-            if row["signed_by"]:
-                raise InvalidValue(f"Version {version} of the reading is signed already; amend it with a new version.")
-            folder = self.folder / row["folder"]
-            if folder_digest(folder) != row["files_sha256"]:
-                raise InvalidValue("The reading's files were changed since it was made; have the study read again.")
-            signed = {"signed_by": by, "signed_at": utc_now()}
-            _write_durably(folder / SIGNATURE_NAME, json.dumps(signed).encode())
-            connection.execute(update(result).where(own).values(**signed))
-            detail = {"version": version, "files_sha256": row["files_sha256"]}
-            audit.append(connection, actor=by, action="reading.signed", subject=study_uid, detail=detail)
-            return self._stored({**row, **signed})
 
     def discard(self, making: Path) -> None:
         """Remove a reading in progress.
@@ -300,6 +320,9 @@ class Results:
             files_sha256=row["files_sha256"],
             signed_by=row["signed_by"],
             signed_at=row["signed_at"],
+            revision=row["revision"],
+            of_version=row["of_version"],
+            amends=row["amends"],
         )
 
 

@@ -30,7 +30,7 @@ from bonescan.archive.matching import find
 from bonescan.archive.objects import ObjectStore, Spooled, file_digest, told_plainly
 from bonescan.archive.results import Results
 from bonescan.archive.settings import Settings, load_settings
-from bonescan.archive.tables import conflict, doomed, instance, meter, result, series, study
+from bonescan.archive.tables import conflict, doomed, draft, instance, job, meter, result, series, study
 from bonescan.dicom.indexing import INDEXED, UNIQUE_KEYS, IndexFacts, index_facts
 from bonescan.dicom.node.shelf import Kept, Level, ReceivedObject, StoredObject
 from bonescan.errors import ArchiveUnavailable, InvalidValue, QuotaExceeded, UnreadableInput
@@ -409,7 +409,10 @@ class Archive:
                 connection.execute(delete(doomed).where(known))
                 connection.execute(insert(doomed).values(kind=kind, name=name))
             connection.execute(delete(conflict).where(conflict.c.SOPInstanceUID.in_(uids)))
-            for table in (result, instance, series, study):
+            others = (job.c.StudyInstanceUID == study_uid) & (job.c.kind != "read")
+            gone = {"state": "dead", "reason": "The study was deleted."}
+            connection.execute(update(job).where(others & job.c.state.in_(["waiting", "running"])).values(**gone))
+            for table in (result, draft, instance, series, study):
                 connection.execute(delete(table).where(table.c.StudyInstanceUID == study_uid))
             self._count(connection, -sum(row.size_bytes for row in (*held, *aside)))
             for row in held:

@@ -1,4 +1,4 @@
-"""The tables of the index: studies, series, instances, conflicts, jobs, results and the audit trail.
+"""The tables of the index: studies, series, instances, conflicts, jobs, results, drafts and the audit trail.
 
 The columns that DICOM queries ask for are named by their DICOM keywords, straight from
 `bonescan.dicom.indexing.INDEXED`. Files are never named here: an object's place follows from its UID. Times are text in
@@ -18,6 +18,7 @@ __all__ = [
     "audit",
     "conflict",
     "doomed",
+    "draft",
     "instance",
     "job",
     "metadata",
@@ -118,6 +119,7 @@ job = Table(
     _text("reason"),
     _text("made_at"),
     _text("changed_at"),
+    _text("payload"),  # what is to be done, in JSON
     Unique("kind", "StudyInstanceUID", "revision"),
 )
 
@@ -133,6 +135,27 @@ result = Table(
     _text("files_sha256"),
     _text("signed_by"),
     _text("signed_at"),
+    _count("revision"),  # of the study, when the reading was asked for; 0 where nobody knows
+    _count("of_version"),  # the reader's version that a physician revised; 0 for one of the reader's own
+    _count("amends"),  # the signed version that this one replaces; 0 for none
+)
+
+# what a physician is at work on; at most one of a study
+draft = Table(
+    "draft",
+    metadata,
+    _text("StudyInstanceUID", key=True),
+    _count("version"),  # from which it was begun
+    _count("of_version"),  # the reader's version to which all its edits apply
+    _count("number"),  # grows with every change
+    _text("author"),
+    _text("begun_at"),
+    _text("changed_at"),
+    _text("edits"),  # in JSON, those that were undone among them
+    _count("applied"),  # how many of them hold
+    _text("words"),  # what the physician has written, in JSON, by section.entry
+    _text("language"),
+    _count("job_id"),  # that signs it, 0 while none was asked for
 )
 
 meter = Table("meter", metadata, _text("name", key=True), _count("value"))

@@ -24,7 +24,7 @@ from bonescan.archive.results import RECORD_NAME, SIGNATURE_NAME, folder_digest
 from bonescan.archive.settings import RetentionRule
 from bonescan.archive.shelf import Archive
 from bonescan.archive.tables import audit as trail
-from bonescan.archive.tables import conflict, instance, result, series, study
+from bonescan.archive.tables import conflict, draft, instance, job, result, series, study
 from bonescan.dicom.node.shelf import Kept
 from bonescan.errors import InvalidValue, UnreadableInput
 
@@ -269,16 +269,22 @@ def _adopt_readings(archive: Archive) -> tuple[int, list[str]]:
     for path in archive.results.folder.glob(f"*/*/{RECORD_NAME}"):
         try:
             record = json.loads(path.read_bytes())
-            row = {name: record[name] for name in result.c.keys() if name != "folder"}  # noqa: SIM118
+            later = {"revision": 0, "of_version": 0, "amends": 0}  # not in the records of earlier versions
+            row = {name: (later | record)[name] for name in result.c.keys() if name != "folder"}  # noqa: SIM118
             row["folder"] = path.parent.relative_to(archive.results.folder).as_posix()
             if (path.parent / SIGNATURE_NAME).is_file():
-                row |= json.loads((path.parent / SIGNATURE_NAME).read_bytes())
+                signed = json.loads((path.parent / SIGNATURE_NAME).read_bytes())
+                row |= {name: str(signed[name]) for name in ("signed_by", "signed_at")}
             found.append(row)
         except (OSError, ValueError, KeyError, TypeError):
             refused.append(path.parent.relative_to(archive.folder).as_posix())
     brought_in = 0
     with archive.database.write() as connection:
         known = set(connection.execute(select(result.c.folder)).scalars())
+        at_work = select(job.c.id).where(job.c.state.in_(["waiting", "running"]))
+        unfinished = set(connection.execute(at_work).scalars())
+        # what a killed worker was about to publish is made once more by its job: signed twice, it would count twice
+        found = [row for row in found if row["job_id"] not in unfinished]
         for row in sorted(found, key=lambda row: (row["StudyInstanceUID"], row["version"], row["made_at"])):
             held = select(study.c.revision).where(study.c.StudyInstanceUID == row["StudyInstanceUID"])
             revision = connection.execute(held).scalar_one_or_none()
@@ -366,7 +372,13 @@ def _stays(connection: Connection, row: Mapping[Any, Any]) -> str:
         return "it was not read"
     if newest == "":
         return "its newest reading is not signed"
-    return "objects came that are not read yet" if row["revision"] > row["queued_revision"] else ""
+    if row["revision"] > row["queued_revision"]:
+        return "objects came that are not read yet"
+    own = draft.c.StudyInstanceUID == row["StudyInstanceUID"]
+    if connection.execute(select(draft.c.number).where(own)).first() is not None:
+        return "a physician is at work on it"
+    at_work = job.c.state.in_(["waiting", "running"]) & (job.c.StudyInstanceUID == row["StudyInstanceUID"])
+    return "jobs wait" if connection.execute(select(job.c.id).where(at_work)).first() is not None else ""
 
 
 def _changed_since(connection: Connection, one: Due) -> bool:

@@ -1,13 +1,15 @@
-"""What reads the studies that came: one loop that completes studies, takes jobs and looks after reading processes.
+"""What does the jobs: one loop that completes studies, takes jobs and looks after reading processes and sendings.
 
 ::
 
     study quiet ─► job ─► reading process ─► results folder ─► one transaction: row, audit, job done
-                              │ too long, too much memory, crashed, refused
-                              └─► another attempt after a pause, or dead with the reason
+                    │         │ too long, too much memory, crashed, refused
+                    │         └─► another attempt after a pause, or dead with the reason
+                    └ send ─► thread ─► peer ─► one transaction: audit, job done
 
-The loop never blocks on a reading and survives a database that is gone for a while. A process that is killed takes its
-reading processes with it; the next worker begins their jobs anew.
+What a kind of job is given and what is kept of it says `bonescan.archive.kinds`; that a job sends, only here and in
+`bonescan.archive.sendings`. The loop never blocks on a reading or a peer and survives a database that is gone for a
+while. A process that is killed takes its reading processes with it; the next worker begins their jobs anew.
 """
 
 from __future__ import annotations
@@ -25,14 +27,19 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bonescan.archive import audit
 from bonescan.archive.jobs import Job, JobLost, Queue
+from bonescan.archive.kinds import INPUTS, KINDS, Laid, Made, link
+from bonescan.archive.sendings import Delivered, deliver, sent
 from bonescan.archive.shelf import Archive
-from bonescan.errors import ArchiveUnavailable, BoneScanError, QuotaExceeded
+from bonescan.errors import ArchiveUnavailable, BoneScanError, InvalidValue, QuotaExceeded
 
-__all__ = ["run_worker"]
+if TYPE_CHECKING:
+    from bonescan.dicom.node.settings import NodeSettings
+
+__all__ = ["publish", "run_worker"]
 
 _POLL_S = 0.1
 _UPKEEP_S = 60.0
@@ -40,7 +47,7 @@ _PATIENCE_S = 2.0
 _TOLD_S = 0.5
 _RESTART_S = 5.0
 _READING_PROCESS = (sys.executable, "-P", "-m", "bonescan.archive.reading_process")
-_INPUTS = ".inputs"
+_SENDINGS = 2
 _log = logging.getLogger(__name__)
 
 
@@ -51,8 +58,9 @@ def run_worker(
     processes: int = 1,
     command: tuple[str, ...] = _READING_PROCESS,
     clock: Callable[[], float] = time.monotonic,
+    node: NodeSettings | None = None,
 ) -> None:
-    """Read every study that comes into an archive, until told to stop.
+    """Read every study that comes into an archive, sign and send what physicians want, until told to stop.
 
     Several workers, also on several machines that share folder and database, divide the jobs among them.
 
@@ -67,8 +75,10 @@ def run_worker(
         What starts a reading process, see `bonescan.archive.reading_process`.
     clock : callable
         Monotonic seconds.
+    node : NodeSettings, optional
+        In whose name signed readings are sent, and to whom; without them every sending waits.
     """
-    worker = _Worker(archive, processes, command, clock)
+    worker = _Worker(archive, processes, command, clock, node)
     try:
         while not stop.is_set():
             pause = _POLL_S
@@ -80,6 +90,38 @@ def run_worker(
             stop.wait(pause)
     finally:
         worker.end()
+
+
+def publish(
+    archive: Archive, queue: Queue, job: Job, making: Path, laid: Laid, receivers: tuple[str, ...] = ()
+) -> None:
+    """Keep what a job's process has made, and say that the job is done, in one transaction.
+
+    Parameters
+    ----------
+    archive : Archive
+    queue : Queue
+        That claimed the job.
+    job : Job
+    making : Path
+        Where it was made.
+    laid : Laid
+    receivers : tuple of str
+        As in `bonescan.archive.kinds.Made`.
+
+    Raises
+    ------
+    JobLost
+        When another worker has the job now; nothing is kept.
+    InvalidValue
+        When it is not wanted any more; nothing is kept.
+    """
+    shutil.rmtree(making / INPUTS, ignore_errors=True)
+    files = archive.results.flush(making)
+    made = Made(archive=archive, job=job, making=making, laid=laid, files_sha256=files, receivers=receivers)
+    with archive.database.write() as connection:
+        queue.finish(connection, job)
+        KINDS[job.kind].keep(connection, made)
 
 
 @dataclass(slots=True)
@@ -135,7 +177,7 @@ class _Running:
     job: Job
     process: _Process
     making: Path
-    sources: list[str]
+    laid: Laid
     since_s: float
     beaten_s: float
     progress: str = ""
@@ -143,12 +185,44 @@ class _Running:
     last: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(slots=True, kw_only=True)
+class _Sending:
+    """A thread that sends, and how it went."""
+
+    job: Job
+    beaten_s: float
+    answers: queue.SimpleQueue[Delivered] = field(default_factory=queue.SimpleQueue)
+
+    @classmethod
+    def begun(cls, archive: Archive, claimed: Job, node: NodeSettings, now_s: float) -> _Sending:
+        made = cls(job=claimed, beaten_s=now_s)
+        threading.Thread(target=made._send, args=(archive, node), name="bonescan-sending", daemon=True).start()
+        return made
+
+    def _send(self, archive: Archive, node: NodeSettings) -> None:
+        try:
+            self.answers.put(deliver(archive, self.job, node))
+        except Exception as error:  # whatever it is, the job must hear of it; its words may name a patient
+            why = f"The sending met an error it should have foreseen ({type(error).__name__}); please report it."
+            self.answers.put(Delivered(objects=0, reason=why, may_help=True))
+
+
 class _Worker:
-    def __init__(self, archive: Archive, processes: int, command: tuple[str, ...], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        processes: int,
+        command: tuple[str, ...],
+        clock: Callable[[], float],
+        node: NodeSettings | None,
+    ) -> None:
         self._archive, self._processes, self._command, self._clock = archive, processes, command, clock
+        self._node = node
+        self._receivers = tuple(peer.ae_title for peer in node.peers if peer.results) if node is not None else ()
         settings = archive.settings
         self._queue = Queue(archive.database, lease_s=settings.lease_s, attempts=settings.attempts, clock=clock)
         self._running: list[_Running] = []
+        self._sendings: list[_Sending] = []
         self._spare: _Process | None = None
         self._kept_up_s = clock() - _UPKEEP_S
         self._started_s = clock() - _RESTART_S
@@ -157,6 +231,8 @@ class _Worker:
         """Do what there is to do now."""
         for running in list(self._running):
             self._look_after(running)
+        for sending in list(self._sendings):
+            self._look_after_sending(sending)
         if self._clock() - self._kept_up_s >= _UPKEEP_S:
             self._archive.recover()
             self._archive.results.sweep()
@@ -166,6 +242,8 @@ class _Worker:
         self._queue.settle(self._archive.settings.quiet_s)
         while len(self._running) < self._processes and (claimed := self._claim()) is not None:
             self._begin(claimed)
+        while self._node and len(self._sendings) < _SENDINGS and (claimed := self._claim(sends=True)) is not None:
+            self._sendings.append(_Sending.begun(self._archive, claimed, self._node, self._clock()))
 
     def _keep_a_spare(self) -> None:
         """Have a process that has imported everything, but not while its imports would slow down a reading."""
@@ -184,33 +262,36 @@ class _Worker:
             with suppress(ArchiveUnavailable, QuotaExceeded):
                 self._queue.give_back(running.job)
         self._running.clear()
+        for sending in self._sendings:  # what its thread still does, the next one does again: it is the same objects
+            with suppress(ArchiveUnavailable, QuotaExceeded):
+                self._queue.give_back(sending.job)
+        self._sendings.clear()
 
-    def _claim(self) -> Job | None:
-        return self._queue.claim(held=[running.job.id for running in self._running])
+    def _claim(self, *, sends: bool = False) -> Job | None:
+        held = [one.job.id for one in self._running] + [one.job.id for one in self._sendings]
+        return self._queue.claim(held=held, sends=sends)
 
     def _begin(self, claimed: Job) -> None:
-        files = self._archive.readable(claimed.study_instance_uid)
-        if not files:
-            self._queue.fail(claimed, "The study has no images any more.", may_help=False)
-            return
-        making = self._archive.results.begin(claimed.study_instance_uid, claimed.id)
+        making = None
         try:
-            inputs = making / _INPUTS
-            inputs.mkdir()
-            for number, (path, _) in enumerate(files):
-                os.link(path, inputs / f"{number:05d}.dcm")
-        except OSError as error:
-            self._archive.results.discard(making)
-            self._queue.fail(claimed, f"The study's objects cannot be laid out: {error.strerror}.", may_help=True)
+            if claimed.kind not in KINDS:
+                raise InvalidValue(f"This version of bonescan does not know jobs of the kind {claimed.kind}.")
+            laid = KINDS[claimed.kind].lay_out(self._archive, claimed)
+            making = self._archive.results.begin(claimed.study_instance_uid, claimed.id)
+            link(laid.inputs, making / INPUTS)
+        except (InvalidValue, ArchiveUnavailable) as error:
+            if making is not None:
+                self._archive.results.discard(making)
+            self._queue.fail(claimed, str(error), may_help=isinstance(error, ArchiveUnavailable))
             return
         process = self._spare or _Process.started(self._command)
         self._spare = None
         memory = int(self._archive.settings.memory_limit_gib * 2**30)
-        process.order({"inputs": str(inputs), "out": str(making), "memory_bytes": memory})
+        where = {"do": claimed.kind, "inputs": str(making / INPUTS), "out": str(making), "memory_bytes": memory}
+        process.order({**laid.order, **where})
         now = self._clock()
-        sources = sorted(digest for _, digest in files)
         self._running.append(
-            _Running(job=claimed, process=process, making=making, sources=sources, since_s=now, beaten_s=now)
+            _Running(job=claimed, process=process, making=making, laid=laid, since_s=now, beaten_s=now)
         )
 
     def _look_after(self, running: _Running) -> None:
@@ -236,6 +317,35 @@ class _Worker:
             _log.warning("%s", error)
             self._drop(running)
 
+    def _look_after_sending(self, sending: _Sending) -> None:
+        try:
+            answer = sending.answers.get_nowait()
+        except queue.Empty:
+            answer = None
+        try:
+            if answer is None:
+                if self._clock() - sending.beaten_s > self._archive.settings.lease_s / 6:
+                    self._queue.beat(sending.job, "sending")
+                    sending.beaten_s = self._clock()
+                return
+            self._conclude(sending, answer)
+        except JobLost as error:
+            _log.warning("%s", error)
+        except OSError:  # the database is gone: the answer is told the next time
+            if answer is not None:
+                sending.answers.put(answer)
+            raise
+        self._sendings.remove(sending)
+
+    def _conclude(self, sending: _Sending, answer: Delivered) -> None:
+        if answer.reason:
+            state = self._queue.fail(sending.job, answer.reason, may_help=answer.may_help)
+            _log.warning("job %d is %s: %s", sending.job.id, state, answer.reason)
+            return
+        with self._archive.database.write() as connection:
+            self._queue.finish(connection, sending.job)
+            sent(connection, sending.job, answer.objects)
+
     def _beat_due(self, running: _Running) -> bool:
         """Whether to give a sign of life: several times within a lease, and soon when there is progress to tell."""
         since = self._clock() - running.beaten_s
@@ -251,15 +361,11 @@ class _Worker:
                 running.progress = str(running.last.get("step", running.progress))
 
     def _publish(self, running: _Running) -> None:
-        results = self._archive.results
-        uid = running.job.study_instance_uid
-        shutil.rmtree(running.making / _INPUTS, ignore_errors=True)
-        files = results.flush(running.making)
-        with self._archive.database.write() as connection:
-            self._queue.finish(connection, running.job)
-            results.publish(
-                connection, running.making, study_uid=uid, job_id=running.job.id, sources=running.sources, files=files
-            )
+        try:
+            publish(self._archive, self._queue, running.job, running.making, running.laid, self._receivers)
+        except InvalidValue as error:
+            self._fail(running, str(error), may_help=False)
+            return
         running.process.end()
         self._running.remove(running)
 

@@ -99,7 +99,7 @@ def serve(
             progress(f"Listening as {settings.ae_title} on {settings.host}, port {node.port}")
             if not settings.peers:
                 progress(f"Nobody may call yet: name peers in {SETTINGS_NAME} or with --peer")
-            run_worker(archive, stop, processes=readers)
+            run_worker(archive, stop, processes=readers, node=settings)
             progress("Stopping")
 
 

@@ -2,6 +2,7 @@
 
 from bonescan.reading.interpret import read
 from bonescan.reading.model import (
+    Author,
     BoneMap,
     Burden,
     Evidence,
@@ -19,10 +20,12 @@ from bonescan.reading.model import (
     Quality,
     QualityCheck,
     Reading,
+    Revision,
     Verdict,
 )
 
 __all__ = [
+    "Author",
     "BoneMap",
     "Burden",
     "Evidence",
@@ -40,6 +43,7 @@ __all__ = [
     "Quality",
     "QualityCheck",
     "Reading",
+    "Revision",
     "Verdict",
     "read",
 ]

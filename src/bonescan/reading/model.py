@@ -14,6 +14,7 @@ from bonescan.measurement import Measurement
 from bonescan.scan import Remark, Scan, View, ViewName
 
 __all__ = [
+    "Author",
     "BoneMap",
     "Burden",
     "Evidence",
@@ -31,6 +32,7 @@ __all__ = [
     "Quality",
     "QualityCheck",
     "Reading",
+    "Revision",
     "Verdict",
 ]
 
@@ -53,6 +55,13 @@ class Nature(StrEnum):
     OTHER_BENIGN = "other benign"
     PHYSIOLOGIC = "physiologic"
     ARTEFACT = "artefact"
+
+
+class Author(StrEnum):
+    """Who drew or judged a finding last."""
+
+    READER = "reader"
+    PHYSICIAN = "physician"
 
 
 class Presence(StrEnum):
@@ -263,7 +272,8 @@ class Finding:
     Parameters
     ----------
     id : int
-        1, 2, ... in order of decreasing significance, bone findings first.
+        1, 2, ... in order of decreasing significance, bone findings first; never changed by a revision, which numbers
+        what is new on from there.
     letter : str
         A, B, ... AA: the mark in pictures and tables.
     bone, side : str
@@ -295,6 +305,10 @@ class Finding:
     usual : str
         Why many healthy people show more uptake at this place (``"joint"``, ``"tip"``, ``"overlap"``, ``"face"``), or
         empty.
+    judged_by : Author
+        Who last said of what kind and nature it is.
+    drawn_by : Author
+        Who last drew its outline.
     """
 
     id: int
@@ -318,6 +332,8 @@ class Finding:
     evidence: tuple[Evidence, ...] = ()
     site: str = ""
     usual: str = ""
+    judged_by: Author = Author.READER
+    drawn_by: Author = Author.READER
 
     @property
     def likely_normal(self) -> bool:
@@ -466,6 +482,25 @@ class Impression:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """What a physician has changed of a reading that the reader made.
+
+    Parameters
+    ----------
+    of_version : int
+        The archive's version that was at hand; 0 where there is none.
+    edits : tuple of mapping
+        In order, all since the reader's own version, as `bonescan.reading.revision.plain` has them.
+    by : str
+        The physician's name; empty in a draft.
+    """
+
+    of_version: int
+    edits: tuple[Mapping[str, object], ...]
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """Everything `bonescan.reading` says about one scan."""
 
@@ -479,3 +514,4 @@ class Reading:
     versions: Mapping[str, str]
     impression: Impression | None = None
     familiarity: Familiarity | None = None
+    revision: Revision | None = None

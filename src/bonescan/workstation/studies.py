@@ -255,13 +255,7 @@ class Studies:
             When there is none of this UID.
         """
         self._known(study_uid)
-        asked = result.outerjoin(job, and_(job.c.id == result.c.job_id, job.c.StudyInstanceUID == study_uid))
-        versions = (
-            select(result.c.version, result.c.made_at, result.c.signed_by, job.c.revision)
-            .select_from(asked)
-            .where(result.c.StudyInstanceUID == study_uid)
-            .order_by(result.c.version.desc())
-        )
+        versions = select(result).where(result.c.StudyInstanceUID == study_uid).order_by(result.c.version.desc())
         with self._database.read() as connection:
             line = connection.execute(_lines().where(study.c.StudyInstanceUID == study_uid)).mappings().one_or_none()
             if line is None:
@@ -380,7 +374,6 @@ def _said(sentences: Sequence[str]) -> str:
 
 
 _RESULT = result.alias("newest")
-_ASKED = job.alias("asked")  # the job that the newest reading was made for
 _URGENT = told.c.urgent & (_RESULT.c.signed_by == "")
 _STATE: ColumnElement[str] = case(
     (study.c.revision > study.c.queued_revision, str(State.ARRIVING)),
@@ -407,15 +400,13 @@ def _joined(columns: Select[Any]) -> Select[Any]:
 
 def _lines() -> Select[Any]:
     objects = select(func.count()).where(instance.c.StudyInstanceUID == study.c.StudyInstanceUID).scalar_subquery()
-    asked = and_(_ASKED.c.id == _RESULT.c.job_id, _ASKED.c.StudyInstanceUID == study.c.StudyInstanceUID)
     columns: list[Any] = [
         study,
         *(told.c[name] for name in ("conclusion", "metastases_likelihood", "bone_scan_index_percent")),
         *(told.c[name] for name in ("bone_findings", "urgent")),
-        *(_RESULT.c[name].label(f"result_{name}") for name in ("version", "made_at", "signed_by")),
+        *(_RESULT.c[name].label(f"result_{name}") for name in ("version", "made_at", "signed_by", "revision")),
         job.c.progress,
         job.c.reason,
-        select(_ASKED.c.revision).where(asked).correlate(study, _RESULT).scalar_subquery().label("asked_revision"),
         objects.label("objects"),
         _STATE.label("state"),
     ]
@@ -438,7 +429,7 @@ def _listed(row: RowMapping) -> Listed:
             bone_findings=row["bone_findings"],
             urgent=row["urgent"],
             signed=bool(row["result_signed_by"]),
-            outdated=_outdated(row["asked_revision"], row["revision"]),
+            outdated=_outdated(row["result_revision"], row["revision"]),
         )
     return Listed(
         study_uid=row["StudyInstanceUID"],
@@ -458,8 +449,8 @@ def _listed(row: RowMapping) -> Listed:
     )
 
 
-def _outdated(asked: int | None, now: int) -> bool:
-    return asked is not None and asked < now
+def _outdated(asked: int, now: int) -> bool:
+    return 0 < asked < now
 
 
 def _found(search: str, identity: bool) -> list[ColumnElement[bool]]:

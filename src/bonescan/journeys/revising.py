@@ -1,0 +1,206 @@
+"""The journey of a reading under a physician's hand: opened, edited, written and signed; nothing is read twice.
+
+::
+
+    reading's folder ─► OpenedStudy ─► revised(edits) ─► write_revision ─► folder of the next version
+    files ──────────────────┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bonescan.journeys.clinic import Progress
+
+if TYPE_CHECKING:
+    from bonescan.reading.case import Case
+    from bonescan.reading.model import Reading
+    from bonescan.report.physician import PhysicianText
+    from bonescan.report.signature import Amends, Signature
+
+__all__ = [
+    "EDITS_NAME",
+    "STATE_NAME",
+    "OpenedStudy",
+    "amended",
+    "opened",
+    "record_of",
+    "stored_reading",
+    "write_revision",
+]
+
+STATE_NAME = "state.npz"
+"""What a reading in the archive keeps to be edited: labels, findings and the network's maps, no identity."""
+
+EDITS_NAME = "edits.json"
+"""What a revised reading keeps of its making: ``of_version``, ``edits`` (all since the reader's version) and ``by``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OpenedStudy:
+    """One reading of the archive, ready for edits.
+
+    Parameters
+    ----------
+    case : Case
+        The reader's own version.
+    earlier : tuple of mapping
+        Edits that the opened version holds already; those of a draft are appended to them.
+    of_version : int
+        That these edits were made to; 0 where the opened version is the reader's own.
+    by : str
+        Who made them.
+    """
+
+    case: Case
+    earlier: tuple[Mapping[str, Any], ...] = ()
+    of_version: int = 0
+    by: str = ""
+
+    def revised(self, edits: Sequence[Mapping[str, Any]], *, of_version: int = 0, by: str = "") -> Reading:
+        """The reading after edits, in their plain form; without any exactly the stored one.
+
+        Raises
+        ------
+        InvalidValue
+            For an edit that cannot be made; ``facts["edit"]`` is its place in `edits`.
+        """
+        raise NotImplementedError
+
+
+def opened(inputs: Sequence[Path], reading_folder: Path) -> OpenedStudy:
+    """Open a reading of the archive for edits.
+
+    Parameters
+    ----------
+    inputs : sequence of Path
+        The study's files.
+    reading_folder : Path
+        Of the version that is edited, the reader's own or a revision.
+
+    Returns
+    -------
+    OpenedStudy
+
+    Raises
+    ------
+    UnreadableInput
+        When the folder keeps no state, one of another format, or one of other files than these.
+    """
+    raise NotImplementedError
+
+
+def stored_reading(inputs: Sequence[Path], reading_folder: Path) -> Reading:
+    """A reading of the archive as a value again, revised where it was; nothing is read anew.
+
+    Parameters
+    ----------
+    inputs : sequence of Path
+    reading_folder : Path
+
+    Returns
+    -------
+    Reading
+
+    Raises
+    ------
+    UnreadableInput
+        As `opened`.
+    """
+    return opened(inputs, reading_folder).revised(())
+
+
+def record_of(reading: Reading) -> dict[str, Any]:
+    """A reading as ``reading.json`` holds it, without a picture being made.
+
+    Parameters
+    ----------
+    reading : Reading
+
+    Returns
+    -------
+    dict
+        Ready for JSON.
+    """
+    from bonescan.report.maps import finding_map
+    from bonescan.report.record import reading_record
+
+    return reading_record(reading, {view.name: finding_map(view, reading.findings) for view in reading.scan.views})
+
+
+def amended(reading_folder: Path, *, version: int, reason: str) -> Amends:
+    """What an amendment says of the signed version it replaces.
+
+    Parameters
+    ----------
+    reading_folder : Path
+        Of the signed version.
+    version : int
+        Its number in the archive.
+    reason : str
+        Why it is amended.
+
+    Returns
+    -------
+    Amends
+
+    Raises
+    ------
+    InvalidValue
+        When that version is not signed, or no reason is given.
+    """
+    raise NotImplementedError
+
+
+def write_revision(
+    inputs: Sequence[Path],
+    reading_folder: Path,
+    out: Path,
+    *,
+    edits: Sequence[Mapping[str, Any]],
+    of_version: int,
+    by: str,
+    text: PhysicianText,
+    signature: Signature | None,
+    language: str = "en",
+    progress: Progress = lambda _: None,
+) -> dict[str, object]:
+    """Write the whole reading after a physician's edits, with the text and, where it is signed, the signature.
+
+    Parameters
+    ----------
+    inputs : sequence of Path
+        The study's files.
+    reading_folder : Path
+        Of the version that was edited.
+    out : Path
+        Folder for the new version.
+    edits : sequence of mapping
+        Made to that version, in their plain form.
+    of_version : int
+        Number of that version in the archive.
+    by : str
+        The physician's name.
+    text : PhysicianText
+        What the physician has written; it is signed here.
+    signature : Signature, optional
+        ``None`` leaves the report a draft.
+    language : str
+        Of the report.
+    progress : callable
+        Told in words what is being done.
+
+    Returns
+    -------
+    dict
+        As `bonescan.journeys.study_summary`.
+
+    Raises
+    ------
+    InvalidValue, UnreadableInput, OutputFailed
+        As `OpenedStudy.revised`, `opened` and `bonescan.journeys.read` say.
+    """
+    raise NotImplementedError
