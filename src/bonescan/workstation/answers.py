@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,8 +13,10 @@ __all__ = [
     "AuditAnswer",
     "ChangesAnswer",
     "HealthAnswer",
+    "NewComparison",
     "NewPassword",
     "NewUser",
+    "PriorsAnswer",
     "SessionAnswer",
     "SetUpRequest",
     "SignIn",
@@ -162,6 +164,46 @@ class StudyDetail(StudyAnswer):
 
     versions: list[_VersionAnswer]
     views: list[_ViewAnswer]
+
+
+class NewComparison(_Request):
+    """The earlier scan to compare with."""
+
+    prior: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class _Comparing(BaseModel):
+    state: Literal["waiting", "running", "done", "failed"]
+    progress: str
+    reason: str
+    made_at: str
+    id: int
+    outdated: bool
+
+
+class _PriorAnswer(BaseModel):
+    study_uid: str
+    study_date: str
+    description: str
+    version: int
+    signed: bool
+    differs: list[str]
+    comparison: _Comparing | None
+
+
+class _VisitAnswer(BaseModel):
+    study_uid: str
+    study_date: str
+    bone_scan_index_percent: float | None
+    bone_findings: int
+    signed: bool
+
+
+class PriorsAnswer(BaseModel):
+    """Earlier scans of the same person, the newest first, and all of that person by date."""
+
+    priors: list[_PriorAnswer]
+    timeline: list[_VisitAnswer]
 
 
 class _ChangeAnswer(BaseModel):

@@ -26,7 +26,7 @@ from starlette.exceptions import HTTPException
 from bonescan import __version__
 from bonescan.archive import Archive
 from bonescan.errors import BoneScanError
-from bonescan.workstation import people_routes, study_routes
+from bonescan.workstation import people_routes, prior_routes, study_routes
 from bonescan.workstation.access import Accesses
 from bonescan.workstation.answers import HealthAnswer
 from bonescan.workstation.changes import Changes
@@ -108,6 +108,7 @@ def _routes(rooms: Rooms) -> FastAPI:
     app.state.rooms = rooms
     app.include_router(people_routes.router)
     app.include_router(study_routes.router)
+    app.include_router(prior_routes.router)
     app.add_api_route("/health", _health, methods=["GET"], tags=["watching"])
     app.add_api_route("/metrics", _metrics, methods=["GET"], tags=["watching"], response_class=Response)
     app.add_api_route("/openapi.json", _openapi, methods=["GET"], include_in_schema=False)
@@ -137,7 +138,12 @@ def every_route(app: FastAPI) -> list[APIRoute]:
     list of APIRoute
         Those for machines and those for people.
     """
-    listed = (*people_routes.router.routes, *study_routes.router.routes, *app.routes)
+    listed = (
+        *people_routes.router.routes,
+        *study_routes.router.routes,
+        *prior_routes.router.routes,
+        *app.routes,
+    )
     return list(
         {(route.path, *(route.methods or ())): route for route in listed if isinstance(route, APIRoute)}.values()
     )

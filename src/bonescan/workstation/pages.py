@@ -11,7 +11,14 @@ from types import MappingProxyType
 __all__ = ["MEDIA_TYPES", "PAGES", "StaticFile", "static_files"]
 
 PAGES: Mapping[str, str] = MappingProxyType(
-    {"/": "worklist.html", "/study/{uid}": "study.html", "/sign-in": "sign-in.html", "/people": "people.html"}
+    {
+        "/": "worklist.html",
+        "/study/{uid}": "study.html",
+        "/study/{uid}/compare": "compare.html",
+        "/study/{uid}/compare/{prior}": "compare.html",
+        "/sign-in": "sign-in.html",
+        "/people": "people.html",
+    }
 )
 """Which file of the package each address shows. None holds data: what a page shows, it asks the API for."""
 
@@ -24,6 +31,7 @@ MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
         ".json": "application/json",
         ".svg": "image/svg+xml",
         ".png": "image/png",
+        ".gif": "image/gif",
         ".ico": "image/x-icon",
         ".woff2": "font/woff2",
         ".pdf": "application/pdf",

@@ -23,7 +23,7 @@ from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.rooms import InRooms, allowed
 from bonescan.workstation.studies import READING_FILE, Listed
 
-__all__ = ["router"]
+__all__ = ["PDF_POLICY", "router"]
 
 router = APIRouter(prefix="/api/v1", tags=["studies"])
 
@@ -33,9 +33,11 @@ Reader = Annotated[Account, allowed(Right.READ_AGAIN)]
 
 _FILE = re.compile(r"[a-z][a-z0-9_]{0,63}\.(?:json|html|pdf|png|npz|csv|txt)")
 _ANONYMOUS_FILE = re.compile(r"(?:regions|overlay|findings)_(?:anterior|posterior)\.png|bones_\w+\.npz|reading\.json")
-_PDF_POLICY = (
+PDF_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; object-src 'self'; frame-ancestors 'self'"
 )
+"""For a PDF: a browser's own viewer does not work in a sandbox."""
+
 _OLDEST_TOLD = 89  # older ages name a person, as the safe harbour rule of HIPAA has it (45 CFR 164.514) [M]
 
 
@@ -98,7 +100,7 @@ def reading_file(uid: str, version: int, file: str, who: Viewer, rooms: InRooms)
     if path.suffix == ".html":
         headers |= {"Content-Security-Policy": DOCUMENT_POLICY, "X-Frame-Options": "SAMEORIGIN"}
     elif path.suffix == ".pdf":  # a browser's own viewer does not work in a sandbox
-        headers |= {"Content-Security-Policy": _PDF_POLICY, "X-Frame-Options": "SAMEORIGIN"}
+        headers |= {"Content-Security-Policy": PDF_POLICY, "X-Frame-Options": "SAMEORIGIN"}
     return Response(content, media_type=MEDIA_TYPES[path.suffix], headers=headers)
 
 
