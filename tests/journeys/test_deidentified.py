@@ -34,6 +34,7 @@ from bonescan.scan import Phase
 TABLES = (table.X_TAGS, table.X_D_TAGS, table.Z_TAGS, table.X_Z_TAGS, table.Z_D_TAGS, table.X_Z_D_TAGS, table.D_TAGS,
           table.U_TAGS, table.X_Z_U_STAR_TAGS)  # fmt: skip
 LONGEST = {"AE": 16, "CS": 16, "SH": 16, "LO": 64, "PN": 64, "ST": 64, "LT": 64, "UC": 64, "UT": 64}
+MADE_UID = re.compile(rb"2\.25\.[0-9]+")
 
 
 KEPT = ("StudyDate", "StudyTime", "SeriesDate", "SeriesTime", "AcquisitionDate", "AcquisitionTime", "ContentDate",
@@ -71,7 +72,12 @@ class Needles:
 
     def found_in(self, content: bytes) -> set[str]:
         begun = {start for start in {needle[:4] for needle in self.meaning} if start in content}
-        return {f"{of}: {needle!r}" for needle, of in self.meaning.items() if needle[:4] in begun and needle in content}
+        short = MADE_UID.sub(b"2.25", content)  # its 38 random digits hold any six by chance, one time in hundreds
+        return {
+            f"{of}: {needle!r}"
+            for needle, of in self.meaning.items()
+            if needle[:4] in begun and needle in (short if needle.isdigit() and len(needle) < 9 else content)
+        }
 
 
 def thread(dataset: Dataset, needles: Needles) -> None:

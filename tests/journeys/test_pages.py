@@ -64,15 +64,16 @@ def folder(tmp_path, monkeypatch, readings):
     (tmp_path / "view.png").write_bytes(png.getvalue())
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("BONESCAN_DEBUG", raising=False)
-    really = reading.read
+    really = reading.read_case
 
-    def read(scan, **told):
+    def read_case(scan, **told):
         seen = pickle.dumps(replace(scan, sources=()))
         if seen not in readings:
             readings[seen] = really(scan, **told)
-        return replace(readings[seen], scan=scan)
+        return replace(readings[seen], reading=replace(readings[seen].reading, scan=scan))
 
-    monkeypatch.setattr(reading, "read", read)
+    monkeypatch.setattr(reading, "read_case", read_case)
+    monkeypatch.setattr(reading, "read", lambda scan, **told: read_case(scan, **told).reading)
     return tmp_path
 
 

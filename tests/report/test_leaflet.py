@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import string
 import tomllib
+from collections.abc import Mapping
 from importlib import resources
 
 import pytest
@@ -24,7 +25,7 @@ def texts(value: object, at: str = "") -> dict[str, str]:
     """Every string of a wording file by its place in it."""
     if isinstance(value, str):
         return {at: value}
-    items = value.items() if isinstance(value, dict) else enumerate(value)
+    items = value.items() if isinstance(value, Mapping) else enumerate(value)
     return {place: text for key, item in items for place, text in texts(item, f"{at}/{key}").items()}
 
 

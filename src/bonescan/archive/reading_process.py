@@ -18,6 +18,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -25,7 +26,7 @@ from typing import IO, Any
 
 from bonescan.errors import BoneScanError, InvalidValue, OutputFailed
 
-__all__ = ["main"]
+__all__ = ["limit_memory", "main"]
 
 Step = Callable[[str], None]
 _WORKER_GONE = 3
@@ -43,7 +44,7 @@ def main() -> None:
         return
     threading.Thread(target=_end_with_the_worker, daemon=True).start()
     wanted = json.loads(line)
-    _limit_memory(int(wanted["memory_bytes"]))
+    limit_memory(int(wanted["memory_bytes"]))
     try:
         said: dict[str, object] = {"done": _DONE_BY[wanted["do"]](wanted, partial(_step, out))}
     except BoneScanError as error:
@@ -67,10 +68,10 @@ def _read(wanted: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
     inputs, folder = [Path(wanted["inputs"])], Path(wanted["out"])
     settings: dict[str, object] = {"command": "archive", "dicom": True}
     try:
-        study = journeys.read_study(inputs, folder, dicom_results=True, progress=step)
+        study = journeys.read_study(inputs, folder, dicom_results=True, keep_state=True, progress=step)
     except InvalidValue:  # early phases alone have no DICOM results; whatever else is wrong is told by the second try
         settings["dicom"] = False
-        study = journeys.read_study(inputs, folder, progress=step)
+        study = journeys.read_study(inputs, folder, keep_state=True, progress=step)
     manifest = journeys.study_manifest(study, folder, settings)
     journeys.write_file(folder / "run.json", json.dumps(manifest, indent=2, default=str).encode())
     return journeys.study_summary(study)
@@ -87,8 +88,40 @@ def _compare(wanted: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
     return journeys.comparison_summary(journeys.compare_readings(studies, folder, progress=step))
 
 
+def _sign(wanted: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
+    """Write a reading anew after a physician's edits, with the text and the signature."""
+    from bonescan import journeys
+    from bonescan.archive.signing import WORDS_NAME
+    from bonescan.journeys.revising import amended, write_revision
+    from bonescan.report.physician import PhysicianText
+    from bonescan.report.signature import Signature
+
+    folder, earlier = Path(wanted["out"]), wanted["amends"]
+    amends = None
+    if earlier is not None:
+        amends = amended(Path(earlier["folder"]), version=earlier["version"], reason=earlier["reason"])
+    signed_at = datetime.fromisoformat(wanted["signed_at"]).astimezone()  # a report is dated as the department's day is
+    entries = {tuple(key.split(".", 1)): text for key, text in wanted["words"].items()}
+    summary = write_revision(
+        [Path(wanted["inputs"])],
+        Path(wanted["reading"]),
+        folder,
+        edits=wanted["edits"],
+        of_version=wanted["of_version"],
+        by=wanted["by"],
+        text=PhysicianText(study_uid=wanted["study_uid"], entries=entries),
+        signature=Signature(name=wanted["by"], signed_at=signed_at, amends=amends),
+        language=wanted["language"],
+        progress=step,
+    )
+    words = {"words": wanted["words"], "language": wanted["language"]}
+    journeys.write_file(folder / WORDS_NAME, json.dumps(words, indent=2).encode())
+    return summary
+
+
 _DONE_BY: Mapping[str, Callable[[Mapping[str, Any], Step], Mapping[str, Any]]] = {
     "read": _read,
+    "sign": _sign,
     "compare": _compare,
 }
 """What does a job, by its kind: takes the order and whom to tell of each step, gives a summary."""
@@ -108,8 +141,14 @@ def _end_with_the_worker() -> None:
     os._exit(_WORKER_GONE)
 
 
-def _limit_memory(limit: int) -> None:
-    """Bound the address space, where the system can; 0 is no bound."""
+def limit_memory(limit: int) -> None:
+    """Bound this process's address space, where the system can.
+
+    Parameters
+    ----------
+    limit : int
+        Bytes; 0 is no bound.
+    """
     if limit and sys.platform != "win32":
         import resource
 

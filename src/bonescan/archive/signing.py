@@ -30,7 +30,20 @@ from bonescan.archive.tables import draft, result
 from bonescan.archive.tables import job as jobs
 from bonescan.errors import InvalidValue
 
-__all__ = ["SignOrder", "ask", "concluded", "facts", "is_being_signed", "laid_out", "last_signed"]
+__all__ = [
+    "WORDS_NAME",
+    "SignOrder",
+    "ask",
+    "concluded",
+    "facts",
+    "is_being_signed",
+    "laid_out",
+    "last_signed",
+    "material",
+]
+
+WORDS_NAME = "words.json"
+"""What a physician has written in a signed version: ``words`` by ``section.entry``, and ``language``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,18 +156,8 @@ def laid_out(archive: Archive, job: Job) -> tuple[dict[str, Any], list[tuple[Pat
     """
     with archive.database.read() as connection:
         _unchanged(connection, job)
-        base = _version(connection, job)
         earlier = last_signed(connection, job.study_instance_uid)
-    folder = archive.results.folder / base["folder"]
-    try:
-        sources = set(json.loads((folder / RECORD_NAME).read_bytes())["sources"])
-        if folder_digest(folder) != base["files_sha256"]:
-            raise ValueError("changed")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidValue("The reading's files were changed since it was made; have the study read again.") from error
-    files = [(path, digest) for path, digest in archive.readable(job.study_instance_uid) if digest in sources]
-    if {digest for _, digest in files} != sources:
-        raise InvalidValue("Images of which the reading was made were deleted or exchanged; have the study read again.")
+    folder, files = material(archive, job.study_instance_uid, job.payload["of_version"])
     amends = None
     if earlier is not None:
         amends = {name: earlier[name] for name in ("version", "signed_by", "signed_at")}
@@ -162,6 +165,41 @@ def laid_out(archive: Archive, job: Job) -> tuple[dict[str, Any], list[tuple[Pat
     names = ("of_version", "edits", "words", "language", "by", "signed_at")
     order = {name: job.payload[name] for name in names}
     return order | {"study_uid": job.study_instance_uid, "reading": str(folder), "amends": amends}, files
+
+
+def material(archive: Archive, study_uid: str, of_version: int) -> tuple[Path, list[tuple[Path, str]]]:
+    """The folder of a version that the reader made, and exactly the objects of which it was made.
+
+    Parameters
+    ----------
+    archive : Archive
+    study_uid : str
+    of_version : int
+
+    Returns
+    -------
+    folder : Path
+    files : list of (Path, str)
+        Each with its digest.
+
+    Raises
+    ------
+    InvalidValue
+        When there is no such version, its files were changed, or objects are gone.
+    """
+    with archive.database.read() as connection:
+        row = _version(connection, study_uid, of_version)
+    folder = archive.results.folder / row["folder"]
+    try:
+        sources = set(json.loads((folder / RECORD_NAME).read_bytes())["sources"])
+        if folder_digest(folder) != row["files_sha256"]:
+            raise ValueError("changed")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidValue("The reading's files were changed since it was made; have the study read again.") from error
+    files = [(path, digest) for path, digest in archive.readable(study_uid) if digest in sources]
+    if {digest for _, digest in files} != sources:
+        raise InvalidValue("Images of which the reading was made were deleted or exchanged; have the study read again.")
+    return folder, files
 
 
 def facts(connection: Connection, job: Job) -> dict[str, Any]:
@@ -187,7 +225,7 @@ def facts(connection: Connection, job: Job) -> dict[str, Any]:
     earlier = last_signed(connection, job.study_instance_uid)
     said = job.payload
     return {
-        "revision": _version(connection, job)["revision"],
+        "revision": _version(connection, job.study_instance_uid, said["of_version"])["revision"],
         "of_version": said["of_version"],
         "signature": Signature(
             by=said["by"],
@@ -221,8 +259,8 @@ def _unchanged(connection: Connection, job: Job) -> None:
         raise InvalidValue("The draft was changed or discarded after it was to be signed; sign it again.")
 
 
-def _version(connection: Connection, job: Job) -> Any:
-    own = (result.c.StudyInstanceUID == job.study_instance_uid) & (result.c.version == job.payload["of_version"])
+def _version(connection: Connection, study_uid: str, version: int) -> Any:
+    own = (result.c.StudyInstanceUID == study_uid) & (result.c.version == version)
     row = connection.execute(select(result).where(own)).mappings().one_or_none()
     if row is None:
         raise InvalidValue("The reading of which the draft was made is gone; begin a new draft.")

@@ -14,12 +14,9 @@ while. A process that is killed takes its reading processes with it; the next wo
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import queue
 import shutil
-import subprocess
 import sys
 import threading
 import time
@@ -30,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bonescan.archive import audit
+from bonescan.archive.children import Child
 from bonescan.archive.jobs import Job, JobLost, Queue
 from bonescan.archive.kinds import INPUTS, KINDS, Laid, Made, link
 from bonescan.archive.sendings import Delivered, deliver, sent
@@ -124,58 +122,10 @@ def publish(
         KINDS[job.kind].keep(connection, made)
 
 
-@dataclass(slots=True)
-class _Process:
-    """A reading process and what it has said."""
-
-    popen: subprocess.Popen[str]
-    said: queue.SimpleQueue[dict[str, Any]] = field(default_factory=queue.SimpleQueue)
-    listener: threading.Thread = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.listener = threading.Thread(target=self._listen, daemon=True)
-        self.listener.start()
-
-    @classmethod
-    def started(cls, command: tuple[str, ...]) -> _Process:
-        quiet = None if os.environ.get("BONESCAN_DEBUG", "") not in ("", "0") else subprocess.DEVNULL
-        popen = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=quiet,
-            text=True,
-            encoding="utf-8",
-            start_new_session=sys.platform != "win32",  # an interrupt at the keyboard is the worker's to answer
-        )
-        return cls(popen)
-
-    def _listen(self) -> None:
-        assert self.popen.stdout is not None
-        for line in self.popen.stdout:
-            with suppress(ValueError):
-                self.said.put(json.loads(line))
-
-    def order(self, wanted: dict[str, Any]) -> None:
-        assert self.popen.stdin is not None
-        with suppress(OSError):  # it is gone already, which its exit status tells
-            self.popen.stdin.write(json.dumps(wanted) + "\n")
-            self.popen.stdin.flush()
-
-    def end(self) -> None:
-        self.popen.kill()
-        self.popen.wait()
-        self.listener.join(_PATIENCE_S)
-        for pipe in (self.popen.stdin, self.popen.stdout):
-            with suppress(OSError):
-                if pipe is not None:
-                    pipe.close()
-
-
 @dataclass(slots=True, kw_only=True)
 class _Running:
     job: Job
-    process: _Process
+    process: Child
     making: Path
     laid: Laid
     since_s: float
@@ -223,7 +173,7 @@ class _Worker:
         self._queue = Queue(archive.database, lease_s=settings.lease_s, attempts=settings.attempts, clock=clock)
         self._running: list[_Running] = []
         self._sendings: list[_Sending] = []
-        self._spare: _Process | None = None
+        self._spare: Child | None = None
         self._kept_up_s = clock() - _UPKEEP_S
         self._started_s = clock() - _RESTART_S
 
@@ -248,10 +198,10 @@ class _Worker:
 
     def _keep_a_spare(self) -> None:
         """Have a process that has imported everything, but not while its imports would slow down a reading."""
-        gone = self._spare is None or self._spare.popen.poll() is not None
+        gone = self._spare is None or self._spare.ended
         if gone and len(self._running) < self._processes and self._clock() - self._started_s >= _RESTART_S:
             self._started_s = self._clock()
-            self._spare = _Process.started(self._command)
+            self._spare = Child.started(self._command)
 
     def end(self) -> None:
         """Stop at once and leave the jobs to others."""
@@ -285,7 +235,7 @@ class _Worker:
                 self._archive.results.discard(making)
             self._queue.fail(claimed, str(error), may_help=isinstance(error, ArchiveUnavailable))
             return
-        process = self._spare or _Process.started(self._command)
+        process = self._spare or Child.started(self._command)
         self._spare = None
         memory = int(self._archive.settings.memory_limit_gib * 2**30)
         where = {"do": claimed.kind, "inputs": str(making / INPUTS), "out": str(making), "memory_bytes": memory}
@@ -296,7 +246,7 @@ class _Worker:
         )
 
     def _look_after(self, running: _Running) -> None:
-        ended = running.process.popen.poll() is not None
+        ended = running.process.ended
         self._hear(running, patience_s=1.0 if ended else 0.0)
         last = running.last
         try:

@@ -90,7 +90,7 @@ def serve(
         with ExitStack() as served:
             node = served.enter_context(serve_node(archive, settings, spool=archive.folder / "spool"))
             if http:
-                _open_workstation(served, archive, file, http_port, progress)
+                _open_workstation(served, archive, file, http_port, settings, progress)
             for name in ("SIGTERM", "SIGINT", "SIGHUP"):
                 with suppress(AttributeError, ValueError):  # Windows has no SIGHUP; only a main thread may listen
                     signal.signal(getattr(signal, name), lambda *_: stop.set())
@@ -104,12 +104,18 @@ def serve(
 
 
 def _open_workstation(
-    served: ExitStack, archive: Archive, settings_file: Path, port: int | None, progress: Callable[[str], None]
+    served: ExitStack,
+    archive: Archive,
+    settings_file: Path,
+    port: int | None,
+    node: NodeSettings,
+    progress: Callable[[str], None],
 ) -> None:
     from bonescan.workstation import load_http_settings, serve
 
     settings = load_http_settings(settings_file)
-    opened = served.enter_context(serve(archive, settings if port is None else replace(settings, port=port)))
+    settings = settings if port is None else replace(settings, port=port)
+    opened = served.enter_context(serve(archive, settings, node=node))
     progress(f"The workstation is at {opened.address}")
     if code := opened.workstation.set_up_code:  # said in any case: without it nobody could ever sign in
         typer.echo(f"To make the first administrator, open it and type this code: {code}", err=True)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bonescan.measurement import Measurement
+    from bonescan.reading.case import Case
     from bonescan.reading.model import Reading
     from bonescan.report.language import Language
     from bonescan.report.physician import PhysicianText
@@ -34,12 +35,15 @@ if TYPE_CHECKING:
     from bonescan.tracer import Plan, Referral
 
 __all__ = [
+    "EDITS_NAME",
     "OUTPUT_NAMES",
     "PHASE_NAMES",
+    "STATE_NAME",
     "Progress",
     "demo",
     "earlier_results",
     "example_scan",
+    "kept_state",
     "manifest",
     "plan",
     "read",
@@ -52,6 +56,12 @@ __all__ = [
 
 Progress: TypeAlias = Callable[[str], None]
 """Called with one short sentence whenever a journey begins a step."""
+
+STATE_NAME = "state.npz"
+"""What a reading in the archive keeps to be edited: labels, findings and the network's maps, no identity."""
+
+EDITS_NAME = "edits.json"
+"""What a revised reading keeps of its making: ``of_version``, ``edits`` (all since the reader's version) and ``by``."""
 
 PHASE_NAMES = (
     "phases.json",
@@ -67,6 +77,8 @@ PHASE_NAMES = (
 OUTPUT_NAMES = (
     *PHASE_NAMES,
     "reading.json",
+    STATE_NAME,
+    EDITS_NAME,
     "fhir.json",
     "study.csv",
     "findings.csv",
@@ -130,6 +142,7 @@ def read(
     fhir: bool = False,
     tables: bool = False,
     language: str = "en",
+    keep_state: bool = False,
     progress: Progress = _silent,
 ) -> Reading:
     """Read one bone scan from files and write its whole reading into a folder.
@@ -158,6 +171,8 @@ def read(
     language : str
         Of the report, one of `bonescan.report.language.report_languages`. What a physician has written for this study
         in the folder's ``report_text.toml`` is joined; where there is none, an empty one is written.
+    keep_state : bool
+        Whether to keep, as `STATE_NAME`, what a physician's edits of this reading need.
     progress : callable
         Called with a sentence as each step begins.
 
@@ -187,11 +202,29 @@ def read(
     threading.Thread(target=_import_ahead, daemon=True).start()
     # a folder that cannot be written is refused before the work, not after it
     with staged(out, replaced_names(), folders=(DICOM_FOLDER,)) as place:
-        result = reading.read(scan, progress=progress)
+        case = reading.read_case(scan, progress=progress)
         progress("Writing the report")
-        files = rendered(result, fhir=fhir, tables=tables, language=language, text=text)
-        place(files | dicom_files(result, luggage, files))
-    return result
+        files = rendered(case.reading, fhir=fhir, tables=tables, language=language, text=text)
+        files |= dicom_files(case.reading, luggage, files)
+        place(files | kept_state(case) if keep_state else files)
+    return case.reading
+
+
+def kept_state(case: Case) -> dict[str, bytes]:
+    """Keep what a physician's edits of a reading need.
+
+    Parameters
+    ----------
+    case : Case
+
+    Returns
+    -------
+    dict of str to bytes
+        One file, by name.
+    """
+    from bonescan.reading.state import kept
+
+    return {STATE_NAME: kept(case)}
 
 
 def report_language(language: str) -> Language:

@@ -8,18 +8,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bonescan.journeys.clinic import Progress
+from bonescan.errors import InvalidValue, UnreadableInput
+from bonescan.journeys.clinic import EDITS_NAME, STATE_NAME, Progress
 
 if TYPE_CHECKING:
     from bonescan.reading.case import Case
     from bonescan.reading.model import Reading
     from bonescan.report.physician import PhysicianText
     from bonescan.report.signature import Amends, Signature
+    from bonescan.scan import Scan
 
 __all__ = [
     "EDITS_NAME",
@@ -31,12 +34,6 @@ __all__ = [
     "stored_reading",
     "write_revision",
 ]
-
-STATE_NAME = "state.npz"
-"""What a reading in the archive keeps to be edited: labels, findings and the network's maps, no identity."""
-
-EDITS_NAME = "edits.json"
-"""What a revised reading keeps of its making: ``of_version``, ``edits`` (all since the reader's version) and ``by``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -63,12 +60,47 @@ class OpenedStudy:
     def revised(self, edits: Sequence[Mapping[str, Any]], *, of_version: int = 0, by: str = "") -> Reading:
         """The reading after edits, in their plain form; without any exactly the stored one.
 
+        Parameters
+        ----------
+        edits : sequence of mapping
+            Made to the opened version.
+        of_version : int
+            Its number in the archive.
+        by : str
+            Who makes them.
+
+        Returns
+        -------
+        Reading
+
         Raises
         ------
         InvalidValue
             For an edit that cannot be made; ``facts["edit"]`` is its place in `edits`.
         """
-        raise NotImplementedError
+        from bonescan.reading.model import Revision
+        from bonescan.reading.revision import edit_of, plain, revise
+
+        if not edits:
+            of_version, by = self.of_version, self.by
+        every = []
+        for place, told in enumerate((*self.earlier, *edits)):
+            try:
+                every.append(edit_of(told))
+            except InvalidValue as error:
+                raise _placed(error, place - len(self.earlier)) from error
+        try:
+            reading = revise(self.case, every)
+        except InvalidValue as error:
+            raise _placed(error, error.facts["edit"] - len(self.earlier)) from error  # type: ignore[operator]
+        if not every and not by:
+            return reading
+        revision = Revision(of_version=of_version, edits=tuple(plain(edit) for edit in every), by=by)
+        return replace(reading, revision=revision)
+
+
+def _placed(error: InvalidValue, place: int) -> InvalidValue:
+    return InvalidValue(str(error), **{**error.facts, "edit": place})
 
 
 def opened(inputs: Sequence[Path], reading_folder: Path) -> OpenedStudy:
@@ -89,8 +121,51 @@ def opened(inputs: Sequence[Path], reading_folder: Path) -> OpenedStudy:
     ------
     UnreadableInput
         When the folder keeps no state, one of another format, or one of other files than these.
+    NotABoneScan
+        When the files are none.
     """
-    raise NotImplementedError
+    content = _read(reading_folder / STATE_NAME)
+    if content is None:
+        raise UnreadableInput(
+            "This reading was not kept for editing: it is an older one, or holds no bone scan; read the study again.",
+            expected=STATE_NAME,
+        )
+    from bonescan.reading.state import kept_again
+
+    case = kept_again(content, _scan(inputs))
+    told = _read(reading_folder / EDITS_NAME)
+    if told is None:
+        return OpenedStudy(case=case)
+    try:
+        made = json.loads(told)
+        return OpenedStudy(
+            case=case, earlier=tuple(made["edits"]), of_version=int(made["of_version"]), by=str(made["by"])
+        )
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise UnreadableInput(
+            f"The {EDITS_NAME} of this reading cannot be read; edit an earlier version.", expected=EDITS_NAME
+        ) from error
+
+
+def _scan(inputs: Sequence[Path]) -> Scan:
+    """The bone scan among a study's files, as it was opened to be read."""
+    from bonescan import dicom
+
+    study = dicom.open_phases(inputs)
+    if study is None:
+        return dicom.open_scan(inputs)
+    if study.whole_body is None:
+        raise UnreadableInput("The study holds phases of one place alone; there is no bone scan's reading to edit.")
+    return study.whole_body
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UnreadableInput(f"The file {path.name} cannot be read; check that it is there.") from error
 
 
 def stored_reading(inputs: Sequence[Path], reading_folder: Path) -> Reading:

@@ -56,6 +56,7 @@ def read_study(
     fhir: bool = False,
     tables: bool = False,
     language: str = "en",
+    keep_state: bool = False,
     progress: clinic.Progress = lambda _: None,
 ) -> StudyReading:
     """Read one study from files, whatever it holds, and write all of it into a folder.
@@ -74,6 +75,8 @@ def read_study(
         As for `bonescan.journeys.read`; the phases have no rows.
     language : str
         As for `bonescan.journeys.read`; the page on phases is English.
+    keep_state : bool
+        As for `bonescan.journeys.read`.
     progress : callable
         Called with a sentence as each step begins.
 
@@ -109,6 +112,7 @@ def read_study(
             fhir=fhir,
             tables=tables,
             language=language,
+            keep_state=keep_state,
             progress=progress,
         )
         return StudyReading(reading=reading, phases=None)
@@ -122,7 +126,8 @@ def read_study(
     text = None if study.whole_body is None else text_for(out, study.whole_body.study_uid)
     with staged(out, clinic.replaced_names(), folders=(DICOM_FOLDER,)) as place:
         phases = read_phases(study, side=side, progress=progress)
-        whole = None if study.whole_body is None else reader.read(study.whole_body, progress=progress)
+        case = None if study.whole_body is None else reader.read_case(study.whole_body, progress=progress)
+        whole = None if case is None else case.reading
         progress("Writing the report")
         files = render_phases(phases)
         if fhir:
@@ -131,6 +136,8 @@ def read_study(
         if whole is not None:
             files |= clinic.rendered(whole, fhir=fhir, tables=tables, language=language, text=text)
             files |= dicom_files(whole, luggage, files)
+        if case is not None and keep_state:
+            files |= clinic.kept_state(case)
         place(files)
     return StudyReading(reading=whole, phases=phases)
 

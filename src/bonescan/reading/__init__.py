@@ -1,6 +1,6 @@
 """Reading a scan: quality, bone labels, normal uptake, hot and cold spots, burden, impression."""
 
-from bonescan.reading.interpret import read
+from bonescan.reading.interpret import read, read_case
 from bonescan.reading.model import (
     Author,
     BoneMap,
@@ -46,4 +46,5 @@ __all__ = [
     "Revision",
     "Verdict",
     "read",
+    "read_case",
 ]

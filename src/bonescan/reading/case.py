@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bonescan.reading.model import Reading
 from bonescan.reading.network import Glance
+from bonescan.scan import ViewName
 
 if TYPE_CHECKING:
     from bonescan.reading.findings.spots import Ground
@@ -35,3 +40,11 @@ class Case:
         from bonescan.reading.findings.spots import ground_of
 
         return ground_of(self.reading.scan, self.reading.labels)
+
+    @cached_property
+    def significance(self) -> Mapping[ViewName, NDArray[np.float32]]:
+        """Standard deviations above normal of every pixel, by view."""
+        from bonescan.reading.findings.detection import significance
+
+        ground = self.ground
+        return {name: significance(ground.normals[name], labelled) for name, (_, labelled) in ground.views.items()}

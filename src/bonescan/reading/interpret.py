@@ -9,10 +9,11 @@ from importlib.metadata import version
 
 import bonescan
 from bonescan.reading import network
+from bonescan.reading.case import Case
 from bonescan.reading.model import Reading
 from bonescan.scan import Scan
 
-__all__ = ["read"]
+__all__ = ["read", "read_case"]
 
 METHOD = {
     "labels": "jointed skeleton fitted to all views jointly, residual B-spline warp, region outlines by rule",
@@ -48,6 +49,23 @@ def read(scan: Scan, *, learned: bool = True, progress: Callable[[str], None] = 
         Labels that are not trusted, and figures that quality withholds, are
         marked so; nothing is left out silently.
     """
+    return read_case(scan, learned=learned, progress=progress).reading
+
+
+def read_case(scan: Scan, *, learned: bool = True, progress: Callable[[str], None] = lambda _: None) -> Case:
+    """Read one scan, and keep what a physician's edits of the reading need.
+
+    Parameters
+    ----------
+    scan : Scan
+    learned : bool
+    progress : callable
+        As for `read`.
+
+    Returns
+    -------
+    Case
+    """
     with ThreadPoolExecutor(1) as pool:  # the network looks while the room's compiled loops are loaded
         looking = pool.submit(network.look, scan) if learned else None
         from bonescan.reading.conclusion import impression
@@ -70,7 +88,7 @@ def read(scan: Scan, *, learned: bool = True, progress: Callable[[str], None] = 
     familiarity = None if glance is None else network.familiarity(glance)
     likelihood = natures.patient_likelihood(findings, with_network=glance is not None)
     concluded = impression.conclude(scan, labels, checked, findings, summed, glance, familiarity, likelihood)
-    return Reading(
+    reading = Reading(
         scan=scan,
         labels=labels,
         quality=checked,
@@ -88,6 +106,7 @@ def read(scan: Scan, *, learned: bool = True, progress: Callable[[str], None] = 
         impression=concluded,
         familiarity=familiarity,
     )
+    return Case(reading=reading, glance=glance)
 
 
 def _of_network() -> dict[str, str]:

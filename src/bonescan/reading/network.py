@@ -30,6 +30,7 @@ __all__ = [
     "STEP",
     "DenseView",
     "Glance",
+    "MapGrid",
     "PreparedScan",
     "channels",
     "familiarity",
@@ -69,6 +70,22 @@ _THREADS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MapGrid:
+    """Maps of one view on the network's own pixels, as far as findings are judged by them.
+
+    Parameters
+    ----------
+    maps : (map, row, column) ndarray of float32
+        Probability of region 0, then `FOCI`.
+    pixels : (float, float)
+        The network's pixel over the view's own, along rows and columns.
+    """
+
+    maps: NDArray[np.float32]
+    pixels: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DenseView:
     """The network's maps of one view, on the view's own pixels.
 
@@ -84,6 +101,8 @@ class DenseView:
         24 L5, 25 the first sacral segment; between them in between.
     rib : (row, column) ndarray of float32
         Number of the rib nearest the camera, 1 to 12, meaningful in region 4.
+    grid : MapGrid, optional
+        What the maps were drawn from.
     """
 
     name: ViewName
@@ -91,6 +110,18 @@ class DenseView:
     foci: Mapping[str, NDArray[np.float32]]
     vertebra: NDArray[np.float32]
     rib: NDArray[np.float32]
+    grid: MapGrid | None = None
+
+    @classmethod
+    def drawn_from(cls, name: ViewName, grid: MapGrid, shape: tuple[int, ...]) -> DenseView:
+        """What a finding is judged by, of maps that were kept: ``regions`` hold the first alone, levels are not known.
+
+        The same numbers to the last bit as when the network looked.
+        """
+        drawn = _drawn(grid.maps, shape, *grid.pixels)
+        unknown = np.broadcast_to(np.float32(np.nan), shape)
+        foci = dict(zip(FOCI, drawn[1:], strict=True))
+        return cls(name=name, regions=drawn[:1], foci=foci, vertebra=unknown, rib=unknown, grid=grid)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -251,7 +282,8 @@ def glance(scan: Scan, run: Callable[[NDArray[np.float32]], Sequence[NDArray[np.
         slot = int(view.name is ViewName.POSTERIOR)
         own = both[slot, :, :, ::-1] if slot else both[slot]
         rows, columns = prepared.places[view.name]
-        drawn = _drawn(own[:, rows, columns], view.counts.shape, *prepared.pixels[view.name])
+        own, pixels = own[:, rows, columns], prepared.pixels[view.name]
+        drawn = _drawn(own, view.counts.shape, *pixels)
         views.append(
             DenseView(
                 name=view.name,
@@ -259,6 +291,7 @@ def glance(scan: Scan, run: Callable[[NDArray[np.float32]], Sequence[NDArray[np.
                 foci=dict(zip(FOCI, drawn[REGIONS:], strict=False)),
                 vertebra=drawn[-2],
                 rib=drawn[-1],
+                grid=MapGrid(maps=own[[0, *range(REGIONS, REGIONS + len(FOCI))]], pixels=pixels),
             )
         )
     return Glance(views=tuple(views), exchanged=float(exchanged[0]), embedding=embedding)

@@ -9,7 +9,7 @@ from typing import Any
 from bonescan.measurement import Measurement
 from bonescan.report.language import Language, language
 
-__all__ = ["cleaned", "decimals", "measured", "rounded", "short", "tracer_name", "two_digits"]
+__all__ = ["HIDDEN", "cleaned", "decimals", "measured", "rounded", "short", "tracer_name", "two_digits"]
 
 _TELLING_UNCERTAINTY = 0.01
 # DICOM writes the mass number raised: "Technetium Tc^99m^ medronate", earlier "^99m^Technetium".
@@ -18,7 +18,8 @@ _NUCLIDES = (
     (re.compile(r"\^(\d+m?)\^\s*([A-Za-z]+)"), r"\2-\1"),
     (re.compile(r"\b(?:Technetium )?Tc[\s-]?99m\b|\b99m[\s-]?Tc\b", re.IGNORECASE), "Tc-99m"),
 )
-_HIDDEN = dict.fromkeys((*range(32), *range(127, 160), *range(8234, 8239), *range(8294, 8298)), " ")
+HIDDEN = dict.fromkeys((*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)), " ")
+"""For `str.translate`: control and bidirectional override characters, which are never shown."""
 
 
 def measured(measurement: Measurement, tongue: Language | None = None) -> str:
@@ -160,7 +161,7 @@ def cleaned(value: Any) -> Any:
         The same; a tuple as a list.
     """
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8").translate(_HIDDEN)
+        return value.encode("utf-8", "replace").decode("utf-8").translate(HIDDEN)
     if isinstance(value, Mapping):
         return {key: cleaned(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

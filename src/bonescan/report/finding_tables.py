@@ -67,6 +67,8 @@ def style_of_record(finding: Mapping[str, Any]) -> str:
     """
     if finding.get("likely_normal"):
         return "normal"
+    if finding.get("likely_benign"):
+        return "benign"
     return str(finding["polarity"] if finding["kind"] == Kind.BONE else finding["kind"])
 
 

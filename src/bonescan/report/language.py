@@ -25,7 +25,7 @@ from typing import Any
 
 from bonescan.errors import InvalidValue
 
-__all__ = ["Language", "language", "report_languages", "words"]
+__all__ = ["Language", "language", "languages_of", "report_languages", "wording", "words"]
 
 _HOLE = re.compile(r"\{(\w+)\}")
 _NUMBER = r"[-+\u2212]?\d[\d,]*(?:\.\d+)?(?:e[-+\u2212]?\d+)?|nan"
@@ -89,12 +89,25 @@ def report_languages() -> dict[str, str]:
     dict of str to str
         Code of ISO 639-1 to the language's own name, English first.
     """
-    codes = [
-        place.name.split(".")[1]
-        for place in resources.files("bonescan.report").iterdir()
-        if place.name.startswith("words.") and place.name.endswith(".toml")
-    ]
-    return {code: str(_wording(code)["name"]) for code in sorted(codes, key=lambda code: (code != "en", code))}
+    return {code: str(wording("words", code)["name"]) for code in languages_of("words")}
+
+
+def languages_of(stem: str) -> list[str]:
+    """List the languages in which a wording is packaged.
+
+    Parameters
+    ----------
+    stem : str
+        Of the files ``<stem>.<code>.toml``.
+
+    Returns
+    -------
+    list of str
+        Codes of ISO 639-1, English first.
+    """
+    names = [place.name.split(".") for place in resources.files("bonescan.report").iterdir()]
+    codes = [name[1] for name in names if len(name) == 3 and name[0] == stem and name[2] == "toml"]
+    return sorted(codes, key=lambda code: (code != "en", code))
 
 
 def language(code: str) -> Language:
@@ -120,7 +133,7 @@ def language(code: str) -> Language:
         raise InvalidValue(
             f"There is no report in the language {code!r}; choose one of {listed}.", got=code, expected=tuple(known)
         )
-    return Language(code=code, words=_wording(code))
+    return Language(code=code, words=wording("words", code))
 
 
 def words(code: str = "en") -> Mapping[str, Any]:
@@ -140,8 +153,19 @@ def words(code: str = "en") -> Mapping[str, Any]:
 
 
 @cache
-def _wording(code: str) -> Mapping[str, Any]:
-    text = resources.files("bonescan.report").joinpath(f"words.{code}.toml").read_text(encoding="utf-8")
+def wording(stem: str, code: str) -> Mapping[str, Any]:
+    """Read a packaged wording.
+
+    Parameters
+    ----------
+    stem, code : str
+        Of the file ``<stem>.<code>.toml``.
+
+    Returns
+    -------
+    mapping
+    """
+    text = resources.files("bonescan.report").joinpath(f"{stem}.{code}.toml").read_text(encoding="utf-8")
     return MappingProxyType(tomllib.loads(text))
 
 
@@ -158,7 +182,7 @@ def _templates(code: str) -> tuple[Mapping[str, str], Mapping[str, tuple[_Templa
     """Sentences without holes, and those with holes by their first letter; under "" those that begin with a hole."""
     fixed: dict[str, str] = {}
     holed: dict[str, list[_Template]] = {}
-    for english, said in _wording(code)["said"].items():
+    for english, said in wording("words", code)["said"].items():
         if not _HOLE.search(english):
             fixed[english] = said
             continue
@@ -203,7 +227,7 @@ def _known(code: str, text: str) -> str | None:
 
 
 def _number(code: str, text: str) -> str:
-    return text.replace(",", "\u202f").replace(".", str(_wording(code)["decimal"]))
+    return text.replace(",", "\u202f").replace(".", str(wording("words", code)["decimal"]))
 
 
 def _count(code: str, text: str) -> str:
@@ -211,7 +235,7 @@ def _count(code: str, text: str) -> str:
 
 
 def _text(code: str, text: str) -> str:
-    return Language(code=code, words=_wording(code)).say(text)
+    return Language(code=code, words=wording("words", code)).say(text)
 
 
 def _phrase(code: str, text: str) -> str | None:
@@ -225,7 +249,7 @@ def _phrase(code: str, text: str) -> str | None:
         if sign in text:
             parts = [_phrase(code, part) for part in text.split(sign)]
             if None not in parts:
-                return _as_begun(str(_wording(code)[joint]).join(part for part in parts if part), text)
+                return _as_begun(str(wording("words", code)[joint]).join(part for part in parts if part), text)
     return None
 
 
@@ -236,7 +260,7 @@ def _as_begun(said: str, text: str) -> str:
 
 def _place(code: str, text: str) -> str | None:
     """Bone or organ, its side, and the part of it that stands behind a comma."""
-    words = _wording(code)
+    words = wording("words", code)
     if text.endswith(" or bone beside it"):
         held = _place(code, text.removesuffix(" or bone beside it"))
         return None if held is None else str(words["place_or_beside"]).replace("{place}", held)
@@ -272,7 +296,7 @@ def _part(words: Mapping[str, Any], part: str) -> str | None:
 
 def _named(code: str, text: str) -> str | None:
     """Findings as a sentence names them: place, letter, and what else stands in the brackets; the rest counted."""
-    words, told, at = _wording(code), [], 0
+    words, told, at = wording("words", code), [], 0
     for match in _NAMED.finditer(text):
         if match.start() != at:
             return None

@@ -15,6 +15,8 @@ from importlib import resources
 from typing import Any
 
 from bonescan.errors import InvalidValue
+from bonescan.report.figures import HIDDEN
+from bonescan.report.language import languages_of, wording
 from bonescan.report.pages import in_packaged_font, packaged_fonts, page_template, set_pages
 from bonescan.report.plain_text import wrapped
 
@@ -33,9 +35,7 @@ __all__ = [
 LEAFLET_FORMS = ("pdf", "html", "txt")
 """What every leaflet is made as."""
 
-_HIDDEN = dict.fromkeys(
-    (*range(32), *range(127, 160), *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A)), " "
-)
+_HIDDEN = HIDDEN | dict.fromkeys(range(0x200B, 0x2010), " ")  # nor anything of no width: it has no letter in a font
 
 
 def leaflet_languages() -> dict[str, str]:
@@ -46,12 +46,7 @@ def leaflet_languages() -> dict[str, str]:
     dict of str to str
         Code of ISO 639-1 to the language's own name, English first.
     """
-    codes = [
-        place.name.split(".")[1]
-        for place in resources.files("bonescan.report").iterdir()
-        if place.name.startswith("leaflet.") and place.name.endswith(".toml")
-    ]
-    return {code: str(_wording(code)["name"]) for code in sorted(codes, key=lambda code: (code != "en", code))}
+    return {code: str(wording("leaflet", code)["name"]) for code in languages_of("leaflet")}
 
 
 def leaflet_words(language: str) -> Mapping[str, Any]:
@@ -79,12 +74,7 @@ def leaflet_words(language: str) -> Mapping[str, Any]:
             got=language,
             expected=tuple(known),
         )
-    return _wording(language)
-
-
-@cache
-def _wording(language: str) -> Mapping[str, Any]:
-    return tomllib.loads(_packaged(f"leaflet.{language}.toml"))
+    return wording("leaflet", language)
 
 
 def _packaged(name: str) -> str:

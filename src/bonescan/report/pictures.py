@@ -38,6 +38,7 @@ __all__ = [
 
 FINDING_COLOURS: Mapping[str, Colour] = {
     "hot": (190, 18, 24),
+    "benign": (150, 84, 0),
     "normal": (92, 96, 104),
     "cold": (20, 80, 190),
     "physiologic": (0, 105, 60),
@@ -47,6 +48,7 @@ FINDING_COLOURS: Mapping[str, Colour] = {
 
 _DASHES: Mapping[str, tuple[float, float] | None] = {
     "hot": None,
+    "benign": (20.0, 3.0),
     "normal": None,
     "cold": (14.0, 5.0),
     "physiologic": (7.0, 5.0),
@@ -340,8 +342,11 @@ def style_of(finding: Finding) -> str:
     Returns
     -------
     str
-        ``hot`` or ``cold`` for bone, ``normal`` for what is likelier normal uptake than disease, else the kind.
+        ``hot`` or ``cold`` for bone, ``benign`` for what is hardly metastatic, ``normal`` for what is likelier normal
+        uptake than disease, else the kind.
     """
+    if finding.likely_benign:
+        return "benign"
     if finding.likely_normal:
         return "normal"
     if finding.kind is Kind.BONE:
@@ -436,7 +441,7 @@ def _letter(image: Image, draw: ImageDraw, frame: Frame, target: Target, on_left
     stroke(image, [(x, y), (end, target.y)], colour, 1.4)
     width = max(34.0, font.getlength(target.letter) + 14)
     box = (x - width, y - 15, x, y + 15) if on_left else (x, y - 15, x + width, y + 15)
-    filled = style in ("hot", "cold")
+    filled = style in ("hot", "benign", "cold")
     draw.rounded_rectangle(box, 7, fill=colour if filled else (255, 255, 255), outline=colour, width=2)
     ink = (255, 255, 255) if filled else colour
     draw.text(((box[0] + box[2]) / 2, y), target.letter, fill=ink, font=font, anchor="mm")

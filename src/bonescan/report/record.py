@@ -24,6 +24,7 @@ from bonescan.reading.model import (
     Impression,
     LabelledView,
     Reading,
+    Revision,
 )
 from bonescan.report.maps import FindingMap
 from bonescan.scan import Scan, View, ViewName
@@ -44,7 +45,7 @@ __all__ = [
 INTENDED_USE = "Research software. Not a medical device. Never the only basis of a decision."
 """What every record says of itself."""
 
-SCHEMA_VERSION = "1.3.0"
+SCHEMA_VERSION = "1.4.0"
 """Version of reading.json: major for a broken reader, minor for a new field."""
 
 
@@ -133,6 +134,7 @@ def reading_record(reading: Reading, maps: Mapping[ViewName, FindingMap]) -> dic
     return {
         "schema_version": SCHEMA_VERSION,
         "intended_use": INTENDED_USE,
+        "revision": _revision(reading.revision),
         "scan": _scan(reading.scan),
         "impression": _impression(reading.impression),
         "familiarity": _familiarity(reading.familiarity),
@@ -335,6 +337,7 @@ def _finding(
         "site": finding.site,
         "usual": finding.usual,
         "likely_normal": finding.likely_normal,
+        "likely_benign": finding.likely_benign,
         "region": finding.region,
         "views": {
             name.value: _finding_view(finding.id, seen, labelled.get(name), maps[name])
@@ -350,7 +353,15 @@ def _finding(
         "reason": finding.reason,
         "natures": {nature.value: json_number(share) for nature, share in finding.natures.items()},
         "evidence": _evidence(finding.evidence),
+        "judged_by": finding.judged_by.value,
+        "drawn_by": finding.drawn_by.value,
     }
+
+
+def _revision(revision: Revision | None) -> dict[str, Any] | None:
+    if revision is None:
+        return None
+    return {"of_version": revision.of_version, "edits": [dict(edit) for edit in revision.edits], "by": revision.by}
 
 
 def _evidence(evidence: Iterable[Evidence]) -> list[dict[str, Any]]:

@@ -12,16 +12,28 @@ from bonescan.workstation.studies import State
 __all__ = [
     "AuditAnswer",
     "ChangesAnswer",
+    "DestinationsAnswer",
+    "DraftAnswer",
+    "DraftNumber",
+    "DraftReadingAnswer",
+    "DraftRequest",
+    "EditRequest",
     "HealthAnswer",
     "NewComparison",
     "NewPassword",
     "NewUser",
+    "OpenDraftAnswer",
     "PriorsAnswer",
+    "SendingRequest",
+    "SendingsAnswer",
     "SessionAnswer",
     "SetUpRequest",
     "SignIn",
+    "SignRequest",
+    "SigningAnswer",
     "StudyAnswer",
     "StudyDetail",
+    "TextRequest",
     "TrailAnswer",
     "UserAnswer",
     "UserChange",
@@ -75,6 +87,50 @@ class UserChange(_Request):
     password: _Secret | None = None
 
 
+_Number = Annotated[int, Field(ge=0, le=2**53)]
+_Version = Annotated[int, Field(ge=1, lt=2**31)]
+
+
+class DraftRequest(_Request):
+    """A wish to work on a version of a reading."""
+
+    version: _Version
+    take_over: bool = False
+
+
+class DraftNumber(_Request):
+    """A draft as its physician saw it."""
+
+    number: _Number
+
+
+class EditRequest(DraftNumber):
+    """One more edit."""
+
+    edit: dict[str, Any]
+
+
+class TextRequest(DraftNumber):
+    """Entries of the report that are to read otherwise."""
+
+    text: Annotated[dict[str, str], Field(max_length=50)]
+    language: Annotated[str, Field(min_length=2, max_length=8)] = "en"
+
+
+class SignRequest(DraftNumber):
+    """A signature under a draft, with the password once more."""
+
+    password: _Secret
+    reason: Annotated[str, Field(max_length=1000)] = ""
+
+
+class SendingRequest(_Request):
+    """A wish to have a signed version sent."""
+
+    version: _Version
+    to: Annotated[list[Annotated[str, Field(min_length=1, max_length=16)]], Field(min_length=1, max_length=20)]
+
+
 class _User(BaseModel):
     name: str
     role: Role
@@ -117,6 +173,19 @@ class _ReadingAnswer(BaseModel):
     outdated: bool
 
 
+class SigningAnswer(BaseModel):
+    """Where the signing of a draft stands."""
+
+    state: str
+    reason: str = ""
+
+
+class _SignedAnswer(BaseModel):
+    version: int
+    signed_by: str
+    signed_at: str
+
+
 class StudyAnswer(BaseModel):
     """One line of the worklist."""
 
@@ -134,6 +203,9 @@ class StudyAnswer(BaseModel):
     progress: str
     reason: str
     reading: _ReadingAnswer | None
+    draft_by: str
+    signing: SigningAnswer | None
+    last_signed: _SignedAnswer | None
 
 
 class WorklistAnswer(BaseModel):
@@ -148,6 +220,10 @@ class _VersionAnswer(BaseModel):
     read_at: str
     signed: bool
     outdated: bool
+    signed_by: str
+    signed_at: str
+    amends: int | None
+    revised: bool
 
 
 class _ViewAnswer(BaseModel):
@@ -204,6 +280,57 @@ class PriorsAnswer(BaseModel):
 
     priors: list[_PriorAnswer]
     timeline: list[_VisitAnswer]
+
+
+class DraftAnswer(BaseModel):
+    """What a physician is at work on; `edits` are those that hold, since the version that the reader made."""
+
+    version: int
+    number: int
+    author: str
+    changed_at: str
+    edits: list[dict[str, Any]]
+    can_undo: bool
+    can_redo: bool
+    text: dict[str, str]
+    language: str
+
+
+class OpenDraftAnswer(BaseModel):
+    """The draft of a study, if there is one."""
+
+    draft: DraftAnswer | None
+
+
+class DraftReadingAnswer(BaseModel):
+    """A draft, and what reading.json would hold after its edits."""
+
+    draft: DraftAnswer
+    reading: dict[str, Any]
+
+
+class _DestinationAnswer(BaseModel):
+    ae_title: str
+
+
+class DestinationsAnswer(BaseModel):
+    """Where signed readings can be sent."""
+
+    destinations: list[_DestinationAnswer]
+
+
+class _SendingAnswer(BaseModel):
+    to: str
+    version: int
+    state: str
+    reason: str
+    at: str
+
+
+class SendingsAnswer(BaseModel):
+    """What of a study was sent, or is on its way, the newest first."""
+
+    sendings: list[_SendingAnswer]
 
 
 class _ChangeAnswer(BaseModel):

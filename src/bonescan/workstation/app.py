@@ -14,7 +14,7 @@ import ipaddress
 import time
 from collections.abc import Callable, Mapping
 from html import escape
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from argon2 import PasswordHasher
 from fastapi import FastAPI, Request, Response
@@ -26,10 +26,12 @@ from starlette.exceptions import HTTPException
 from bonescan import __version__
 from bonescan.archive import Archive
 from bonescan.errors import BoneScanError
-from bonescan.workstation import people_routes, prior_routes, study_routes
+from bonescan.workstation import draft_routes, people_routes, prior_routes, sending_routes, study_routes
 from bonescan.workstation.access import Accesses
 from bonescan.workstation.answers import HealthAnswer
 from bonescan.workstation.changes import Changes
+from bonescan.workstation.desk import Desk
+from bonescan.workstation.drafts import Drafts
 from bonescan.workstation.guard import PAGE_POLICY, Guard, fault
 from bonescan.workstation.health import Metrics, health_of
 from bonescan.workstation.pages import PAGES, StaticFile, static_files
@@ -40,6 +42,9 @@ from bonescan.workstation.rooms import InRooms, Rooms, allowed, right_of
 from bonescan.workstation.sessions import Sessions
 from bonescan.workstation.settings import HttpSettings
 from bonescan.workstation.studies import Studies
+
+if TYPE_CHECKING:
+    from bonescan.dicom.node.settings import NodeSettings
 
 __all__ = ["Workstation", "every_route"]
 
@@ -59,6 +64,10 @@ class Workstation:
         Seconds since 1970.
     body_s : float
         How long a request's body may take to come.
+    node : NodeSettings, optional
+        The DICOM node beside it: whose peers results can be sent to.
+    desk : Desk, optional
+        Where readings are edited; one of its own by default.
     """
 
     def __init__(
@@ -69,11 +78,14 @@ class Workstation:
         hasher: PasswordHasher | None = None,
         clock: Callable[[], float] = time.time,
         body_s: float = 10.0,
+        node: NodeSettings | None = None,
+        desk: Desk | None = None,
     ) -> None:
         sessions = Sessions(
             archive.database, idle_s=settings.idle_min * 60, longest_s=settings.longest_h * 3600, clock=clock
         )
         studies = Studies(archive)
+        desk = desk or Desk(int(archive.settings.memory_limit_gib * 2**30))
         self.rooms = Rooms(
             archive=archive,
             settings=settings,
@@ -85,6 +97,9 @@ class Workstation:
             changes=Changes(archive, before=studies.catch_up),
             accesses=Accesses(archive.database),
             metrics=Metrics(archive, sessions),
+            desk=desk,
+            drafts=Drafts(archive, desk),
+            node=node,
         )
         self.routes = _routes(self.rooms)
         self.app = Guard(self.routes, hosts=settings.hosts, told=self.rooms.metrics.tell, body_s=body_s)
@@ -108,6 +123,8 @@ def _routes(rooms: Rooms) -> FastAPI:
     app.state.rooms = rooms
     app.include_router(people_routes.router)
     app.include_router(study_routes.router)
+    app.include_router(draft_routes.router)
+    app.include_router(sending_routes.router)
     app.include_router(prior_routes.router)
     app.add_api_route("/health", _health, methods=["GET"], tags=["watching"])
     app.add_api_route("/metrics", _metrics, methods=["GET"], tags=["watching"], response_class=Response)
@@ -138,12 +155,14 @@ def every_route(app: FastAPI) -> list[APIRoute]:
     list of APIRoute
         Those for machines and those for people.
     """
-    listed = (
-        *people_routes.router.routes,
-        *study_routes.router.routes,
-        *prior_routes.router.routes,
-        *app.routes,
+    routers = (
+        people_routes.router,
+        study_routes.router,
+        draft_routes.router,
+        sending_routes.router,
+        prior_routes.router,
     )
+    listed = [*(route for router in routers for route in router.routes), *app.routes]
     return list(
         {(route.path, *(route.methods or ())): route for route in listed if isinstance(route, APIRoute)}.values()
     )

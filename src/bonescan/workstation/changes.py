@@ -35,7 +35,7 @@ EVERYTHING = "everything"
 _EVERY_S = 0.3
 _REMEMBERED = 10_000
 _AT_ONCE = 1000
-_TELLING = ("object.", "reading.", "job.", "comparison.", "study.deleted", "study.two_patients")
+_TELLING = ("object.", "reading.", "draft.", "job.", "comparison.", "study.deleted", "study.two_patients")
 _log = logging.getLogger("bonescan.workstation")
 
 
@@ -186,15 +186,19 @@ class Changes:
         return found
 
     def _of_jobs(self) -> dict[tuple[str, str], None]:
-        """What no row of the trail says: that a reading was asked for, began, or is at another step."""
+        """What no row of the trail says: that a job was asked for, began, is at another step, or failed once."""
         fresh = select(job.c.StudyInstanceUID, job.c.id).where(job.c.id > self._newest_job).limit(_AT_ONCE)
-        at_work = select(job.c.id, job.c.StudyInstanceUID, job.c.progress).where(job.c.state == str(JobState.RUNNING))
+        tried = (job.c.state == str(JobState.WAITING)) & (job.c.attempts > 0)  # its reason is new
+        at_work = select(job).where((job.c.state == str(JobState.RUNNING)) | tried)
         with self._archive.database.read() as connection:
             if self._newest_job < 0:
                 self._newest_job = connection.execute(select(func.coalesce(func.max(job.c.id), 0))).scalar_one()
                 fresh = fresh.where(false())
             new = connection.execute(fresh.order_by(job.c.id)).all()
-            running = {row.id: (row.StudyInstanceUID, row.progress) for row in connection.execute(at_work)}
+            running = {
+                row.id: (row.StudyInstanceUID, f"{row.state} {row.attempts} {row.progress}")
+                for row in connection.execute(at_work)
+            }
         found = dict.fromkeys((row.StudyInstanceUID, "job.queued") for row in new)
         found |= dict.fromkeys(
             (uid, "job.progress") for number, (uid, said) in running.items() if self._running.get(number) != (uid, said)

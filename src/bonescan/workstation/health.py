@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from sqlalchemy import func, select
 
 from bonescan.archive import Archive, JobState
+from bonescan.archive.jobs import SEND
 from bonescan.archive.tables import job
 from bonescan.errors import ArchiveUnavailable, BoneScanError
 from bonescan.workstation.sessions import Sessions
@@ -64,7 +65,8 @@ def health_of(archive: Archive) -> Health:
     wanted = select(job.c.state, func.count().label("jobs"), func.max(job.c.changed_at).label("moved")).group_by(
         job.c.state
     )
-    open_jobs = job.c.state.in_([str(JobState.WAITING), str(JobState.RUNNING)])
+    # a sending may wait for hours, until the other node is back
+    open_jobs = job.c.state.in_([str(JobState.WAITING), str(JobState.RUNNING)]) & (job.c.kind != SEND)
     try:
         with archive.database.read() as connection:
             found = {row.state: row for row in connection.execute(wanted.where(open_jobs))}
@@ -100,7 +102,7 @@ class Metrics:
             registry=self._registry,
             buckets=(0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
         )
-        self._jobs = Gauge("bonescan_jobs", "Readings asked for, by state.", ["state"], registry=self._registry)
+        self._jobs = Gauge("bonescan_jobs", "Jobs asked for, by state.", ["state"], registry=self._registry)
         self._held = Gauge("bonescan_held", "What the archive holds.", ["what"], registry=self._registry)
         self._free = Gauge("bonescan_disk_free_bytes", "Room on the archive's disk.", registry=self._registry)
         self._signed_in = Gauge("bonescan_signed_in", "Sign-ins that live.", registry=self._registry)

@@ -70,20 +70,26 @@ class Right(StrEnum):
     IDENTITY = "identity"
     """See whose they are."""
     READ_AGAIN = "read again"
+    EDIT = "edit"
+    """See and change drafts."""
+    SIGN = "sign"
+    SEND = "send"
+    """Have signed readings sent to other nodes."""
     PEOPLE = "people"
     """Make and change accounts."""
     AUDIT = "audit"
 
 
-_CLINICAL = frozenset({Right.SIGNED_IN, Right.STUDIES, Right.IDENTITY, Right.READ_AGAIN})
+_CLINICAL = frozenset({Right.SIGNED_IN, Right.STUDIES, Right.IDENTITY, Right.READ_AGAIN, Right.SEND})
+_OF_PHYSICIANS = frozenset({Right.EDIT, Right.SIGN})
 
 RIGHTS: Mapping[Role, frozenset[Right]] = MappingProxyType(
     {
-        Role.PHYSICIAN: _CLINICAL,
+        Role.PHYSICIAN: _CLINICAL | _OF_PHYSICIANS,
         Role.TECHNOLOGIST: _CLINICAL,
         Role.PHYSICIST: _CLINICAL,
         Role.RESEARCHER: frozenset({Right.SIGNED_IN, Right.STUDIES}),
-        Role.ADMIN: frozenset(Right),
+        Role.ADMIN: frozenset(Right) - _OF_PHYSICIANS,
     }
 )
 """What each role may do; whatever is not here is refused."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 
 from bonescan.archive import Archive
 from bonescan.workstation.access import Accesses
 from bonescan.workstation.changes import Changes
+from bonescan.workstation.desk import Desk
+from bonescan.workstation.drafts import Drafts
 from bonescan.workstation.guard import cookie_of
 from bonescan.workstation.health import Metrics
 from bonescan.workstation.people import Account, People, Right, SetUp
@@ -19,6 +21,9 @@ from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.sessions import Sessions
 from bonescan.workstation.settings import HttpSettings
 from bonescan.workstation.studies import Studies
+
+if TYPE_CHECKING:
+    from bonescan.dicom.node.settings import NodeSettings
 
 __all__ = ["InRooms", "Rooms", "allowed", "right_of"]
 
@@ -29,8 +34,10 @@ class Rooms:
 
     Parameters
     ----------
-    archive, settings, people, set_up, sessions, studies, pictures, changes, accesses, metrics
+    archive, settings, people, set_up, sessions, studies, pictures, changes, accesses, metrics, desk, drafts
         One of each.
+    node : NodeSettings or None
+        The DICOM node beside the workstation, whose peers results can be sent to.
     """
 
     archive: Archive
@@ -43,6 +50,9 @@ class Rooms:
     changes: Changes
     accesses: Accesses
     metrics: Metrics
+    desk: Desk
+    drafts: Drafts
+    node: NodeSettings | None
 
 
 def _rooms(request: Request) -> Rooms:

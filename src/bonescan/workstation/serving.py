@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h11
 import uvicorn
@@ -20,6 +20,9 @@ from bonescan.archive import Archive
 from bonescan.errors import ArchiveUnavailable, UnreadableInput
 from bonescan.workstation.app import Workstation
 from bonescan.workstation.settings import HttpSettings
+
+if TYPE_CHECKING:
+    from bonescan.dicom.node.settings import NodeSettings
 
 __all__ = ["Served", "serve"]
 
@@ -80,7 +83,13 @@ class Served:
 
 
 @contextmanager
-def serve(archive: Archive, settings: HttpSettings, *, workstation: Workstation | None = None) -> Iterator[Served]:
+def serve(
+    archive: Archive,
+    settings: HttpSettings,
+    *,
+    workstation: Workstation | None = None,
+    node: NodeSettings | None = None,
+) -> Iterator[Served]:
     """Serve a workstation until the block is left; then long polls are answered and what is under way is finished.
 
     Parameters
@@ -88,7 +97,9 @@ def serve(archive: Archive, settings: HttpSettings, *, workstation: Workstation 
     archive : Archive
     settings : HttpSettings
     workstation : Workstation, optional
-        Made from the two by default.
+        Made from the others by default.
+    node : NodeSettings, optional
+        The DICOM node beside it.
 
     Yields
     ------
@@ -101,7 +112,7 @@ def serve(archive: Archive, settings: HttpSettings, *, workstation: Workstation 
     UnreadableInput
         When certificate or key cannot be read.
     """
-    made = workstation or Workstation(archive, settings)
+    made = workstation or Workstation(archive, settings, node=node)
     _check_certificate(settings)
     listening = _listening(settings)
     config = uvicorn.Config(
@@ -141,6 +152,7 @@ def serve(archive: Archive, settings: HttpSettings, *, workstation: Workstation 
         made.rooms.changes.stop()  # long polls end now, not after their 25 s
         server.should_exit = True
         thread.join(timeout=_STOP_S + 5)
+        made.rooms.desk.close()
         listening.close()
 
 

@@ -27,6 +27,7 @@ from bonescan.archive import Archive, JobState
 from bonescan.archive.jobs import ask_again
 from bonescan.archive.tables import instance, job, result, study
 from bonescan.dicom.indexing import is_uid
+from bonescan.workstation.drafts import Signed, Signing, Standing, standing
 from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.tables import told
 
@@ -39,6 +40,7 @@ _PHASES_FILE = "phases.json"
 _PRESSING = frozenset({"metastatic_superscan", "widespread_metastases"})
 _PRESSING_REGIONS = frozenset({2, 3, 9, 12})  # cervical, thoracic, lumbar spine; femur
 _LIKELY = 0.5
+_STANDING = ("draft_by", "signing", "last_signed")
 _MOST_WORDS = 8
 _SENTENCES = 2
 
@@ -96,6 +98,13 @@ class Listed:
     reason : str
         Why it failed.
     reading : StudyReading or None
+        The newest one.
+    draft_by : str
+        Which physician is at work on it; empty for nobody.
+    signing : Signing or None
+        Where the signing of that draft stands.
+    last_signed : Signed or None
+        What is signed, which a newer reading does not change.
     """
 
     study_uid: str
@@ -112,6 +121,9 @@ class Listed:
     progress: str
     reason: str
     reading: StudyReading | None
+    draft_by: str
+    signing: Signing | None
+    last_signed: Signed | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,12 +151,22 @@ class Version:
     read_at : str
         UTC.
     signed, outdated : bool
+    signed_by, signed_at : str
+        Empty for a version that nobody signed.
+    amends : int or None
+        The signed version that this one replaces.
+    revised : bool
+        Whether it is a physician's version of one of the reader's.
     """
 
     version: int
     read_at: str
     signed: bool
     outdated: bool
+    signed_by: str
+    signed_at: str
+    amends: int | None
+    revised: bool
 
 
 class Studies:
@@ -231,8 +253,10 @@ class Studies:
             uids = [row.key3 for row in rows[:limit]]
             lines: dict[str, Listed] = {}
             for start in range(0, len(uids), 200):
-                some = _lines().where(study.c.StudyInstanceUID.in_(uids[start : start + 200]))
-                lines |= {row["StudyInstanceUID"]: _listed(row) for row in connection.execute(some).mappings()}
+                these = uids[start : start + 200]
+                stand = standing(connection, these)
+                some = _lines().where(study.c.StudyInstanceUID.in_(these))
+                lines |= {row["StudyInstanceUID"]: _listed(row, stand) for row in connection.execute(some).mappings()}
         following = _name(rows[limit - 1]) if more else None
         return Page(studies=tuple(lines[uid] for uid in uids if uid in lines), next=following)
 
@@ -254,7 +278,7 @@ class Studies:
         Refusal
             When there is none of this UID.
         """
-        self._known(study_uid)
+        self.refuse_unknown(study_uid)
         versions = select(result).where(result.c.StudyInstanceUID == study_uid).order_by(result.c.version.desc())
         with self._database.read() as connection:
             line = connection.execute(_lines().where(study.c.StudyInstanceUID == study_uid)).mappings().one_or_none()
@@ -266,10 +290,15 @@ class Studies:
                     read_at=row.made_at,
                     signed=bool(row.signed_by),
                     outdated=_outdated(row.revision, line["revision"]),
+                    signed_by=row.signed_by,
+                    signed_at=row.signed_at,
+                    amends=row.amends or None,
+                    revised=row.of_version > 0,
                 )
                 for row in connection.execute(versions)
             ]
-        return _listed(line), found
+            stand = standing(connection, [study_uid])
+        return _listed(line, stand), found
 
     def told_of(self, study_uids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
         """What the worklist tells of the newest readings of some studies.
@@ -304,7 +333,7 @@ class Studies:
         Refusal
             When there is none.
         """
-        self._known(study_uid)
+        self.refuse_unknown(study_uid)
         own = (result.c.StudyInstanceUID == study_uid) & (result.c.version == version)
         with self._database.read() as connection:
             name: str | None = connection.execute(select(result.c.folder).where(own)).scalar_one_or_none()
@@ -328,10 +357,20 @@ class Studies:
         InvalidValue
             When there is nothing to read, or a reading is under way.
         """
-        self._known(study_uid)
+        self.refuse_unknown(study_uid)
         ask_again(self._database, study_uid, actor=actor)
 
-    def _known(self, study_uid: str) -> None:
+    def refuse_unknown(self, study_uid: str) -> None:
+        """Refuse what is no UID of a study that is here.
+
+        Parameters
+        ----------
+        study_uid : str
+
+        Raises
+        ------
+        Refusal
+        """
         if not is_uid(study_uid):
             raise _no_study()
         with self._database.read() as connection:
@@ -429,7 +468,7 @@ def _lines() -> Select[Any]:
     return _joined(select(*columns))
 
 
-def _listed(row: RowMapping) -> Listed:
+def _listed(row: RowMapping, stand: Mapping[str, Standing]) -> Listed:
     state = State(row["state"])
     reason = (row["reason"] or "") if state is State.FAILED else ""
     if state is State.FAILED and row["revision"] == 0:
@@ -462,6 +501,7 @@ def _listed(row: RowMapping) -> Listed:
         progress=(row["progress"] or "") if state is State.READING else "",
         reason=reason,
         reading=reading,
+        **{name: getattr(stand.get(row["StudyInstanceUID"], Standing()), name) for name in _STANDING},
     )
 
 

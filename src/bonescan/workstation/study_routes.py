@@ -21,7 +21,7 @@ from bonescan.workstation.people import Account, Right
 from bonescan.workstation.pictures import Picture
 from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.rooms import InRooms, allowed
-from bonescan.workstation.studies import READING_FILE, Listed
+from bonescan.workstation.studies import READING_FILE, Listed, Version
 
 __all__ = ["PDF_POLICY", "router"]
 
@@ -61,11 +61,10 @@ def worklist(
 def one_study(uid: str, who: Viewer, rooms: InRooms) -> StudyDetail:
     """One study: its line, the versions of its reading, its views."""
     line, versions = rooms.studies.one(uid)
+    told = [_version(one, who.may(Right.IDENTITY)) for one in versions]
     views = [_view(one) for one in rooms.pictures.of(uid)]
     rooms.accesses.record(who, "study.viewed", uid, "study")
-    return StudyDetail.model_validate(
-        _line(line, who.may(Right.IDENTITY)) | {"versions": [asdict(one) for one in versions], "views": views}
-    )
+    return StudyDetail.model_validate(_line(line, who.may(Right.IDENTITY)) | {"versions": told, "views": views})
 
 
 @router.get("/studies/{uid}/views/{name}", response_class=Response)
@@ -137,7 +136,13 @@ def _line(one: Listed, identity: bool) -> dict[str, Any]:
         # A description is free text, in which names are found; the time of day helps to find who it was.
         hidden = ("patient_name", "patient_id", "birth_date", "accession_number", "description", "study_time")
         line |= dict.fromkeys(hidden, "")
+        # who is at work and why a signing failed is the department's alone
+        line |= {"draft_by": "", "signing": None, "last_signed": None}
     return line
+
+
+def _version(one: Version, identity: bool) -> dict[str, Any]:
+    return asdict(one) | ({} if identity else {"signed_by": ""})
 
 
 def _view(one: Picture) -> dict[str, Any]:
@@ -166,6 +171,8 @@ def _without_identity(content: bytes) -> bytes:
             "acquired_at": None,
             "sources": [],
         }
+        if reading.get("revision"):  # what a physician changed, not who it was
+            reading["revision"] = {**reading["revision"], "by": ""}
         return json.dumps(reading).encode()
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refusal(422, "unreadable", "The reading's file cannot be understood.") from error

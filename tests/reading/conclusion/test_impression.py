@@ -169,6 +169,39 @@ def test_the_probability_of_the_whole_scan_is_said_with_its_uncertainty(measured
     assert not any("No finding" in sentence for sentence in alone.sentences)
 
 
+def test_what_is_only_more_likely_than_not_is_not_called_likely(measured):
+    said = concluded((focus(9, "L3 vertebra", metastatic=0.6, degenerative=0.4),))
+    assert said.sentences[0] == "More likely metastatic than not: L3 vertebra (A, 60 %)."
+
+
+def test_a_scan_less_likely_than_its_surest_finding_says_why(measured):
+    found = (focus(9, "L3 vertebra", metastatic=0.8, degenerative=0.2),)
+    why = "among many foci one looks suspicious by chance"
+    less, more = (concluded(found, metastatic=Measurement(value=p, unit="1", method="m")) for p in (0.74, 0.85))
+    assert why in less.sentences[2]
+    assert not any(why in sentence for sentence in more.sentences)
+
+
+def test_a_faint_focus_of_a_long_bone_is_no_emergency(measured):
+    hurt = replace(focus(12, "left femur", metastatic=0.3, traumatic=0.7), uptake_ratio=1.3, significance=5.0)
+    assert "Radiograph of left femur (A) if it is painful." in concluded((hurt,)).advice
+
+
+def test_what_is_told_as_indeterminate_is_not_listed_as_likely_normal():
+    doubtful, normal = (focus(9, "L3", metastatic=p, physiologic=1 - p) for p in (0.27, 0.2))
+    assert not doubtful.likely_normal
+    assert normal.likely_normal
+    assert not normal.likely_benign  # each finding has one style
+
+
+def test_only_hot_bone_that_was_judged_and_is_hardly_metastatic_is_likely_benign():
+    worn, doubtful = (focus(9, "L3", metastatic=p, degenerative=1 - p) for p in (0.1, 0.12))
+    assert worn.likely_benign
+    assert not doubtful.likely_benign
+    assert not replace(worn, natures={}).likely_benign
+    assert not replace(worn, polarity=Polarity.COLD).likely_benign
+
+
 def test_a_faint_focus_is_indeterminate_however_sure_the_model(measured):
     sure = focus(9, "L3 vertebra", metastatic=0.96, degenerative=0.04)
     faint = replace(sure, uptake_ratio=1.3, significance=5.0)
@@ -261,5 +294,5 @@ def test_paired_bones_are_not_called_alike_beside_one_sided_disease(measured):
     assert "alike" not in concluded((left,)).sentences[-1].lower()
     other = replace(left, id=99, bone="hip_bone_r", place="right iliac wing")
     assert both in concluded((left, other)).sentences[-1].lower()
-    normal = replace(left, natures={Nature.PHYSIOLOGIC: 0.7, Nature.METASTATIC: 0.3})
+    normal = replace(left, natures={Nature.PHYSIOLOGIC: 0.8, Nature.METASTATIC: 0.2})
     assert both in concluded((normal,)).sentences[-1].lower()

@@ -18,6 +18,9 @@ from bonescan.measurement import Measurement
 from bonescan.reading.conclusion.patterns import Judgement, judge
 from bonescan.reading.conclusion.signs import Sign, clear_foci, read_signs
 from bonescan.reading.model import (
+    FAINT,
+    INDETERMINATE,
+    Author,
     Burden,
     Familiarity,
     Finding,
@@ -33,12 +36,14 @@ from bonescan.reading.model import (
 from bonescan.reading.network import Glance
 from bonescan.scan import Scan
 
-__all__ = ["INDETERMINATE", "LIKELY", "conclude", "in_words"]
+__all__ = ["LIKELY", "conclude", "in_words"]
 
-LIKELY, INDETERMINATE, FAINT = 0.5, 0.11, 0.25
-"""[D] Probability of metastasis from which a focus is called likely metastatic; from which indeterminate; and what it
-takes to be indeterminate where it is likelier nothing at all than a focus. One new focus of a cancer patient was
-metastatic in 11 %, so that less is no suspicion."""
+LIKELY = 0.5
+"""[D] Probability of metastasis from which a focus counts as one; from `INDETERMINATE` it is called so, or from `FAINT`
+where it is likelier nothing at all."""
+
+CALLED_LIKELY = 0.7
+"""[D] From which a focus is called likely metastatic, as `in_words` has it; below, more likely than not."""
 
 SUSPICIOUS_SCAN = 0.3
 """[D] Probability for the whole scan below which it may be said to show nothing suspicious: `in_words` unlikely."""
@@ -63,6 +68,7 @@ _SAID = {
     Nature.PHYSIOLOGIC: "normal uptake",
     Nature.ARTEFACT: "an artefact",
 }
+_LESS_THAN_SUREST = "That is less than for the surest finding alone: among many foci one looks suspicious by chance."
 _UNTRUSTED = "No impression: the skeleton could not be fitted with confidence. Look at the pictures."
 
 
@@ -145,14 +151,18 @@ _DISEASE, _TECHNICAL = ("metastatic", "benign"), ("technical",)
 
 
 class _Foci:
-    """The hot bone findings that no pattern explains, by what they most likely are."""
+    """The hot bone findings that no pattern explains, by what they most likely are; those a physician judged apart."""
 
     def __init__(self, findings: Sequence[Finding], explained: Iterable[int], *, widespread: bool) -> None:
         self.widespread = widespread  # then nobody asks what a single doubtful focus is
         inside = set(explained)
-        bone = [one for one in findings if one.kind is Kind.BONE]
+        every = [one for one in findings if one.kind is Kind.BONE]
+        by_physician = [one for one in every if one.judged_by is Author.PHYSICIAN]
+        self.certain = [one for one in by_physician if _first(one) is Nature.METASTATIC]
+        self.settled = [one for one in by_physician if _first(one) is not Nature.METASTATIC]
+        bone = [one for one in every if one.judged_by is Author.READER]
         hot = [one for one in bone if one.polarity is Polarity.HOT and one.id not in inside]
-        clear = {one.id for one in clear_foci(findings)}
+        self.bright = clear = {one.id for one in clear_foci(findings)}
         self.judged = [one for one in hot if one.natures]
         unjudged = [one for one in hot if not one.natures]
         self.clear = [one for one in unjudged if one.id in clear and one.in_burden]
@@ -175,12 +185,18 @@ class _Foci:
     @property
     def suspicious(self) -> bool:
         """Whether any of them keeps one from saying that nothing is suspicious."""
-        return bool(self.likely or self.indeterminate or self.clear or self.cold)
+        return bool(self.certain or self.likely or self.indeterminate or self.clear or self.cold)
 
     def said(self) -> list[str]:
         sentences = []
-        if self.likely:
-            sentences.append(f"Likely metastatic: {_named(self.likely, _percent)}.")
+        if self.certain:
+            sentences.append(f"Metastatic by a physician's judgement: {_named(self.certain)}.")
+        surer = [one for one in self.likely if _metastasis(one) >= CALLED_LIKELY]
+        rest = [one for one in self.likely if _metastasis(one) < CALLED_LIKELY]
+        if surer:
+            sentences.append(f"Likely metastatic: {_named(surer, _percent)}.")
+        if rest:
+            sentences.append(f"More likely metastatic than not: {_named(rest, _percent)}.")
         if self.indeterminate and not self.widespread:
             sentences.append(f"Indeterminate, metastasis not excluded: {_named(self.indeterminate, _leading)}.")
         if self.clear and not self.widespread:
@@ -191,6 +207,9 @@ class _Foci:
             alike = [one for one in self.benign if _first(one) is nature]
             if alike and nature not in (Nature.PHYSIOLOGIC, Nature.ARTEFACT):
                 sentences.append(f"Most likely {_SAID[nature]}: {_named(alike)}.")
+            settled = [one for one in self.settled if _first(one) is nature]
+            if settled:
+                sentences.append(f"{_upper(_SAID[nature])} by a physician's judgement: {_named(settled)}.")
         if self.cold:
             sentences.append(
                 f"Less uptake than normal bone: {_named(self.cold)}; a lytic lesion, a device or something in front of "
@@ -203,16 +222,20 @@ class _Foci:
         doubtful = [] if self.widespread else [*self.indeterminate, *self.clear]
         central = [one for one in doubtful if one.region in _SPINE_AND_PELVIS]
         graver = [one for one in doubtful if not one.natures or _first(one) in _WEAKENING]
-        limbs = [one for one in (*self.likely, *graver) if one.region in _LONG_BONES]
+        limbs = [one for one in (*self.certain, *self.likely, *graver) if one.region in _LONG_BONES]
         ribs = [one for one in doubtful if one.region == _RIBS]
         advice = []
         if central:
             advice.append(f"SPECT/CT of {_named(central)}: it settles most indeterminate foci of spine and pelvis.")
-        if limbs:
+        bright = [one for one in limbs if one.id in self.bright]
+        faint = [one for one in limbs if one.id not in self.bright]
+        if bright:
             advice.append(
-                f"Radiograph of {_named(limbs)}, at once if it is painful: a long bone may be about to break."
+                f"Radiograph of {_named(bright)}, at once if it is painful: a long bone may be about to break."
             )
-        if ribs and ribs == doubtful and not self.likely:
+        if faint:
+            advice.append(f"Radiograph of {_named(faint)} if it is painful.")
+        if ribs and ribs == doubtful and not self.likely and not self.certain:
             advice.append(f"{_upper(_named(ribs))}: foci of ribs alone are mostly benign; ask for injury, follow up.")
         return advice
 
@@ -279,7 +302,7 @@ def _patterns_said(judged: Sequence[Judgement], presence: Presence, kinds: Seque
 
 
 def _metastatic_said(metastatic: Measurement, present: Sequence[Judgement], foci: _Foci) -> list[str]:
-    if metastatic.value is None:
+    if metastatic.value is None or foci.certain:
         return []
     spread = f" ± {100 * metastatic.uncertainty:.0f}" if metastatic.uncertainty else ""
     percent = f"{100 * metastatic.value:.0f}{spread} %"
@@ -293,15 +316,17 @@ def _metastatic_said(metastatic: Measurement, present: Sequence[Judgement], foci
             f"A model calibrated on simulated people gives bone metastases {percent}; no clear focus bears it out: "
             "uncertain."
         ]
+    surest = max((_metastasis(one) for one in foci.likely), default=0.0)
     return [
         f"By its findings together, bone metastases are {in_words(metastatic.value)} "
-        f"({percent}, calibrated on simulated people)."
+        f"({percent}, calibrated on simulated people).",
+        *([_LESS_THAN_SUREST] if surest > metastatic.value else []),
     ]
 
 
 def _burden_said(burden: Burden, present: Sequence[Judgement], foci: _Foci) -> list[str]:
     index = burden.bone_scan_index_percent
-    disease = foci.likely or any(one.rule.kind == "metastatic" for one in present)
+    disease = foci.certain or foci.likely or any(one.rule.kind == "metastatic" for one in present)
     if index.value is None or not disease:
         return []
     spread = f" ± {index.uncertainty:.1f}" if index.uncertainty else ""

@@ -33,7 +33,7 @@ IEEE Trans Image Process 2006;15:3531, doi:10.1109/TIP.2006.877518 (the outlinin
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numba
@@ -52,10 +52,14 @@ __all__ = [
     "Spot",
     "detect_cold",
     "detect_hot",
+    "joined",
+    "outlined",
     "significance",
     "threshold",
     "together",
 ]
+
+_Picture = NDArray[np.float32]
 
 SCALES_MM = (9.0, 13.0, 19.0, 27.0)
 """Full widths of the matched filters: lesions of about 2 to 25 mm seen through the camera."""
@@ -431,17 +435,13 @@ def detect_cold(normal: NormalView, labelled: LabelledView) -> tuple[Spot, ...]:
     tuple of Spot
         Most significant (most negative z) first; often empty.
     """
-    blurred = gaussian_mm(normal.counts, COLD_FWHM_MM, normal.row_mm, normal.column_mm)
-    level = np.zeros(blurred.shape, dtype=np.float32)
+    blurred, level, z = _deficit(normal, labelled, COLD_REGIONS[normal.name])
     deep = np.zeros(blurred.shape, dtype=np.bool_)
     for region, margin_mm in COLD_REGIONS[normal.name].items():
         inside = labelled.regions == region
         if region in normal.levels and inside.any():
-            level[inside] = normal.levels[region]
             depth = ndimage.distance_transform_edt(inside, sampling=(normal.row_mm, normal.column_mm))
             deep |= depth > margin_mm
-    pixels = _noise_equivalent_pixels(COLD_FWHM_MM, normal.row_mm, normal.column_mm)
-    z = (blurred - level) / np.sqrt(normal.gain * np.maximum(level, 0.05) / pixels)
     limit = threshold(labelled, normal.row_mm, normal.column_mm)
     other_side_normal = np.isnan(normal.mirrored) | (normal.mirrored >= level)
     deep &= (blurred < COLD_RATIO * level) & (z < -limit) & other_side_normal
@@ -455,6 +455,51 @@ def detect_cold(normal: NormalView, labelled: LabelledView) -> tuple[Spot, ...]:
         if mask.sum() * normal.row_mm * normal.column_mm >= COLD_AREA_MM2:
             spots.append(_measure(mask, Polarity.COLD, normal, labelled, level, float(z[mask].min())))
     return tuple(sorted(spots, key=lambda spot: spot.significance))
+
+
+def _deficit(
+    normal: NormalView, labelled: LabelledView, regions: Iterable[int]
+) -> tuple[_Picture, _Picture, NDArray[np.floating]]:
+    """The picture at `COLD_FWHM_MM`, the level of some regions, and the z of what the one lacks of the other."""
+    blurred = gaussian_mm(normal.counts, COLD_FWHM_MM, normal.row_mm, normal.column_mm)
+    level: _Picture = np.zeros(blurred.shape, dtype=np.float32)
+    for region in regions:
+        if region in normal.levels:
+            level[labelled.regions == region] = normal.levels[region]
+    pixels = _noise_equivalent_pixels(COLD_FWHM_MM, normal.row_mm, normal.column_mm)
+    return blurred, level, (blurred - level) / np.sqrt(normal.gain * np.maximum(level, 0.05) / pixels)
+
+
+def outlined(
+    mask: NDArray[np.bool_],
+    normal: NormalView,
+    labelled: LabelledView,
+    z: NDArray[np.float32],
+    polarity: Polarity | None = None,
+) -> Spot:
+    """Measure what somebody else has outlined.
+
+    Parameters
+    ----------
+    mask : (row, column) ndarray of bool
+        One pixel at least.
+    normal : NormalView
+    labelled : LabelledView
+    z : (row, column) ndarray of float32
+        `significance` of that view.
+    polarity : Polarity, optional
+        By default cold where it shows less than `COLD_RATIO` of normal, else hot.
+
+    Returns
+    -------
+    Spot
+    """
+    if polarity is not Polarity.COLD:
+        hot = _measure(mask, Polarity.HOT, normal, labelled, normal.expected, float(z[mask].max()))
+        if polarity is Polarity.HOT or hot.uptake_ratio >= COLD_RATIO:
+            return hot
+    _, level, lacking = _deficit(normal, labelled, normal.levels)
+    return _measure(mask, Polarity.COLD, normal, labelled, level, float(lacking[mask].min()))
 
 
 def together(spots: Sequence[Spot], normal: NormalView, labelled: LabelledView) -> Spot | None:
@@ -473,14 +518,32 @@ def together(spots: Sequence[Spot], normal: NormalView, labelled: LabelledView) 
     Spot or None
         Over their pixels and the gaps between them; ``None`` where they lie too far apart to be one outline.
     """
-    union = np.any([spot.mask for spot in spots], axis=0)
-    steps = round(GAP_MM / (2 * max(normal.row_mm, normal.column_mm)))
-    for iterations in range(steps + 1):
+    mask = joined([spot.mask for spot in spots], normal.row_mm, normal.column_mm)
+    if mask is None:
+        return None
+    strongest = max(spot.significance for spot in spots)
+    return _measure(mask, Polarity.HOT, normal, labelled, normal.expected, strongest)
+
+
+def joined(masks: Sequence[NDArray[np.bool_]], row_mm: float, column_mm: float) -> NDArray[np.bool_] | None:
+    """One outline around several pieces.
+
+    Parameters
+    ----------
+    masks : sequence of (row, column) ndarray of bool
+    row_mm, column_mm : float
+        Pixel size in the body's frame.
+
+    Returns
+    -------
+    (row, column) ndarray of bool, or None
+        Their pixels and the gaps up to `GAP_MM` between them; ``None`` where they lie farther apart.
+    """
+    union = np.asarray(np.any(masks, axis=0), dtype=np.bool_)
+    for iterations in range(round(GAP_MM / (2 * max(row_mm, column_mm))) + 1):
         closed = ndimage.binary_closing(union, iterations=iterations) | union if iterations else union
         if ndimage.label(closed)[1] == 1:
-            mask = np.asarray(ndimage.binary_fill_holes(closed), dtype=np.bool_)
-            strongest = max(spot.significance for spot in spots)
-            return _measure(mask, Polarity.HOT, normal, labelled, normal.expected, strongest)
+            return np.asarray(ndimage.binary_fill_holes(closed), dtype=np.bool_)
     return None
 
 

@@ -39,7 +39,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
@@ -60,12 +60,13 @@ from bonescan.reading.findings.traits import (
     describe,
     topic_of,
 )
-from bonescan.reading.model import Evidence, Finding, Kind, Labels, Nature, Polarity
+from bonescan.reading.model import Author, Evidence, Finding, Kind, Labels, Nature, Polarity
 from bonescan.reading.network import Glance
 from bonescan.scan import Scan
 
 __all__ = [
     "BENIGN",
+    "BY_PHYSICIAN",
     "COUNTED_FROM",
     "Candidate",
     "Fitted",
@@ -74,6 +75,8 @@ __all__ = [
     "fitted",
     "in_company",
     "judge",
+    "judge_outlined",
+    "judged_by_physician",
     "kept",
     "patient_likelihood",
     "patient_traits",
@@ -105,6 +108,9 @@ reach the filter's `CONFIRMED_Z`, and the network must be sure of it."""
 
 PUBLISHED_SHARE = 0.11
 """Of single new foci in cancer patients that proved metastatic: 25 of 231 [V]."""
+
+BY_PHYSICIAN = "a physician's judgement"
+"""How a finding was judged that no model judged."""
 
 _SIMULATED = "simulated people"
 _ONE_OR_TWO = "new foci that proved metastatic: 25 of 231 single ones, 17 of 70 in pairs; weight: simulated people"
@@ -259,7 +265,103 @@ def judge(
     return tuple(replace(one, id=k, letter=letter_of(k)) for k, one in enumerate(judged, start=1))
 
 
-def in_company(model: Fitted, candidates: Sequence[Mapping[str, float]], shift: float = 0.0) -> list[dict[str, float]]:
+def judge_outlined(
+    findings: Sequence[Finding],
+    anew: Collection[int],
+    scan: Scan,
+    labels: Labels,
+    glance: Glance | None = None,
+) -> tuple[Finding, ...]:
+    """Judge some findings of a scan in company of the others, which keep what they were taken for.
+
+    Parameters
+    ----------
+    findings : sequence of Finding
+        Of one scan; those that a physician has judged stand as company with that judgement.
+    anew : collection of int
+        Ids of the findings to judge: a physician has outlined them, so that they are findings however likely nothing.
+    scan : Scan
+    labels : Labels
+    glance : Glance, optional
+
+    Returns
+    -------
+    tuple of Finding
+        In the order given.
+    """
+    model = fitted(glance is not None)
+    hot = [one for one in findings if one.polarity is Polarity.HOT]
+    described = zip(findings, describe(findings, scan, labels, glance), strict=True)
+    told = [traits for one, traits in described if one.polarity is Polarity.HOT]
+    known = {
+        k: (_focus(one.natures), one.natures[Nature.METASTATIC])
+        for k, one in enumerate(hot)
+        if one.judged_by is Author.PHYSICIAN
+    }
+    together = in_company(model, [traits.numbers for traits in told], known=known)
+    chances = [
+        dict(one.natures) if k in known else probabilities(model, numbers)
+        for k, (one, numbers) in enumerate(zip(hot, together, strict=True))
+    ]
+    candidates = [(one.kind, numbers, own) for one, numbers, own in zip(hot, together, chances, strict=True)]
+    after = chances if glance is None else tempered(candidates, model.doubts_allowed)
+    judged = {}
+    for finding, traits, numbers, before, own in zip(hot, told, together, chances, after, strict=True):
+        if finding.id not in anew:
+            continue
+        sentences = dict(traits.sentences) | {"company": company_sentence(numbers)}
+        less = _logit(_share_metastatic(own)) - _logit(_share_metastatic(before))
+        evidence = _evidence(model, Traits(numbers=numbers, sentences=sentences), 0.0, less)
+        by_network = glance is not None and finding.kind is Kind.BONE and labels.trusted
+        chosen = _counted(finding, own) if by_network else finding
+        judged[finding.id] = _told(chosen, own, evidence, labels.trusted, glance is not None)
+    cold = "cold spots are not judged"
+    return tuple(
+        judged.get(one.id, replace(one, likelihood=_absent(cold)) if one.id in anew else one) for one in findings
+    )
+
+
+def judged_by_physician(finding: Finding, nature: Nature) -> Finding:
+    """A finding as a physician judges it.
+
+    Parameters
+    ----------
+    finding : Finding
+    nature : Nature
+        Surely: every other one is excluded. A metastasis counts in the Bone Scan Index where it is a hot one of a bone.
+
+    Returns
+    -------
+    Finding
+    """
+    metastatic = nature is Nature.METASTATIC
+    counts = metastatic and finding.polarity is Polarity.HOT and bool(finding.bone)
+    said = "normal uptake" if nature is Nature.PHYSIOLOGIC else "an artefact" if nature is Nature.ARTEFACT else nature
+    if counts:
+        rule = "Counts in the Bone Scan Index."
+    elif metastatic:
+        why = "no bone is known to lie there" if finding.polarity is Polarity.HOT else "it is a cold one"
+        rule = f"Does not count in the Bone Scan Index: {why}."
+    else:
+        rule = "Does not count in the Bone Scan Index."
+    drawn = "Outlined by a physician. " if finding.drawn_by is Author.PHYSICIAN else ""
+    return replace(
+        finding,
+        in_burden=counts,
+        natures={one: float(one is nature) for one in Nature},
+        likelihood=Measurement(value=float(metastatic), unit="1", method=BY_PHYSICIAN),
+        evidence=(),
+        judged_by=Author.PHYSICIAN,
+        reason=f"{drawn}Judged {said} by a physician. {rule}",
+    )
+
+
+def in_company(
+    model: Fitted,
+    candidates: Sequence[Mapping[str, float]],
+    shift: float = 0.0,
+    known: Mapping[int, tuple[float, float]] | None = None,
+) -> list[dict[str, float]]:
     """Traits of a scan's candidates with what each one's company is, by the models of foci alone.
 
     Parameters
@@ -269,6 +371,9 @@ def in_company(model: Fitted, candidates: Sequence[Mapping[str, float]], shift: 
         Traits of all hot candidates of one scan.
     shift : float
         As in `probabilities`.
+    known : mapping of int to (float, float), optional
+        Of candidates that somebody has judged already, by place in the list: the probabilities of a focus and of a
+        metastasis.
 
     Returns
     -------
@@ -279,6 +384,8 @@ def in_company(model: Fitted, candidates: Sequence[Mapping[str, float]], shift: 
         chance * _sigmoid(_score(model, model.alone, numbers) + shift)
         for chance, numbers in zip(focus, candidates, strict=True)
     ]
+    for k, (is_focus, own) in (known or {}).items():
+        focus[k], metastatic[k] = is_focus, own
     return [{**numbers, **others} for numbers, others in zip(candidates, company(focus, metastatic), strict=True)]
 
 
@@ -439,8 +546,10 @@ def patient_likelihood(findings: Sequence[Finding], *, with_network: bool = Fals
     Returns
     -------
     Measurement
-        Absent where the findings were not judged.
+        1 where a physician has judged one to be metastatic; absent where the findings were not judged.
     """
+    if any(one.judged_by is Author.PHYSICIAN and one.natures[Nature.METASTATIC] for one in findings):
+        return Measurement(value=1.0, unit="1", method=BY_PHYSICIAN)
     method = "logistic on the likeliest metastasis among the findings, fitted on readings of simulated people"
     hot = [one for one in findings if one.polarity is Polarity.HOT]
     if any(not one.natures for one in hot):

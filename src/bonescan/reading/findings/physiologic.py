@@ -31,7 +31,7 @@ from bonescan.reading.findings.detection import Spot
 from bonescan.reading.model import Kind, Labels
 from bonescan.scan import ViewName
 
-__all__ = ["Call", "Landmarks", "Sighting", "classify", "find_bladder", "find_pairs", "find_twins", "locate"]
+__all__ = ["Call", "Landmarks", "Sighting", "as_bone", "classify", "find_bladder", "find_pairs", "find_twins", "locate"]
 
 BLADDER_OVER_SACRUM = 0.25
 """Least fraction off bone of a bladder that reaches up before the sacrum."""
@@ -339,7 +339,7 @@ def classify(
             return call
     if sighting.off_bone >= OFF_BONE and not seen_in_bone:
         return None
-    return _bone(sighting, landmarks, has_twin)
+    return as_bone(sighting, landmarks, has_twin)
 
 
 _URINE_IN_BLADDER = Call(
@@ -454,7 +454,21 @@ def _soft_tissue(s: Sighting, at: Landmarks, side: str) -> Call | None:
     )
 
 
-def _bone(s: Sighting, at: Landmarks, has_twin: bool) -> Call:
+def as_bone(sighting: Sighting, landmarks: Landmarks, has_twin: bool = False) -> Call:
+    """Say of a hot sighting of bone whether it counts, by place and level alone.
+
+    Parameters
+    ----------
+    sighting : Sighting
+    landmarks : Landmarks
+    has_twin : bool
+        As for `classify`.
+
+    Returns
+    -------
+    Call
+    """
+    s, at = sighting, landmarks
     mild = s.ratio <= MILD_RATIO
     paired = has_twin or (not math.isnan(s.mirror_ratio) and s.mirror_ratio >= SYMMETRY)
     if s.region in (_HAND, _FOOT) or _at_ankle(s, at):

@@ -231,7 +231,7 @@ class Atlas:
     points_mm: NDArray[np.float64] | None
     faint: Mapping[ViewName, Mapping[str, BoneMap]]
 
-    def place(self, seen: Mapping[ViewName, Seen], region: int, x_mm: float, z_mm: float) -> Place:
+    def place(self, seen: Mapping[ViewName, Seen], region: int, x_mm: float, z_mm: float, bone: str = "") -> Place:
         """Name the bone and the place of one finding.
 
         Parameters
@@ -241,16 +241,18 @@ class Atlas:
             That most of it lies in.
         x_mm, z_mm : float
             Its centre in the body's frame.
+        bone : str
+            The bone, where somebody knows it.
 
         Returns
         -------
         Place
         """
-        own = self._bone(seen)
+        own = bone or self._bone(seen)
         if not own:
             return Place(bone="", site="", words=f"{REGION_NAMES.get(region, 'bone')}, {side_of(x_mm)}")
         site = self._site(own, seen, x_mm, z_mm)
-        if site is not None:
+        if site is not None and (not bone or bone in site.bones):
             return Place(
                 bone=own if own in site.bones else site.bones[0], site=site.id, words=site.words, usual=site.usual
             )

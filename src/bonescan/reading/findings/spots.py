@@ -28,6 +28,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,11 +38,23 @@ from bonescan.anatomy import mass_table
 from bonescan.anatomy.body import TISSUE_MU_PER_MM
 from bonescan.measurement import Measurement
 from bonescan.reading.findings.detection import URINE_HALF_WIDTH_MM, Spot, detect_cold, detect_hot, together
+from bonescan.reading.findings.detection import outlined as measured
 from bonescan.reading.findings.normal import NormalView, expect_normal
-from bonescan.reading.findings.physiologic import OFF_BONE, Call, Sighting, classify, find_bladder, find_twins, locate
+from bonescan.reading.findings.physiologic import (
+    OFF_BONE,
+    Call,
+    Landmarks,
+    Sighting,
+    as_bone,
+    classify,
+    find_bladder,
+    find_twins,
+    locate,
+)
 from bonescan.reading.findings.sites import USUAL, Atlas, Place, Seen, atlas_of, side_of
 from bonescan.reading.measures.burden import involved_mass_percent
 from bonescan.reading.model import (
+    Author,
     BoneMap,
     Finding,
     FindingView,
@@ -53,7 +66,7 @@ from bonescan.reading.model import (
 from bonescan.reading.network import DenseView, Glance
 from bonescan.scan import Scan, View, ViewName
 
-__all__ = ["find", "letter_of", "source_depth"]
+__all__ = ["Ground", "find", "ground_of", "letter_of", "outlined", "source_depth"]
 
 MU_SD_PER_MM = 0.001
 THICKNESS_SD_MM = 15.0
@@ -97,16 +110,14 @@ def find(scan: Scan, labels: Labels, glance: Glance | None = None) -> tuple[Find
     GeometryMismatch
         When the labels are not those of the scan's views.
     """
-    pairs = labels.paired_with(scan)
-    with ThreadPoolExecutor() as pool:  # the views beside each other: filters leave the interpreter free
-        expected = pool.map(lambda pair: expect_normal(*pair), pairs)
-        normals = [(normal, labelled) for normal, (_, labelled) in zip(expected, pairs, strict=True)]
+    ground = ground_of(scan, labels)
+    normals = [(ground.normals[name], labelled) for name, (_, labelled) in ground.views.items()]
+    with ThreadPoolExecutor() as pool:
         cold = dict(pool.map(lambda pair: (pair[0].name, detect_cold(*pair)), normals))
     seen = None if glance is None else {dense.name: dense for dense in glance.views}
     hot = detect_hot(normals, seen)
-    landmarks = locate(labels)
-    atlas = atlas_of(labels)
-    sightings = _as_one(_join(hot, labels), normals, atlas)
+    landmarks = ground.landmarks
+    sightings = _as_one(_join(hot, labels), normals, ground.atlas)
     bladder = find_bladder(sightings, landmarks)
     twins = find_twins(sightings)
     named: list[tuple[Sighting, Call]] = []
@@ -123,8 +134,96 @@ def find(scan: Scan, labels: Labels, glance: Glance | None = None) -> tuple[Find
             named.append((sighting, call))
     named += [(sighting, _cold_call()) for sighting in _join(cold, labels)]
     named.sort(key=lambda item: (item[1].kind is not Kind.BONE, -_strength(item[0])))
-    views = {view.name: (view, labelled) for view, labelled in pairs}
-    return tuple(_finding(number, s, call, views, labels, atlas) for number, (s, call) in enumerate(named, start=1))
+    return tuple(_finding(number, s, call, ground) for number, (s, call) in enumerate(named, start=1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ground:
+    """On what a scan's findings are measured.
+
+    Parameters
+    ----------
+    views : mapping of ViewName to (View, LabelledView)
+    normals : mapping of ViewName to NormalView
+    labels : Labels
+    landmarks : Landmarks
+    atlas : Atlas
+    """
+
+    views: Mapping[ViewName, tuple[View, LabelledView]]
+    normals: Mapping[ViewName, NormalView]
+    labels: Labels
+    landmarks: Landmarks
+    atlas: Atlas
+
+
+def ground_of(scan: Scan, labels: Labels) -> Ground:
+    """Find what normal bone would show in every view of a scan, and what its places are called.
+
+    Parameters
+    ----------
+    scan : Scan
+    labels : Labels
+        Of the same scan.
+
+    Returns
+    -------
+    Ground
+
+    Raises
+    ------
+    GeometryMismatch
+        When the labels are not those of the scan's views.
+    """
+    views = {view.name: (view, labelled) for view, labelled in labels.paired_with(scan)}
+    with ThreadPoolExecutor() as pool:  # the views beside each other: filters leave the interpreter free
+        normals = dict(zip(views, pool.map(lambda pair: expect_normal(*pair), views.values()), strict=True))
+    return Ground(views=views, normals=normals, labels=labels, landmarks=locate(labels), atlas=atlas_of(labels))
+
+
+def outlined(
+    masks: Mapping[ViewName, NDArray[np.bool_]],
+    ground: Ground,
+    significance: Mapping[ViewName, NDArray[np.float32]],
+    *,
+    number: int,
+    kind: Kind,
+    bone: str = "",
+    polarity: Polarity | None = None,
+) -> Finding:
+    """Measure what a physician has outlined as `find` measures what it finds.
+
+    Parameters
+    ----------
+    masks : mapping of ViewName to (row, column) ndarray of bool
+        The finding's pixels in one view or both, one at least in each.
+    ground : Ground
+    significance : mapping of ViewName to (row, column) ndarray of float32
+        Of every pixel, as `bonescan.reading.findings.detection.significance` gives it.
+    number : int
+        Its id.
+    kind : Kind
+    bone : str
+        Where it lies, by the physician; empty for what the labels say.
+    polarity : Polarity, optional
+        By default cold where the clearer view shows less than half of normal, else hot.
+
+    Returns
+    -------
+    Finding
+        Not judged yet. A hot one of bone counts by place and level alone.
+    """
+    spots: dict[ViewName, Spot] = {}
+    for name, mask in sorted(masks.items(), key=lambda item: -int(item[1].sum())):
+        normal, labelled = ground.normals[name], ground.views[name][1]
+        spots[name] = measured(mask, normal, labelled, significance[name], polarity)
+        polarity = spots[name].polarity
+    spots = {name: spots[name] for name in ground.views if name in spots}
+    sighting = _sighting(spots, {name: labelled for name, (_, labelled) in ground.views.items()})
+    call = Call(kind=kind, place="", in_burden=False, reason="")
+    if kind is Kind.BONE:
+        call = _cold_call() if polarity is Polarity.COLD else as_bone(sighting, ground.landmarks)
+    return replace(_finding(number, sighting, call, ground, bone), drawn_by=Author.PHYSICIAN)
 
 
 def source_depth(
@@ -270,9 +369,9 @@ def _both(one: Sighting, other: Sighting, views: Mapping[ViewName, tuple[NormalV
     return _sighting(spots, {name: labelled for name, (_, labelled) in views.items()})
 
 
-def _named(sighting: Sighting, atlas: Atlas) -> Place:
+def _named(sighting: Sighting, atlas: Atlas, bone: str = "") -> Place:
     seen = {name: Seen(mask=spot.mask, significance=spot.significance) for name, spot in sighting.spots.items()}
-    return atlas.place(seen, sighting.region, sighting.x_mm, sighting.z_mm)
+    return atlas.place(seen, sighting.region, sighting.x_mm, sighting.z_mm, bone)
 
 
 def _region(spot: Spot, view: LabelledView) -> tuple[int, float]:
@@ -289,7 +388,7 @@ def _radius_mm(spot: Spot, view: LabelledView) -> float:
 def _extent_mm(spot: Spot, view: LabelledView) -> tuple[float, float]:
     """Full extents along and across the main axis (4 standard deviations, exact for an ellipse)."""
     x, z = view.x_mm[spot.mask].astype(float), view.z_mm[spot.mask].astype(float)
-    covariance = np.cov(np.stack([x, z])) + np.eye(2) * 0.1
+    covariance = (np.cov(np.stack([x, z])) if len(x) > 1 else np.zeros((2, 2))) + np.eye(2) * 0.1
     small, large = np.sqrt(np.maximum(np.linalg.eigvalsh(covariance), 0.0))
     return 4 * float(large), 4 * float(small)
 
@@ -320,11 +419,11 @@ def _finding(
     number: int,
     sighting: Sighting,
     call: Call,
-    views: Mapping[ViewName, tuple[View, LabelledView]],
-    labels: Labels,
-    atlas: Atlas,
+    ground: Ground,
+    bone: str = "",
 ) -> Finding:
-    named = _named(sighting, atlas)
+    named = _named(sighting, ground.atlas, bone)
+    views = ground.views
     bone_id = named.bone if call.kind is Kind.BONE else ""
     side = bone_of(bone_id).side if bone_id else side_of(sighting.x_mm)
     shown = {name: _finding_view(spot, views[name][0]) for name, spot in sighting.spots.items()}
@@ -334,7 +433,7 @@ def _finding(
     share = 0.0
     if call.kind is Kind.BONE and first.polarity is Polarity.HOT:
         masks = {name: spot.mask for name, spot in sighting.spots.items()}
-        share = float(sum(involved_mass_percent(masks, labels, mass_table()).values()))
+        share = float(sum(involved_mass_percent(masks, ground.labels, mass_table()).values()))
     return Finding(
         id=number,
         letter=letter_of(number),

@@ -1,0 +1,168 @@
+"""The keeper of the desk process: starts it with the first draft, ends it when nobody edits; no answer takes for ever."""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from bonescan.archive.children import Child
+from bonescan.workstation.refusal import Refusal
+
+__all__ = ["Desk"]
+
+_COMMAND = (sys.executable, "-P", "-m", "bonescan.workstation.desk_process")
+_IDLE_S = 600.0
+_ANSWER_S = 60.0  # [D] the first answer comes after imports and compiled code were loaded
+_TURN_S = 30.0
+_MIB = 2**20
+
+
+class Desk:
+    """Where readings are edited.
+
+    Parameters
+    ----------
+    memory_bytes : int
+        Most address space the process may take; 0 for no limit.
+    command : sequence of str
+        What starts it.
+    idle_s : float
+        It is ended when nobody asked for so long.
+    answer_s : float
+        How long one answer may take.
+    clock : callable
+        Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        memory_bytes: int = 0,
+        *,
+        command: Sequence[str] = _COMMAND,
+        idle_s: float = _IDLE_S,
+        answer_s: float = _ANSWER_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._memory_bytes, self._command = memory_bytes, tuple(command)
+        self._idle_s, self._answer_s, self._clock = idle_s, answer_s, clock
+        self._child: Child | None = None
+        self._numbers = count(1)
+        self._turn = threading.Lock()
+        self._used_s = clock()
+        self._watch: threading.Timer | None = None
+
+    def revised(
+        self, reading: Path, inputs: Sequence[Path], edits: Sequence[Mapping[str, Any]], *, of_version: int
+    ) -> dict[str, Any]:
+        """What reading.json would hold after edits.
+
+        Parameters
+        ----------
+        reading : Path
+            Folder of the reader's version.
+        inputs : sequence of Path
+            The objects it was made of.
+        edits : sequence of mapping
+        of_version : int
+
+        Returns
+        -------
+        dict
+
+        Raises
+        ------
+        Refusal
+            422 ``edit`` for edits that cannot be made, 409 ``not_editable`` for a reading that was not kept for it, 503
+            when there is no answer.
+        """
+        wanted = {
+            "reading": str(reading),
+            "inputs": [str(path) for path in inputs],
+            "edits": list(edits),
+            "of_version": of_version,
+        }
+        if not self._turn.acquire(timeout=_TURN_S):
+            raise Refusal(503, "desk", "Others edit at this moment; try again.", retry_after_s=5)
+        try:
+            said = self._asked(wanted) or self._asked(wanted)  # a process that died is replaced, once
+        finally:
+            self._used_s = self._clock()
+            self._turn.release()
+        if said is None:
+            raise Refusal(503, "desk", "Editing does not answer; nothing was changed, try again.", retry_after_s=5)
+        if "reading" in said:
+            found: dict[str, Any] = said["reading"]
+            return found
+        refusals = {"edit": (422, "edit"), "state": (409, "not_editable"), "memory": (503, "desk")}
+        status, code = refusals.get(str(said.get("cause")), (503, "desk"))
+        raise Refusal(status, code, str(said.get("refused")))
+
+    def warm(self) -> None:
+        """Start the process, so that the first edit does not wait for it."""
+        if self._turn.acquire(blocking=False):
+            try:
+                self._started()
+            finally:
+                self._turn.release()
+
+    def close(self) -> None:
+        """End the process."""
+        with self._turn:
+            self._end()
+
+    def _asked(self, wanted: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Ask once; ``None`` when the process died. One that falls silent is ended and not asked again."""
+        child = self._started()
+        number = next(self._numbers)
+        child.order({"id": number, **wanted})
+        until = time.monotonic() + self._answer_s
+        while (left := until - time.monotonic()) > 0:
+            try:
+                said = child.said.get(timeout=min(left, 0.5))
+            except queue.Empty:
+                if child.ended and child.said.empty():
+                    self._end()
+                    return None
+                continue
+            if said.get("id") == number:
+                return said
+        self._end()
+        raise Refusal(503, "desk", "The edit took too long and was broken off; nothing was changed.", retry_after_s=5)
+
+    def _started(self) -> Child:
+        if self._child is not None and self._child.ended:
+            self._end()
+        if self._child is None:
+            self._child = Child.started(self._command)
+            self._child.order({"memory_bytes": self._memory_bytes})
+            self._used_s = self._clock()
+            self._look_later()
+        return self._child
+
+    def _look_later(self) -> None:
+        self._watch = threading.Timer(self._idle_s, self._end_when_idle)
+        self._watch.daemon = True
+        self._watch.start()
+
+    def _end_when_idle(self) -> None:
+        with self._turn:
+            if self._child is None:
+                return
+            if self._clock() - self._used_s >= self._idle_s:
+                self._end()
+            else:
+                self._look_later()
+
+    def _end(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        if self._child is not None:
+            self._child.end()
+            self._child = None
