@@ -61,7 +61,7 @@ async function show() {
   const help = keyboard([{ title: COMPARE.help, commands: commands() }]);
   const { main } = frame({ session: said, here: "study", middle: [who], help });
   main.classList.add("study");
-  main.append(make("section", { class: "looking", "aria-label": COMPARE.picture }, make("h1", { class: "unseen" }, COMPARE.title), bar.element, pairBar.element, above, stage.element, scale, readout), panel);
+  main.append(make("section", { class: "looking", "aria-label": COMPARE.picture }, make("h1", { class: "unseen" }, COMPARE.title), make("div", { class: "bars" }, pairBar.element, bar.element), above, stage.element, scale, readout), panel);
   panel.append(make("p", { class: "hint" }, COMPARE.opening));
 
   stage.addEventListener("changed", (event) => {
@@ -120,7 +120,7 @@ async function show() {
     }));
     const single = [...now, ...then].filter((picture) => !pairs.some((pair) => pair.current === picture || pair.prior.name === picture.name));
     /** @param {string} title @param {string} day @param {string} name */
-    const titled = (title, day, name) => [[title, day].filter(Boolean).join(" "), /** @type {Record<string, string>} */ (WORDS.study.views)[name] ?? name].join("\n");
+    const titled = (title, day, name) => [`${/** @type {Record<string, string>} */ (WORDS.study.views)[name] ?? name}, ${title}`, day || COMPARE.undated].join("\n");
     for (const one of pairs) {
       one.current.title = titled(COMPARE.current, current.study_date, one.current.name);
       one.prior.title = titled(COMPARE.prior, earlier.study_date, one.prior.name);
@@ -190,11 +190,7 @@ async function show() {
   function tellWho(current) {
     const name = personName(current.patient_name);
     document.title = `${COMPARE.title} · ${name} · ${WORDS.product}`;
-    const select = make("select", { "aria-label": COMPARE.which, title: "y" });
-    for (const one of priors) select.append(make("option", { value: one.study_uid, selected: one.study_uid === prior?.study_uid }, COMPARE.priorOf([one.study_date || COMPARE.undated, one.description].filter(Boolean).join(" "), one.signed)));
-    select.addEventListener("change", () => choosePrior(select.value));
     who.replaceChildren(make("strong", {}, name), ...[current.sex, current.birth_date, current.patient_id, current.study_date].filter(Boolean).map((fact) => make("span", {}, fact)),
-      ...(prior ? [make("label", { class: "which" }, `${COMPARE.which} `, select)] : []),
       make("a", { href: `/study/${encodeURIComponent(wantedCurrent)}` }, COMPARE.back));
   }
 
@@ -203,13 +199,21 @@ async function show() {
     location.assign(`/study/${encodeURIComponent(wantedCurrent)}/compare/${encodeURIComponent(uid)}${location.search}`);
   }
 
+  /** Which scan is the prior one. */
+  function choosing() {
+    const select = make("select", { "aria-label": COMPARE.which, title: COMPARE.whichHint });
+    for (const one of priors) select.append(make("option", { value: one.study_uid, selected: one.study_uid === prior?.study_uid }, COMPARE.priorOf([one.study_date || COMPARE.undated, one.description].filter(Boolean).join(" "), one.signed)));
+    select.addEventListener("change", () => choosePrior(select.value));
+    return make("label", {}, `${COMPARE.which} `, select);
+  }
+
   function tellScale() {
     const views = Object.entries(comparison?.latest.alignment.views ?? {}).flatMap(([name, one]) => (one.scale === null ? [] : [COMPARE.scale.factor(/** @type {Record<string, string>} */ (WORDS.study.views)[name] ?? name, figure(one.scale))]));
     scale.textContent = views.length ? COMPARE.scale.one(views.join(", ")) : COMPARE.scale.none;
   }
 
   function tellPanel() {
-    pairBar.compared(comparison !== null);
+    pairBar.compared(comparison !== null, choosing());
     const course = coursePart(timeline, { current: wantedCurrent, prior: prior?.study_uid ?? "", compared: comparison?.scans.length ?? 0,
       states: new Map((comparison?.scans ?? []).flatMap((scan) => (scan.study_uid ? [[scan.study_uid, scan.progression.state]] : []))) });
     if (comparison) {

@@ -251,11 +251,17 @@ export class Overlay {
     context.textBaseline = "top";
     const left = Math.max(pane.x, camera.toPoint(picture, pane, 0, -0.5).x);
     const right = Math.min(pane.x + pane.width, camera.toPoint(picture, pane, 0, picture.columns - 0.5).x);
-    /** @type {[string, CanvasTextAlign, number][]} */
-    const marks = [[first, "left", left + 10], [view, "center", (left + right) / 2], [second, "right", right - 10]];
-    for (const [text, align, x] of marks) {
+    const lines = view.split("\n");
+    const room = right - left - 56; // between the two letters
+    const wide = () => Math.max(...lines.map((line) => context.measureText(line).width));
+    if (picture.title) context.font = "600 12px system-ui, sans-serif";
+    const below = wide() > room ? 17 * lines.length : 0;
+    context.textAlign = "center";
+    for (const [k, line] of lines.entries()) halo(context, line, (left + right) / 2, pane.y + 8 + 17 * k);
+    context.font = "600 15px system-ui, sans-serif";
+    for (const [text, align, x] of /** @type {[string, CanvasTextAlign, number][]} */ ([[first, "left", left + 10], [second, "right", right - 10]])) {
       context.textAlign = align;
-      for (const [k, row] of text.split("\n").entries()) halo(context, row, x, pane.y + 8 + 19 * k);
+      halo(context, text, x, pane.y + 8 + below);
     }
     const cm = [20, 10, 5, 2, 1].find((length) => (10 * length) / camera.scale < 0.35 * (right - left)) ?? 1;
     const length = (10 * cm) / camera.scale;

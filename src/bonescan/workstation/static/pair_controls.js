@@ -9,8 +9,8 @@ import { COMPARE } from "./words_compare.js";
 
 /**
  * @param {import("./pair_stage.js").PairStage} stage
- * @returns {{element: HTMLElement, follow: () => void, compared: (is: boolean) => void}} `follow` shows what the stage has;
- *   `compared` says whether there is a comparison to show.
+ * @returns {{element: HTMLElement, follow: () => void, compared: (is: boolean, choosing: Node) => void}} `follow` shows what the stage
+ *   has; `compared` says whether there is a comparison to show, and puts what chooses the prior scan in front.
  */
 export function pairControls(stage) {
   const words = COMPARE.pair;
@@ -28,10 +28,12 @@ export function pairControls(stage) {
   speed.addEventListener("input", () => stage.setSpeed(speed.valueAsNumber));
   /** @param {string} kind @param {string} text */
   const tint = (kind, text) => make("span", { class: "tints" }, make("span", { class: `tint ${kind}`, "aria-hidden": "true" }), ` ${text}`);
+  const which = make("div", { class: "group" });
   const element = make("div", { class: "controls pair", role: "group", "aria-label": words.title, hidden: true },
-    make("div", { class: "group" }, laid),
-    make("div", { class: "group" }, subtract, make("span", { class: "slider" }, make("label", { for: "threshold" }, words.threshold), threshold, thresholdTold), bone, tint("less", words.less), tint("more", words.more)),
-    make("div", { class: "group" }, blink, make("span", { class: "slider" }, speed, speedTold)));
+    which,
+    make("div", { class: "group together" }, laid),
+    make("div", { class: "group together" }, subtract, make("span", { class: "slider" }, make("label", { for: "threshold" }, words.threshold), threshold, thresholdTold), bone, tint("less", words.less), tint("more", words.more)),
+    make("div", { class: "group together" }, blink, make("span", { class: "slider" }, speed, speedTold)));
 
   function follow() {
     const press = (/** @type {HTMLElement} */ what, /** @type {boolean} */ on) => what.setAttribute("aria-pressed", String(on));
@@ -48,5 +50,13 @@ export function pairControls(stage) {
     speed.setAttribute("aria-valuetext", speedTold.textContent);
   }
   follow();
-  return { element, follow, compared: (is) => { element.hidden = !is; } };
+  return {
+    element,
+    follow,
+    compared(is, choosing) {
+      element.hidden = false;
+      which.replaceChildren(choosing);
+      for (const part of element.querySelectorAll(".together")) if (part instanceof HTMLElement) part.hidden = !is;
+    },
+  };
 }
