@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from urllib.parse import quote
 
 import pytest
 from fastapi.routing import APIRoute
-from tests.workstation.conftest import PASSWORD, STUDY, put_reading, put_study, put_whole_body
+from tests.workstation.conftest import PASSWORD, STUDY, put_reading, put_study, put_whole_body, small_reading
 
-from bonescan.archive import Archive, audit
+from bonescan.archive import Archive, JobState, Queue, audit
+from bonescan.archive.tables import draft
 from bonescan.workstation import RIGHTS, Role, Workstation
 from bonescan.workstation.app import every_route
 from bonescan.workstation.guard import PAGE_POLICY
+from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.rooms import right_of
 from bonescan.workstation.sessions import COOKIE
 
@@ -497,3 +500,137 @@ def test_odd_requests_are_refused_without_a_fault(browser, workstation, read_stu
             found.add(answer.status_code)
             assert answer.status_code < 500, (method, route.path, value, answer.text)
     assert {404, 422} <= found
+
+
+# ------------------------------------------------------------------------------------- drafts, signatures, sendings
+
+
+@pytest.fixture
+def editable_study(archive: Archive, workstation: Workstation) -> str:
+    uid = put_study(archive)
+    revision = {"of_version": 1, "edits": [], "by": "Dr. Secret"}
+    more = {"state__npz": b"state", "edits__json": b"{}", "run__json": b"{}", "words__json": b'{"words": "Doe"}'}
+    put_reading(archive, uid, small_reading(revision=revision), **more)
+    workstation.rooms.studies.catch_up()
+    return uid
+
+
+def drafted(doctor) -> int:
+    """A draft that could be signed; its number."""
+    path = f"/api/v1/studies/{STUDY}/draft"
+    number = doctor.post(path, json={"version": 1}).json()["number"]
+    text = {"interpretation.text": "None.", "context.history": "Doe had cancer."}
+    answer = doctor.put(f"{path}/text", json={"number": number, "text": text})
+    assert answer.status_code == 200
+    return answer.json()["number"]
+
+
+def test_nothing_is_signed_without_the_password_once_more(browser, archive, editable_study):
+    """An unlocked screen, a stolen cookie: not enough for a signature; guesses count as tries to sign in."""
+    doctor = browser("physician")
+    number, path = drafted(doctor), f"/api/v1/studies/{STUDY}/draft/sign"
+    assert doctor.post(path, json={"number": number}).status_code == 422
+    answers = [doctor.post(path, json={"number": number, "password": "wrong"}) for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [403] * 5 + [429]
+    assert answers[0].json()["error"]["code"] == "wrong_password"
+    held = doctor.post(path, json={"number": number, "password": PASSWORD})
+    assert (held.status_code, "retry-after" in held.headers) == (429, True)
+    assert [one.signed_by for one in archive.results.of_study(STUDY)] == [""]
+    assert "draft.signing" not in [row.action for row in audit.entries(archive.database)]
+    assert [row.action for row in audit.entries(archive.database)].count("sign_in.refused") == 5
+
+
+def test_a_signature_is_under_what_its_physician_saw(browser, archive, editable_study):
+    """Another window's change, or a colleague's, between looking and signing."""
+    doctor, tab = browser("physician"), browser("physician")
+    number = drafted(doctor)
+    path = f"/api/v1/studies/{STUDY}/draft"
+    tab.put(f"{path}/text", json={"number": number, "text": {"interpretation.text": "Metastases."}})
+    answer = doctor.post(f"{path}/sign", json={"number": number, "password": PASSWORD})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "stale")
+    assert [one.signed_by for one in archive.results.of_study(STUDY)] == [""]
+
+
+def test_nobody_but_physicians_sees_edits_or_signs_drafts(browser, editable_study):
+    """Also the administrator, who may do everything else."""
+    drafted(browser("physician"))
+    path = f"/api/v1/studies/{STUDY}/draft"
+    bodies = {"": {"version": 1, "take_over": True}, "/sign": {"number": 1, "password": PASSWORD}}
+    for role in set(Role) - {Role.PHYSICIAN}:
+        someone = browser(str(role))
+        asked = [("GET", ""), ("POST", ""), ("DELETE", ""), ("GET", "/reading"), ("POST", "/edits")]
+        for method, part in [*asked, ("POST", "/undo"), ("POST", "/redo"), ("PUT", "/text"), ("POST", "/sign")]:
+            body = None if method == "GET" else bodies.get(part, {"number": 1})
+            answer = someone.request(method, path + part, json=body)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (403, "no_right"), (role, method, part)
+
+
+def test_a_researcher_learns_nothing_of_drafts_and_who_works_on_them(browser, editable_study):
+    """Neither by lines nor by the files that a reading is kept with."""
+    drafted(browser("physician"))
+    someone = browser("researcher")
+    base = f"/api/v1/studies/{STUDY}/readings/1/"
+    for name in ("state.npz", "edits.json", "run.json", "words.json"):
+        answer = someone.get(base + name)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "names_patient"), name
+    assert someone.get(f"/api/v1/studies/{STUDY}/sendings").status_code == 403
+    seen = [someone.get(path).text for path in ("/api/v1/studies", f"/api/v1/studies/{STUDY}", base + "reading.json")]
+    for secret in ("the physician", "Dr. Secret", "Doe had cancer"):
+        assert not any(secret in text for text in seen), secret
+
+
+def test_edit_bombs_are_refused(browser, archive, workstation, editable_study, monkeypatch):
+    """10 MB in one edit, depth, numbers and points without end; none of it moves the draft."""
+
+    def no_such_finding(_: object) -> None:
+        raise Refusal(422, "edit", "There is no such finding.")
+
+    monkeypatch.setattr(workstation.rooms.drafts, "reading", no_such_finding)
+    doctor = browser("physician")
+    number, path = drafted(doctor), f"/api/v1/studies/{STUDY}/draft/edits"
+    outline = [[0.0, 0.0]] * 30_000
+    bombs = [
+        b'{"number": 1, "edit": {"do": "' + b"x" * 10_000_000 + b'"}}',
+        b'{"number": 1, "edit": ' + b'{"do":' * 5000 + b"1" + b"}" * 5000 + b"}",
+        b'{"number": %d, "edit": {"do": "delete", "finding": %s}}' % (number, b"9" * 4000),
+        b'{"number": %d, "edit": {"do": "delete", "finding": 1e999}}' % number,
+        b'{"number": %d, "edit": {"do": "split", "finding": 1, "view": "anterior", "line": [[NaN, 0], [1, 1]]}}'
+        % number,
+        json.dumps(
+            {"number": number, "edit": {"do": "draw", "outlines": {"anterior": outline}}}, separators=(",", ":")
+        ).encode()[:60_000],
+        json.dumps({"number": number, "edit": {"do": "merge", "findings": list(range(10_000))}}).encode(),
+    ]
+    for bomb in bombs:
+        answer = doctor.post(path, content=bomb, headers={"Content-Type": "application/json"})
+        assert answer.status_code in (400, 413, 422), (bomb[:60], answer.text)
+    with archive.database.write() as connection:  # as after a thousand edits
+        connection.execute(
+            draft.update().values(edits=json.dumps([{"do": "delete", "finding": 1}] * 1000), applied=1000)
+        )
+    answer = doctor.post(path, json={"number": number, "edit": {"do": "delete", "finding": 1}})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "too_many")
+    assert doctor.get(f"/api/v1/studies/{STUDY}/draft").json()["draft"]["number"] == number
+
+
+def test_a_text_that_is_a_script_stays_text(browser, editable_study):
+    """JSON and nosniff on its way to the page; in the report it is escaped (`tests/report`) and sandboxed."""
+    doctor = browser("physician")
+    number, evil = drafted(doctor), "<script>alert(1)</script><img src=x onerror=x>"
+    path = f"/api/v1/studies/{STUDY}/draft"
+    doctor.put(f"{path}/text", json={"number": number, "text": {"interpretation.text": evil}})
+    answer = doctor.get(path)
+    assert answer.json()["draft"]["text"]["interpretation.text"] == evil
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "sandbox" in answer.headers["content-security-policy"]
+
+
+def test_results_go_to_known_nodes_alone_and_only_signed(browser, archive, editable_study):
+    """Nobody names a host, and nothing leaves that no physician stands for."""
+    tech = browser("technologist")
+    path = f"/api/v1/studies/{STUDY}/sendings"
+    for to in (["evil.example:104"], ["PACS\\0"], ["A" * 16], ["\U0001f9b4"]):
+        assert tech.post(path, json={"version": 1, "to": to}).status_code == 422, to
+    assert tech.post(path, json={"version": 1, "to": ["PACS"], "host": "evil.example"}).status_code == 422
+    assert Queue(archive.database, lease_s=30, attempts=1).jobs([JobState.WAITING]) == []

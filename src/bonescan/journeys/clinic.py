@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bonescan.measurement import Measurement
     from bonescan.reading.case import Case
     from bonescan.reading.model import Reading
+    from bonescan.reading.signing import Signature
     from bonescan.report.language import Language
     from bonescan.report.physician import PhysicianText
     from bonescan.scan import ViewName
@@ -249,7 +250,13 @@ def report_language(language: str) -> Language:
 
 
 def rendered(
-    reading: Reading, *, fhir: bool, tables: bool, language: str = "en", text: PhysicianText | None = None
+    reading: Reading,
+    *,
+    fhir: bool,
+    tables: bool,
+    language: str = "en",
+    text: PhysicianText | None = None,
+    signature: Signature | None = None,
 ) -> dict[str, bytes]:
     """Turn a reading into its files, those that are written only when asked for among them.
 
@@ -262,6 +269,8 @@ def rendered(
         As for `read`.
     text : PhysicianText, optional
         What a physician has written; where nobody has, an empty text is among the files.
+    signature : Signature, optional
+        Of the physician, for FHIR; the text is under it already.
 
     Returns
     -------
@@ -277,7 +286,7 @@ def rendered(
     if fhir:
         from bonescan.report.fhir import fhir_bytes
 
-        files["fhir.json"] = fhir_bytes(reading)
+        files["fhir.json"] = fhir_bytes(reading, text, signature)
     if tables:
         from bonescan.report.tables import table_files
 

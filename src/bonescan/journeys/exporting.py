@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bonescan.dicom import SourceFrame, SourceObject
     from bonescan.followup.series import Series
     from bonescan.reading.model import Reading
+    from bonescan.reading.signing import Signature
     from bonescan.reading.three_phase.phases import PhaseReading
     from bonescan.scan import Scan, ThreePhaseStudy
 
@@ -92,7 +93,9 @@ def taken_along(inputs: Sequence[Path], scan: Scan, *, dicom: bool, deidentify: 
     )
 
 
-def dicom_files(reading: Reading, luggage: Luggage, rendered: Mapping[str, bytes]) -> dict[str, bytes]:
+def dicom_files(
+    reading: Reading, luggage: Luggage, rendered: Mapping[str, bytes], signature: Signature | None = None
+) -> dict[str, bytes]:
     """Write the DICOM objects that were asked for.
 
     Parameters
@@ -101,6 +104,8 @@ def dicom_files(reading: Reading, luggage: Luggage, rendered: Mapping[str, bytes
     luggage : Luggage
     rendered : mapping of str to bytes
         The report's files, of which the overlays and the PDF become objects too.
+    signature : Signature, optional
+        Of the physician who has verified the reading.
 
     Returns
     -------
@@ -116,7 +121,9 @@ def dicom_files(reading: Reading, luggage: Luggage, rendered: Mapping[str, bytes
         for view in reading.scan.views
         if f"overlay_{view.name}.png" in rendered
     }
-    written = write_results(reading, luggage.frames, overlays=overlays, report_pdf=rendered.get("report.pdf"))
+    written = write_results(
+        reading, luggage.frames, overlays=overlays, report_pdf=rendered.get("report.pdf"), signature=signature
+    )
     return {f"{DICOM_FOLDER}/{name}": content for name, content in {**written, **luggage.copies}.items()}
 
 

@@ -15,13 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bonescan.errors import InvalidValue, UnreadableInput
+from bonescan.journeys import clinic
 from bonescan.journeys.clinic import EDITS_NAME, STATE_NAME, Progress
+from bonescan.journeys.exporting import DICOM_FOLDER, dicom_files, dicom_names, taken_along
+from bonescan.journeys.files import staged, write_file
 
 if TYPE_CHECKING:
     from bonescan.reading.case import Case
     from bonescan.reading.model import Reading
+    from bonescan.reading.signing import Amends, Signature
     from bonescan.report.physician import PhysicianText
-    from bonescan.report.signature import Amends, Signature
     from bonescan.scan import Scan
 
 __all__ = [
@@ -34,6 +37,9 @@ __all__ = [
     "stored_reading",
     "write_revision",
 ]
+
+
+_RECORD_NAME = "run.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -226,8 +232,27 @@ def amended(reading_folder: Path, *, version: int, reason: str) -> Amends:
     ------
     InvalidValue
         When that version is not signed, or no reason is given.
+    UnreadableInput
+        When its text or its structured report cannot be read.
     """
-    raise NotImplementedError
+    from bonescan.dicom.indexing import index_facts
+    from bonescan.reading.signing import Amends
+    from bonescan.report.physician import TEXT_NAME, read_text
+
+    content = _read(reading_folder / TEXT_NAME)
+    told = None if content is None else read_text(content)
+    if told is None or told.signed_at is None:
+        raise InvalidValue(f"Version {version} is not signed, so there is nothing to amend.", version=version)
+    report = reading_folder / DICOM_FOLDER / "measurements_sr.dcm"
+    known = index_facts(report).attributes if report.is_file() else {}
+    return Amends(
+        version=version,
+        signed_at=told.signed_at,
+        reason=reason,
+        study_uid=known.get("StudyInstanceUID", ""),
+        series_uid=known.get("SeriesInstanceUID", ""),
+        sop_instance_uid=known.get("SOPInstanceUID", ""),
+    )
 
 
 def write_revision(
@@ -271,11 +296,52 @@ def write_revision(
     Returns
     -------
     dict
-        As `bonescan.journeys.study_summary`.
+        As `bonescan.journeys.study_summary`, without what the phases of one place say: their pages are copied.
 
     Raises
     ------
-    InvalidValue, UnreadableInput, OutputFailed
-        As `OpenedStudy.revised`, `opened` and `bonescan.journeys.read` say.
+    InvalidValue
+        For an edit that cannot be made, a text of another study, or one that cannot be signed.
+    UnreadableInput
+        As `opened`.
+    OutputFailed
+        When `out` cannot be written.
     """
-    raise NotImplementedError
+    from bonescan.reading.model import Revision
+    from bonescan.report.physician import TEXT_NAME, text_bytes
+    from bonescan.report.record import json_bytes
+
+    tongue = clinic.report_language(language)
+    progress("Opening the reading")
+    study = opened(inputs, reading_folder)
+    edited = study.revised(edits)
+    made = () if edited.revision is None else edited.revision.edits
+    reading = replace(edited, revision=Revision(of_version=of_version, edits=made, by=by))
+    if signature is not None:
+        text = text.signed(signature)
+    text.checked_for(record_of(reading))
+    from_dicom = any(source.sop_instance_uid for source in reading.scan.sources)
+    _, luggage = taken_along(inputs, reading.scan, dicom=from_dicom, deidentify=False)
+    with staged(out, clinic.replaced_names(), folders=(DICOM_FOLDER,)) as place:
+        progress("Writing the report")
+        files = clinic.rendered(reading, fhir=True, tables=False, language=language, text=text, signature=signature)
+        files |= dicom_files(reading, luggage, files, signature)
+        files |= {
+            **_of_phases(reading_folder),
+            **clinic.kept_state(study.case),
+            TEXT_NAME: text_bytes(text, tongue),
+            EDITS_NAME: json_bytes({"of_version": of_version, "edits": list(made), "by": by}),
+        }
+        place(files)
+    record = clinic.manifest(reading, out, {"command": "archive", "dicom": from_dicom, "of_version": of_version})
+    write_file(out / _RECORD_NAME, json.dumps(record, indent=2, default=str).encode())
+    return clinic.summary(reading)
+
+
+def _of_phases(reading_folder: Path) -> dict[str, bytes]:
+    """The pages and objects of early phases, which no edit changes."""
+    from bonescan.dicom.results import RESULT_NAMES
+
+    objects = [name for name in dicom_names(reading_folder) if name.rpartition("/")[2] not in RESULT_NAMES]
+    found = {name: _read(reading_folder / name) for name in (*clinic.PHASE_NAMES, *objects)}
+    return {name: content for name, content in found.items() if content is not None}

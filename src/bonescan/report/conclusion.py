@@ -127,7 +127,7 @@ def _marks(findings: Iterable[int], letters: Mapping[int, str], tongue: Language
     return str(w["marks" if len(named) <= 6 else "marks_more"].format(letters=first, count=len(named) - 6))
 
 
-def nature_words(natures: Mapping[str, float], tongue: Language) -> str:
+def nature_words(natures: Mapping[str, float], tongue: Language, *, certain: bool = False) -> str:
     """Say what a finding may be: the two or three likeliest natures with their probability.
 
     Parameters
@@ -135,6 +135,8 @@ def nature_words(natures: Mapping[str, float], tongue: Language) -> str:
     natures : mapping of str to float
         Probability of each nature.
     tongue : Language
+    certain : bool
+        Whether a physician has judged it.
 
     Returns
     -------
@@ -143,6 +145,8 @@ def nature_words(natures: Mapping[str, float], tongue: Language) -> str:
     """
     w = tongue.words["natures"]
     likely = sorted(natures.items(), key=lambda item: -item[1])[:_NATURES_SHOWN]
+    if certain and likely:
+        return str(w["judged"].format(name=w[likely[0][0]]))
     told = [
         w["one"].format(name=w[nature], percent=decimals(100 * share, 0, tongue))
         for rank, (nature, share) in enumerate(likely)

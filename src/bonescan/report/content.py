@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from bonescan.measurement import Measurement
@@ -223,13 +224,23 @@ def _key_page(record: Mapping[str, Any], tongue: Language) -> dict[str, Any]:
 
 
 def _status(text: PhysicianText, tongue: Language) -> dict[str, str]:
-    w = tongue.words["status"]
+    w, amends = tongue.words["status"], text.amends
     if text.signed_at is None:
-        return {"style": "draft", "text": w["draft"]}
+        return {"style": "draft", "text": w["draft"], "amended": ""}
+    form = w["signed"] if not text.electronic else w["electronic"] if amends is None else w["amended_electronic"]
     return {
         "style": "signed",
-        "text": w["signed"].format(physician=text.physician, time=text.signed_at.strftime("%Y-%m-%d %H:%M")),
+        "text": form.format(physician=text.physician, time=_moment(text.signed_at)),
+        "amended": ""
+        if amends is None
+        else w["amended"].format(version=amends.version, time=_moment(amends.signed_at), reason=amends.reason),
     }
+
+
+def _moment(when: datetime) -> str:
+    """A time to the minute, with its zone where that is told."""
+    zone = when.tzname() if when.tzinfo is not None else None
+    return when.strftime("%Y-%m-%d %H:%M") + (f" {zone}" if zone else "")
 
 
 def _brief(record: Mapping[str, Any], text: PhysicianText, tongue: Language) -> dict[str, Any]:

@@ -7,10 +7,11 @@
         Observation     Bone Scan Index, number of hot spots, their area, probability of metastases
         Observation     one for each bone finding: uptake ratio, where, components
 
-Everything is ``preliminary``: no physician has signed it. What could not be measured carries its reason, never zero.
-LOINC has no term for a Bone Scan Index, an uptake ratio or a number of hot spots: these have codes of ours, beside the
-broader ones of SNOMED CT and DICOM where there are any. A side is post-coordinated (272741003), as in HL7's example of
-a bone density.
+Everything is ``preliminary`` until a physician has signed it, then ``final``, or ``amended`` where it replaces a signed
+report; the interpreter is then a Practitioner, and the conclusion what that one has written. What could not be measured
+carries its reason, never zero. LOINC has no term for a Bone Scan Index, an uptake ratio or a number of hot spots: these
+have codes of ours, beside the broader ones of SNOMED CT and DICOM where there are any. A side is post-coordinated
+(272741003), as in HL7's example of a bone density.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from typing import Any
 
 from bonescan.reading.model import Finding, Kind, Polarity, Reading
 from bonescan.report.fhir_parts import CODES, DCM, SCT, bundle, impression, measured, named, quantity
+from bonescan.report.physician import PhysicianText
 from bonescan.report.record import INTENDED_USE, json_bytes
+from bonescan.report.signature import Signature
 
 __all__ = ["CODES", "fhir_bundle", "fhir_bytes"]
 
@@ -29,27 +32,35 @@ _AREA, _DEPTH = (SCT, "42798000", "Area"), (SCT, "131197000", "Depth")
 _PROBABILITY = (DCM, "122157", "Probability")
 
 
-def fhir_bytes(reading: Reading) -> bytes:
+def fhir_bytes(reading: Reading, text: PhysicianText | None = None, signature: Signature | None = None) -> bytes:
     """Return a reading as a FHIR R4 bundle in JSON.
 
     Parameters
     ----------
     reading : Reading
+    text, signature : optional
+        As for `fhir_bundle`.
 
     Returns
     -------
     bytes
         UTF-8; the same reading gives the same bytes.
     """
-    return json_bytes(fhir_bundle(reading))
+    return json_bytes(fhir_bundle(reading, text, signature))
 
 
-def fhir_bundle(reading: Reading) -> dict[str, Any]:
+def fhir_bundle(
+    reading: Reading, text: PhysicianText | None = None, signature: Signature | None = None
+) -> dict[str, Any]:
     """Return a reading as a FHIR R4 bundle.
 
     Parameters
     ----------
     reading : Reading
+    text : PhysicianText, optional
+        Whose interpretation is the conclusion, where there is one.
+    signature : Signature, optional
+        Of the physician who stands for it; the report is then final, or amended where it replaces a signed one.
 
     Returns
     -------
@@ -58,7 +69,17 @@ def fhir_bundle(reading: Reading) -> dict[str, Any]:
     """
     said = reading.impression
     conclusion = "" if said is None else " ".join([*said.sentences, *said.advice, *said.abstains, INTENDED_USE])
-    return bundle(reading.scan, reading.versions, _observed(reading), title="Bone scan", conclusion=conclusion)
+    own = [] if text is None else [text.of("interpretation", entry) for entry in ("text", "recommendation", "urgent")]
+    if any(own):
+        conclusion = "\n".join([*(line for line in own if line), INTENDED_USE])
+    return bundle(
+        reading.scan,
+        reading.versions,
+        _observed(reading),
+        title="Bone scan",
+        conclusion=conclusion,
+        signature=signature,
+    )
 
 
 def _observed(reading: Reading) -> Iterable[tuple[str, dict[str, Any]]]:

@@ -18,6 +18,7 @@ from uuid import UUID, uuid5
 import numpy as np
 
 from bonescan.measurement import Measurement
+from bonescan.reading.signing import Signature
 from bonescan.report.record import INTENDED_USE
 from bonescan.scan import DynamicScan, PatientFacts, Scan
 
@@ -50,6 +51,7 @@ def bundle(
     *,
     title: str,
     conclusion: str,
+    signature: Signature | None = None,
 ) -> dict[str, Any]:
     """Return a report and its observations as a FHIR R4 bundle.
 
@@ -65,6 +67,8 @@ def bundle(
         Of the report, in words; reports of one study differ in it.
     conclusion : str
         Empty where there is none.
+    signature : Signature, optional
+        Of the physician who stands for it.
 
     Returns
     -------
@@ -77,8 +81,10 @@ def bundle(
     """
     key = scan.study_uid or _digest(scan)
     when = {"effectiveDateTime": _when(scan.acquired_at)} if scan.acquired_at else {}
+    status = "preliminary" if signature is None else "final" if signature.amends is None else "amended"
+    signed = {} if signature is None else _signed(signature, key)
     shared = {
-        "status": "preliminary",
+        "status": status,
         "category": [coding(f"{_TERMINOLOGY}/observation-category", "imaging", "Imaging")],
         "subject": _reference(key, "patient"),
         **when,
@@ -88,17 +94,19 @@ def bundle(
     observations = {name: {"resourceType": "Observation", **shared, **own} for name, own in observed}
     report: dict[str, Any] = {
         "resourceType": "DiagnosticReport",
-        "status": "preliminary",
+        "status": status,
         "category": [coding(f"{_TERMINOLOGY}/v2-0074", "NMS", "Nuclear Medicine Scan")],
         "code": coding(_LOINC, "25031-6", "NM Bone Views", title),
         "subject": _reference(key, "patient"),
         **when,
+        **signed,
         "result": [_reference(key, name) for name in observations],
         "imagingStudy": [_reference(key, "study")],
         **({"conclusion": conclusion} if conclusion else {}),
     }
     resources = {
         "patient": _patient(scan.patient),
+        **({} if signature is None else {"physician": _physician(signature)}),
         "device": _device(versions),
         "study": _study(scan, key),
         title: report,
@@ -237,6 +245,19 @@ def _patient(patient: PatientFacts) -> dict[str, Any]:
     if patient.birth_date:
         told["birthDate"] = patient.birth_date.isoformat()
     return told
+
+
+def _signed(signature: Signature, key: str) -> dict[str, Any]:
+    """Who stands for the report, and when it was released: an instant, where its zone is known."""
+    issued = signature.signed_at
+    return {
+        **({} if issued.tzinfo is None else {"issued": issued.isoformat(timespec="seconds")}),
+        "resultsInterpreter": [_reference(key, "physician")],
+    }
+
+
+def _physician(signature: Signature) -> dict[str, Any]:
+    return {"resourceType": "Practitioner", "name": [{"text": signature.name}]}
 
 
 def _device(told: Mapping[str, str]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bonescan.measurement import Measurement
-from bonescan.reading.model import Kind, Verdict
+from bonescan.reading.model import Author, Kind, Verdict
 from bonescan.report.conclusion import nature_words
 from bonescan.report.figures import decimals, measured, short, two_digits
 from bonescan.report.language import Language
@@ -101,6 +101,7 @@ def bone_table(record: Mapping[str, Any], tongue: Language) -> dict[str, Any]:
         letters = _which(vague, len(findings), tongue)
         notes.append(w["vague_depth"].format(limit=_LARGEST_DEPTH_SPREAD_MM, letters=letters))
     notes += _absent(findings, "likelihood", w["absent_likelihood"], tongue)
+    notes += _revised(findings, tongue)
     return {
         "heading": w["bone_heading"],
         "columns": w["columns_nature" if natured else "columns_bone"],
@@ -134,7 +135,9 @@ def normal_table(record: Mapping[str, Any], tongue: Language) -> dict[str, Any]:
         "natured": True,
         "rows": rows,
         "none": w["normal_none"],
-        "notes": [w["normal_note"], w["units_other"].format(reference=reference)] if findings else [],
+        "notes": [w["normal_note"], w["units_other"].format(reference=reference), *_revised(findings, tongue)]
+        if findings
+        else [],
     }
 
 
@@ -160,7 +163,7 @@ def other_table(record: Mapping[str, Any], tongue: Language) -> dict[str, Any]:
         "natured": False,
         "rows": rows,
         "none": w["other_none"],
-        "notes": [w["units_other"].format(reference=reference)] if findings else [],
+        "notes": [w["units_other"].format(reference=reference), *_revised(findings, tongue)] if findings else [],
     }
 
 
@@ -196,7 +199,7 @@ def _row(finding: Mapping[str, Any], tongue: Language, *, one_reference: bool) -
     return {
         "mark": finding["letter"],
         "place": tongue.place(finding["place"]),
-        "nature": nature_words(finding.get("natures", {}), tongue),
+        "nature": nature_words(finding.get("natures", {}), tongue, certain=_by_physician(finding, "judged_by")),
         "uptake": ratio if one_reference else f"{ratio} {tongue.phrase(finding['uptake_reference'])}",
         "significance": two_digits(finding["significance"], tongue),
         "area": " / ".join(areas),
@@ -248,6 +251,21 @@ def _absent(findings: Sequence[Mapping[str, Any]], name: str, form: str, tongue:
         form.format(reason=tongue.say(reason), letters=_which(letters, len(findings), tongue))
         for reason, letters in reasons.items()
     ]
+
+
+def _revised(findings: Sequence[Mapping[str, Any]], tongue: Language) -> list[str]:
+    """Say which findings a physician has outlined, and which judged."""
+    w, notes = tongue.words["findings"], []
+    for name, form in (("drawn_by", w["drawn_note"]), ("judged_by", w["judged_note"])):
+        letters = [finding["letter"] for finding in findings if _by_physician(finding, name)]
+        if letters:
+            notes.append(form.format(letters=tongue.words["joint"].join(letters)))
+    return notes
+
+
+def _by_physician(finding: Mapping[str, Any], name: str) -> bool:
+    """Whether a physician drew or judged a finding; readings of before 1.4.0 do not say and were the reader's."""
+    return bool(finding.get(name) == Author.PHYSICIAN)
 
 
 def _which(letters: Sequence[str], total: int, tongue: Language) -> str:

@@ -9,17 +9,18 @@ signature binds, an archive decides: here it is what the file says, held to the 
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
 from bonescan.errors import InvalidValue, UnreadableInput
 from bonescan.report.language import Language
-from bonescan.report.signature import is_a_name, refuse_before_the_scan
+from bonescan.report.signature import Amends, Signature, is_a_name, refuse_before_the_scan
 
-__all__ = ["ENTRIES", "TEXT_NAME", "PhysicianText", "empty_text", "read_text"]
+__all__ = ["ENTRIES", "TEXT_NAME", "PhysicianText", "empty_text", "read_text", "text_bytes"]
 
 TEXT_NAME = "report_text.toml"
 """The file of the physician's text."""
@@ -34,6 +35,7 @@ ENTRIES: Mapping[str, tuple[str, ...]] = {
 doi:10.1007/s00259-016-3415-4."""
 
 _SIGNATURE = ("physician", "signed_at")
+_AMENDS = ("amends_version", "amends_signed_at", "amends_reason")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,10 @@ class PhysicianText:
         Empty in a draft.
     signed_at : datetime, optional
         ``None`` in a draft.
+    amends : Amends, optional
+        The signed version that this one replaces.
+    electronic : bool
+        Whether an archive holds the signature; what a file says of itself it does not.
 
     Raises
     ------
@@ -60,6 +66,8 @@ class PhysicianText:
     entries: Mapping[tuple[str, str], str] = field(default_factory=dict)
     physician: str = ""
     signed_at: datetime | None = None
+    amends: Amends | None = None
+    electronic: bool = False
 
     def __post_init__(self) -> None:
         if bool(self.physician) != (self.signed_at is not None):
@@ -75,6 +83,16 @@ class PhysicianText:
                 f"A signed report needs the physician's own interpretation; write it in {TEXT_NAME}, or take the "
                 "signature out."
             )
+
+    def signed(self, signature: Signature) -> PhysicianText:
+        """The same text under a signature that an archive holds."""
+        return replace(
+            self,
+            physician=signature.name,
+            signed_at=signature.signed_at,
+            amends=signature.amends,
+            electronic=True,
+        )
 
     @property
     def is_empty(self) -> bool:
@@ -130,7 +148,7 @@ def read_text(content: bytes) -> PhysicianText:
             f"The {TEXT_NAME} cannot be read ({error}); keep every text between quotation marks, three on each side "
             "where it has several lines."
         ) from error
-    expected = {"study": ("uid",), **ENTRIES, "signature": _SIGNATURE}
+    expected = {"study": ("uid",), **ENTRIES, "signature": (*_SIGNATURE, *_AMENDS)}
     for section, table in tables.items():
         unknown = set(table) - set(expected.get(section, ())) if isinstance(table, dict) else {section}
         if section not in expected or unknown:
@@ -146,7 +164,20 @@ def read_text(content: bytes) -> PhysicianText:
         entries={key: text for key, text in told.items() if text},
         physician=_text(tables, "signature", "physician"),
         signed_at=_signed_at(tables.get("signature", {}).get("signed_at", "")),
+        amends=_amends(tables),
     )
+
+
+def _amends(tables: Mapping[str, Any]) -> Amends | None:
+    told = {entry: tables.get("signature", {}).get(entry, "") for entry in _AMENDS}
+    if not any(told.values()):
+        return None
+    signed_at, version = _signed_at(told["amends_signed_at"]), str(told["amends_version"])
+    if signed_at is None or not version.isdecimal():
+        raise UnreadableInput(
+            f"The {TEXT_NAME} amends a report without saying its version and when that was signed; give both."
+        )
+    return Amends(version=int(version), signed_at=signed_at, reason=_text(tables, "signature", "amends_reason"))
 
 
 def _text(tables: Mapping[str, Any], section: str, entry: str) -> str:
@@ -184,12 +215,38 @@ def empty_text(study_uid: str | None, tongue: Language) -> bytes:
     -------
     bytes
     """
-    w = tongue.words["physician"]
     uid = "".join(letter for letter in study_uid or "" if letter.isalnum() or letter in ".-")
-    lines = [*(f"# {line}" for line in w["about"]), "", "[study]", f'uid = "{uid}"']
+    return text_bytes(PhysicianText(study_uid=uid), tongue)
+
+
+def text_bytes(text: PhysicianText, tongue: Language) -> bytes:
+    """Write a physician's text as its file, for `read_text`.
+
+    Parameters
+    ----------
+    text : PhysicianText
+    tongue : Language
+        Of the explanations.
+
+    Returns
+    -------
+    bytes
+    """
+    w = tongue.words["physician"]
+    lines = [*(f"# {line}" for line in w["about"]), "", "[study]", f"uid = {_quoted(text.study_uid)}"]
     for section, entries in ENTRIES.items():
         lines += ["", f"# {tongue.words[section]['heading']}", f"[{section}]"]
         for entry in entries:
-            lines += [f"# {w[section][entry]}", f'{entry} = ""']
-    lines += ["", f"# {w['signature']}", "[signature]", *(f'{entry} = ""' for entry in _SIGNATURE)]
-    return ("\n".join(lines) + "\n").encode("utf-8")
+            lines += [f"# {w[section][entry]}", f"{entry} = {_quoted(text.of(section, entry))}"]
+    signed_at = "" if text.signed_at is None else text.signed_at.isoformat(" ", "seconds")
+    lines += ["", f"# {w['signature']}", "[signature]"]
+    lines += [f"physician = {_quoted(text.physician)}", f"signed_at = {_quoted(signed_at)}"]
+    if text.amends is not None:
+        told = (str(text.amends.version), text.amends.signed_at.isoformat(" ", "seconds"), text.amends.reason)
+        lines += [f"{entry} = {_quoted(one)}" for entry, one in zip(_AMENDS, told, strict=True)]
+    return ("\n".join(lines) + "\n").encode("utf-8", "replace")
+
+
+def _quoted(text: str) -> str:
+    """A basic string of TOML: that of JSON, which leaves only DEL as it is."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -68,7 +68,8 @@ def plain_text(content: Mapping[str, Any]) -> str:
         lines += [line for text in said for line in told(text, "", "  ")]
         return lines if section["rows"] else [*lines, section["none"]]
 
-    lines = [c["title"], c["status"]["text"], *told(c["banner"]), "", *rows(c["patient"]["rows"])]
+    amended = told(c["status"]["amended"]) if c["status"]["amended"] else []
+    lines = [c["title"], c["status"]["text"], *amended, *told(c["banner"]), "", *rows(c["patient"]["rows"])]
     if c["brief"]["text"]:
         lines += [*heading(c["brief"]["heading"]), *(line for text in c["brief"]["text"] for line in told(text))]
     lines += [*heading(c["context"]["heading"]), *(rows(c["context"]["rows"]) or told(c["context"]["none"]))]

@@ -1,4 +1,4 @@
-"""The keeper of the desk process: starts it with the first draft, ends it when nobody edits; no answer takes for ever."""
+"""The keeper of the desk process: starts it with the first draft and ends it when nobody edits."""
 
 from __future__ import annotations
 

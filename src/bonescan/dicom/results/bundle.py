@@ -35,6 +35,8 @@ from bonescan.scan import ViewName
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
+    from bonescan.reading.signing import Signature
+
 __all__ = ["RESULT_NAMES", "ReportedReading", "read_results", "write_results"]
 
 _LAYERS = ("regions", "bones", "findings")
@@ -74,6 +76,7 @@ def write_results(
     *,
     overlays: Mapping[ViewName, bytes] | None = None,
     report_pdf: bytes | None = None,
+    signature: Signature | None = None,
 ) -> dict[str, bytes]:
     """Write a reading as DICOM objects that refer to the frames it was made from.
 
@@ -85,6 +88,8 @@ def write_results(
     overlays : mapping of ViewName to bytes, optional
         PNG pictures of the views with their findings.
     report_pdf : bytes, optional
+    signature : Signature, optional
+        Of the physician who has verified the reading.
 
     Returns
     -------
@@ -111,7 +116,7 @@ def write_results(
             numbers = {int(one.name.removeprefix("finding-")): k for k, one in enumerate(layers[-1], start=1)}
             masks[view] = Segmented(reference=referred[f"seg_findings_{view}.dcm"], numbers=numbers)
     others = [one for name, one in referred.items() if not name.startswith("seg_findings")]
-    add("measurements_sr.dcm", structured_report(reading, frames, masks, others))
+    add("measurements_sr.dcm", structured_report(reading, frames, masks, others, signature))
     for place, (view, png) in enumerate(sorted((overlays or {}).items()), start=1):
         add(f"overlay_{view}.dcm", capture(frames, view, pixels_of(png), place))
     if report_pdf is not None:

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from bonescan.anatomy import Bone, bone
-from bonescan.reading.model import Kind, Nature, Polarity, Presence, Verdict
+from bonescan.reading.model import Author, Kind, Nature, Polarity, Presence, Verdict
 from bonescan.scan import Severity, ViewName
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 __all__ = [
+    "AUTHORS",
     "KINDS",
     "NATURES",
     "OWN_SCHEME",
@@ -152,6 +153,12 @@ KINDS: Mapping[Kind, Code] = {
     Kind.PHYSIOLOGIC: own("physiologic", "Physiologic uptake"),
     Kind.ARTEFACT: own("artefact", "Artefact"),
 }
+AUTHORS: Mapping[Author, Code] = {
+    Author.READER: dcm("121007", "Device"),
+    Author.PHYSICIAN: dcm("121006", "Person"),
+}
+"""Who drew or judged a finding, as DICOM names types of observers."""
+
 POLARITIES: Mapping[Polarity, Code] = {
     Polarity.HOT: own("hot", "Increased uptake"),
     Polarity.COLD: own("cold", "Decreased uptake"),

@@ -148,6 +148,8 @@ class Choice:
 
     name: Code
     codes: Mapping[Any, Code]
+    absent: Any = None
+    """What it was where an earlier version did not say it."""
 
     def write(self, value: object) -> list[Dataset]:
         """One item."""
@@ -155,6 +157,8 @@ class Choice:
 
     def read(self, among: Sequence[Dataset]) -> Any:
         """The member whose code it is."""
+        if self.absent is not None and not items.named(among, self.name):
+            return self.absent
         by_code = {(code.value, code.scheme): member for member, code in self.codes.items()}
         return by_code[items.code_of(items.only(among, self.name))]
 

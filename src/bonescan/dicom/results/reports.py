@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from bonescan import __version__
+from bonescan.dicom import headers
 from bonescan.dicom.modules import uid
 from bonescan.dicom.results import items
 from bonescan.dicom.results.codes import SIDES, Code, dcm, sct
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from bonescan.followup.model import LesionChange
     from bonescan.reading.model import Finding
+    from bonescan.reading.signing import Signature
 
 __all__ = [
     "ABNORMAL",
@@ -32,6 +34,7 @@ __all__ = [
     "TRACKED_AS",
     "measurement_group",
     "measurement_report",
+    "person_name",
     "place_of",
 ]
 
@@ -75,6 +78,7 @@ def measurement_report(
     rests_on: Iterable[Reference],
     measurements: Sequence[Dataset],
     parts: Sequence[Dataset],
+    signature: Signature | None = None,
 ) -> Dataset:
     """A Comprehensive 3D SR by TID 1500.
 
@@ -90,6 +94,8 @@ def measurement_report(
         Measurement groups.
     parts : sequence of pydicom.Dataset
         What follows them.
+    signature : Signature, optional
+        Of the physician who has verified it.
 
     Returns
     -------
@@ -101,6 +107,8 @@ def measurement_report(
     dataset.ReferencedPerformedProcedureStepSequence = []
     dataset.PerformedProcedureCodeSequence = []
     dataset.CompletionFlag, dataset.VerificationFlag, dataset.PreliminaryFlag = "COMPLETE", "UNVERIFIED", "PRELIMINARY"
+    if signature is not None:
+        _verify(dataset, signature, sources[0].dataset)
     referred = tuple(rests_on)
     study = str(dataset.StudyInstanceUID)
     dataset.CurrentRequestedProcedureEvidenceSequence = evidence(one for one in referred if one.study == study)
@@ -122,6 +130,43 @@ def measurement_report(
         items.container(dcm("126000", "Imaging Measurement Report"), content, template="1500", relation=None)
     )
     return dataset
+
+
+def _verify(dataset: Dataset, signature: Signature, source: Dataset) -> None:
+    """Say who has verified the report, and which verified one it replaces."""
+    from pydicom.dataset import Dataset
+
+    observer, when = Dataset(), signature.signed_at
+    observer.VerifyingObserverName = person_name(signature.name)
+    observer.VerifyingObserverIdentificationCodeSequence = []
+    observer.VerifyingOrganization = (headers.text(source, "InstitutionName") or "not stated")[:64]
+    observer.VerificationDateTime = when.strftime("%Y%m%d%H%M%S%z")
+    dataset.VerificationFlag, dataset.PreliminaryFlag = "VERIFIED", "FINAL"
+    dataset.VerifyingObserverSequence = [observer]
+    amends = signature.amends
+    if amends is not None:
+        dataset.CompletionFlagDescription = f"Amended: {' '.join(amends.reason.split())}"[:64]
+        if amends.sop_instance_uid:
+            earlier = Reference(amends.study_uid, amends.series_uid, REPORT_STORAGE, amends.sop_instance_uid)
+            dataset.PredecessorDocumentsSequence = evidence([earlier])
+
+
+def person_name(name: str) -> str:
+    """A name as DICOM takes it.
+
+    Parameters
+    ----------
+    name : str
+        As a person writes it.
+
+    Returns
+    -------
+    str
+        One component of 64 characters at most, without the signs that part components and values.
+    """
+    return " ".join(
+        "".join(" " if letter in "^=\\" or not letter.isprintable() else letter for letter in name).split()
+    )[:64]
 
 
 def _context() -> list[Dataset]:

@@ -38,7 +38,7 @@ from bonescan.dicom.results.heading import (
 )
 from bonescan.dicom.results.sources import Sourced, SourceFrame
 from bonescan.errors import UnreadableInput
-from bonescan.reading.model import Finding, Kind, LabelledView, Polarity
+from bonescan.reading.model import Author, Finding, Kind, LabelledView, Polarity
 from bonescan.scan import ViewName
 
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ class Segment:
         Of the colour a viewer is advised to use, as an angle in CIELab.
     mask : (row, column) ndarray of bool
         On the scan's view.
+    by_hand : bool
+        Whether a physician drew it.
     """
 
     name: str
@@ -99,6 +101,7 @@ class Segment:
     site: Code | None
     hue_deg: float
     mask: NDArray[np.bool_]
+    by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +223,7 @@ def finding_segments(findings: Iterable[Finding], view: ViewName) -> list[Segmen
             site=finding_site(finding),
             hue_deg=_COLD_HUE_DEG if finding.polarity is Polarity.COLD else _HUES_DEG[finding.kind],
             mask=finding.views[view].mask,
+            by_hand=finding.drawn_by is Author.PHYSICIAN,
         )
         for finding in findings
         if view in finding.views and finding.views[view].mask.any()
@@ -309,7 +313,9 @@ def _described(frames: Sequence[SourceFrame], one: Segment, number: int) -> Data
 
     item = Dataset()
     item.SegmentNumber, item.SegmentLabel = number, one.label[:64]
-    item.SegmentAlgorithmType, item.SegmentAlgorithmName = "AUTOMATIC", f"bonescan {__version__}"
+    item.SegmentAlgorithmType = "MANUAL" if one.by_hand else "AUTOMATIC"
+    if not one.by_hand:
+        item.SegmentAlgorithmName = f"bonescan {__version__}"
     item.SegmentedPropertyCategoryCodeSequence = [one.category.item()]
     kind = one.kind.item()
     where = kind if one.site is None else one.site.item()

@@ -54,6 +54,7 @@ from bonescan.dicom.results.segmentation import Masks
 from bonescan.dicom.results.sources import SourceFrame
 from bonescan.errors import UnreadableInput
 from bonescan.reading.model import (
+    Author,
     Burden,
     Evidence,
     Familiarity,
@@ -66,6 +67,7 @@ from bonescan.reading.model import (
     QualityCheck,
     Reading,
 )
+from bonescan.reading.signing import Signature
 from bonescan.scan import Remark, ViewName
 
 if TYPE_CHECKING:
@@ -123,6 +125,8 @@ _FINDING_FIELDS = Record(
             (Figure(dcm("122157", "Probability")),),
         ),
         "evidence": Records(own("evidence", "Evidence on its being metastatic"), _EVIDENCE),
+        "judged_by": Choice(own("judged-by", "Who judged it last"), codes.AUTHORS, Author.READER),
+        "drawn_by": Choice(own("drawn-by", "Who drew its outline last"), codes.AUTHORS, Author.READER),
     },
 )
 _SEEN_FIELDS: Mapping[str, Any] = {
@@ -266,6 +270,7 @@ def structured_report(
     frames: Sequence[SourceFrame],
     segmented: Mapping[ViewName, Segmented],
     others: Sequence[Reference] = (),
+    signature: Signature | None = None,
 ) -> Dataset:
     """Write a reading as a Comprehensive 3D SR.
 
@@ -278,6 +283,8 @@ def structured_report(
         Where the findings' masks are.
     others : sequence of Reference
         Segmentations of regions and bones, which it lists as evidence.
+    signature : Signature, optional
+        Of the physician who has verified it.
 
     Returns
     -------
@@ -313,7 +320,7 @@ def structured_report(
         for frame in frames
     ]
     rests_on = [*references(frames), *(one.reference for one in segmented.values()), *others]
-    return measurement_report(frames, pictures, rests_on, measurements, parts)
+    return measurement_report(frames, pictures, rests_on, measurements, parts, signature)
 
 
 def _finding_groups(

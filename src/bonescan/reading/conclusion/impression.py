@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from bonescan.measurement import Measurement
 from bonescan.reading.conclusion.patterns import Judgement, judge
 from bonescan.reading.conclusion.signs import Sign, clear_foci, read_signs
+from bonescan.reading.findings.natures import IN_WORDS
 from bonescan.reading.model import (
     FAINT,
     INDETERMINATE,
@@ -59,15 +60,6 @@ _SPINE = frozenset({2, 3, 9})
 _SPINE_AND_PELVIS = _SPINE | {10, 11}
 _LONG_BONES = frozenset({8, 12, 13, 16})
 _RIBS = 4
-_SAID = {
-    Nature.METASTATIC: "metastasis",
-    Nature.TRAUMATIC: "fracture or injury",
-    Nature.DEGENERATIVE: "degeneration",
-    Nature.INFLAMMATORY: "inflammation",
-    Nature.OTHER_BENIGN: "other benign bone disease",
-    Nature.PHYSIOLOGIC: "normal uptake",
-    Nature.ARTEFACT: "an artefact",
-}
 _LESS_THAN_SUREST = "That is less than for the surest finding alone: among many foci one looks suspicious by chance."
 _UNTRUSTED = "No impression: the skeleton could not be fitted with confidence. Look at the pictures."
 
@@ -206,10 +198,10 @@ class _Foci:
         for nature in Nature:
             alike = [one for one in self.benign if _first(one) is nature]
             if alike and nature not in (Nature.PHYSIOLOGIC, Nature.ARTEFACT):
-                sentences.append(f"Most likely {_SAID[nature]}: {_named(alike)}.")
+                sentences.append(f"Most likely {IN_WORDS[nature]}: {_named(alike)}.")
             settled = [one for one in self.settled if _first(one) is nature]
             if settled:
-                sentences.append(f"{_upper(_SAID[nature])} by a physician's judgement: {_named(settled)}.")
+                sentences.append(f"By a physician's judgement {IN_WORDS[nature]}: {_named(settled)}.")
         if self.cold:
             sentences.append(
                 f"Less uptake than normal bone: {_named(self.cold)}; a lytic lesion, a device or something in front of "
@@ -406,7 +398,7 @@ def _percent(finding: Finding) -> str:
 def _leading(finding: Finding) -> str:
     """The probability of metastasis, and the likeliest nature where it is another."""
     first = _first(finding)
-    other = "" if first is Nature.METASTATIC else f", {_SAID[first]} {100 * finding.natures[first]:.0f} %"
+    other = "" if first is Nature.METASTATIC else f", {IN_WORDS[first]} {100 * finding.natures[first]:.0f} %"
     return f", metastasis {100 * _metastasis(finding):.0f} %{other}"
 
 

@@ -68,6 +68,7 @@ __all__ = [
     "BENIGN",
     "BY_PHYSICIAN",
     "COUNTED_FROM",
+    "IN_WORDS",
     "Candidate",
     "Fitted",
     "Linear",
@@ -83,6 +84,17 @@ __all__ = [
     "probabilities",
     "tempered",
 ]
+
+IN_WORDS: Mapping[Nature, str] = {
+    Nature.METASTATIC: "metastasis",
+    Nature.TRAUMATIC: "fracture or injury",
+    Nature.DEGENERATIVE: "degeneration",
+    Nature.INFLAMMATORY: "inflammation",
+    Nature.OTHER_BENIGN: "other benign bone disease",
+    Nature.PHYSIOLOGIC: "normal uptake",
+    Nature.ARTEFACT: "an artefact",
+}
+"""What a finding of each nature is called."""
 
 BENIGN = (Nature.TRAUMATIC, Nature.DEGENERATIVE, Nature.INFLAMMATORY, Nature.OTHER_BENIGN)
 
@@ -336,11 +348,10 @@ def judged_by_physician(finding: Finding, nature: Nature) -> Finding:
     """
     metastatic = nature is Nature.METASTATIC
     counts = metastatic and finding.polarity is Polarity.HOT and bool(finding.bone)
-    said = "normal uptake" if nature is Nature.PHYSIOLOGIC else "an artefact" if nature is Nature.ARTEFACT else nature
     if counts:
         rule = "Counts in the Bone Scan Index."
     elif metastatic:
-        why = "no bone is known to lie there" if finding.polarity is Polarity.HOT else "it is a cold one"
+        why = "no bone is known to lie there" if finding.polarity is Polarity.HOT else "it takes up less than normal"
         rule = f"Does not count in the Bone Scan Index: {why}."
     else:
         rule = "Does not count in the Bone Scan Index."
@@ -352,7 +363,7 @@ def judged_by_physician(finding: Finding, nature: Nature) -> Finding:
         likelihood=Measurement(value=float(metastatic), unit="1", method=BY_PHYSICIAN),
         evidence=(),
         judged_by=Author.PHYSICIAN,
-        reason=f"{drawn}Judged {said} by a physician. {rule}",
+        reason=f"{drawn}By a physician's judgement: {IN_WORDS[nature]}. {rule}",
     )
 
 

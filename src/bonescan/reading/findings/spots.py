@@ -223,6 +223,8 @@ def outlined(
     call = Call(kind=kind, place="", in_burden=False, reason="")
     if kind is Kind.BONE:
         call = _cold_call() if polarity is Polarity.COLD else as_bone(sighting, ground.landmarks)
+    elif sighting.off_bone >= OFF_BONE:
+        call = replace(call, place="soft tissue")
     return replace(_finding(number, sighting, call, ground, bone), drawn_by=Author.PHYSICIAN)
 
 
