@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from tests.workstation.stand_in_desk import Desk, Refusing
 
 import bonescan
 
@@ -45,6 +46,10 @@ class Study:
     timeline: list[dict[str, Any]] = field(default_factory=list)
     compared: dict[str, bytes] = field(default_factory=dict)
     maps: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    versions: dict[int, dict[str, bytes]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.versions = self.versions or {1: self.files}
 
 
 @dataclass
@@ -59,6 +64,7 @@ class Department:
     changes: list[dict[str, Any]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     turn: threading.Condition = field(default_factory=threading.Condition)
+    desk: Desk = field(default_factory=lambda: Desk(NAME, PASSWORD))
 
     def tell(self, uid: str, what: str) -> None:
         """Tell every page that waits."""
@@ -80,8 +86,11 @@ def line(uid: str, name: str, state: str = "read", **more: Any) -> dict[str, Any
     }
     made |= {"study_date": "2026-03-02", "study_time": "09:41:00", "accession_number": "A1", "description": "Bone scan"}
     made |= {"objects": 2, "state": state, "progress": "", "reason": "", "reading": None}
+    made |= {"signing": None, "draft_by": "", "past": []}
     if state == "read":
         made["reading"] = reading | {"outdated": False} | more.pop("reading", {})
+        signed = {"signed_by": NAME, "signed_at": reading["read_at"]} if made["reading"]["signed"] else {}
+        made["past"] = [{"version": 1, "signed": bool(signed), "revised": False, "amends": None, **signed}]
     return made | more
 
 
@@ -216,6 +225,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PATCH(self) -> None:
         self._body("PATCH")
 
+    def do_PUT(self) -> None:
+        self._body("PUT")
+
     def do_DELETE(self) -> None:
         self._body("DELETE")
 
@@ -252,6 +264,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._json({"users": here.people})
         if parts == ["changes"]:
             return self._changes(int(query["after"]))
+        if parts == ["destinations"]:
+            return self._json({"destinations": [{"ae_title": one} for one in here.desk.destinations]})
         if parts == ["studies"]:
             return self._json({"studies": [one.line for one in here.studies if self._wanted(one, query)], "next": None})
         study = next((one for one in here.studies if one.line["study_uid"] == parts[1]), None)
@@ -261,9 +275,11 @@ class _Handler(BaseHTTPRequestHandler):
             counts = study.views[parts[3]]
             names = {"X-Rows": str(counts.shape[0]), "X-Columns": str(counts.shape[1]), "X-Dtype": str(counts.dtype)}
             return self._send(200, counts.tobytes(), "application/octet-stream", names)
-        if parts[2:3] == ["readings"] and parts[4] in study.files:
+        if parts[2:3] in (["draft"], ["sendings"]):
+            return self._at_desk(method, parts[2:], body, study)
+        if parts[2:3] == ["readings"] and parts[4] in study.versions.get(int(parts[3]), {}):
             framed = {"Content-Security-Policy": DOCUMENT_POLICY}
-            return self._send(200, study.files[parts[4]], TYPES[Path(parts[4]).suffix], framed)
+            return self._send(200, study.versions[int(parts[3])][parts[4]], TYPES[Path(parts[4]).suffix], framed)
         if parts[2:] == ["priors"]:
             return self._json({"priors": study.priors, "timeline": study.timeline})
         if parts[2:] == ["comparisons"]:
@@ -284,10 +300,25 @@ class _Handler(BaseHTTPRequestHandler):
             study.line | {"versions": self._versions(study), "views": [_view(study, name) for name in study.views]}
         )
 
+    def _at_desk(self, method: str, parts: list[str], body: dict[str, Any], study: Study) -> None:
+        here = self.department
+        try:
+            said, status = here.desk.answer(method, parts, body, study.line, study.versions)
+        except Refusing as refusal:
+            status, code, message = refusal.args
+            return self._json({"error": {"code": code, "message": message}}, status)
+        self._json(said, status)
+        if method != "GET":
+            here.tell(study.line["study_uid"], "draft")
+        return None
+
     @staticmethod
     def _versions(study: Study) -> list[dict[str, Any]]:
         reading = study.line["reading"]
-        return [{name: reading[name] for name in ("version", "read_at", "signed", "outdated")}] if reading else []
+        if not reading:
+            return []
+        unsigned = {"signed_by": "", "signed_at": "", "amends": None, "outdated": False, "read_at": reading["read_at"]}
+        return [unsigned | one for one in reversed(study.line["past"])]
 
     @staticmethod
     def _wanted(study: Study, query: dict[str, str]) -> bool:

@@ -23,8 +23,9 @@ from bonescan.workstation.sessions import COOKIE
 OPEN_TO_ALL = {
     ("GET", "/api/v1/session"), ("POST", "/api/v1/session"), ("POST", "/api/v1/setup"), ("GET", "/health"),
     ("GET", "/metrics"), ("GET", "/static/{name:path}"), ("GET", "/"), ("GET", "/study/{uid}"), ("GET", "/sign-in"),
-    ("GET", "/people"),
+    ("GET", "/people"), ("GET", "/study/{uid}/compare"), ("GET", "/study/{uid}/compare/{prior}"),
 }  # fmt: skip
+PRIOR = {"prior": "1.9.2", "kind": "prior", "view": "anterior"}
 REPORT = b"<!doctype html><script>alert(1)</script><p onclick=x()>Doe</p>"
 
 
@@ -58,7 +59,7 @@ def test_no_role_passes_a_route_without_its_right(workstation, browser, read_stu
             right = right_of(route)
             if right is None or method == "DELETE" or route.path.endswith("/password"):
                 continue  # these two end the sign-in; everybody may
-            path = route.path.format(uid=STUDY, version=1, file="regions_anterior.png", name="anterior")
+            path = route.path.format(uid=STUDY, version=1, file="regions_anterior.png", name="anterior", **PRIOR)
             answer = someone.request(
                 method, path, params={"wait_s": 0}, json=bodies.get(route.path, {}) if method != "GET" else None
             )
@@ -489,7 +490,7 @@ def test_odd_requests_are_refused_without_a_fault(browser, workstation, read_stu
     for method, route in routes(workstation):
         if method == "DELETE":
             continue
-        places = dict.fromkeys(("uid", "name", "version", "file"), "x")
+        places = dict.fromkeys(("uid", "name", "version", "file", *PRIOR), "x")
         for value in odd if method == "GET" else bodies:
             if method == "GET":
                 path = route.path.replace("{name:path}", "{name}").format(**{name: quote(value) for name in places})

@@ -236,10 +236,11 @@ class _ViewAnswer(BaseModel):
 
 
 class StudyDetail(StudyAnswer):
-    """One study with the versions of its reading and its views."""
+    """One study with the versions of its reading, its views, and how many earlier scans it can be compared with."""
 
     versions: list[_VersionAnswer]
     views: list[_ViewAnswer]
+    priors: int
 
 
 class NewComparison(_Request):

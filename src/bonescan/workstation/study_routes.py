@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
+from bonescan.archive.persons import earlier_than
 from bonescan.workstation.answers import ChangesAnswer, StudyDetail, WorklistAnswer
 from bonescan.workstation.guard import DOCUMENT_POLICY
 from bonescan.workstation.pages import MEDIA_TYPES
@@ -64,7 +65,9 @@ def one_study(uid: str, who: Viewer, rooms: InRooms) -> StudyDetail:
     told = [_version(one, who.may(Right.IDENTITY)) for one in versions]
     views = [_view(one) for one in rooms.pictures.of(uid)]
     rooms.accesses.record(who, "study.viewed", uid, "study")
-    return StudyDetail.model_validate(_line(line, who.may(Right.IDENTITY)) | {"versions": told, "views": views})
+    priors = len(earlier_than(rooms.archive.comparisons.visits(uid), uid))
+    more = {"versions": told, "views": views, "priors": priors}
+    return StudyDetail.model_validate(_line(line, who.may(Right.IDENTITY)) | more)
 
 
 @router.get("/studies/{uid}/views/{name}", response_class=Response)

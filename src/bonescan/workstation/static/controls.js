@@ -12,7 +12,7 @@ import { WORDS } from "./words.js";
 const STEPS = 1000;
 
 /** @typedef {"findings" | "normal" | "regions"} Layer */
-/** @typedef {{tools: readonly import("./stage.js").Tool[], layers: ReadonlyArray<readonly [Layer, string, string]>}} Offered Layers with text and key. */
+/** @typedef {{tools: ReadonlyArray<"window" | "pan" | "distance" | "ellipse" | "box">, layers: ReadonlyArray<readonly [Layer, string, string]>}} Offered Layers with text and key. */
 
 /** What the reading page offers. @type {Offered} */
 const READING = {

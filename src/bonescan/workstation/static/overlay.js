@@ -16,14 +16,15 @@ import { WORDS } from "./words.js";
  * @typedef {{outline: [number, number][], peak: {row: number, column: number}, area_mm2: number,
  *   dashed?: boolean}} DrawnView
  * @typedef {{id: number, letter: string, kind: string, polarity: string, views: Record<string, DrawnView>,
- *   likely_normal?: boolean, style?: string}} Drawn What of a finding is drawn; a `style` goes before its kind.
+ *   likely_normal?: boolean, likely_benign?: boolean, style?: string}} Drawn What of a finding is drawn; a `style` goes before its kind.
  * @typedef {DrawnView & {peak: {counts: number, z_mm: number | null}, uptake_ratio: number | null,
  *   significance: number | null}} FindingView
  * @typedef {{text: string, weight: number, source: string}} Evidence
  * @typedef {Drawn & {place: string, side: string, views: Record<string, FindingView>, uptake_ratio: number | null, uptake_reference: string,
  *   significance: number | null, depth_mm: number | null, depth_uncertainty: number | null,
  *   mass_share_percent: number | null, in_burden: boolean, reason: string,
- *   natures: Record<string, number>, evidence: Evidence[], likelihood: number | null}} Finding
+ *   natures: Record<string, number>, evidence: Evidence[], likelihood: number | null, bone: string, region: number,
+ *   judged_by?: string, drawn_by?: string}} Finding
  * @typedef {{pane: Rectangle, picture: Picture}} Shown
  * @typedef {{picture: Picture, place: Place}} Pointed
  */
@@ -31,6 +32,7 @@ import { WORDS } from "./words.js";
 /** Colours, dashes and widths of the report's outlines; each colour has a contrast of 5:1 or more on white. */
 export const STYLES = /** @type {Record<string, {colour: string, dash: number[], width: number, edge: number, filled?: boolean}>} */ ({
   hot: { colour: "rgb(190 18 24)", dash: [], width: 1.6, edge: 3.4, filled: true },
+  benign: { colour: "rgb(150 84 0)", dash: [20, 3], width: 1.6, edge: 3.4, filled: true },
   normal: { colour: "rgb(92 96 104)", dash: [], width: 0.9, edge: 2.2 },
   cold: { colour: "rgb(20 80 190)", dash: [8, 3], width: 1.6, edge: 3.4, filled: true },
   physiologic: { colour: "rgb(0 105 60)", dash: [4, 3], width: 1.4, edge: 3 },
@@ -53,7 +55,8 @@ export function styleOf(finding) {
   if (finding.style) return finding.style;
   if (finding.kind !== "bone") return finding.kind in STYLES ? finding.kind : "artefact";
   if (finding.likely_normal) return "normal";
-  return finding.polarity === "cold" ? "cold" : "hot";
+  if (finding.polarity === "cold") return "cold";
+  return finding.likely_benign ? "benign" : "hot";
 }
 
 /**
@@ -125,7 +128,7 @@ export class Overlay {
   /**
    * @param {{shown: Shown[], camera: Camera, ratio: number, findings: Drawn[], chosen: number | null, regions: boolean,
    *   opacity: number, measures: Measure[], pointed: Pointed | null, cross: boolean,
-   *   lens: {pane: Rectangle, shown: Shown, camera: Camera} | null}} what
+   *   lens: {pane: Rectangle, shown: Shown, camera: Camera} | null, sketch: import("./sketching.js").Sketch | null}} what
    */
   draw(what) {
     const { context } = this;
@@ -138,6 +141,7 @@ export class Overlay {
       if (what.regions) this.regions(shown, what.camera, what.opacity);
       this.outlines(shown, what);
       for (const measure of what.measures) if (measure.picture === shown.picture) this.measure(measure, shown, what);
+      what.sketch?.draw(context, shown, what.camera);
       this.cursor(shown, what);
       this.sides(shown, what.camera);
       context.restore();
@@ -377,15 +381,15 @@ function clip(context, pane) {
   context.clip();
 }
 
-/** @param {CanvasRenderingContext2D} context @param {{x: number, y: number}[]} points */
-function trace(context, points) {
+/** @param {CanvasRenderingContext2D} context @param {{x: number, y: number}[]} points @param {boolean} [closed] */
+export function trace(context, points, closed = true) {
   context.beginPath();
   points.forEach((p, k) => (k ? context.lineTo(p.x, p.y) : context.moveTo(p.x, p.y)));
-  context.closePath();
+  if (closed) context.closePath();
 }
 
 /** @param {CanvasRenderingContext2D} context @param {string} text @param {number} x @param {number} y */
-function halo(context, text, x, y) {
+export function halo(context, text, x, y) {
   context.lineJoin = "round";
   context.lineWidth = 4;
   context.strokeStyle = "rgb(255 255 255 / 90%)";

@@ -3,11 +3,13 @@
  * @module
  */
 
+import { figures } from "./differences.js";
 import { button, make } from "./elements.js";
 import { distanceMm, inside, ratio } from "./measuring.js";
 import { styleOf } from "./overlay.js";
 import { figure, index, percent } from "./telling.js";
 import { WORDS } from "./words.js";
+import { EDITING } from "./words_editing.js";
 
 /**
  * @typedef {import("./overlay.js").Finding} Finding
@@ -20,7 +22,8 @@ import { WORDS } from "./words.js";
  *   labels: {trusted: boolean, regions: {id: number, name: string}[]}, findings: Finding[],
  *   burden: {bone_scan_index_percent: number | null, uncertainty: number | null, bone_scan_index_absent_reason: string,
  *   hot_spot_count: number | null} | null,
- *   quality: {checks: Check[]} | null, remarks: {text: string, severity: string}[]}} Reading What the pages use of reading.json.
+ *   quality: {checks: Check[]} | null, remarks: {text: string, severity: string}[],
+ *   revision?: {of_version: number, by: string} | null}} Reading What the pages use of reading.json.
  */
 
 /**
@@ -28,7 +31,7 @@ import { WORDS } from "./words.js";
  * @param {string} kind
  * @param {...import("./elements.js").Child} content
  */
-function part(title, kind, ...content) {
+export function part(title, kind, ...content) {
   return make("section", { class: `part ${kind}`, "aria-label": title }, make("h2", {}, title), ...content);
 }
 
@@ -40,29 +43,38 @@ function listed(lines, kind = "") {
 /**
  * What the whole scan amounts to.
  * @param {Reading} reading
- * @param {boolean} signed
+ * @param {string} signed By whom and when; empty where nobody has.
+ * @param {Reading | null} [before] What a draft began from: what differs from it is marked.
  * @returns {HTMLElement}
  */
-export function impressionPart(reading, signed) {
+export function impressionPart(reading, signed, before = null) {
   const { impression, burden } = reading;
   const words = WORDS.impression;
   const value = impression?.metastatic ?? null;
   const bsi = burden?.bone_scan_index_percent ?? null;
   const spread = burden?.uncertainty ?? null;
-  /** @param {string} title @param {string} told @param {string} [note] @param {string} [kind] */
-  const number = (title, told, note = "", kind = "") => make("div", { class: "key" }, make("dt", {}, title),
-    make("dd", {}, make("strong", { class: kind }, told), note && make("span", { class: "hint" }, ` ${note}`)));
+  const old = before && figures(before);
+  const now = figures(reading);
+  /** @param {keyof typeof now} what @param {string} told @param {string} [kind] */
+  const changed = (what, told, kind = "") => (old && old[what] !== now[what]
+    ? [make("del", {}, old[what]), ` ${EDITING.changes.arrow} `, make("ins", { class: kind }, told)] : [make("strong", { class: kind }, told)]);
+  /** @param {string} title @param {import("./elements.js").Child[]} told @param {...import("./elements.js").Child} note */
+  const number = (title, told, ...note) => make("div", { class: "key" }, make("dt", {}, title), make("dd", {}, ...told, make("span", { class: "hint" }, " ", ...note)));
+  const sentences = impression?.sentences ?? [];
+  const said = before?.impression?.sentences ?? null;
+  const gone = said?.filter((text) => !sentences.includes(text)) ?? [];
   return part(
     words.title,
     "impression",
-    make("ul", { class: "sentences" }, ...(impression?.sentences ?? []).map((text) => make("li", {}, text))),
+    make("ul", { class: "sentences" }, ...sentences.map((text) => make("li", {}, text, said && !said.includes(text) && make("span", { class: "pill" }, EDITING.changes.newSentence)))),
+    gone.length ? make("details", {}, make("summary", {}, `${EDITING.changes.gone} (${gone.length})`), listed(gone)) : null,
     make("dl", { class: "figures" },
-      number(words.metastases, value === null ? words.notJudged : percent(value), value === null ? impression?.metastatic_absent_reason : "", value !== null && value >= 0.5 ? "high" : ""),
-      number(words.index, bsi === null ? words.withheld : index(bsi) + (spread === null ? "" : ` ± ${figure(spread, 2)}`),
-        bsi === null ? burden?.bone_scan_index_absent_reason : `${burden?.hot_spot_count ?? 0} ${words.hotSpots}`)),
+      number(words.metastases, changed("metastases", now.metastases, value !== null && value >= 0.5 ? "high" : ""), value === null ? impression?.metastatic_absent_reason : ""),
+      number(words.index, changed("index", bsi === null ? words.withheld : index(bsi) + (spread === null ? "" : ` ± ${figure(spread, 2)}`)),
+        ...(bsi === null ? [burden?.bone_scan_index_absent_reason] : [...(old && old.hotSpots !== now.hotSpots ? changed("hotSpots", now.hotSpots) : [now.hotSpots]), ` ${now.hotSpots === "1" ? words.hotSpot : words.hotSpots}`]))),
     impression?.advice.length ? make("details", { open: true }, make("summary", {}, words.advice), listed(impression.advice)) : null,
     impression?.abstains.length ? make("details", {}, make("summary", {}, `${words.abstains} (${impression.abstains.length})`), listed(impression.abstains)) : null,
-    make("p", { class: "hint" }, `${signed ? words.signed : words.unsigned}. ${words.basisText}`),
+    make("p", { class: "hint" }, `${signed || words.unsigned}. ${words.basisText}`),
   );
 }
 
@@ -100,8 +112,9 @@ export function qualityPart(reading) {
  * @returns {string}
  */
 function nature(finding) {
+  if (finding.kind !== "bone") return finding.kind;
   const [first] = Object.entries(finding.natures).sort((a, b) => b[1] - a[1]);
-  return first ? `${first[0]} ${percent(first[1])}` : finding.kind === "bone" ? WORDS.findings.natureAbsent : finding.kind;
+  return first ? `${first[0]} ${percent(first[1])}` : WORDS.findings.natureAbsent;
 }
 
 /** The list of findings, linked to the picture both ways. */
@@ -109,9 +122,11 @@ export class FindingsList {
   /**
    * @param {Finding[]} findings
    * @param {(id: number | null) => void} choose
+   * @param {((finding: Finding) => Node) | null} [deciding] Where a physician decides about the chosen one.
    */
-  constructor(findings, choose) {
+  constructor(findings, choose, deciding = null) {
     this.choose = choose;
+    this.deciding = deciding;
     /** @type {Map<number, {row: HTMLElement, button: HTMLButtonElement, finding: Finding}>} */
     this.rows = new Map();
     const words = WORDS.findings;
@@ -136,11 +151,11 @@ export class FindingsList {
   row(finding) {
     const toggle = make(
       "button",
-      { type: "button", "aria-expanded": "false", click: () => this.choose(toggle.getAttribute("aria-expanded") === "true" ? null : finding.id) },
+      { type: "button", "aria-expanded": "false", "data-keep": `finding-${finding.id}`, click: () => this.choose(toggle.getAttribute("aria-expanded") === "true" ? null : finding.id) },
       make("span", { class: `letter ${styleOf(finding)}` }, finding.letter),
       make("span", { class: "place" }, finding.place, finding.polarity === "cold" && make("span", { class: "hint" }, ` (${WORDS.findings.cold})`)),
       make("span", { class: "ratio" }, finding.uptake_ratio === null ? WORDS.absent : `${finding.uptake_ratio.toFixed(1)} ×`),
-      make("span", { class: "nature" }, nature(finding)),
+      make("span", { class: "nature" }, nature(finding), (finding.judged_by === "physician" || finding.drawn_by === "physician") && physicianMark()),
     );
     const row = make("li", { "data-finding": finding.id }, toggle);
     this.rows.set(finding.id, { row, button: toggle, finding });
@@ -150,8 +165,9 @@ export class FindingsList {
   /**
    * Show which one is chosen.
    * @param {number | null} id
+   * @param {boolean} [led] Whether it is brought into sight.
    */
-  show(id) {
+  show(id, led = true) {
     for (const [key, { row, button: toggle, finding }] of this.rows) {
       const chosen = key === id;
       if ((toggle.getAttribute("aria-expanded") === "true") === chosen) continue;
@@ -159,10 +175,12 @@ export class FindingsList {
       row.classList.toggle("chosen", chosen);
       row.querySelector(".detail")?.remove();
       if (!chosen) continue;
-      row.append(detail(finding));
+      row.append(make("div", { class: "detail" }, this.deciding?.(finding), ...detail(finding)));
       const group = row.closest("details");
       if (group) group.open = true;
+      if (!led) continue;
       row.scrollIntoView({ block: "nearest" });
+      toggle.scrollIntoView({ block: "nearest" }); // the name first, where all does not fit
     }
   }
 
@@ -176,6 +194,11 @@ export class FindingsList {
     const at = id === null ? (by > 0 ? -1 : this.order.length) : this.order.indexOf(id);
     return this.order[(at + by + this.order.length) % this.order.length] ?? null;
   }
+}
+
+/** @returns {HTMLElement} What says that a physician has decided or drawn this. */
+function physicianMark() {
+  return make("span", { class: "pill", title: EDITING.physicianHint }, EDITING.physician);
 }
 
 /** @param {Finding} finding */
@@ -196,9 +219,7 @@ function detail(finding) {
   const told = (title, all) => all.length ? make("div", {}, make("h3", {}, title), make("ul", { class: "evidence" }, ...all.map((one) =>
     make("li", {}, make("span", { class: "weight", title: words.weight }, `${one.weight > 0 ? "+" : "−"}${Math.abs(one.weight).toFixed(1)}`),
       make("span", {}, one.text))))) : null;
-  return make(
-    "div",
-    { class: "detail" },
+  return [
     natures.length ? make("div", {}, make("h3", {}, words.natures), make("dl", { class: "natures" }, ...natures.flatMap(([name, share]) => {
       const bar = make("span", { class: "share" });
       bar.style.inlineSize = `${100 * share}%`;
@@ -208,7 +229,7 @@ function detail(finding) {
     told(words.for, evidence(1)),
     told(words.against, evidence(-1)),
     finding.reason && make("p", {}, make("strong", {}, `${words.reason}: `), finding.reason),
-  );
+  ];
 }
 
 /** The list of measurements. */

@@ -6,7 +6,7 @@
 import { WORDS } from "./words.js";
 
 /**
- * @typedef {{name: string, role: string}} User
+ * @typedef {{name: string, role: string, by_password?: boolean}} User
  * @typedef {{user: User | null, csrf: string, setup_needed: boolean, version: string}} Session
  * @typedef {{version: number, read_at: string, conclusion: string, metastases_likelihood: number | null,
  *   bone_scan_index_percent: number | null, bone_findings: number, urgent: boolean, signed: boolean,
@@ -14,11 +14,22 @@ import { WORDS } from "./words.js";
  * @typedef {{study_uid: string, patient_name: string, patient_id: string, birth_date: string, sex: string,
  *   study_date: string, study_time: string, accession_number: string, description: string, objects: number,
  *   state: "arriving" | "queued" | "reading" | "read" | "failed", progress: string, reason: string,
- *   reading: ListedReading | null}} ListedStudy
- * @typedef {{version: number, read_at: string, signed: boolean, outdated: boolean}} Version
+ *   reading: ListedReading | null, signing?: {state: "waiting" | "running" | "failed", reason: string} | null,
+ *   draft_by?: string}} ListedStudy
+ * @typedef {{version: number, read_at: string, signed: boolean, outdated: boolean, signed_by?: string, signed_at?: string,
+ *   amends?: number | null, revised?: boolean}} Version
  * @typedef {{name: string, rows: number, columns: number, row_spacing_mm: number, column_spacing_mm: number,
  *   largest: number}} ViewFacts
- * @typedef {ListedStudy & {versions: Version[], views: ViewFacts[]}} Study
+ * @typedef {ListedStudy & {versions: Version[], views: ViewFacts[], priors?: number}} Study `priors`: earlier scans to compare with.
+ * @typedef {{version: number, number: number, author: string, changed_at: string, edits: Edit[], can_undo: boolean, can_redo: boolean,
+ *   text: Record<string, string>, language: string}} Draft What one physician has changed and written, and not signed.
+ * @typedef {{do: "draw", outlines: Record<string, [number, number][]>, kind: string, bone: string, nature: string}
+ *   | {do: "reshape", finding: number, view: string, outline: [number, number][]}
+ *   | {do: "split", finding: number, view: string, line: [number, number][]}
+ *   | {do: "merge", findings: number[]} | {do: "delete", finding: number}
+ *   | {do: "change", finding: number, kind?: string, bone?: string, nature?: string}} Edit
+ * @typedef {{draft: Draft, reading: import("./panel.js").Reading}} Revised
+ * @typedef {{to: string, version: number, state: "waiting" | "running" | "sent" | "failed", reason: string, at: string}} Sending
  * @typedef {{number: number, study_uid: string, what: string}} Change
  * @typedef {{name: string, role: string, active: boolean, made_at?: string, changed_at?: string}} Account
  */
@@ -185,6 +196,114 @@ export async function readingFile(uid, version, file) {
  */
 export async function readAgain(uid) {
   await ask(`/studies/${encodeURIComponent(uid)}/read`, { method: "POST" });
+}
+
+/**
+ * What somebody has changed in a study and not signed.
+ * @param {string} uid
+ * @returns {Promise<Draft | null>}
+ */
+export async function draft(uid) {
+  return (await (await ask(draftPath(uid))).json()).draft;
+}
+
+/**
+ * Begin a draft, or go on with one's own.
+ * @param {string} uid
+ * @param {number} version Of the reading it starts from.
+ * @param {boolean} takeOver Another's draft too.
+ * @returns {Promise<Draft>}
+ */
+export async function beginDraft(uid, version, takeOver) {
+  return (await ask(draftPath(uid), { method: "POST", body: { version, take_over: takeOver } })).json();
+}
+
+/**
+ * @param {string} uid
+ * @returns {Promise<void>}
+ */
+export async function discardDraft(uid) {
+  await ask(draftPath(uid), { method: "DELETE" });
+}
+
+/**
+ * The draft with the reading it makes.
+ * @param {string} uid
+ * @returns {Promise<Revised>}
+ */
+export async function revised(uid) {
+  return (await ask(draftPath(uid, "/reading"))).json();
+}
+
+/**
+ * Edit, undo or do again.
+ * @param {string} uid
+ * @param {number} number The draft's, as it is known here.
+ * @param {Edit | "undo" | "redo"} edit
+ * @returns {Promise<Revised>}
+ */
+export async function revise(uid, number, edit) {
+  const [where, body] = typeof edit === "string" ? [edit, { number }] : ["edits", { number, edit }];
+  return (await ask(draftPath(uid, `/${where}`), { method: "POST", body })).json();
+}
+
+/**
+ * Keep the physician's text.
+ * @param {string} uid
+ * @param {number} number
+ * @param {Record<string, string>} text By section.entry.
+ * @param {string} language
+ * @returns {Promise<Draft>}
+ */
+export async function saveText(uid, number, text, language) {
+  return (await ask(draftPath(uid, "/text"), { method: "PUT", body: { number, text, language } })).json();
+}
+
+/**
+ * Sign the draft; the report is made afterwards.
+ * @param {string} uid
+ * @param {number} number
+ * @param {string} password
+ * @param {string} reason Why a signed reading is amended.
+ * @returns {Promise<void>}
+ */
+export async function signDraft(uid, number, password, reason) {
+  await ask(draftPath(uid, "/sign"), { method: "POST", body: { number, password, reason } });
+}
+
+/** Go to where who signs in elsewhere proves who they are, and come back here. */
+export function proveAgain() {
+  location.assign(`${ROOT}/session/provider?again=true&next=${encodeURIComponent(location.pathname + location.search)}`);
+}
+
+/** @param {string} uid @param {string} [more] */
+function draftPath(uid, more = "") {
+  return `/studies/${encodeURIComponent(uid)}/draft${more}`;
+}
+
+/** @returns {Promise<string[]>} Where results can be sent. */
+export async function destinations() {
+  const said = await (await ask("/destinations")).json();
+  return said.destinations.map((/** @type {{ae_title: string}} */ one) => one.ae_title);
+}
+
+/**
+ * @param {string} uid
+ * @returns {Promise<Sending[]>}
+ */
+export async function sendings(uid) {
+  return (await (await ask(`/studies/${encodeURIComponent(uid)}/sendings`)).json()).sendings;
+}
+
+/**
+ * Send the results of one version.
+ * @param {string} uid
+ * @param {number} version
+ * @param {string[]} to
+ * @returns {Promise<void>}
+ */
+export async function send(uid, version, to) {
+  await ask(`/studies/${encodeURIComponent(uid)}/sendings`, { method: "POST", body: { version, to } });
 }
 
 /** @returns {Promise<Account[]>} */

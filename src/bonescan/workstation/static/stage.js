@@ -16,7 +16,7 @@ import { ordinaryWindow } from "./pictures.js";
  * @typedef {import("./camera.js").Place} Place
  * @typedef {import("./overlay.js").Drawn} Drawn
  * @typedef {import("./measuring.js").Measure} Measure
- * @typedef {"window" | "pan" | "distance" | "ellipse" | "box"} Tool
+ * @typedef {"window" | "pan" | "distance" | "ellipse" | "box" | import("./sketching.js").EditTool} Tool
  * @typedef {"both" | "anterior" | "posterior"} Layout
  */
 
@@ -54,6 +54,8 @@ export class Stage extends EventTarget {
     this.crossing = false;
     /** @type {Measure | null} */
     this.drawing = null;
+    /** The hand that edits, where somebody may. @type {import("./sketching.js").Sketch | null} */
+    this.sketch = null;
     this.frames = 0;
 
     this.under = make("canvas", { class: "counts", "aria-hidden": "true" });
@@ -220,7 +222,7 @@ export class Stage extends EventTarget {
       findings: this.overlays.findings ? this.findings.filter((one) => normal || !one.likely_normal || one.id === this.chosen) : [],
       chosen: this.chosen, regions: this.overlays.regions, opacity: this.overlays.opacity,
       measures: this.drawing ? [...this.measures, this.drawing] : this.measures,
-      pointed: this.pointed, cross: this.crossing, lens: this.lensPane(),
+      pointed: this.pointed, cross: this.crossing, lens: this.lensPane(), sketch: this.sketch,
     });
   }
 
@@ -267,13 +269,19 @@ export class Stage extends EventTarget {
   setTool(tool) {
     this.tool = tool;
     this.drawing = null;
-    this.crossing = false;
+    this.crossing &&= this.aiming;
     this.over.dataset.tool = tool;
+    this.sketch?.taken();
     this.changed("tool");
   }
 
   get measuring() {
     return this.tool === "distance" || this.tool === "ellipse" || this.tool === "box";
+  }
+
+  /** Whether the arrow keys lead a cross: something is measured or edited. */
+  get aiming() {
+    return this.measuring || Boolean(this.sketch?.tool);
   }
 
   /**
@@ -294,6 +302,7 @@ export class Stage extends EventTarget {
       this.pointed = { picture: pointed.picture, place: { row: Math.round(row) + rows, column: Math.round(column) + columns } };
     }
     if (this.drawing && this.pointed) this.drawing.to = this.pointed.place;
+    if (this.pointed) this.sketch?.move(this.pointed);
     this.changed("pointed");
   }
 
@@ -311,6 +320,10 @@ export class Stage extends EventTarget {
 
   /** Set the first or second point where the cross is. */
   setPoint() {
+    if (this.pointed && this.sketch?.tool) {
+      this.sketch.enter(this.pointed);
+      this.changed("sketch");
+    }
     if (!this.pointed || !this.measuring) return;
     if (!this.drawing) this.drawing = this.newMeasure(this.pointed.picture, this.pointed.place);
     else this.finish();
@@ -351,7 +364,7 @@ export class Stage extends EventTarget {
   hand() {
     /** @type {Map<number, {x: number, y: number}>} */
     const down = new Map();
-    /** @type {null | {x: number, y: number, way: Tool | "shape", window: {lower: number, upper: number}, moved: boolean,
+    /** @type {null | {x: number, y: number, way: Tool | "shape" | "sketch", window: {lower: number, upper: number}, moved: boolean,
      *   shape: {from: Place, to: Place} | null, was: {from: Place, to: Place} | null}} */
     let drag = null;
     const { over } = this;
@@ -375,13 +388,15 @@ export class Stage extends EventTarget {
       if (down.size === 2) {
         drag = null;
         this.drawing = null;
+        this.sketch?.drop();
         return;
       }
       if (event.button === 1) event.preventDefault();
       const { pointed } = this;
       const way = event.button === 1 || event.shiftKey ? "pan" : event.button === 2 ? "window" : this.tool;
       const shape = pointed && event.button === 0 && this.measuring ? this.shapeAt(pointed) : null;
-      drag = { ...p, way: shape ? "shape" : way, window: { ...this.window }, moved: false, shape,
+      const sketched = pointed !== null && way === this.tool && this.sketch?.down(pointed);
+      drag = { ...p, way: shape ? "shape" : sketched ? "sketch" : way, window: { ...this.window }, moved: false, shape,
         was: shape && { from: { ...shape.from }, to: { ...shape.to } } };
       if (!shape && this.measuring && way === this.tool && pointed) this.drawing = this.newMeasure(pointed.picture, pointed.place);
     });
@@ -399,7 +414,11 @@ export class Stage extends EventTarget {
         down.set(event.pointerId, p);
         return;
       }
-      if (!before || !drag) return point(p);
+      if (!before || !drag) {
+        point(p);
+        if (this.pointed) this.sketch?.move(this.pointed);
+        return;
+      }
       drag.moved ||= Math.hypot(p.x - drag.x, p.y - drag.y) > CLICK;
       if (drag.way === "pan") {
         this.fitted = false;
@@ -419,6 +438,15 @@ export class Stage extends EventTarget {
         drag.shape.from = { row: drag.was.from.row + rows, column: drag.was.from.column + columns };
         drag.shape.to = { row: drag.was.to.row + rows, column: drag.was.to.column + columns };
         this.changed("measures");
+      } else if (drag.way === "sketch") {
+        const from = this.paneAt(drag.x, drag.y);
+        const between = event.getCoalescedEvents?.() ?? [];
+        for (const each of between.length ? between : [event]) {
+          const q = at(each);
+          if (from) this.pointed = { picture: from.picture, place: this.camera.toPlace(from.picture, from.pane, q.x, q.y) };
+          if (this.pointed) this.sketch?.move(this.pointed);
+        }
+        this.changed("pointed");
       } else if (this.drawing) {
         const one = this.shown.find(({ picture }) => picture === this.drawing?.picture);
         if (one) {
@@ -434,6 +462,11 @@ export class Stage extends EventTarget {
       const was = drag;
       drag = null;
       if (this.drawing) this.finish();
+      if (was?.way === "sketch") {
+        if (event.type === "pointerup" && this.pointed) this.sketch?.up(this.pointed, was.moved);
+        else this.sketch?.drop();
+        return this.changed("sketch");
+      }
       if (was && !was.moved && event.type === "pointerup" && event.button === 0 && this.pointed) {
         const findings = this.overlays.findings ? this.findings : [];
         const found = findingAt(findings, this.pointed.picture, this.pointed.place);

@@ -4,17 +4,29 @@
  */
 
 import { controls } from "./controls.js";
+import { Editing } from "./editing.js";
 import { button, make } from "./elements.js";
 import { frame, keyboard, openDialog, say, signedIn, teaching } from "./page.js";
 import { FindingsList, impressionPart, MeasuresList, qualityPart } from "./panel.js";
 import { Picture } from "./pictures.js";
 import { regionIds } from "./regions.js";
 import { counts, readAgain, readingAddress, readingFile, Refused, study, watch } from "./service.js";
+import { Sendings } from "./signing.js";
 import { Stage } from "./stage.js";
 import { age, duration, figure, moment, personName } from "./telling.js";
 import { WORDS } from "./words.js";
+import { COMPARE } from "./words_compare.js";
+import { EDITING } from "./words_editing.js";
 
 /** @typedef {import("./panel.js").Reading} Reading */
+
+/**
+ * The other pages of a study, each with the address it has for this one; null where it has none.
+ * @type {{text: string, page: (study: import("./service.js").Study, reading: Reading | null) => string | null}[]}
+ */
+export const LINKS = [
+  { text: COMPARE.link, page: (of) => (of.priors ? `/study/${encodeURIComponent(of.study_uid)}/compare` : null) },
+];
 
 const uid = decodeURIComponent(location.pathname.split("/")[2] ?? "");
 const asked = new URLSearchParams(location.search);
@@ -48,11 +60,17 @@ async function show() {
   /** @type {number | null} */
   let version = null;
 
-  const help = keyboard([{ title: WORDS.help_.onStudy, commands: commands() }],
+  const editing = said.user.role === "physician" ? new Editing({
+    stage, uid, me: said.user.name, byPassword: said.user.by_password !== false, study: () => here, shown: () => (reading && version !== null ? { reading, version } : null), render,
+  }) : null;
+  /** @type {Sendings | null} */
+  let sent = null;
+
+  const help = keyboard([...(editing ? [{ title: EDITING.keys.title, commands: editing.commands() }] : []), { title: WORDS.help_.onStudy, commands: commands() }],
     [make("section", {}, make("h3", {}, WORDS.help_.mouse), make("dl", { class: "hands" }, ...WORDS.help_.mouseLines.flatMap(([what, does]) => [make("dt", {}, what), make("dd", {}, does)])))]);
   const { main } = frame({ session: said, here: "study", middle: [who], help });
   main.classList.add("study");
-  const looking = make("section", { class: "looking", "aria-label": WORDS.study.picture }, make("h1", { class: "unseen" }, WORDS.study.picture), bar.element, stage.element, readout);
+  const looking = make("section", { class: "looking", "aria-label": WORDS.study.picture }, make("h1", { class: "unseen" }, WORDS.study.picture), bar.element, ...(editing ? [editing.bar] : []), stage.element, readout);
   panel.append(make("p", { class: "hint" }, WORDS.study.opening));
   main.append(looking, panel);
 
@@ -68,7 +86,7 @@ async function show() {
   function tellPoint() {
     const { pointed } = stage;
     if (!pointed) {
-      readout.textContent = stage.measuring ? WORDS.tools.keyboardMeasure : "";
+      readout.textContent = stage.aiming ? WORDS.tools.keyboardMeasure : "";
       return;
     }
     const { picture, place } = pointed;
@@ -101,6 +119,10 @@ async function show() {
     return;
   }
   tellState();
+  if (asked.has("edit") && editing && here.draft_by === said.user.name) {
+    if (asked.get("edit") === "report") editing.tab = "report";
+    await editing.begin();
+  }
   panel.setAttribute("aria-busy", "false");
   if (!reading) panel.replaceChildren(banners, make("p", { class: "hint" }, version === null ? WORDS.study.noReading : WORDS.study.noReadingFiles), measures.element);
   watch(async (changes) => {
@@ -110,8 +132,10 @@ async function show() {
       const first = here !== null && version === null && now.reading !== null;
       const more = here !== null && now.views.length !== here.views.length;
       here = now;
-      if (first || more) location.reload();
+      if ((first || more) && !editing?.active) location.reload();
       else tellState();
+      void sent?.show();
+      if (editing?.active) void editing.draft.refresh();
     } catch (error) {
       say(error);
     }
@@ -125,13 +149,52 @@ async function show() {
       if (error instanceof Refused && error.status === 401) throw error;
       return;
     }
-    stage.findings = reading.findings;
-    findings = new FindingsList(reading.findings, (id) => stage.choose(id));
-    const signed = facts.versions.find((one) => one.version === number)?.signed ?? false;
-    panel.replaceChildren(banners, reportPart(number), impressionPart(reading, signed), findings.element, qualityPart(reading), measures.element);
+    const shown = facts.versions.find((one) => one.version === number);
+    sent = shown?.signed && !masked ? new Sendings(uid, number, true) : null;
+    render();
     tellWho();
     if (!stage.touched && stage.pictures.length) stage.autoWindow();
     stage.redraw();
+  }
+
+  /** The panel and the outlines, as they are now: of the reading, or of the draft of who edits. */
+  function render() {
+    const now = editing?.reading ?? reading;
+    if (!now || version === null) return;
+    const number = version;
+    const writing = editing?.active && editing.tab === "report";
+    const keep = panel.contains(document.activeElement) ? document.activeElement?.getAttribute("data-keep") : null;
+    const typed = document.activeElement instanceof HTMLInputElement ? document.activeElement.value : null;
+    const { scrollTop } = panel;
+    stage.findings = now.findings;
+    if (!now.findings.some((one) => one.id === stage.chosen)) stage.chosen = null;
+    const open = new Set([...panel.querySelectorAll("details[open] > summary")].map((one) => one.textContent?.replace(/ *[(]\d+[)]/, "")));
+    const known = findings !== null;
+    findings = new FindingsList(now.findings, (id) => stage.choose(id), editing?.active ? (one) => editing.decidingPart(one) : null);
+    const signed = here?.versions.find((one) => one.version === number);
+    const by = !editing?.active && signed?.signed ? signedBy(signed) : "";
+    main.classList.toggle("writing", Boolean(writing));
+    if (editing?.active && writing) panel.replaceChildren(editing.fillHead(), banners, editing.report.element);
+    else if (editing?.active) {
+      panel.replaceChildren(editing.fillHead(), banners, editing.changesPart(), impressionPart(now, "", editing.base), findings.element, qualityPart(now), measures.element);
+    } else panel.replaceChildren(banners, ...reportPart(number), impressionPart(now, by), findings.element, ...(sent ? [sent.element] : []), qualityPart(now), measures.element);
+    if (known) for (const one of panel.querySelectorAll("details")) if (open.has(one.querySelector("summary")?.textContent?.replace(/ *[(]\d+[)]/, "") ?? "")) one.open = true;
+    findings.show(stage.chosen, false);
+    panel.scrollTop = scrollTop;
+    const kept = keep ? panel.querySelector(`[data-keep="${CSS.escape(keep)}"]`) : null;
+    if (kept instanceof HTMLElement) kept.focus({ preventScroll: true });
+    if (kept instanceof HTMLInputElement && typed !== null && typed !== kept.value) {
+      kept.value = typed; // somebody is typing while an answer comes
+      kept.dispatchEvent(new Event("input"));
+    }
+    tellState();
+    stage.changed("findings");
+  }
+
+  /** @param {import("./service.js").Version} one */
+  function signedBy(one) {
+    const by = one.signed_by ? EDITING.signing.by(masked ? "" : one.signed_by, moment(one.signed_at ?? one.read_at)) : WORDS.impression.signed;
+    return one.amends ? `${by}; ${EDITING.signing.amends(one.amends)}` : by;
   }
 
   /** @param {Picture[]} pictures */
@@ -183,6 +246,12 @@ async function show() {
     if (state === "reading") told.push(make("div", { class: "banner" }, make("span", { class: "turning", "aria-hidden": "true" }), `${WORDS.study.reading}: ${here.progress}`));
     if (state === "queued") told.push(make("div", { class: "banner" }, WORDS.study.queued));
     if (state === "arriving") told.push(make("div", { class: "banner" }, WORDS.study.arriving));
+    if (here.signing?.state === "failed") told.push(make("div", { class: "banner wrong" }, make("strong", {}, `${EDITING.signing.failed}: `), here.signing.reason));
+    else if (here.signing) told.push(make("div", { class: "banner" }, make("span", { class: "turning", "aria-hidden": "true" }), EDITING.signing.banner));
+    if (editing && !editing.active && here.draft_by) {
+      const mine = here.draft_by === said.user.name;
+      told.push(make("div", { class: "banner" }, mine ? EDITING.taken.mine : EDITING.taken.banner(here.draft_by), mine && reading && button(EDITING.taken.go, () => editing.begin())));
+    }
     if (here.reading && version !== null && here.reading.version > version) {
       told.push(make("div", { class: "banner" }, `${WORDS.study.newer} `, make("a", { href: location.pathname }, WORDS.study.showNewest)));
     } else if (here.reading?.outdated && state === "read") told.push(make("div", { class: "banner warn" }, `${WORDS.study.outdated} `, !masked && again()));
@@ -193,12 +262,19 @@ async function show() {
   function reportPart(number) {
     const versions = here?.versions ?? [];
     const select = make("select", { "aria-label": WORDS.study.version });
-    for (const one of versions) select.append(make("option", { value: one.version, selected: one.version === number }, WORDS.study.versionOf(one.version, moment(one.read_at))));
+    for (const one of versions) select.append(make("option", { value: one.version, selected: one.version === number }, WORDS.study.versionOf(one.version, one.signed && one.signed_by && !masked ? signedBy(one) : moment(one.read_at))));
     select.addEventListener("change", () => location.assign(`${location.pathname}?version=${select.value}`));
-    return make("div", { class: "report-bar" },
-      masked ? make("span", { class: "hint" }, WORDS.report.hidden) : button(WORDS.report.open, openReport, { class: "main", title: "o" }),
+    const one = versions.find((each) => each.version === number);
+    const newest = versions.every((each) => each.version <= number);
+    const facts = here;
+    const links = facts ? LINKS.map(({ text, page }) => [text, page(facts, reading)]).filter(([, to]) => to) : [];
+    return [make("div", { class: "report-bar" },
+      masked ? make("span", { class: "hint" }, WORDS.report.hidden) : button(WORDS.report.open, openReport, { class: editing && newest ? "" : "main", title: "o" }),
       !masked && make("a", { class: "button", href: readingAddress(uid, number, "report.pdf"), download: "report.pdf" }, WORDS.report.pdf),
-      versions.length > 1 && select);
+      editing && newest && button(one?.signed ? EDITING.amend : EDITING.edit, () => editing.begin(), { class: "main", title: one?.signed ? EDITING.amendHint : EDITING.editHint, "data-keep": "edit" }),
+      versions.length > 1 && select),
+    ...(one?.signed ? [make("p", { class: "signed-by" }, signedBy(one))] : []),
+    ...(links.length ? [make("nav", { class: "report-bar", "aria-label": WORDS.study.more }, ...links.map(([text, to]) => make("a", { class: "button", href: to }, text)))] : [])];
   }
 
   function openReport() {
@@ -233,7 +309,7 @@ async function show() {
     const arrow = (/** @type {KeyboardEvent} */ event) => {
       if (event.target === panel) return false; // it scrolls
       const [x, y] = ways[event.key] ?? [0, 0];
-      if (stage.measuring) stage.moveCross(y * (event.shiftKey ? 10 : 1), x * (event.shiftKey ? 10 : 1));
+      if (stage.aiming) stage.moveCross(y * (event.shiftKey ? 10 : 1), x * (event.shiftKey ? 10 : 1));
       else stage.move(-40 * x, -40 * y);
       return true;
     };
@@ -264,12 +340,16 @@ async function show() {
       { keys: ["d"], text: keys.distance, run: () => stage.setTool("distance") },
       { keys: ["e"], text: keys.ellipse, run: () => stage.setTool("ellipse") },
       { keys: ["b"], text: keys.box, run: () => stage.setTool("box") },
-      { keys: ["x"], text: keys.cross, run: () => (stage.measuring ? stage.otherView() : false) },
-      { keys: ["Enter"], text: keys.set, run: () => (stage.measuring && stage.crossing ? stage.setPoint() : false) },
+      { keys: ["x"], text: keys.cross, run: () => (stage.aiming ? stage.otherView() : false) },
+      { keys: ["Enter"], text: keys.set, run: () => (stage.aiming && stage.crossing ? stage.setPoint() : false) },
       { keys: ["Delete"], text: keys.remove, run: () => { const last = stage.measures.at(-1); if (last) stage.removeMeasure(last.id); } },
       { keys: ["o"], text: keys.report, run: openReport },
       { keys: ["u"], text: keys.back, run: () => location.assign("/") },
-      { keys: ["Escape"], text: keys.escape, run: () => { if (stage.drawing || stage.measuring) stage.setTool("window"); else stage.choose(null); } },
+      { keys: ["Escape"], text: keys.escape, run: () => {
+        if (editing?.sketch.escape()) return;
+        if (stage.drawing || stage.aiming) stage.setTool("window");
+        else stage.choose(null);
+      } },
     ];
   }
 }

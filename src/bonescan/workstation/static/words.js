@@ -157,6 +157,7 @@ export const WORDS = {
     /** @param {number} n @param {string} at */
     versionOf: (n, at) => `${n}, ${at}`,
     old: "This is an older reading.",
+    more: "Other pages of this study",
     counts: "counts",
     perPixel: "counts per pixel",
     years: "y",
@@ -227,6 +228,7 @@ export const WORDS = {
     title: "Impression",
     metastases: "Bone metastases on this scan",
     index: "Bone Scan Index",
+    hotSpot: "hot spot",
     hotSpots: "hot spots",
     withheld: "withheld",
     notJudged: "not judged",
