@@ -331,7 +331,7 @@ async function show() {
       { keys: ["Y"], text: own.newer, run: other(-1) },
       { keys: ["+", "="], shown: "+", text: keys.zoomIn, run: () => stage.zoom(1.25) },
       { keys: ["-"], text: keys.zoomOut, run: () => stage.zoom(0.8) },
-      { keys: Object.keys(ways), shown: "← → ↑ ↓", text: keys.panKeys, run: (event) => {
+      { keys: Object.keys(ways), shown: "← → ↑ ↓", text: own.move, run: (event) => {
         if (event.target === panel) return false; // it scrolls
         const [x, y] = ways[event.key] ?? [0, 0];
         stage.move(-MOVE * x, -MOVE * y);

@@ -33,7 +33,7 @@ export const FASTEST = 2.5; // changes a second: a flash is two of them, and thr
 export const LEAST_SD = 1.5;
 export const MOST_SD = 12;
 const FULL_SD = 5; // beyond the threshold, where the tint is full
-const FAINTEST = 0.3;
+const FAINTEST = 0.45;
 const MOVING = new Set([13, 14]); // forearms and hands lie elsewhere each time: their difference tells nothing else
 
 /** Everything that is seen of two scans. */

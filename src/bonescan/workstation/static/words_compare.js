@@ -170,6 +170,7 @@ export const COMPARE = {
     laid: "lay the prior scan on the current one, or show it as it was",
     changes: "outlines of changes on or off",
     same: "outlines of unchanged lesions on or off",
+    move: "move the picture",
     older: "an older scan as the prior one",
     newer: "a newer scan as the prior one",
     report: "report on the comparison",
