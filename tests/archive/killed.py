@@ -15,6 +15,7 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,8 +32,8 @@ STEPS = ("write", "fsync", "link", "unlink", "mkdir", "replace", "rename")
 SENT = [(1, {}), (1, {"AccessionNumber": "7"}), (2, {"study": 2})]  # the second holds other bytes under the same UID
 
 
-def keep_all(folder: Path, acknowledged: int, die_at: int = 0) -> None:
-    """Keep everything, write a byte for each that is acknowledged, and die before step `die_at`."""
+def die_before(die_at: int, acknowledged: int) -> None:
+    """End this process by SIGKILL before step `die_at` of what it does to the disk and the index."""
     calls = 0
 
     def step(name: str, arguments: tuple[object, ...]) -> None:
@@ -43,12 +44,17 @@ def keep_all(folder: Path, acknowledged: int, die_at: int = 0) -> None:
         if calls == die_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    write = os.write
     for name in STEPS:
         plain = getattr(os, name) if name != "fsync" else lambda *_: None  # the disk outlives a process in any case
         setattr(os, name, lambda *a, plain=plain, name=name, **k: (step(name, a), plain(*a, **k))[1])
     event.listen(Engine, "commit", lambda _: step("commit", ()))
     event.listen(Engine, "checkin", lambda *_: step("after a transaction", ()))
+
+
+def keep_all(folder: Path, acknowledged: int, die_at: int = 0) -> None:
+    """Keep everything, write a byte for each that is acknowledged, and die before step `die_at`."""
+    write = os.write
+    die_before(die_at, acknowledged)
     with Archive(folder, SETTINGS) as archive:
         for number, options in SENT:
             archive.keep(object_of(number, **options))
@@ -99,13 +105,15 @@ def faults(folder: Path, acknowledged: list[int]) -> list[str]:
     return found
 
 
-def killed_once(folder: Path, die_at: int, after_s: float = 0.0) -> tuple[bool, list[int]]:
+def killed_once(
+    folder: Path, die_at: int, after_s: float = 0.0, does: Callable[[Path, int, int], None] = keep_all
+) -> tuple[bool, list[int]]:
     """Whether the child was killed, and what it had acknowledged."""
     heard, said = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            keep_all(folder, said, die_at)
+            does(folder, said, die_at)
         finally:
             os._exit(1)
     os.close(said)

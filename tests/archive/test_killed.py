@@ -15,9 +15,9 @@ HOUSE = Path(__file__).parents[2]
 pytestmark = [pytest.mark.long, pytest.mark.skipif(not hasattr(os, "fork"), reason="it forks")]
 
 
-def outcomes(folder: Path, *options: str) -> list[dict[str, object]]:
+def outcomes(folder: Path, *options: str, program: str = "killed") -> list[dict[str, object]]:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.archive.killed", str(folder), *options],
+        [sys.executable, "-m", f"tests.archive.{program}", str(folder), *options],
         cwd=HOUSE,
         env={**os.environ, "PYTHONPATH": f"{HOUSE / 'src'}{os.pathsep}{HOUSE}"},
         capture_output=True,
@@ -36,3 +36,10 @@ def test_killed_before_one_step_after_another(tmp_path: Path):
 
 def test_killed_at_any_moment(tmp_path: Path):
     assert [one for one in outcomes(tmp_path, "1", "4") if one["faults"]] == []
+
+
+def test_killed_while_signing_and_sending_nothing_is_lost_and_nothing_signed_twice(tmp_path: Path):
+    found = outcomes(tmp_path, "2", program="killed_signing")
+    assert len(found) > 15  # of some 40 steps
+    assert [one for one in found if one["faults"]] == []
+    assert {one["taken"] for one in found} == {0, 1}  # before and after the receiver had it

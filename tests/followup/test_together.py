@@ -61,6 +61,15 @@ def test_what_one_reading_missed_counts_alike_in_both(reading, burden):
     assert changed([one], burden) == pytest.approx([0.3, 0.0])  # k is 1 at most: the mass under its outline
 
 
+# Witness: the passage of bonescan.reading.measures.burden, from 4 to 12 percent.
+@pytest.mark.parametrize(("index_percent", "share"), [(4.0, 1.0), (8.0, 0.5), (12.0, 0.0), (50.0, 0.0)])
+def test_in_widespread_disease_single_findings_move_no_index(reading, burden, index_percent, share):
+    read = replace(burden.bone_scan_index_percent, value=index_percent)
+    one = matched(ChangeKind.PERSISTING, (), (found(reading, 0.9),))
+    got = changed([one], replace(burden, bone_scan_index_percent=read))
+    assert got == pytest.approx([0.3 * share, 0.0])
+
+
 @pytest.mark.parametrize("kind", [ChangeKind.NEW, ChangeKind.VANISHED])
 def test_a_change_of_the_disease_stays_one(reading, burden, kind):
     sides = ((), (found(reading, 0.9),)) if kind is ChangeKind.NEW else ((found(reading, 0.9),), ())

@@ -93,8 +93,8 @@ def _sign(wanted: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
     from bonescan import journeys
     from bonescan.archive.signing import WORDS_NAME
     from bonescan.journeys.revising import amended, write_revision
+    from bonescan.reading.signing import Signature
     from bonescan.report.physician import PhysicianText
-    from bonescan.report.signature import Signature
 
     folder, earlier = Path(wanted["out"]), wanted["amends"]
     amends = None

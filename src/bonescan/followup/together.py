@@ -11,11 +11,12 @@ that a change of the index is one of the disease and not of that decision, every
 The index of either scan is then corrected by the mass m of what is decided otherwise than it was read, in units of the
 pair's own index I per outlined mass M of counted findings ::
 
-    I' = I + k (sum of m now counted - sum of m no longer counted),     k = min(1, (I_a + I_b) / (M_a + M_b))
+    I' = I + w k (sum of m now counted - sum of m no longer counted),     k = min(1, (I_a + I_b) / (M_a + M_b))
 
 so that a finding stands for no more than the mass under its outline; what is no longer counted though both scans show
-it takes away the smaller of both outlines' masses, as the rest was doubt. The area of the lesions is corrected by their
-areas.
+it takes away the smaller of both outlines' masses, as the rest was doubt. In widespread disease a reader's index follows
+the whole skeleton and no longer its findings (`bonescan.reading.measures.burden`): w falls from 1 to 0 while the larger
+index passes from `FEW_PERCENT` to `WIDE_PERCENT`. The area of the lesions is corrected by their areas.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from bonescan.followup.matching import Match
 from bonescan.followup.model import ChangeKind
 from bonescan.measurement import Measurement
 from bonescan.reading.findings.natures import COUNTED_FROM
+from bonescan.reading.measures.burden import FEW_PERCENT, WIDE_PERCENT
 from bonescan.reading.model import Burden, Finding, Polarity
 
 __all__ = ["Together", "common_likelihood", "decide_together"]
@@ -74,7 +76,9 @@ def decide_together(matches: Iterable[Match], prior: Burden, current: Burden) ->
             masses[k] += _mass(decided) - (min(_mass(own[k]), *map(_mass, sides)) if less else _mass(own[k]))
             areas[k] += _area(decided) - _area(own[k])
     read = prior.bone_scan_index_percent, current.bone_scan_index_percent
-    scale = min(sum(one.value or 0.0 for one in read) / counted, 1.0) if counted > 0 else 0.0
+    known = [one.value or 0.0 for one in read]
+    by_findings = min(max((WIDE_PERCENT - max(known)) / (WIDE_PERCENT - FEW_PERCENT), 0.0), 1.0)
+    scale = by_findings * min(sum(known) / counted, 1.0) if counted > 0 else 0.0
     return Together(
         index=(_corrected(read[0], scale * masses[0]), _corrected(read[1], scale * masses[1])),
         area=(_corrected(prior.lesion_area_mm2, areas[0]), _corrected(current.lesion_area_mm2, areas[1])),
