@@ -297,7 +297,12 @@ class _Handler(BaseHTTPRequestHandler):
         if parts[2:]:
             return self._refuse(404, "There is no such file.")
         return self._json(
-            study.line | {"versions": self._versions(study), "views": [_view(study, name) for name in study.views]}
+            study.line
+            | {
+                "versions": self._versions(study),
+                "views": [_view(study, name) for name in study.views],
+                "priors": len(study.priors),
+            }
         )
 
     def _at_desk(self, method: str, parts: list[str], body: dict[str, Any], study: Study) -> None:

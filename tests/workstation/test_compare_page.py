@@ -247,7 +247,10 @@ def test_blinking_goes_on_by_itself_and_never_flashes_thrice_a_second(opened) ->
       };
     }""")
     page.keyboard.press("k")
-    page.wait_for_function("window.turns > 1")
+    page.evaluate("""() => new Promise((done) => {
+      const look = () => (window.turns > 1 ? done() : setTimeout(look, 50));
+      look();
+    })""")
     for _ in range(20):
         page.keyboard.press(".")
     assert float(page.get_by_role("slider", name="Changes a second").input_value()) <= 2.5  # 1.25 flashes: WCAG 2.3.1
@@ -292,6 +295,30 @@ def test_the_course_and_the_choice_of_an_older_scan(opened, served) -> None:
     page.get_by_role("button", name="Compare them").click()
     expect(page.get_by_text("They will be compared.")).to_be_visible()
     assert f"POST studies/{NOW}/comparisons" in served[0].asked
+
+
+def test_the_reading_page_leads_here_only_where_there_is_an_earlier_scan(opened) -> None:
+    link = opened(f"/study/{NOW}?painter=canvas").get_by_role("link", name="Compare with an earlier scan")
+    expect(link).to_have_attribute("href", f"/study/{NOW}/compare")
+    assert opened(f"/study/{OLDER}?painter=canvas").get_by_role("link", name="Compare with").count() == 0
+
+
+def test_zoom_and_place_stay_when_both_scans_are_shown_in_turn(opened) -> None:
+    page = opened(f"/study/{NOW}/compare?painter=canvas")
+    box = page.locator(".over").bounding_box()
+    for _ in range(6):
+        page.keyboard.press("+")
+
+    def row() -> str:  # at the middle of the stage's height, which is the middle of every pane
+        page.mouse.move(5, 5)
+        page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.5 * box["height"] + 1)
+        return page.locator(".readout").inner_text().split("row ")[1].split(",")[0]
+
+    before, other = row(), page.get_by_role("button", name="Other scan")
+    expect(other).to_be_disabled()
+    page.get_by_role("button", name="Blink").click()
+    other.click()
+    assert row() == before
 
 
 def test_a_study_without_an_earlier_one_says_so(browser, served) -> None:

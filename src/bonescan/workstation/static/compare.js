@@ -97,7 +97,8 @@ async function show() {
     try {
       ({ priors, timeline } = await priorsOf(wantedCurrent));
       prior = priors.find((one) => one.study_uid === prior?.study_uid) ?? prior;
-      if (!comparison && prior?.comparison?.made_at) location.reload();
+      const there = prior?.comparison?.made_at ?? "";
+      if (!comparison && there && there !== made) location.reload();
       tellState();
     } catch (error) {
       say(error);

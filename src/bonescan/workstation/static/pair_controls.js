@@ -20,6 +20,7 @@ export function pairControls(stage) {
   const subtract = toggle(words.subtract, words.subtractHint, () => stage.subtract({ shown: !stage.subtraction.shown }));
   const bone = toggle(words.bone, words.boneHint, () => stage.subtract({ boneOnly: !stage.subtraction.boneOnly }));
   const blink = toggle(words.blink, words.blinkHint, () => stage.setBlink(!stage.blink.on));
+  const other = button(words.flip, () => stage.flip(), { title: words.flipHint });
   const threshold = make("input", { type: "range", id: "threshold", min: LEAST_SD, max: MOST_SD, step: 0.5, "aria-label": words.thresholdLabel, title: words.thresholdHint });
   const thresholdTold = make("output", { for: "threshold", class: "number" });
   threshold.addEventListener("input", () => stage.subtract({ threshold: threshold.valueAsNumber, shown: true }));
@@ -33,7 +34,7 @@ export function pairControls(stage) {
     which,
     make("div", { class: "group together" }, laid),
     make("div", { class: "group together" }, subtract, make("span", { class: "slider" }, make("label", { for: "threshold" }, words.threshold), threshold, thresholdTold), bone, tint("less", words.less), tint("more", words.more)),
-    make("div", { class: "group together" }, blink, make("span", { class: "slider" }, speed, speedTold)));
+    make("div", { class: "group together" }, blink, other, make("span", { class: "slider" }, speed, speedTold)));
 
   function follow() {
     const press = (/** @type {HTMLElement} */ what, /** @type {boolean} */ on) => what.setAttribute("aria-pressed", String(on));
@@ -42,6 +43,7 @@ export function pairControls(stage) {
     press(bone, stage.subtraction.boneOnly);
     press(blink, stage.blink.on);
     laid.disabled = stage.blink.on;
+    other.disabled = !stage.blink.on;
     threshold.value = String(stage.subtraction.threshold);
     thresholdTold.textContent = `${stage.subtraction.threshold} ${words.sd}`;
     threshold.setAttribute("aria-valuetext", thresholdTold.textContent);

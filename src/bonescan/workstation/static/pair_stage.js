@@ -122,7 +122,7 @@ export class PairStage extends Stage {
     this.blink.on = on;
     this.blink.prior = false;
     this.pointed = null;
-    this.fit();
+    if (this.fitted) this.fit();
     this.beat(!matchMedia("(prefers-reduced-motion: reduce)").matches);
     this.changed("pair");
   }

@@ -13,7 +13,7 @@ export const COMPARE = {
   opening: "Opening both scans …",
   noPrior: "There is no earlier scan of this person with a reading here.",
   noSuchPrior: "This is no earlier scan of the same person.",
-  noPriorHint: "Scans belong to one person when patient number and its issuer are the same; the earlier one needs a date and a reading.",
+  noPriorHint: "Scans belong to one person when patient number and its issuer are the same; both need a date and a reading.",
   back: "Back to the reading",
   prior: "prior",
   current: "current",
@@ -51,6 +51,8 @@ export const COMPARE = {
     more: "more now",
     blink: "Blink",
     blinkHint: "Both scans in turn on the same place (k); Space changes by hand",
+    flip: "Other scan",
+    flipHint: "The other scan by hand (Space)",
     speed: "Changes a second",
     speedHint: "Slower and faster (, and .)",
     /** @param {string} n */
