@@ -111,7 +111,9 @@ def two_scans() -> list[Study]:
     rows, columns = np.mgrid[: view.shape[0] : 4, : view.shape[1] : 4].astype(np.float32)
     difference = np.zeros(view.shape, np.float32)
     difference[140:160, 125:145], difference[185:195, 95:105] = 9.0, -6.0
-    now.maps = {"prior_anterior": view.astype(np.float32), "difference_anterior": difference,
+    carried = view.astype(np.float32)
+    carried[:20] = np.nan  # beyond the prior scan's edge
+    now.maps = {"prior_anterior": carried, "difference_anterior": difference,
                 "row_anterior": rows + np.float32(DOWN), "column_anterior": columns + np.float32(ALONG)}  # fmt: skip
     now.compared = {"comparison.json": json.dumps(comparison()).encode(), "comparison.html": b"<!doctype html><p>Both"}
     now.priors = [

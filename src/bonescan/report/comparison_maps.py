@@ -2,7 +2,8 @@
 
 ::
 
-    prior_VIEW       the prior scan's counts, carried to the current one's pixels and scaled to its normal bone
+    prior_VIEW       the prior scan's counts, carried to the current one's pixels and scaled to its normal bone; NaN
+                     where not both scans show the place, or the way between them tears
     difference_VIEW  current less prior in standard deviations of the noise; 0 where not both scans show the place
     row_VIEW, column_VIEW   where every `GRID_STEP`-th pixel of the current view lies in the prior one, in its pixels
 
@@ -47,7 +48,7 @@ def comparison_maps(comparison: Comparison) -> bytes:
         carried = one.scale * aligned.carry(before[one.name].counts)
         every = np.s_[::GRID_STEP, ::GRID_STEP]
         maps |= {
-            f"prior_{one.name}": np.clip(carried, 0, _MOST).astype(np.float16),
+            f"prior_{one.name}": np.where(aligned.shown, np.clip(carried, 0, _MOST), np.nan).astype(np.float16),
             f"difference_{one.name}": np.clip(one.significance, -_MOST, _MOST).astype(np.float16),
             f"row_{one.name}": aligned.prior_row[every].astype(np.float32),
             f"column_{one.name}": aligned.prior_column[every].astype(np.float32),

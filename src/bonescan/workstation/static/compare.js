@@ -153,15 +153,16 @@ async function show() {
       prior = new Picture(facts, { rows: before.rows, columns: before.columns, data: Float32Array.from(before.data, (n) => n * factor) });
     }
     prior.key = `prior ${prior.name}`;
-    if (factor === null) return { current, prior, link: new Link(prior, current, null), laid: null, difference: null };
+    if (factor === null) return { current, prior, link: new Link(prior, current, null), laid: null, hidden: null, difference: null };
     /** @param {string} kind */
     const map = (kind) => comparisonMap(wantedCurrent, uid, kind, current.name);
     const [carried, difference, row, column] = await Promise.all([map("prior"), map("difference"), map("row"), map("column")]);
     const facts = { name: current.name, rows: current.rows, columns: current.columns, row_spacing_mm: current.rowMm, column_spacing_mm: current.columnMm, largest: prior.largest };
-    const laid = new Picture(facts, carried);
+    const hidden = Uint8Array.from(carried.data, (n) => Number(Number.isNaN(n)));
+    const laid = new Picture(facts, { ...carried, data: carried.data.map((n) => (Number.isNaN(n) ? 0 : n)) });
     laid.key = `laid ${current.name}`;
     const grid = { rows: row.rows, columns: row.columns, step: row.step, row: row.data, column: column.data };
-    return { current, prior, link: new Link(prior, current, grid), laid, difference: difference.data };
+    return { current, prior, link: new Link(prior, current, grid), laid, hidden, difference: difference.data };
   }
 
   /** @param {string} uid @returns {Promise<Comparison | null>} */

@@ -11,8 +11,9 @@ import { Stage } from "./stage.js";
  * @typedef {import("./pictures.js").Picture} Picture
  * @typedef {import("./camera.js").Place} Place
  * @typedef {import("./linked.js").Link} Link
- * @typedef {{current: Picture, prior: Picture, link: Link, laid: Picture | null, difference: Float32Array | null}} Pair
- *   One view of both scans; `laid` is the prior one on the current one's pixels, in its scale.
+ * @typedef {{current: Picture, prior: Picture, link: Link, laid: Picture | null, hidden: Uint8Array | null,
+ *   difference: Float32Array | null}} Pair One view of both scans; `laid` is the prior one on the current one's pixels, in its
+ *   scale, but where it is `hidden`: there the two cannot be laid on each other.
  */
 
 Object.assign(STYLES, /** @type {typeof STYLES} */ ({
@@ -33,6 +34,7 @@ export const FASTEST = 2.5; // changes a second: a flash is two of them, and thr
 export const LEAST_SD = 1.5;
 export const MOST_SD = 12;
 const FULL_SD = 5; // beyond the threshold, where the tint is full
+const EDGE = 1; // so that no light line is left at the picture's edge
 const FAINTEST = 0.45;
 const MOVING = new Set([13, 14]); // forearms and hands lie elsewhere each time: their difference tells nothing else
 
@@ -164,6 +166,8 @@ class PairOverlay extends Overlay {
     this.stage = stage;
     /** @type {Map<import("./pair_stage.js").Pair, {how: string, canvas: HTMLCanvasElement | null}>} */
     this.layers = new Map();
+    /** @type {Map<import("./pair_stage.js").Pair, {how: string, canvas: HTMLCanvasElement | null}>} */
+    this.covers = new Map();
   }
 
   /**
@@ -174,13 +178,37 @@ class PairOverlay extends Overlay {
   beneath({ pane, picture }, what) {
     const { stage } = this;
     const pair = stage.pairOf(picture);
-    if (!stage.subtraction.shown || !pair || picture === pair.prior) return;
-    const canvas = this.layer(pair);
+    if (!pair || picture === pair.prior) return;
+    if (picture === pair.laid) this.spread(this.cover(pair), picture, pane, what.camera, EDGE);
+    if (stage.subtraction.shown) this.spread(this.layer(pair), picture, pane, what.camera);
+  }
+
+  /**
+   * Draw one pixel of the view as one of a canvas.
+   * @param {HTMLCanvasElement | null} canvas
+   * @param {Picture} picture
+   * @param {import("./camera.js").Rectangle} pane
+   * @param {import("./camera.js").Camera} camera
+   * @param {number} [wider] CSS pixels that it reaches beyond the picture; sharp then.
+   */
+  spread(canvas, picture, pane, camera, wider = 0) {
     if (!canvas) return;
-    const from = what.camera.toPoint(picture, pane, -0.5, -0.5);
-    const to = what.camera.toPoint(picture, pane, picture.rows - 0.5, picture.columns - 0.5);
-    this.context.imageSmoothingEnabled = true;
-    this.context.drawImage(canvas, from.x, from.y, to.x - from.x, to.y - from.y);
+    const from = camera.toPoint(picture, pane, -0.5, -0.5);
+    const to = camera.toPoint(picture, pane, picture.rows - 0.5, picture.columns - 0.5);
+    this.context.imageSmoothingEnabled = wider === 0;
+    this.context.drawImage(canvas, from.x - wider, from.y - wider, to.x - from.x + 2 * wider, to.y - from.y + 2 * wider);
+  }
+
+  /** What hides the places of the laid scan that lie nowhere. @param {import("./pair_stage.js").Pair} pair */
+  cover(pair) {
+    const { hidden } = pair;
+    const how = this.stage.surround.join();
+    const known = this.covers.get(pair);
+    if (known?.how === how) return known.canvas;
+    const colour = this.stage.surround;
+    const canvas = hidden ? painted(pair.current, (k) => (hidden[k] ? [...colour, 255] : null)) : null;
+    this.covers.set(pair, { how, canvas });
+    return canvas;
   }
 
   /** @param {import("./pair_stage.js").Pair} pair */
@@ -219,21 +247,33 @@ class PairOverlay extends Overlay {
  * @param {boolean} boneOnly
  */
 function tinted(picture, difference, threshold, boneOnly) {
+  const { regions } = picture;
+  return painted(picture, (k) => {
+    const sd = difference[k] ?? 0;
+    const beyond = Math.abs(sd) - threshold;
+    if (!(beyond > 0)) return null;
+    const region = regions?.[k] ?? 0;
+    if (boneOnly && regions && (!region || MOVING.has(region))) return null;
+    const alpha = FAINTEST + (0.95 - FAINTEST) * Math.min(beyond / FULL_SD, 1);
+    return [...(sd > 0 ? MORE : LESS), Math.round(255 * alpha)];
+  });
+}
+
+/**
+ * @param {Picture} picture
+ * @param {(k: number) => number[] | null} colour Of the k-th pixel, 0 to 255 with its opacity; null for none.
+ */
+function painted({ rows, columns }, colour) {
   const canvas = document.createElement("canvas");
-  canvas.width = picture.columns;
-  canvas.height = picture.rows;
+  canvas.width = columns;
+  canvas.height = rows;
   const context = canvas.getContext("2d");
   if (!context) return null;
-  const image = context.createImageData(picture.columns, picture.rows);
-  const { regions } = picture;
-  difference.forEach((sd, k) => {
-    const beyond = Math.abs(sd) - threshold;
-    if (!(beyond > 0)) return;
-    const region = regions?.[k] ?? 0;
-    if (boneOnly && regions && (!region || MOVING.has(region))) return;
-    const alpha = FAINTEST + (0.95 - FAINTEST) * Math.min(beyond / FULL_SD, 1);
-    image.data.set([...(sd > 0 ? MORE : LESS), Math.round(255 * alpha)], 4 * k);
-  });
+  const image = context.createImageData(columns, rows);
+  for (let k = 0; k < rows * columns; k += 1) {
+    const four = colour(k);
+    if (four) image.data.set(four, 4 * k);
+  }
   context.putImageData(image, 0, 0);
   return canvas;
 }

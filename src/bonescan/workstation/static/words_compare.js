@@ -84,8 +84,6 @@ export const COMPARE = {
     faint: "Faint places",
     index: "Bone Scan Index",
     indexChange: "Change",
-    /** @param {string} n */
-    repeat: (n) => `a repeat scan may differ by ${n}`,
     beyond: "more than a repeat scan would differ",
     within: "no more than a repeat scan may differ",
     withheld: "not given",
