@@ -65,7 +65,7 @@ def test_the_audit_trail_and_the_jobs_are_shown(folder: Path):
     said = json.loads(run("archive", "audit", folder, "--last", 1, "--json").stdout)
     assert (said["entries"], said["first_bad"], len(said["last"])) == (2, None, 1)
     assert "whole" in run("archive", "audit", folder).stdout
-    assert "No readings" in run("archive", "jobs", folder).stdout
+    assert "No jobs" in run("archive", "jobs", folder).stdout
 
 
 def test_a_folder_that_is_no_archive_is_told_and_left_alone(tmp_path: Path):

@@ -415,6 +415,7 @@ class Archive:
             others = (job.c.StudyInstanceUID == study_uid) & (job.c.kind != "read")
             gone = {"state": "dead", "reason": "The study was deleted."}
             connection.execute(update(job).where(others & job.c.state.in_(["waiting", "running"])).values(**gone))
+            connection.execute(update(job).where(others).values(payload="{}"))  # it may hold what a physician wrote
             for table in (result, draft, instance, series, study):
                 connection.execute(delete(table).where(table.c.StudyInstanceUID == study_uid))
             self._count(connection, -sum(row.size_bytes for row in (*held, *aside)))

@@ -60,11 +60,20 @@ export class Draft extends EventTarget {
    * Begin, or go on.
    * @param {number} version
    * @param {boolean} takeOver
+   * @param {Reading | null} [fresh] Of that version, where there was no draft: what a new one begins with.
    * @returns {Promise<void>} A `Refused` with code "taken" is another's.
    */
-  async begin(version, takeOver) {
+  async begin(version, takeOver, fresh = null) {
     this.facts = await beginDraft(this.uid, version, takeOver);
-    await this.load();
+    const { text, number } = this.facts;
+    if (!fresh || this.facts.version !== version || Object.keys(text).length) return this.load();
+    this.text = {};
+    this.language = this.facts.language || "en";
+    this.reading = fresh;
+    // The desk opens the study meanwhile: the first edit does not wait for that.
+    revised(this.uid).then((said) => {
+      if (this.facts?.number === number && said.draft.number === number && !this.sending) this.take(said);
+    }, () => {});
   }
 
   /** Take the draft as it is on the workstation. */
@@ -128,6 +137,19 @@ export class Draft extends EventTarget {
     this.reason = reason;
     if (state === "saved") this.savedAt = new Date();
     this.tell("state");
+  }
+
+  /**
+   * Wait until all is on the workstation.
+   * @returns {Promise<boolean>} False where something could not be saved.
+   */
+  async settle() {
+    this.writeNow();
+    while (!this.settled && !this.again && this.facts) {
+      await new Promise((done) => this.addEventListener("changed", done, { once: true }));
+      await new Promise((done) => setTimeout(done)); // the line is left after it has told
+    }
+    return this.settled;
   }
 
   /** Try at once what has failed. */

@@ -36,6 +36,7 @@ export class Editing {
     this.stage = page.stage;
     this.draft = new Draft(page.uid, page.me);
     this.active = false;
+    this.opening = false;
     /** @type {"reading" | "report"} */
     this.tab = "reading";
     /** The reading that the draft began from. @type {Reading | null} */
@@ -77,11 +78,17 @@ export class Editing {
   async begin(takeOver = false) {
     const shown = this.page.shown();
     if (this.active || !shown) return;
+    if (this.opening) return;
+    this.opening = true;
+    const waits = setTimeout(() => say(EDITING.say.opening), 600);
     try {
-      await this.draft.begin(shown.version, takeOver);
+      await this.draft.begin(shown.version, takeOver, this.page.study()?.draft_by ? null : shown.reading);
     } catch (error) {
       if (error instanceof Refused && error.code === "taken") return this.tellTaken();
       return say(error);
+    } finally {
+      clearTimeout(waits);
+      this.opening = false;
     }
     const of = this.draft.facts?.version ?? shown.version;
     this.base = of === shown.version ? shown.reading : await (await readingFile(this.page.uid, of, "reading.json")).json();
@@ -245,8 +252,8 @@ export class Editing {
     const undo = button(EDITING.undo, () => void this.edit("undo"), { title: EDITING.undoHint });
     const redo = button(EDITING.redo, () => void this.edit("redo"), { title: EDITING.redoHint });
     const bar = make("div", { class: "edit-bar", role: "region", "aria-label": EDITING.tools, hidden: true },
-      make("div", { class: "group", role: "group", "aria-label": EDITING.tools }, ...tools.map((one) => one.button), remove), slider,
-      make("div", { class: "group end" }, undo, redo), hint);
+      make("div", { class: "group", role: "group", "aria-label": EDITING.tools }, ...tools.map((one) => one.button), remove), slider, hint,
+      make("div", { class: "group end" }, undo, redo));
     this.parts = { tools, remove, size, told, slider, hint, undo, redo };
     return bar;
   }
@@ -393,6 +400,7 @@ export class Editing {
     });
     return make("div", { class: "deciding" },
       make("div", { class: "choices", role: "group", "aria-label": words.title }, ...natures),
+      reader && make("p", { class: "hint" }, words.percentsAre),
       mine && make("div", {}, button(words.reader, () => void this.decide(finding, ""), { title: words.readerHint, "data-keep": "reader" })),
       finding.kind === "bone" && boneField(finding, (bone) => void this.edit({ do: "change", finding: finding.id, bone })),
       make("ul", { class: "outlines", "aria-label": words.outline }, ...outlines));

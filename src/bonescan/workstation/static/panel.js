@@ -112,7 +112,10 @@ export function qualityPart(reading) {
  * @returns {string}
  */
 function nature(finding) {
-  if (finding.kind !== "bone") return finding.kind;
+  if (finding.kind !== "bone") {
+    const share = finding.natures[finding.kind];
+    return share === undefined ? finding.kind : `${finding.kind} ${percent(share)}`;
+  }
   const [first] = Object.entries(finding.natures).sort((a, b) => b[1] - a[1]);
   return first ? `${first[0]} ${percent(first[1])}` : WORDS.findings.natureAbsent;
 }

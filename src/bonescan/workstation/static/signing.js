@@ -55,11 +55,11 @@ export function openSigning({ uid, draft, base, study, write, byPassword }) {
   if (interpretation) (reason?.input ?? (byPassword ? password.input : run)).focus();
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    wrong.textContent = draft.settled ? "" : EDITING.say.waitSaving;
-    if (!draft.settled) return;
     run.disabled = true;
     run.textContent = words.busy;
+    wrong.textContent = "";
     try {
+      if (!(await draft.settle())) throw new Error(EDITING.state.failed(draft.reason));
       await draft.sign(password.input.value, reason?.input.value.trim() ?? "");
       password.input.value = "";
       form.replaceWith(progress(uid, here, dialog));

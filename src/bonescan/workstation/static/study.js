@@ -166,6 +166,7 @@ async function show() {
     const keep = panel.contains(document.activeElement) ? document.activeElement?.getAttribute("data-keep") : null;
     const typed = document.activeElement instanceof HTMLInputElement ? document.activeElement.value : null;
     const { scrollTop } = panel;
+    const anchor = panel.querySelector(".rows > li.chosen")?.getBoundingClientRect().top;
     stage.findings = now.findings;
     if (!now.findings.some((one) => one.id === stage.chosen)) stage.chosen = null;
     const open = new Set([...panel.querySelectorAll("details[open] > summary")].map((one) => one.textContent?.replace(/ *[(]\d+[)]/, "")));
@@ -181,6 +182,8 @@ async function show() {
     if (known) for (const one of panel.querySelectorAll("details")) if (open.has(one.querySelector("summary")?.textContent?.replace(/ *[(]\d+[)]/, "") ?? "")) one.open = true;
     findings.show(stage.chosen, false);
     panel.scrollTop = scrollTop;
+    const moved = panel.querySelector(".rows > li.chosen")?.getBoundingClientRect().top;
+    if (anchor !== undefined && moved !== undefined) panel.scrollTop += moved - anchor; // what is worked on stays where it is
     const kept = keep ? panel.querySelector(`[data-keep="${CSS.escape(keep)}"]`) : null;
     if (kept instanceof HTMLElement) kept.focus({ preventScroll: true });
     if (kept instanceof HTMLInputElement && typed !== null && typed !== kept.value) {

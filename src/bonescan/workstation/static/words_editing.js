@@ -87,6 +87,7 @@ export const EDITING = {
       ["physiologic", "Physiologic", "9"],
       ["artefact", "Artefact", ""],
     ]),
+    percentsAre: "Percent: what the reader thinks likely.",
     reader: "As the reader judges",
     readerHint: "Take your decision back (.)",
     /** @param {string} percent */
@@ -120,6 +121,7 @@ export const EDITING = {
   },
   say: {
     chooseFirst: "Choose a finding first: click on its outline.",
+    opening: "Opening the draft …",
     noBone: "It is not taken for bone; say what it is first (4 to 8).",
     tooSmall: "That encloses no pixel; draw a larger outline.",
     nothingCrossed: "The line crosses no finding.",
@@ -130,7 +132,6 @@ export const EDITING = {
     keptText: "What you had written and was not saved:",
     /** @param {string} letter */
     deleted: (letter) => `${letter} is deleted.`,
-    waitSaving: "Not everything is saved yet; one moment.",
   },
   taken: {
     title: "Somebody is editing",
