@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -381,6 +382,25 @@ def test_a_desk_that_dies_is_replaced_and_one_that_is_silent_is_ended():
             desk.revised(Path("a"), [], [DELETE], of_version=1)
         assert refusal.value.status == 503
         desk.close()
+
+
+def test_a_desk_that_is_closed_lets_go_of_who_waits():
+    desk = Desk(command=stand_in("time.sleep(600)"))
+    answers: list[str] = []
+
+    def ask() -> None:
+        with pytest.raises(Refusal) as refusal:
+            desk.revised(Path("a"), [], [], of_version=1)
+        answers.append(str(refusal.value))
+
+    waiting = threading.Thread(target=ask)
+    waiting.start()
+    until = time.monotonic() + 30
+    while desk._child is None and time.monotonic() < until:
+        time.sleep(0.01)
+    desk.close()
+    waiting.join(30)
+    assert answers == ["The workstation stops; nothing was changed."]
 
 
 def test_a_desk_that_nobody_uses_is_ended():

@@ -56,6 +56,7 @@ class Desk:
         self._turn = threading.Lock()
         self._used_s = clock()
         self._watch: threading.Timer | None = None
+        self._closed = False
 
     def revised(
         self, reading: Path, inputs: Sequence[Path], edits: Sequence[Mapping[str, Any]], *, of_version: int
@@ -112,7 +113,11 @@ class Desk:
                 self._turn.release()
 
     def close(self) -> None:
-        """End the process."""
+        """End the process for good; an answer that is waited for does not come."""
+        self._closed = True
+        child = self._child
+        if child is not None:
+            child.popen.kill()
         with self._turn:
             self._end()
 
@@ -136,6 +141,8 @@ class Desk:
         raise Refusal(503, "desk", "The edit took too long and was broken off; nothing was changed.", retry_after_s=5)
 
     def _started(self) -> Child:
+        if self._closed:
+            raise Refusal(503, "desk", "The workstation stops; nothing was changed.", retry_after_s=5)
         if self._child is not None and self._child.ended:
             self._end()
         if self._child is None:

@@ -193,10 +193,7 @@ class Drafts:
         Refusal
             As `bonescan.workstation.desk.Desk.revised`.
         """
-        try:
-            folder, files = material(self._archive, held.study_uid, held.of_version)
-        except InvalidValue as error:
-            raise Refusal(409, "not_editable", str(error)) from error
+        folder, files = self._material(held.study_uid, held.of_version, looks_whole=True)
         return self._desk.revised(folder, [path for path, _ in files], held.held, of_version=held.of_version)
 
     def edit(
@@ -387,7 +384,15 @@ class Drafts:
             begun["edits"] = list(_told_by(folder / EDITS_NAME).get("edits", []))
             said = _told_by(folder / WORDS_NAME)
             begun |= {name: said[name] for name in ("words", "language") if name in said}
+        self._material(study_uid, of_version, looks_whole=False)
         return begun
+
+    def _material(self, study_uid: str, of_version: int, *, looks_whole: bool) -> tuple[Path, list[tuple[Path, str]]]:
+        """What is edited; its digest is looked at when a draft begins and when it is signed, not at every edit."""
+        try:
+            return material(self._archive, study_uid, of_version, looks_whole=looks_whole)
+        except InvalidValue as error:
+            raise Refusal(409, "not_editable", str(error)) from error
 
     def _new(
         self, connection: Connection, study_uid: str, version: int, who: Account, started: Mapping[str, Any]
