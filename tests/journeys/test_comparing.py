@@ -233,3 +233,19 @@ def test_dicom_results_lie_beside_the_pages_and_go_with_the_next_comparison(
     assert "dicom_results/comparison_sr.dcm" in json.loads(said)["outputs"]
     assert run(*words)[0] == 0
     assert not (out / "dicom_results").exists()
+
+
+def test_readings_of_an_archive_are_compared_without_being_read_anew(scans, unwritten, tmp_path, monkeypatch):
+    import bonescan.journeys.revising
+
+    monkeypatch.setattr(bonescan.journeys.revising, "stored_reading", lambda files, folder: scans[folder.name].reading)
+    monkeypatch.setattr(reading, "read", lambda *_: pytest.fail("nothing is read anew"))
+    given = [([tmp_path / name], tmp_path / name) for name in ("a.dcm", "b.dcm", "c.dcm")]
+    series = journeys.compare_readings(given, tmp_path / "out")
+    assert [study.on for study in series.studies] == [DAYS[name][1] for name in DAYS]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*journeys.COMPARISON_NAMES, journeys.MAPS_NAME}
+    with pytest.raises(InvalidValue, match="another order"):
+        journeys.compare_readings(given[::-1], tmp_path / "other")
+    with pytest.raises(InvalidValue, match="same files"):
+        journeys.compare_readings([given[0], given[0]], tmp_path / "other")
+    assert not (tmp_path / "other").exists()

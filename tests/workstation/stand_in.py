@@ -42,6 +42,10 @@ class Study:
     views: dict[str, NDArray[Any]]
     files: dict[str, bytes]
     spacing_mm: float = 2.4
+    priors: list[dict[str, Any]] = field(default_factory=list)
+    timeline: list[dict[str, Any]] = field(default_factory=list)
+    compared: dict[str, bytes] = field(default_factory=dict)
+    maps: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     versions: dict[int, dict[str, bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -210,6 +214,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, (STATIC / parts[1]).read_bytes(), TYPES[Path(parts[1]).suffix])
         elif parts[:2] == ["api", "v1"]:
             self._api("GET", parts[2:], {name: values[0] for name, values in parse_qs(query).items()}, {})
+        elif parts[0] == "study" and parts[2:3] == ["compare"]:
+            self._send(200, (STATIC / "compare.html").read_bytes(), TYPES[".html"])
         elif parts[0] in PAGES:
             self._send(200, (STATIC / PAGES[parts[0]]).read_bytes(), TYPES[".html"])
         else:
@@ -286,12 +292,29 @@ class _Handler(BaseHTTPRequestHandler):
         if parts[2:3] == ["readings"] and parts[4] in study.versions.get(int(parts[3]), {}):
             framed = {"Content-Security-Policy": DOCUMENT_POLICY}
             return self._send(200, study.versions[int(parts[3])][parts[4]], TYPES[Path(parts[4]).suffix], framed)
+        if parts[2:] == ["priors"]:
+            return self._json({"priors": study.priors, "timeline": study.timeline})
+        if parts[2:] == ["comparisons"]:
+            return self._json({"state": "waiting"}, 202)
+        if parts[2:3] == ["comparisons"] and parts[4] in study.compared:
+            framed = {"Content-Security-Policy": DOCUMENT_POLICY}
+            return self._send(200, study.compared[parts[4]], TYPES[Path(parts[4]).suffix], framed)
+        if parts[2:3] == ["comparisons"] and parts[4] == "maps":
+            found = study.maps[f"{parts[5]}_{parts[6]}"]
+            step = "4" if parts[5] in ("row", "column") else "1"
+            names = {"X-Rows": str(found.shape[0]), "X-Columns": str(found.shape[1]), "X-Step": step}
+            return self._send(200, found.astype("<f4").tobytes(), "application/octet-stream", names)
         if parts[2:] == ["read"]:
             return self._json({"state": "queued"}, 202)
         if parts[2:]:
             return self._refuse(404, "There is no such file.")
         return self._json(
-            study.line | {"versions": self._versions(study), "views": [_view(study, name) for name in study.views]}
+            study.line
+            | {
+                "versions": self._versions(study),
+                "views": [_view(study, name) for name in study.views],
+                "priors": len(study.priors),
+            }
         )
 
     def _at_desk(self, method: str, parts: list[str], body: dict[str, Any], study: Study) -> None:

@@ -4,7 +4,7 @@
 
     BACKUP/backup.json       what it is of, when, how much, digest of the index; comes last: without it there is no
     backup BACKUP/index.sqlite      the index at that moment, SQLite whatever the archive uses
-    BACKUP/objects, conflicts, results, audit.anchors, bonescan.toml
+    BACKUP/objects, conflicts, results, comparisons, audit.anchors, bonescan.toml
 
 The index is copied first, in one reading transaction; every file it names was durable before and is never changed, so
 the files can be copied afterwards, each held against its digest. Files an earlier backup in the same folder holds
@@ -32,7 +32,7 @@ from bonescan.archive.objects import ObjectStore, file_digest, sync_folder
 from bonescan.archive.results import folder_digest
 from bonescan.archive.settings import SETTINGS_NAME, load_settings
 from bonescan.archive.shelf import Archive
-from bonescan.archive.tables import conflict, instance, metadata, result
+from bonescan.archive.tables import comparison, conflict, instance, metadata, result
 from bonescan.errors import ArchiveUnavailable, OutputFailed, UnreadableInput
 
 __all__ = ["Backup", "back_up", "restore"]
@@ -130,9 +130,8 @@ def _copied(archive: Archive, folder: Path, snapshot: Path, progress: Progress) 
             copied += state == "copied"
             if state == "bad":
                 bad.append(relative)
-        for name, digest in connection.execute(select(result.c.folder, result.c.files_sha256)).all():
-            readings += 1
-            relative = f"results/{name}"
+        for relative, digest in _folders(connection):
+            readings += relative.startswith("results/")
             state = _copy_folder(archive.folder / relative, folder / relative, digest)
             copied += state == "copied"
             if state == "bad":
@@ -178,6 +177,13 @@ def _objects(connection: Connection) -> Iterator[tuple[str, str, int]]:
         yield ObjectStore.relative_place(uid), digest, size
     for digest, size in connection.execute(select(conflict.c.sha256, conflict.c.size_bytes)).all():
         yield f"conflicts/{digest}.dcm", digest, size
+
+
+def _folders(connection: Connection) -> Iterator[tuple[str, str]]:
+    """Place and digest of every reading and every comparison."""
+    for home, table in (("results", result), ("comparisons", comparison)):
+        for name, digest in connection.execute(select(table.c.folder, table.c.files_sha256)).all():
+            yield f"{home}/{name}", digest
 
 
 def _copy_file(source: Path, target: Path, digest: str, size: int) -> str:
@@ -330,8 +336,7 @@ def _restore_files(backup: Path, aside: Path, progress: Progress) -> int:
             if relative not in left_out and _copy_file(backup / relative, aside / relative, digest, size) == "bad":
                 bad.append(relative)
             copied += 1
-        for name, digest in connection.execute(select(result.c.folder, result.c.files_sha256)).all():
-            relative = f"results/{name}"
+        for relative, digest in _folders(connection):
             if relative not in left_out and _copy_folder(backup / relative, aside / relative, digest) == "bad":
                 bad.append(relative)
             copied += 1

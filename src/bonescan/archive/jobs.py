@@ -171,6 +171,24 @@ class Queue:
         last = connection.execute(select(func.max(job.c.revision)).where(same)).scalar_one_or_none()
         return _insert(connection, kind, study_uid, (last or 0) + 1, payload)
 
+    @staticmethod
+    def of_study(connection: Connection, kind: str, study_uid: str) -> list[Job]:
+        """The jobs of one kind that were asked for with a study.
+
+        Parameters
+        ----------
+        connection : Connection
+        kind : str
+        study_uid : str
+
+        Returns
+        -------
+        list of Job
+            The oldest first.
+        """
+        own = (job.c.kind == kind) & (job.c.StudyInstanceUID == study_uid)
+        return [_as_job(row) for row in connection.execute(select(job).where(own).order_by(job.c.id)).mappings()]
+
     def claim(self, held: Collection[int] = (), *, sends: bool = False) -> Job | None:
         """Take the next job: one that waits, or one whose worker is gone; what a physician waits for comes first.
 

@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from bonescan.archive import signing
+from bonescan.archive.comparisons import COMPARE
 from bonescan.archive.jobs import READ, SIGN, Job
 from bonescan.archive.results import StoredReading
 from bonescan.archive.shelf import Archive
@@ -77,7 +78,7 @@ class Made:
 
     def publish(self, connection: Connection, **facts: Any) -> StoredReading:
         """Make it the newest version of the study's reading, see `bonescan.archive.results.Results.publish`."""
-        return self.archive.results.publish(
+        stored = self.archive.results.publish(
             connection,
             self.making,
             study_uid=self.job.study_instance_uid,
@@ -86,6 +87,8 @@ class Made:
             files=self.files_sha256,
             **facts,
         )
+        self.archive.comparisons.ask_by_itself(connection, self.job.study_instance_uid)
+        return stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +152,26 @@ def _keep_signing(connection: Connection, made: Made) -> None:
     signing.concluded(connection, made.job, stored, made.receivers)
 
 
+def _lay_out_comparison(archive: Archive, job: Job) -> Laid:
+    chain = archive.comparisons.chain(job)
+    files = [archive.readable(uid) for uid, _, _ in chain]
+    studies = [
+        {"objects": len(own), "reading": str(archive.results.folder / folder)}
+        for own, (_, _, folder) in zip(files, chain, strict=True)
+    ]
+    return Laid(order={"studies": studies, "chain": chain}, inputs=[file for own in files for file in own])
+
+
+def _keep_comparison(connection: Connection, made: Made) -> None:
+    readings = made.laid.order["chain"]
+    made.archive.comparisons.publish(connection, made.making, job=made.job, readings=readings, files=made.files_sha256)
+
+
 KINDS: Mapping[str, Kind] = MappingProxyType(
-    {READ: Kind(_lay_out_reading, _keep_reading), SIGN: Kind(_lay_out_signing, _keep_signing)}
+    {
+        READ: Kind(_lay_out_reading, _keep_reading),
+        SIGN: Kind(_lay_out_signing, _keep_signing),
+        COMPARE: Kind(_lay_out_comparison, _keep_comparison),
+    }
 )
 """By name."""

@@ -77,6 +77,17 @@ def _read(wanted: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
     return journeys.study_summary(study)
 
 
+def _compare(wanted: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
+    """Compare readings; the objects of their studies lie one study after the other."""
+    from bonescan import journeys
+
+    files, folder, studies, at = sorted(Path(wanted["inputs"]).iterdir()), Path(wanted["out"]), [], 0
+    for one in wanted["studies"]:
+        studies.append((files[at : at + one["objects"]], Path(one["reading"])))
+        at += one["objects"]
+    return journeys.comparison_summary(journeys.compare_readings(studies, folder, progress=step))
+
+
 def _sign(wanted: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
     """Write a reading anew after a physician's edits, with the text and the signature."""
     from bonescan import journeys
@@ -108,7 +119,11 @@ def _sign(wanted: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
     return summary
 
 
-_DONE_BY: Mapping[str, Callable[[Mapping[str, Any], Step], Mapping[str, Any]]] = {"read": _read, "sign": _sign}
+_DONE_BY: Mapping[str, Callable[[Mapping[str, Any], Step], Mapping[str, Any]]] = {
+    "read": _read,
+    "sign": _sign,
+    "compare": _compare,
+}
 """What does a job, by its kind: takes the order and whom to tell of each step, gives a summary."""
 
 

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Column, Connection, func, insert, select
 
 from bonescan.archive import audit
 from bonescan.archive.database import Database, utc_now
@@ -34,7 +34,16 @@ from bonescan.archive.objects import file_digest, open_for_writing, sync_folder
 from bonescan.archive.tables import job, result
 from bonescan.errors import ArchiveUnavailable
 
-__all__ = ["RECORD_NAME", "SIGNATURE_NAME", "Results", "Signature", "StoredReading", "folder_digest"]
+__all__ = [
+    "RECORD_NAME",
+    "SIGNATURE_NAME",
+    "Results",
+    "Signature",
+    "StoredReading",
+    "VersionFolders",
+    "folder_digest",
+    "write_durably",
+]
 
 RECORD_NAME = "result.json"
 SIGNATURE_NAME = "signed.json"
@@ -119,7 +128,71 @@ def folder_digest(folder: Path) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-class Results:
+class VersionFolders:
+    """Folders of one kind of which each is a version, and counts once a row of the index names it.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they lie; made here.
+    database : Database
+    named : Column of str
+        Where the index names them.
+    """
+
+    def __init__(self, folder: Path, database: Database, named: Column[str]) -> None:
+        self.folder, self._database, self._named = folder, database, named
+        try:
+            self.folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise ArchiveUnavailable(f"The folder {folder.name} cannot be made: {error.strerror}.") from error
+
+    def discard(self, making: Path) -> None:
+        """Remove what is in progress.
+
+        Parameters
+        ----------
+        making : Path
+        """
+        shutil.rmtree(making, ignore_errors=True)
+
+    def remove(self, name: str) -> None:
+        """Delete a folder that the index has let go.
+
+        Parameters
+        ----------
+        name : str
+            As the index had it.
+        """
+        folder = (self.folder / name).resolve()
+        if folder.is_relative_to(self.folder.resolve()) and folder != self.folder.resolve():
+            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):
+                folder.parent.rmdir()  # only when it was the last
+
+    def sweep(self) -> int:
+        """Remove what killed workers left: folders of jobs that do not run, and finished ones that no row names.
+
+        Returns
+        -------
+        int
+            Folders removed.
+        """
+        with self._database.write() as connection:  # nobody publishes in between
+            known = {self.folder / name for name in connection.execute(select(self._named)).scalars()}
+            running = connection.execute(select(job.c.id).where(job.c.state == "running")).scalars()
+            busy = {str(number) for number in running}
+            stray = [
+                path
+                for path in self.folder.glob("*/*")
+                if path not in known and path.name.partition("-")[0] not in busy
+            ]
+            for path in stray:
+                shutil.rmtree(path, ignore_errors=True)
+        return len(stray)
+
+
+class Results(VersionFolders):
     """The readings of one archive.
 
     Parameters
@@ -130,12 +203,7 @@ class Results:
     """
 
     def __init__(self, folder: Path, database: Database) -> None:
-        self.folder = folder / "results"
-        self._database = database
-        try:
-            self.folder.mkdir(exist_ok=True)
-        except OSError as error:
-            raise ArchiveUnavailable(f"The folder for readings cannot be made: {error.strerror}.") from error
+        super().__init__(folder / "results", database, result.c.folder)
 
     def begin(self, study_uid: str, job_id: int) -> Path:
         """Make the folder in which a reading can be written.
@@ -239,8 +307,8 @@ class Results:
         if signature is not None:
             signed: dict[str, object] = {"signed_by": signature.by, "signed_at": signature.at}
             signed |= {"amends": signature.amends, "reason": signature.reason}
-            _write_durably(making / SIGNATURE_NAME, json.dumps(signed, indent=2).encode())
-        _write_durably(making / RECORD_NAME, json.dumps(record, indent=2).encode())
+            write_durably(making / SIGNATURE_NAME, json.dumps(signed, indent=2).encode())
+        write_durably(making / RECORD_NAME, json.dumps(record, indent=2).encode())
         connection.execute(insert(result).values(row))
         detail = {name: row[name] for name in ("version", "sources_sha256", "files_sha256")}
         audit.append(connection, actor="worker", action="reading.made", subject=study_uid, detail=detail)
@@ -266,50 +334,6 @@ class Results:
         with self._database.read() as connection:
             return [self._stored(row) for row in connection.execute(wanted).mappings()]
 
-    def discard(self, making: Path) -> None:
-        """Remove a reading in progress.
-
-        Parameters
-        ----------
-        making : Path
-        """
-        shutil.rmtree(making, ignore_errors=True)
-
-    def remove(self, name: str) -> None:
-        """Delete the folder of a reading that the index has let go.
-
-        Parameters
-        ----------
-        name : str
-            As the index had it.
-        """
-        folder = (self.folder / name).resolve()
-        if folder.is_relative_to(self.folder.resolve()) and folder != self.folder.resolve():
-            shutil.rmtree(folder, ignore_errors=True)
-            with suppress(OSError):
-                folder.parent.rmdir()  # only when it was the last
-
-    def sweep(self) -> int:
-        """Remove what killed workers left: folders of jobs that do not run, and finished ones that no row names.
-
-        Returns
-        -------
-        int
-            Folders removed.
-        """
-        with self._database.write() as connection:  # nobody publishes in between
-            known = {self.folder / name for name in connection.execute(select(result.c.folder)).scalars()}
-            running = connection.execute(select(job.c.id).where(job.c.state == "running")).scalars()
-            busy = {str(number) for number in running}
-            stray = [
-                path
-                for path in self.folder.glob("*/*")
-                if path not in known and path.name.partition("-")[0] not in busy
-            ]
-            for path in stray:
-                shutil.rmtree(path, ignore_errors=True)
-        return len(stray)
-
     def _stored(self, row: Any) -> StoredReading:
         return StoredReading(
             study_instance_uid=row["StudyInstanceUID"],
@@ -334,8 +358,19 @@ def _sync_file(path: Path) -> None:
         os.close(handle)
 
 
-def _write_durably(path: Path, content: bytes) -> None:
-    """Write a small file whole or not at all, and durably."""
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a small file whole or not at all, and durably.
+
+    Parameters
+    ----------
+    path : Path
+    content : bytes
+
+    Raises
+    ------
+    ArchiveUnavailable
+        When the disk refuses; an earlier file is then intact.
+    """
     aside = path.with_name(f".{uuid.uuid4().hex}")
     try:
         handle = open_for_writing(aside)

@@ -26,6 +26,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, func, insert, select, update
 
 from bonescan.archive import audit
+from bonescan.archive.comparisons import Comparisons
 from bonescan.archive.database import Database
 from bonescan.archive.matching import find
 from bonescan.archive.objects import ObjectStore, Spooled, file_digest, told_plainly
@@ -78,6 +79,7 @@ class Archive:
         self.objects = ObjectStore(self.folder)
         self.database = Database(self.folder, self.settings.database)
         self.results = Results(self.folder, self.database)
+        self.comparisons = Comparisons(self.folder, self.database, self.results.folder)
         if self.database.new and next(self.objects.files(), None) is not None:
             from bonescan.archive.upkeep import reindex
 
@@ -406,6 +408,7 @@ class Archive:
             going = [("object", row.SOPInstanceUID) for row in held]
             going += [("conflict", row.sha256) for row in aside]
             going += [("reading", folder) for folder in connection.execute(readings).scalars()]
+            going += [("comparison", folder) for folder in self.comparisons.let_go(connection, study_uid)]
             for kind, name in set(going):
                 known = (doomed.c.kind == kind) & (doomed.c.name == name)
                 connection.execute(delete(doomed).where(known))
@@ -442,8 +445,8 @@ class Archive:
 
     def _remove_unknown(self, connection: Connection, kind: str, name: str) -> None:
         """Remove a file that the index does not know, in a writing transaction."""
-        if kind == "reading":
-            self.results.remove(name)
+        if kind in ("reading", "comparison"):
+            (self.results if kind == "reading" else self.comparisons).remove(name)
             return
         known = instance.c.SOPInstanceUID == name if kind == "object" else conflict.c.sha256 == name
         if connection.execute(select(known).where(known).limit(1)).one_or_none() is None:

@@ -17,6 +17,7 @@ __all__ = [
     "access_token",
     "account",
     "audit",
+    "comparison",
     "conflict",
     "doomed",
     "draft",
@@ -101,7 +102,8 @@ conflict = Table(
     Unique("SOPInstanceUID", "data_set_sha256"),
 )
 
-# deleted from the index, their files not yet: an "object" by UID, a "conflict" by digest, a "reading" by folder
+# deleted from the index, their files not yet: an "object" by UID, a "conflict" by digest, a "reading" or a "comparison"
+# by folder
 doomed = Table("doomed", metadata, _text("kind", key=True), _text("name", key=True))
 
 job = Table(
@@ -140,6 +142,20 @@ result = Table(
     _count("revision"),  # of the study, when the reading was asked for; 0 where nobody knows
     _count("of_version"),  # the reader's version that a physician revised; 0 for one of the reader's own
     _count("amends"),  # the signed version that this one replaces; 0 for none
+)
+
+# one scan of a person held against an earlier one; of each pair every version stays
+comparison = Table(
+    "comparison",
+    metadata,
+    Column("StudyInstanceUID", Text, primary_key=True),
+    Column("PriorStudyInstanceUID", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    _text("folder"),
+    _text("made_at"),
+    _count("job_id"),
+    _text("readings"),  # [study, version, folder] of every reading it was made of, by date, in JSON
+    _text("files_sha256"),
 )
 
 # what a physician is at work on; at most one of a study

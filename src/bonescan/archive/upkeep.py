@@ -24,7 +24,7 @@ from bonescan.archive.results import RECORD_NAME, SIGNATURE_NAME, folder_digest
 from bonescan.archive.settings import RetentionRule
 from bonescan.archive.shelf import Archive
 from bonescan.archive.tables import audit as trail
-from bonescan.archive.tables import conflict, draft, instance, job, result, series, study
+from bonescan.archive.tables import comparison, conflict, draft, instance, job, result, series, study
 from bonescan.dicom.node.shelf import Kept
 from bonescan.errors import InvalidValue, UnreadableInput
 
@@ -52,6 +52,8 @@ class CheckReport:
         Files of the store, relative to its folder, that the index does not know; `reindex` brings them in.
     damaged_readings : tuple of str
         Folders of readings whose files were changed or are gone.
+    damaged_comparisons : tuple of str
+        Folders of comparisons likewise; have them compared again.
     audit : AuditState
     """
 
@@ -61,12 +63,13 @@ class CheckReport:
     missing: tuple[str, ...]
     unknown: tuple[str, ...]
     damaged_readings: tuple[str, ...]
+    damaged_comparisons: tuple[str, ...]
     audit: audit.AuditState
 
     @property
     def well(self) -> bool:
         """Whether nothing was found."""
-        found = (*self.damaged, *self.missing, *self.unknown, *self.damaged_readings)
+        found = (*self.damaged, *self.missing, *self.unknown, *self.damaged_readings, *self.damaged_comparisons)
         return not found and self.audit.first_bad is None
 
 
@@ -132,6 +135,7 @@ def check(archive: Archive, progress: Progress = _silent) -> CheckReport:
         rows = connection.execute(select(*columns)).all()
         aside = set(connection.execute(select(conflict.c.sha256)).scalars())
         readings = connection.execute(select(result.c.folder, result.c.files_sha256)).all()
+        compared = connection.execute(select(comparison.c.folder, comparison.c.files_sha256)).all()
     damaged, missing, known = [], [], set()
     progress(f"Checking {len(rows)} objects")
     for uid, digest, whole in rows:
@@ -157,6 +161,7 @@ def check(archive: Archive, progress: Progress = _silent) -> CheckReport:
     damaged += sorted(aside - {path.stem for path in archive.objects.conflicts.glob("*.dcm")})
     progress(f"Checking {len(readings)} readings and the audit trail")
     changed = [folder for folder, digest in readings if _changed(archive.results.folder / folder, digest)]
+    spoilt = [folder for folder, digest in compared if _changed(archive.comparisons.folder / folder, digest)]
     report = CheckReport(
         objects=len(rows),
         readings=len(readings),
@@ -164,6 +169,7 @@ def check(archive: Archive, progress: Progress = _silent) -> CheckReport:
         missing=tuple(missing),
         unknown=tuple(path.relative_to(archive.folder).as_posix() for path in unknown),
         damaged_readings=tuple(changed),
+        damaged_comparisons=tuple(spoilt),
         audit=audit.verify(archive.database, archive.folder),
     )
     counts = {"objects": len(rows), "damaged": len(damaged), "missing": len(missing), "readings": len(changed)}
@@ -241,6 +247,7 @@ def reindex(archive: Archive, progress: Progress = _silent) -> Reindexed:
             progress(f"{objects} objects brought in")
     refused += _adopt_conflicts(archive)
     readings, bad = _adopt_readings(archive)
+    bad += _adopt_comparisons(archive)
     return Reindexed(objects=objects, readings=readings, refused=(*refused, *bad))
 
 
@@ -298,6 +305,18 @@ def _adopt_readings(archive: Archive) -> tuple[int, list[str]]:
                 connection.execute(update(study).where(own).values(queued_revision=study.c.revision))
             brought_in += 1
     return brought_in, refused
+
+
+def _adopt_comparisons(archive: Archive) -> list[str]:
+    refused = []
+    with archive.database.write() as connection:
+        for path in sorted(archive.comparisons.folder.glob(f"*/*/{RECORD_NAME}")):
+            folder = path.parent.relative_to(archive.comparisons.folder).as_posix()
+            try:
+                archive.comparisons.adopt(connection, json.loads(path.read_bytes()), folder)
+            except (OSError, ValueError, KeyError, TypeError, IndexError):
+                refused.append(path.parent.relative_to(archive.folder).as_posix())
+    return refused
 
 
 def _is_up_to_date(archive: Archive, row: Mapping[str, Any]) -> bool:

@@ -187,6 +187,7 @@ class _Worker:
         if self._clock() - self._kept_up_s >= _UPKEEP_S:
             self._archive.recover()
             self._archive.results.sweep()
+            self._archive.comparisons.sweep()
             audit.anchor(self._archive.database, self._archive.folder)
             self._kept_up_s = self._clock()
         self._keep_a_spare()

@@ -106,7 +106,7 @@ def check(folder: _Folder, as_json: AsJson = False, quiet: Quiet = False) -> Non
                     *(f"  damaged  {name}" for name in report.damaged),
                     *(f"  missing  {name}" for name in report.missing),
                     *(f"  unknown  {name}" for name in report.unknown),
-                    *(f"  damaged  {name}" for name in report.damaged_readings),
+                    *(f"  damaged  {name}" for name in (*report.damaged_readings, *report.damaged_comparisons)),
                 ]
             )
         )

@@ -434,7 +434,7 @@ def _cautions(scans: Sequence[ScanEvent], start: date | None, baseline: int | No
     if start is None:
         said.append(
             "The start of treatment is not told: the first scan is taken for the baseline and the second for the first "
-            "one under treatment (--treatment-start DATE tells it)."
+            "one under treatment."
         )
         return tuple(said)
     days = [scan.on for scan in scans if scan.on is not None]

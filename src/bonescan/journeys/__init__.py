@@ -14,6 +14,8 @@ from bonescan.journeys.clinic import (
 from bonescan.journeys.cohorts import CohortFolder, simulate_cohort
 from bonescan.journeys.comparing import (
     COMPARISON_NAMES,
+    MAPS_NAME,
+    compare_readings,
     compare_studies,
     comparison_manifest,
     comparison_summary,
@@ -39,6 +41,7 @@ __all__ = [
     "COHORT",
     "COMPARISON_NAMES",
     "DICOM_FOLDER",
+    "MAPS_NAME",
     "OUTPUT_NAMES",
     "PHASE_NAMES",
     "CohortFolder",
@@ -48,6 +51,7 @@ __all__ = [
     "Settings",
     "SimulatedStudy",
     "StudyReading",
+    "compare_readings",
     "compare_studies",
     "comparison_manifest",
     "comparison_summary",

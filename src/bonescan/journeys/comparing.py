@@ -3,6 +3,7 @@
 ::
 
     studies ─► dicom.open_scan ─► reading.read ─► followup.follow ─► report.render_comparison ─► folder
+    readings of an archive ─► stored_reading ─────┘
 """
 
 from __future__ import annotations
@@ -23,7 +24,17 @@ if TYPE_CHECKING:
     from bonescan.followup.series import Series
     from bonescan.scan import PatientFacts, Scan
 
-__all__ = ["COMPARISON_NAMES", "compare_studies", "comparison_manifest", "comparison_summary"]
+__all__ = [
+    "COMPARISON_NAMES",
+    "MAPS_NAME",
+    "compare_readings",
+    "compare_studies",
+    "comparison_manifest",
+    "comparison_summary",
+]
+
+MAPS_NAME = "maps.npz"
+"""What an archive's comparison has beside the others' files, for pages: see `bonescan.report.comparison_maps`."""
 
 COMPARISON_NAMES = (
     "comparison.json",
@@ -110,6 +121,54 @@ def compare_studies(
         progress("Writing the report")
         files = render_comparison(series)
         place(files | comparison_files(series, inputs, files) if dicom_results else files)
+    return series
+
+
+def compare_readings(
+    readings: Sequence[tuple[Sequence[Path], Path]], out: Path, *, progress: clinic.Progress = lambda _: None
+) -> Series:
+    """Compare readings that an archive keeps, and write the comparison into a folder.
+
+    Nothing is read anew, and what a physician has changed counts. That they are of one person is the archive's to know.
+
+    Parameters
+    ----------
+    readings : sequence of (sequence of Path, Path)
+        By date, the last two being prior and current: a study's files, and the folder of its reading.
+    out : Path
+        Folder for the results.
+    progress : callable
+        Called with a sentence as each step begins.
+
+    Returns
+    -------
+    Series
+
+    Raises
+    ------
+    InvalidValue
+        For fewer than two readings, the same images twice, or scans that were made in another order.
+    UnreadableInput
+        When a reading keeps no state, as those of earlier versions: have its study read again.
+    """
+    from bonescan.followup import Study, compare
+    from bonescan.followup.series import follow, in_order
+    from bonescan.journeys.revising import stored_reading
+    from bonescan.report.comparison import render_comparison
+    from bonescan.report.comparison_maps import comparison_maps
+
+    with staged(out, (*COMPARISON_NAMES, MAPS_NAME)) as place:
+        studies = []
+        for number, (files, folder) in enumerate(readings, start=1):
+            progress(f"Opening reading {number} of {len(readings)}")
+            studies.append(Study.of(stored_reading(files, folder)))
+        _check_told_apart([study.scan for study in studies])
+        if any(one is not other for one, other in zip(in_order(studies), studies, strict=True)):
+            raise InvalidValue("The scans were made in another order than the dates of their studies say.")
+        progress("Comparing the scans")
+        series = follow(studies, compare)
+        progress("Writing the report")
+        place(render_comparison(series) | {MAPS_NAME: comparison_maps(series.latest)})
     return series
 
 

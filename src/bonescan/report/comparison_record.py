@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from importlib import resources
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bonescan.followup.model import Change, Comparison, LesionChange, Study
 from bonescan.followup.progression import ScanState
 from bonescan.followup.series import Series
+from bonescan.reading.model import Finding
+from bonescan.report.comparison_pictures import lesion_style
 from bonescan.report.record import INTENDED_USE, json_measurement, json_number
+from bonescan.scan import ViewName
 
 __all__ = ["COMPARISON_SCHEMA_VERSION", "comparison_record", "comparison_schema"]
 
-COMPARISON_SCHEMA_VERSION = "1.1.0"
+COMPARISON_SCHEMA_VERSION = "1.2.0"
 """Version of comparison.json: major for a broken reader, minor for a new field."""
+
+_BESIDE_MM = 6.0  # of the circle about a place, beyond it
 
 
 def comparison_schema() -> dict[str, Any]:
@@ -118,8 +127,8 @@ def _latest(latest: Comparison, series: Series) -> dict[str, Any]:
     return {
         "prior_scan": len(series.studies) - 2,
         "current_scan": len(series.studies) - 1,
-        "lesions": [_lesion(lesion, letters[lesion.id]) for lesion in latest.lesions],
-        "unmarked": [_lesion(place, letters[place.id]) for place in latest.unmarked],
+        "lesions": [_lesion(lesion, letters[lesion.id], latest) for lesion in latest.lesions],
+        "unmarked": [_lesion(place, letters[place.id], latest) for place in latest.unmarked],
         "bone_scan_index": {
             "as_read": _change(index.as_read),
             "change": _change(index.change),
@@ -165,7 +174,7 @@ def _latest(latest: Comparison, series: Series) -> dict[str, Any]:
     }
 
 
-def _lesion(lesion: LesionChange, letter: str) -> dict[str, Any]:
+def _lesion(lesion: LesionChange, letter: str, latest: Comparison) -> dict[str, Any]:
     return {
         "id": lesion.id,
         "letter": letter,
@@ -185,6 +194,37 @@ def _lesion(lesion: LesionChange, letter: str) -> dict[str, Any]:
         "reason": lesion.reason,
         "likelihood": json_measurement(lesion.likelihood),
         "faint_place": lesion.is_place,
+        "style": lesion_style(lesion),
+        "outlines": {
+            "prior": _outlines([latest.prior.finding(number) for number in lesion.prior]),
+            "current": _outlines([latest.current.finding(number) for number in lesion.current]),
+        },
+        "places": {name.value: _place(mask, latest, name) for name, mask in lesion.masks.items() if mask.any()},
+    }
+
+
+def _outlines(findings: Sequence[Finding]) -> dict[str, list[list[list[float | None]]]]:
+    """By view, the outlines of findings in the pixels of their own scan."""
+    names = dict.fromkeys(name for finding in findings for name in finding.views)
+    return {
+        name.value: [
+            [[json_number(row), json_number(column)] for row, column in finding.views[name].outline]
+            for finding in findings
+            if name in finding.views
+        ]
+        for name in names
+    }
+
+
+def _place(mask: NDArray[np.bool_], latest: Comparison, name: ViewName) -> dict[str, float | None]:
+    """The circle about a lesion on the current pixels."""
+    view = next(one for one in latest.current.scan.views if one.name is name)
+    rows, columns = np.nonzero(mask)
+    down, across = np.ptp(rows) * view.row_spacing_mm, np.ptp(columns) * view.column_spacing_mm
+    return {
+        "row": json_number(float(rows.mean())),
+        "column": json_number(float(columns.mean())),
+        "radius_mm": json_number(max(float(down), float(across)) / 2 + _BESIDE_MM),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,9 +19,11 @@ __all__ = [
     "DraftRequest",
     "EditRequest",
     "HealthAnswer",
+    "NewComparison",
     "NewPassword",
     "NewUser",
     "OpenDraftAnswer",
+    "PriorsAnswer",
     "SendingRequest",
     "SendingsAnswer",
     "SessionAnswer",
@@ -236,10 +238,51 @@ class _ViewAnswer(BaseModel):
 
 
 class StudyDetail(StudyAnswer):
-    """One study with the versions of its reading and its views."""
+    """One study with the versions of its reading, its views, and how many earlier scans it can be compared with."""
 
     versions: list[_VersionAnswer]
     views: list[_ViewAnswer]
+    priors: int
+
+
+class NewComparison(_Request):
+    """The earlier scan to compare with."""
+
+    prior: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class _Comparing(BaseModel):
+    state: Literal["waiting", "running", "done", "failed"]
+    progress: str
+    reason: str
+    made_at: str
+    id: int
+    outdated: bool
+
+
+class _PriorAnswer(BaseModel):
+    study_uid: str
+    study_date: str
+    description: str
+    version: int
+    signed: bool
+    differs: list[str]
+    comparison: _Comparing | None
+
+
+class _VisitAnswer(BaseModel):
+    study_uid: str
+    study_date: str
+    bone_scan_index_percent: float | None
+    bone_findings: int
+    signed: bool
+
+
+class PriorsAnswer(BaseModel):
+    """Earlier scans of the same person, the newest first, and all of that person by date."""
+
+    priors: list[_PriorAnswer]
+    timeline: list[_VisitAnswer]
 
 
 class DraftAnswer(BaseModel):

@@ -32,6 +32,7 @@ from bonescan.workstation import (
     dicomweb_storing,
     draft_routes,
     people_routes,
+    prior_routes,
     provider_routes,
     sending_routes,
     series_routes,
@@ -70,6 +71,7 @@ _ROUTERS = (
     series_routes.router,
     draft_routes.router,
     sending_routes.router,
+    prior_routes.router,
     dicomweb.router,
     dicomweb_storing.router,
 )

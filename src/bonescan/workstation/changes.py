@@ -35,7 +35,7 @@ EVERYTHING = "everything"
 _EVERY_S = 0.3
 _REMEMBERED = 10_000
 _AT_ONCE = 1000
-_TELLING = ("object.", "reading.", "draft.", "job.", "study.deleted", "study.two_patients")
+_TELLING = ("object.", "reading.", "draft.", "job.", "comparison.", "study.deleted", "study.two_patients")
 _log = logging.getLogger("bonescan.workstation")
 
 

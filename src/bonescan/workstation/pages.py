@@ -17,6 +17,8 @@ PAGES: Mapping[str, str] = MappingProxyType(
         "/study/{uid}/phases": "phases.html",
         "/study/{uid}/volume": "volume.html",
         "/study/{uid}/spots": "spots.html",
+        "/study/{uid}/compare": "compare.html",
+        "/study/{uid}/compare/{prior}": "compare.html",
         "/sign-in": "sign-in.html",
         "/people": "people.html",
     }
@@ -32,6 +34,7 @@ MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
         ".json": "application/json",
         ".svg": "image/svg+xml",
         ".png": "image/png",
+        ".gif": "image/gif",
         ".ico": "image/x-icon",
         ".woff2": "font/woff2",
         ".pdf": "application/pdf",

@@ -31,7 +31,7 @@ from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.standing import Signed, Signing, Standing, standing
 from bonescan.workstation.tables import told
 
-__all__ = ["READING_FILE", "Listed", "Page", "State", "Studies", "StudyReading", "Version", "facts_of"]
+__all__ = ["READING_FILE", "Listed", "Page", "State", "Studies", "StudyReading", "Version", "facts_of", "study_date"]
 
 READING_FILE = "reading.json"
 """The file of a reading from which the worklist's facts come."""
@@ -300,6 +300,22 @@ class Studies:
             stand = standing(connection, [study_uid])
         return _listed(line, stand), found
 
+    def told_of(self, study_uids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        """What the worklist tells of the newest readings of some studies.
+
+        Parameters
+        ----------
+        study_uids : sequence of str
+
+        Returns
+        -------
+        dict of str to mapping
+            By study, then by column of the table ``told``.
+        """
+        wanted = select(told).where(told.c.StudyInstanceUID.in_(list(study_uids)))
+        with self._database.read() as connection:
+            return {row["StudyInstanceUID"]: dict(row) for row in connection.execute(wanted).mappings()}
+
     def folder(self, study_uid: str, version: int) -> Path:
         """Where a version of a reading lies.
 
@@ -474,9 +490,9 @@ def _listed(row: RowMapping, stand: Mapping[str, Standing]) -> Listed:
         study_uid=row["StudyInstanceUID"],
         patient_name=row["PatientName"],
         patient_id=row["PatientID"],
-        birth_date=_date(row["PatientBirthDate"]),
+        birth_date=study_date(row["PatientBirthDate"]),
         sex=row["PatientSex"],
-        study_date=_date(row["StudyDate"]),
+        study_date=study_date(row["StudyDate"]),
         study_time=_time(row["StudyTime"]),
         accession_number=row["AccessionNumber"],
         description=row["StudyDescription"],
@@ -545,8 +561,19 @@ def _no_study() -> Refusal:
     return Refusal(404, "no_study", "There is no study of this UID here.")
 
 
-def _date(said: str) -> str:
-    """20260704 as 2026-07-04; anything else is not told as a date."""
+def study_date(said: str) -> str:
+    """A date of DICOM as people read it.
+
+    Parameters
+    ----------
+    said : str
+        ``"20260704"``.
+
+    Returns
+    -------
+    str
+        ``"2026-07-04"``; anything else is not told as a date.
+    """
     return f"{said[:4]}-{said[4:6]}-{said[6:]}" if len(said) == 8 and said.isascii() and said.isdigit() else ""
 
 

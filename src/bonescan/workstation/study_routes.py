@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
+from bonescan.archive.persons import earlier_than
 from bonescan.workstation.answers import ChangesAnswer, StudyDetail, WorklistAnswer
 from bonescan.workstation.guard import DOCUMENT_POLICY
 from bonescan.workstation.pages import MEDIA_TYPES
@@ -23,7 +24,7 @@ from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.rooms import InRooms, allowed
 from bonescan.workstation.studies import READING_FILE, Listed, Version
 
-__all__ = ["router"]
+__all__ = ["PDF_POLICY", "router"]
 
 router = APIRouter(prefix="/api/v1", tags=["studies"])
 
@@ -37,9 +38,11 @@ _ANONYMOUS_FILE = re.compile(
     r"(?:regions|overlay|findings)_(?:anterior|posterior)\.png|bones_\w+\.npz|reading\.json"
     r"|phases\.json|phases_region\.png"
 )
-_PDF_POLICY = (
+PDF_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; object-src 'self'; frame-ancestors 'self'"
 )
+"""For a PDF: a browser's own viewer does not work in a sandbox."""
+
 _OLDEST_TOLD = 89  # older ages name a person, as the safe harbour rule of HIPAA has it (45 CFR 164.514) [M]
 
 
@@ -66,7 +69,9 @@ def one_study(uid: str, who: Viewer, rooms: InRooms) -> StudyDetail:
     told = [_version(one, who.may(Right.IDENTITY)) for one in versions]
     views = [_view(one) for one in rooms.pictures.of(uid)]
     rooms.accesses.record(who, "study.viewed", uid, "study")
-    return StudyDetail.model_validate(_line(line, who.may(Right.IDENTITY)) | {"versions": told, "views": views})
+    priors = len(earlier_than(rooms.archive.comparisons.visits(uid), uid))
+    more = {"versions": told, "views": views, "priors": priors}
+    return StudyDetail.model_validate(_line(line, who.may(Right.IDENTITY)) | more)
 
 
 @router.get("/studies/{uid}/views/{name}", response_class=Response)
@@ -103,7 +108,7 @@ def reading_file(uid: str, version: int, file: str, who: Viewer, rooms: InRooms)
     if path.suffix == ".html":
         headers |= {"Content-Security-Policy": DOCUMENT_POLICY, "X-Frame-Options": "SAMEORIGIN"}
     elif path.suffix == ".pdf":  # a browser's own viewer does not work in a sandbox
-        headers |= {"Content-Security-Policy": _PDF_POLICY, "X-Frame-Options": "SAMEORIGIN"}
+        headers |= {"Content-Security-Policy": PDF_POLICY, "X-Frame-Options": "SAMEORIGIN"}
     return Response(content, media_type=MEDIA_TYPES[path.suffix], headers=headers)
 
 

@@ -43,6 +43,15 @@ export class Camera {
   }
 
   /**
+   * What of a picture is at the middle of its pane; millimetres from the left and the upper edge.
+   * @param {Picture} picture
+   * @returns {{x: number, y: number}}
+   */
+  centre(picture) {
+    return { x: picture.widthMm / 2 + (picture.fromBehind ? -this.across : this.across), y: this.down };
+  }
+
+  /**
    * Millimetres (from the left edge, from the upper edge) of a point in a pane.
    * @param {Picture} picture
    * @param {Rectangle} pane
@@ -51,10 +60,10 @@ export class Camera {
    * @returns {{x: number, y: number}}
    */
   toMm(picture, pane, x, y) {
-    const across = picture.fromBehind ? -this.across : this.across;
+    const centre = this.centre(picture);
     return {
-      x: picture.widthMm / 2 + across + (x - pane.x - pane.width / 2) * this.scale,
-      y: this.down + (y - pane.y - pane.height / 2) * this.scale,
+      x: centre.x + (x - pane.x - pane.width / 2) * this.scale,
+      y: centre.y + (y - pane.y - pane.height / 2) * this.scale,
     };
   }
 
@@ -79,12 +88,12 @@ export class Camera {
    * @returns {{x: number, y: number}}
    */
   toPoint(picture, pane, row, column) {
-    const across = picture.fromBehind ? -this.across : this.across;
+    const centre = this.centre(picture);
     const x = (column + 0.5) * picture.columnMm;
     const y = (row + 0.5) * picture.rowMm;
     return {
-      x: pane.x + pane.width / 2 + (x - picture.widthMm / 2 - across) / this.scale,
-      y: pane.y + pane.height / 2 + (y - this.down) / this.scale,
+      x: pane.x + pane.width / 2 + (x - centre.x) / this.scale,
+      y: pane.y + pane.height / 2 + (y - centre.y) / this.scale,
     };
   }
 

@@ -11,11 +11,21 @@ import { WORDS } from "./words.js";
 
 const STEPS = 1000;
 
+/** @typedef {"findings" | "normal" | "regions"} Layer */
+/** @typedef {{tools: ReadonlyArray<"window" | "pan" | "distance" | "ellipse" | "box">, layers: ReadonlyArray<readonly [Layer, string, string]>}} Offered Layers with text and key. */
+
+/** What the reading page offers. @type {Offered} */
+const READING = {
+  tools: ["window", "pan", "distance", "ellipse", "box"],
+  layers: [["findings", WORDS.overlays.findings, "f"], ["normal", WORDS.overlays.normal, "g"], ["regions", WORDS.overlays.regions, "r"]],
+};
+
 /**
  * @param {Stage} stage
+ * @param {Offered} [offered]
  * @returns {{element: HTMLElement, follow: () => void}} `follow` shows what the stage has.
  */
-export function controls(stage) {
+export function controls(stage, offered = READING) {
   // Squared: low counts, where the eye works, have most of the way.
   const counts = (/** @type {number} */ step) => stage.largest * (step / STEPS) ** 2;
   const step = (/** @type {number} */ n) => Math.round(STEPS * Math.sqrt(Math.max(0, n) / stage.largest));
@@ -38,7 +48,7 @@ export function controls(stage) {
     stage.changed("window");
   };
 
-  const tools = /** @type {const} */ (["window", "pan", "distance", "ellipse", "box"]).map((tool) => {
+  const tools = offered.tools.map((tool) => {
     const hint = /** @type {Record<string, string>} */ (WORDS.tools)[`${tool}Hint`] ?? "";
     return { tool, button: toggle(WORDS.tools[tool], hint, () => stage.setTool(tool)) };
   });
@@ -53,7 +63,7 @@ export function controls(stage) {
   }));
 
   const over = WORDS.overlays;
-  const shown = /** @type {const} */ ([["findings", over.findings, "f"], ["normal", over.normal, "g"], ["regions", over.regions, "r"]]).map(([name, text, key]) => ({
+  const shown = offered.layers.map(([name, text, key]) => ({
     name,
     button: toggle(text, key, () => {
       stage.overlays[name] = !stage.overlays[name];

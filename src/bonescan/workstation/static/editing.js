@@ -230,7 +230,8 @@ export class Editing {
   }
 
   get chosen() {
-    return this.active ? this.stage.findings.find((one) => one.id === this.stage.chosen) ?? null : null;
+    const found = this.active ? this.stage.findings.find((one) => one.id === this.stage.chosen) : null;
+    return /** @type {Finding | null} */ (found ?? null); // here the stage has whole findings
   }
 
   // --- what is seen ------------------------------------------------------------------------------------------------------

@@ -13,13 +13,16 @@ import { WORDS } from "./words.js";
  * @typedef {import("./camera.js").Place} Place
  * @typedef {import("./camera.js").Rectangle} Rectangle
  * @typedef {import("./measuring.js").Measure} Measure
- * @typedef {{outline: [number, number][], peak: {row: number, column: number, counts: number, z_mm: number | null},
- *   area_mm2: number, uptake_ratio: number | null, significance: number | null}} FindingView
+ * @typedef {{outline: [number, number][], peak: {row: number, column: number}, area_mm2: number,
+ *   dashed?: boolean}} DrawnView
+ * @typedef {{id: number, letter: string, kind: string, polarity: string, views: Record<string, DrawnView>,
+ *   likely_normal?: boolean, likely_benign?: boolean, style?: string}} Drawn What of a finding is drawn; a `style` goes before its kind.
+ * @typedef {DrawnView & {peak: {counts: number, z_mm: number | null}, uptake_ratio: number | null,
+ *   significance: number | null}} FindingView
  * @typedef {{text: string, weight: number, source: string}} Evidence
- * @typedef {{id: number, letter: string, kind: string, polarity: string, place: string, side: string,
- *   views: Record<string, FindingView>, uptake_ratio: number | null, uptake_reference: string,
+ * @typedef {Drawn & {place: string, side: string, views: Record<string, FindingView>, uptake_ratio: number | null, uptake_reference: string,
  *   significance: number | null, depth_mm: number | null, depth_uncertainty: number | null,
- *   mass_share_percent: number | null, in_burden: boolean, reason: string, likely_normal?: boolean, likely_benign?: boolean,
+ *   mass_share_percent: number | null, in_burden: boolean, reason: string,
  *   natures: Record<string, number>, evidence: Evidence[], likelihood: number | null, bone: string, region: number,
  *   judged_by?: string, drawn_by?: string}} Finding
  * @typedef {{pane: Rectangle, picture: Picture}} Shown
@@ -27,11 +30,11 @@ import { WORDS } from "./words.js";
  */
 
 /** Colours, dashes and widths of the report's outlines; each colour has a contrast of 5:1 or more on white. */
-export const STYLES = /** @type {Record<string, {colour: string, dash: number[], width: number, edge: number}>} */ ({
-  hot: { colour: "rgb(190 18 24)", dash: [], width: 1.6, edge: 3.4 },
-  benign: { colour: "rgb(150 84 0)", dash: [20, 3], width: 1.6, edge: 3.4 },
+export const STYLES = /** @type {Record<string, {colour: string, dash: number[], width: number, edge: number, filled?: boolean}>} */ ({
+  hot: { colour: "rgb(190 18 24)", dash: [], width: 1.6, edge: 3.4, filled: true },
+  benign: { colour: "rgb(150 84 0)", dash: [20, 3], width: 1.6, edge: 3.4, filled: true },
   normal: { colour: "rgb(92 96 104)", dash: [], width: 0.9, edge: 2.2 },
-  cold: { colour: "rgb(20 80 190)", dash: [8, 3], width: 1.6, edge: 3.4 },
+  cold: { colour: "rgb(20 80 190)", dash: [8, 3], width: 1.6, edge: 3.4, filled: true },
   physiologic: { colour: "rgb(0 105 60)", dash: [4, 3], width: 1.4, edge: 3 },
   artefact: { colour: "rgb(120 50 150)", dash: [1.5, 2.6], width: 1.4, edge: 3 },
 });
@@ -45,10 +48,11 @@ export const TINTS = [
 
 /**
  * How a finding is drawn.
- * @param {Finding} finding
+ * @param {Drawn} finding
  * @returns {string} A key of `STYLES`.
  */
 export function styleOf(finding) {
+  if (finding.style) return finding.style;
   if (finding.kind !== "bone") return finding.kind in STYLES ? finding.kind : "artefact";
   if (finding.likely_normal) return "normal";
   if (finding.polarity === "cold") return "cold";
@@ -78,18 +82,18 @@ export function tinted(picture) {
 
 /**
  * The finding whose outline is smallest about a place.
- * @param {ReadonlyArray<Finding>} findings
+ * @param {ReadonlyArray<Drawn>} findings
  * @param {Picture} picture
  * @param {Place} place
- * @returns {Finding | null}
+ * @returns {Drawn | null}
  */
 export function findingAt(findings, picture, place) {
-  /** @type {Finding | null} */
+  /** @type {Drawn | null} */
   let best = null;
   for (const finding of findings) {
-    const seen = finding.views[picture.name];
+    const seen = finding.views[picture.key];
     if (!seen || !within(seen.outline, place, 1.5)) continue;
-    if (!best || seen.area_mm2 < (best.views[picture.name]?.area_mm2 ?? Infinity)) best = finding;
+    if (!best || seen.area_mm2 < (best.views[picture.key]?.area_mm2 ?? Infinity)) best = finding;
   }
   return best;
 }
@@ -122,7 +126,7 @@ export class Overlay {
   }
 
   /**
-   * @param {{shown: Shown[], camera: Camera, ratio: number, findings: Finding[], chosen: number | null, regions: boolean,
+   * @param {{shown: Shown[], camera: Camera, ratio: number, findings: Drawn[], chosen: number | null, regions: boolean,
    *   opacity: number, measures: Measure[], pointed: Pointed | null, cross: boolean,
    *   lens: {pane: Rectangle, shown: Shown, camera: Camera} | null, sketch: import("./sketching.js").Sketch | null}} what
    */
@@ -133,6 +137,7 @@ export class Overlay {
     for (const shown of what.shown) {
       context.save();
       clip(context, shown.pane);
+      this.beneath(shown, what);
       if (what.regions) this.regions(shown, what.camera, what.opacity);
       this.outlines(shown, what);
       for (const measure of what.measures) if (measure.picture === shown.picture) this.measure(measure, shown, what);
@@ -143,6 +148,13 @@ export class Overlay {
     }
     if (what.lens) this.lens(what.lens, what);
   }
+
+  /**
+   * What lies under all the rest; nothing here, for a page that adds a layer.
+   * @param {Shown} _shown
+   * @param {Parameters<Overlay["draw"]>[0]} _what
+   */
+  beneath(_shown, _what) {}
 
   /** @param {Shown} shown @param {Camera} camera @param {number} opacity */
   regions({ pane, picture }, camera, opacity) {
@@ -167,7 +179,7 @@ export class Overlay {
     const left = Math.max(pane.x, what.camera.toPoint(picture, pane, 0, -0.5).x);
     const right = Math.min(pane.x + pane.width, what.camera.toPoint(picture, pane, 0, picture.columns - 0.5).x);
     for (const finding of order) {
-      const seen = finding.views[picture.name];
+      const seen = finding.views[picture.key];
       if (!seen || seen.outline.length < 2) continue;
       const chosen = finding.id === what.chosen;
       const style = STYLES[styleOf(finding)] ?? STYLES.hot;
@@ -180,7 +192,7 @@ export class Overlay {
       context.strokeStyle = chosen ? "rgb(255 205 60)" : "rgb(255 255 255 / 85%)";
       context.lineWidth = chosen ? style.edge + 4 : style.edge;
       context.stroke();
-      context.setLineDash(style.dash);
+      context.setLineDash(seen.dashed ? [2, 4] : style.dash);
       context.strokeStyle = style.colour;
       context.lineWidth = chosen ? style.width + 0.8 : style.width;
       context.stroke();
@@ -207,7 +219,7 @@ export class Overlay {
     const { context } = this;
     const style = STYLES[one.style] ?? STYLES.hot;
     if (!style) return;
-    const filled = one.style === "hot" || one.style === "cold" || one.style === "benign";
+    const { filled } = style;
     context.font = "600 12px system-ui, sans-serif";
     const width = Math.max(18, context.measureText(one.letter).width + 8);
     context.strokeStyle = style.colour;
@@ -237,17 +249,23 @@ export class Overlay {
   /** @param {Shown} shown @param {Camera} camera */
   sides({ pane, picture }, camera) {
     const { context } = this;
-    const view = /** @type {Record<string, string>} */ (WORDS.study.views)[picture.name] ?? picture.name;
+    const view = picture.title || (/** @type {Record<string, string>} */ (WORDS.study.views)[picture.name] ?? picture.name);
     const [first, second] = picture.fromBehind ? [WORDS.study.left, WORDS.study.right] : [WORDS.study.right, WORDS.study.left];
     context.font = "600 15px system-ui, sans-serif";
     context.textBaseline = "top";
     const left = Math.max(pane.x, camera.toPoint(picture, pane, 0, -0.5).x);
     const right = Math.min(pane.x + pane.width, camera.toPoint(picture, pane, 0, picture.columns - 0.5).x);
-    /** @type {[string, CanvasTextAlign, number][]} */
-    const marks = [[first, "left", left + 10], [view, "center", (left + right) / 2], [second, "right", right - 10]];
-    for (const [text, align, x] of marks) {
+    const lines = view.split("\n");
+    const room = right - left - 56; // between the two letters
+    const wide = () => Math.max(...lines.map((line) => context.measureText(line).width));
+    if (picture.title) context.font = "600 12px system-ui, sans-serif";
+    const below = wide() > room ? 17 * lines.length : 0;
+    context.textAlign = "center";
+    for (const [k, line] of lines.entries()) halo(context, line, (left + right) / 2, pane.y + 8 + 17 * k);
+    context.font = "600 15px system-ui, sans-serif";
+    for (const [text, align, x] of /** @type {[string, CanvasTextAlign, number][]} */ ([[first, "left", left + 10], [second, "right", right - 10]])) {
       context.textAlign = align;
-      halo(context, text, x, pane.y + 8);
+      halo(context, text, x, pane.y + 8 + below);
     }
     const cm = [20, 10, 5, 2, 1].find((length) => (10 * length) / camera.scale < 0.35 * (right - left)) ?? 1;
     const length = (10 * cm) / camera.scale;
@@ -268,18 +286,27 @@ export class Overlay {
     halo(context, `${cm} cm`, x + 4, y - 5);
   }
 
+  /**
+   * Where a place of one view is in another. Opposite heads see the same person: same height, mirrored across.
+   * @param {Pointed} pointed
+   * @param {Picture} picture
+   * @returns {Place}
+   */
+  counterpart({ picture: from, place }, picture) {
+    const row = ((place.row + 0.5) * from.rowMm) / picture.rowMm - 0.5;
+    const across = (place.column + 0.5) * from.columnMm - from.widthMm / 2;
+    const mirrored = from.fromBehind !== picture.fromBehind ? -across : across;
+    return { row, column: (picture.widthMm / 2 + mirrored) / picture.columnMm - 0.5 };
+  }
+
   /** @param {Shown} shown @param {Parameters<Overlay["draw"]>[0]} what */
   cursor({ pane, picture }, { pointed, camera, cross }) {
     if (!pointed) return;
     const { context } = this;
     const same = pointed.picture === picture;
     if (same && !cross) return;
-    // Opposite heads see the same person: same height, mirrored across.
-    const mm = (pointed.place.row + 0.5) * pointed.picture.rowMm;
-    const row = mm / picture.rowMm - 0.5;
-    const across = (pointed.place.column + 0.5) * pointed.picture.columnMm - pointed.picture.widthMm / 2;
-    const mirrored = pointed.picture.fromBehind !== picture.fromBehind ? -across : across;
-    const at = camera.toPoint(picture, pane, row, (picture.widthMm / 2 + mirrored) / picture.columnMm - 0.5);
+    const { row, column } = this.counterpart(pointed, picture);
+    const at = camera.toPoint(picture, pane, row, column);
     for (const [colour, width] of /** @type {const} */ ([["rgb(255 255 255 / 75%)", 3], ["rgb(0 96 160)", 1]])) {
       context.strokeStyle = colour;
       context.lineWidth = width;

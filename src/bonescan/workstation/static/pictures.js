@@ -17,6 +17,10 @@ export class Picture {
    */
   constructor(facts, counts) {
     this.name = facts.name;
+    /** By what findings name their outlines in it: the view's name, unless two pictures show the same view. */
+    this.key = facts.name;
+    /** What stands over it; empty for the view's name. */
+    this.title = "";
     this.rows = counts.rows;
     this.columns = counts.columns;
     this.rowMm = facts.row_spacing_mm;

@@ -21,7 +21,7 @@ import { WORDS } from "./words.js";
  *   amends?: number | null, revised?: boolean}} Version
  * @typedef {{name: string, rows: number, columns: number, row_spacing_mm: number, column_spacing_mm: number,
  *   largest: number}} ViewFacts
- * @typedef {ListedStudy & {versions: Version[], views: ViewFacts[]}} Study
+ * @typedef {ListedStudy & {versions: Version[], views: ViewFacts[], priors?: number}} Study `priors`: earlier scans to compare with.
  * @typedef {{version: number, number: number, author: string, changed_at: string, edits: Edit[], can_undo: boolean, can_redo: boolean,
  *   text: Record<string, string>, language: string}} Draft What one physician has changed and written, and not signed.
  * @typedef {{do: "draw", outlines: Record<string, [number, number][]>, kind: string, bone: string, nature: string}

@@ -14,7 +14,7 @@ import { ordinaryWindow } from "./pictures.js";
  * @typedef {import("./pictures.js").Picture} Picture
  * @typedef {import("./camera.js").Rectangle} Rectangle
  * @typedef {import("./camera.js").Place} Place
- * @typedef {import("./overlay.js").Finding} Finding
+ * @typedef {import("./overlay.js").Drawn} Drawn
  * @typedef {import("./measuring.js").Measure} Measure
  * @typedef {"window" | "pan" | "distance" | "ellipse" | "box" | import("./sketching.js").EditTool} Tool
  * @typedef {"both" | "anterior" | "posterior"} Layout
@@ -36,7 +36,7 @@ export class Stage extends EventTarget {
     this.fitted = true;
     /** @type {Picture[]} */
     this.pictures = [];
-    /** @type {Finding[]} */
+    /** @type {Drawn[]} */
     this.findings = [];
     /** @type {number | null} */
     this.chosen = null;
@@ -94,8 +94,8 @@ export class Stage extends EventTarget {
       top: Math.min(...seen.outline.map((p) => p[0])), bottom: Math.max(...seen.outline.map((p) => p[0])),
       left: Math.min(...seen.outline.map((p) => p[1])), right: Math.max(...seen.outline.map((p) => p[1])),
     })));
-    Object.assign(this.window, ordinaryWindow(this.pictures, (picture, row, column) =>
-      boxes.some((box) => box.name === picture.name && row >= box.top && row <= box.bottom && column >= box.left && column <= box.right)));
+    Object.assign(this.window, ordinaryWindow(this.judged, (picture, row, column) =>
+      boxes.some((box) => box.name === picture.key && row >= box.top && row <= box.bottom && column >= box.left && column <= box.right)));
     this.touched = false;
     this.changed("window");
   }
@@ -110,6 +110,11 @@ export class Stage extends EventTarget {
     this.changed("window");
   }
 
+  /** The pictures from which the ordinary window is worked out. */
+  get judged() {
+    return this.pictures;
+  }
+
   get largest() {
     return Math.max(1e-6, ...this.pictures.map((picture) => picture.largest));
   }
@@ -120,10 +125,15 @@ export class Stage extends EventTarget {
     this.dispatchEvent(new CustomEvent("changed", { detail: what }));
   }
 
+  /** The pictures of the layout, from left to right. */
+  get seen() {
+    const rest = this.pictures.filter((picture) => this.layout === "both" || picture.name === this.layout);
+    return rest.length ? rest : this.pictures;
+  }
+
   /** The views that are seen, each with its pane. */
   get shown() {
-    const rest = this.pictures.filter((picture) => this.layout === "both" || picture.name === this.layout);
-    const seen = rest.length ? rest : this.pictures;
+    const { seen } = this;
     const { clientWidth, clientHeight } = this.element;
     const width = (clientWidth - GAP * (seen.length - 1)) / Math.max(seen.length, 1);
     return seen.map((picture, k) => ({ picture, pane: { x: Math.round(k * (width + GAP)), y: 0, width: Math.floor(width), height: clientHeight } }));
@@ -225,7 +235,7 @@ export class Stage extends EventTarget {
     const finding = this.findings.find((one) => one.id === id);
     if (finding) {
       for (const { picture, pane } of this.shown) {
-        const seen = finding.views[picture.name];
+        const seen = finding.views[picture.key];
         if (!seen) continue;
         const at = this.camera.toPoint(picture, pane, seen.peak.row, seen.peak.column);
         const outside = at.x < pane.x + 20 || at.x > pane.x + pane.width - 20 || at.y < 20 || at.y > pane.height - 20;

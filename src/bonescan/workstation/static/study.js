@@ -9,12 +9,14 @@ import { button, make } from "./elements.js";
 import { frame, keyboard, openDialog, say, signedIn, teaching } from "./page.js";
 import { FindingsList, impressionPart, MeasuresList, qualityPart } from "./panel.js";
 import { Picture } from "./pictures.js";
+import { regionIds } from "./regions.js";
 import { seriesLinks } from "./series_links.js";
 import { counts, readAgain, readingAddress, readingFile, Refused, study, watch } from "./service.js";
 import { Sendings } from "./signing.js";
 import { Stage } from "./stage.js";
 import { age, duration, figure, moment, personName } from "./telling.js";
 import { WORDS } from "./words.js";
+import { COMPARE } from "./words_compare.js";
 import { EDITING } from "./words_editing.js";
 
 /** @typedef {import("./panel.js").Reading} Reading */
@@ -23,7 +25,9 @@ import { EDITING } from "./words_editing.js";
  * The other pages of a study, each with the address it has for this one; null where it has none.
  * @type {{text: string, page: (study: import("./service.js").Study, reading: Reading | null) => string | null}[]}
  */
-export const LINKS = [];
+export const LINKS = [
+  { text: COMPARE.link, page: (of) => (of.priors ? `/study/${encodeURIComponent(of.study_uid)}/compare` : null) },
+];
 
 const uid = decodeURIComponent(location.pathname.split("/")[2] ?? "");
 const asked = new URLSearchParams(location.search);
@@ -204,7 +208,7 @@ async function show() {
     const number = version;
     await Promise.all(pictures.map(async (picture) => {
       try {
-        picture.regions = await ids(await (await readingFile(uid, number, `regions_${picture.name}.png`)).blob(), picture);
+        picture.regions = await regionIds(await (await readingFile(uid, number, `regions_${picture.name}.png`)).blob(), picture);
       } catch (error) {
         if (!(error instanceof Refused)) throw error; // without regions the page still serves
       }
@@ -353,23 +357,6 @@ async function show() {
       } },
     ];
   }
-}
-
-/**
- * The ids of a grey picture, pixel by pixel, as they were written.
- * @param {Blob} blob
- * @param {Picture} picture
- * @returns {Promise<Uint8Array | null>}
- */
-async function ids(blob, picture) {
-  const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
-  if (bitmap.width !== picture.columns || bitmap.height !== picture.rows) return null;
-  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
-  const context = canvas.getContext("2d");
-  if (!context) return null;
-  context.drawImage(bitmap, 0, 0);
-  const { data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
-  return Uint8Array.from({ length: bitmap.width * bitmap.height }, (_, k) => data[4 * k] ?? 0);
 }
 
 show().catch(say);
