@@ -6,6 +6,7 @@
     ├── UnreadableInput      (ValueError)   bytes that cannot be decoded: truncated, corrupt, wrong format
     ├── NotABoneScan         (ValueError)   a readable object, but not planar bone scintigraphy
     ├── InvalidValue         (ValueError)   a value outside its stated range, caught at construction
+    │   └── UnknownSetting                  a name in a settings file that is none
     ├── GeometryMismatch     (ValueError)   arrays or grids that do not belong together
     ├── LabellingFailed      (RuntimeError) the skeleton could not be fitted to the views
     ├── OutputFailed         (OSError)      results that could not be written
@@ -18,6 +19,8 @@ sentence a technologist understands. It never holds a patient identifier.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 __all__ = [
     "ArchiveUnavailable",
     "BoneScanError",
@@ -27,6 +30,7 @@ __all__ = [
     "NotABoneScan",
     "OutputFailed",
     "QuotaExceeded",
+    "UnknownSetting",
     "UnreadableInput",
 ]
 
@@ -57,6 +61,29 @@ class NotABoneScan(BoneScanError, ValueError):
 
 class InvalidValue(BoneScanError, ValueError):
     """A value lies outside its stated range."""
+
+
+class UnknownSetting(InvalidValue):
+    """A settings file names a table or a value that there is not; the nearest that there is stands in the sentence.
+
+    Parameters
+    ----------
+    name : str
+        As it was written.
+    where : str
+        Table it stands in, such as ``[http]``; empty for the file itself.
+    known : iterable of str
+        Names that there are.
+    """
+
+    def __init__(self, name: str, where: str, known: Iterable[str]) -> None:
+        from difflib import get_close_matches
+
+        names = list(known)
+        near = get_close_matches(name, names, n=1)
+        meant = f", perhaps {near[0]} is meant" if near else ""
+        place = f"in {where}" if where else "at the top of the settings"
+        super().__init__(f"There is no setting {name} {place}{meant}; there are {', '.join(names)}.", got=name)
 
 
 class GeometryMismatch(BoneScanError, ValueError):

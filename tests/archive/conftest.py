@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,23 @@ def _programs() -> Path | None:
     return next((place for place in places if (place / "initdb").is_file() and (place / "postgres").is_file()), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A PostgreSQL of our own on loopback: its URL without a database's name, and how it is told to stop and start."""
+
+    url: str
+    control: Callable[[str], subprocess.CompletedProcess[bytes]]
+
+
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a server of our own on loopback, without its database's name; it ends with the tests."""
+def postgresql(postgresql_server: Server) -> str:
+    """URL of the server, without its database's name."""
+    return postgresql_server.url
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The server; it ends with the tests."""
     programs = _programs()
     if programs is None:
         pytest.skip("PostgreSQL is not installed")
@@ -48,17 +63,16 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         check=True, capture_output=True, user=user, cwd=home,
     )  # fmt: skip
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
-    control = [programs / "pg_ctl", "-D", home / "data", "-w", "-o", options, "-l", home / "log"]
-    subprocess.run([*control, "start"], check=True, capture_output=True, user=user, cwd=home)
+    words = [programs / "pg_ctl", "-D", home / "data", "-w", "-m", "immediate", "-o", options, "-l", home / "log"]
+
+    def control(what: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run([*words, what], capture_output=True, user=user, cwd=home)
+
+    assert control("start").returncode == 0
     try:
-        yield f"postgresql+psycopg://bonescan@127.0.0.1:{port}"
+        yield Server(f"postgresql+psycopg://bonescan@127.0.0.1:{port}", control)
     finally:
-        subprocess.run(
-            [programs / "pg_ctl", "-D", home / "data", "-m", "immediate", "stop"],
-            user=user,
-            cwd=home,
-            capture_output=True,
-        )
+        control("stop")
         shutil.rmtree(home, ignore_errors=True)
 
 

@@ -14,9 +14,10 @@ from tests.archive.made import object_of
 from typer.testing import CliRunner, Result
 
 from bonescan import cli
+from bonescan.archive.objects import held_alone
 from bonescan.archive.settings import Settings
 from bonescan.archive.shelf import Archive
-from bonescan.errors import OutputFailed, UnreadableInput
+from bonescan.errors import ArchiveUnavailable, OutputFailed, UnknownSetting, UnreadableInput
 
 
 def run(*words: object) -> Result:
@@ -65,12 +66,51 @@ def test_the_audit_trail_and_the_jobs_are_shown(folder: Path):
     said = json.loads(run("archive", "audit", folder, "--last", 1, "--json").stdout)
     assert (said["entries"], said["first_bad"], len(said["last"])) == (2, None, 1)
     assert "whole" in run("archive", "audit", folder).stdout
-    assert "No readings" in run("archive", "jobs", folder).stdout
+    assert "No jobs" in run("archive", "jobs", folder).stdout
 
 
 def test_a_folder_that_is_no_archive_is_told_and_left_alone(tmp_path: Path):
     assert isinstance(run("archive", "check", tmp_path).exception, UnreadableInput)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("[dcom]\nport = 1", "dcom at the top of the settings, perhaps dicom is meant"),
+        ("htp = 1", "htp at the top of the settings, perhaps http is meant"),
+        ("[archive]\nquota = 1", "quota in [archive], perhaps quota_gib is meant"),
+        ('[[archive.retention]]\nname = "a"\nolder_than = 1', "older_than in [[archive.retention]], perhaps older_th"),
+        ("[dicom]\nprot = 1", "prot in [dicom], perhaps port is meant"),
+        ("[http]\nprot = 1", "prot in [http], perhaps port is meant"),
+        ('[http.tls]\ncertifcate = "a"', "certifcate in [http.tls], perhaps certificate is meant"),
+    ],
+)
+def test_a_server_refuses_what_is_misspelt_anywhere(folder: Path, written: str, said: str):
+    (folder / "bonescan.toml").write_text(written, encoding="utf-8")
+    refused = run("serve", "--folder", folder, "--no-http").exception
+    assert isinstance(refused, UnknownSetting)
+    assert said in str(refused)
+
+
+def test_a_second_server_on_a_folder_is_refused_until_the_first_is_gone(folder: Path):
+    holds = "import sys, fcntl; f = open(sys.argv[1], 'ab'); fcntl.flock(f, fcntl.LOCK_EX); print(); sys.stdin.read()"
+    first = subprocess.Popen(
+        [sys.executable, "-c", holds, folder / "serve.lock"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert first.stdout is not None
+    first.stdout.readline()
+    waiting = folder / "spool" / "receiving-1"  # an object on its way to the first server
+    waiting.parent.mkdir(exist_ok=True)
+    waiting.write_bytes(b"half")
+    refused = run("serve", "--folder", folder, "--no-http").exception
+    assert isinstance(refused, ArchiveUnavailable)
+    assert "Another bonescan serve runs on this folder" in str(refused)
+    assert waiting.exists()
+    first.kill()
+    first.wait()
+    with held_alone(folder / "serve.lock", otherwise="held still"):
+        pass
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGTERM that can be answered")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import warnings
 from dataclasses import replace
@@ -10,14 +11,17 @@ from pathlib import Path
 
 import pytest
 from tests.archive.made import NM, object_of, part10, received
-from tests.archive.signed import signed
+from tests.archive.signed import ask_to_sign, put_draft, render, signed
 
 from bonescan.archive import audit
 from bonescan.archive.jobs import Job, Queue
 from bonescan.archive.results import StoredReading
+from bonescan.archive.sendings import ask_sending
 from bonescan.archive.settings import RetentionRule, Settings, load_settings
 from bonescan.archive.shelf import Archive
+from bonescan.archive.tables import draft
 from bonescan.archive.upkeep import check, due, reindex, retain
+from bonescan.archive.worker import publish
 from bonescan.dicom.indexing import index_facts
 from bonescan.dicom.node import Kept
 from bonescan.errors import ArchiveUnavailable, InvalidValue
@@ -91,19 +95,19 @@ def test_a_changed_reading_is_found_and_cannot_be_signed(archive: Archive):
         signed(archive)
 
 
-def test_versions_are_kept_and_a_signature_makes_a_new_one(archive: Archive):
-    archive.keep(object_of(1))
-    first = read(archive)
-    archive.keep(object_of(2))
-    second = read(archive)
-    assert [(one.version, one.folder) for one in archive.results.of_study("1.9.1")] == [
+def test_versions_are_kept_and_a_signature_makes_a_new_one(anywhere: Archive):
+    anywhere.keep(object_of(1))
+    first = read(anywhere)
+    anywhere.keep(object_of(2))
+    second = read(anywhere)
+    assert [(one.version, one.folder) for one in anywhere.results.of_study("1.9.1")] == [
         (1, first.folder),
         (2, second.folder),
     ]
-    third = signed(archive, of_version=2)
+    third = signed(anywhere, of_version=2)
     assert (third.version, third.signed_by, third.of_version, third.revision) == (3, "Dr. A", 2, second.revision)
-    assert [one.signed_by for one in archive.results.of_study("1.9.1")] == ["", "", "Dr. A"]
-    assert check(archive).well
+    assert [one.signed_by for one in anywhere.results.of_study("1.9.1")] == ["", "", "Dr. A"]
+    assert check(anywhere).well
 
 
 def test_what_killed_workers_left_is_swept_and_nothing_else(archive: Archive):
@@ -118,6 +122,58 @@ def test_what_killed_workers_left_is_swept_and_nothing_else(archive: Archive):
     left = archive.results.begin("1.9.1", 77)
     assert archive.results.sweep() == 1
     assert (reading.folder.is_dir(), living.is_dir(), left.is_dir()) == (True, True, False)
+
+
+def test_what_a_living_worker_signs_is_neither_swept_nor_brought_in_before_it_is_done(archive: Archive):
+    """As between the files of a signature and its transaction, whoever looks after the archive then."""
+    archive.keep(object_of(1))
+    read(archive)
+    put_draft(archive)
+    ask_to_sign(archive)
+    queue = Queue(archive.database, lease_s=30, attempts=3)
+    job = queue.claim()
+    assert job is not None
+    making, laid = render(archive, queue, job)
+    first = archive.results.of_study("1.9.1")[0]
+    record = json.loads((first.folder / "result.json").read_bytes())
+    record |= {"version": 2, "job_id": job.id, "signed_by": "Dr. A"}
+    (making / "result.json").write_text(json.dumps(record))
+    assert archive.results.sweep() == 0
+    assert reindex(archive).readings == 0
+    (making / "result.json").unlink()
+    publish(archive, queue, job, making, laid)
+    assert [one.signed_by for one in archive.results.of_study("1.9.1")] == ["", "Dr. A"]
+
+
+def test_records_of_readings_made_before_there_were_revisions_are_brought_in(tmp_path: Path):
+    with Archive(tmp_path, PLAIN) as archive:
+        archive.keep(object_of(1))
+        folder = read(archive).folder
+    record = json.loads((folder / "result.json").read_bytes())
+    for name in ("revision", "of_version", "amends"):
+        del record[name]
+    (folder / "result.json").write_text(json.dumps(record))
+    (folder / "signed.json").write_text('{"signed_by": "Dr. A", "signed_at": "2026-01-01T00:00:00+00:00"}')
+    for path in tmp_path.glob("index.sqlite*"):
+        path.unlink()
+    with Archive(tmp_path, PLAIN) as archive:
+        (one,) = archive.results.of_study("1.9.1")
+        assert (one.signed_by, one.revision, one.of_version) == ("Dr. A", 0, 0)
+
+
+def test_a_study_on_which_a_physician_is_at_work_stays(tmp_path: Path):
+    rules = (RetentionRule(name="ten years", older_than_days=3653),)
+    with Archive(tmp_path, replace(PLAIN, retention=rules)) as archive:
+        archive.keep(object_of(1))
+        read(archive)
+        signed(archive)
+        assert [one.kept_because for one in due(archive, LATER)] == [""]
+        put_draft(archive)
+        assert [one.kept_because for one in due(archive, LATER)] == ["a physician is at work on it"]
+        with archive.database.write() as connection:
+            connection.execute(draft.delete())
+            ask_sending(connection, archive.results.of_study("1.9.1")[-1], "PACS", actor="test")
+        assert [one.kept_because for one in due(archive, LATER)] == ["jobs wait"]
 
 
 def test_the_index_is_made_anew_from_the_files_alone(tmp_path: Path):

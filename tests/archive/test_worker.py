@@ -274,6 +274,8 @@ def test_a_sending_that_cannot_help_itself_says_why_and_one_that_is_under_way_is
     assert (sending.state, sending.reason) == ("failed", "No peer NOBODY with host and port is configured.")
     archive.delete_study("1.9.1", actor="test", why="test")
     assert sendings(archive.database, "1.9.1") == []
+    left = [dict(job.payload) for job in Queue(archive.database, lease_s=6.0, attempts=1).jobs()]
+    assert left == [{}, {}, {}]  # of a reading, a signature, a sending: no word of the physician's stays behind
 
 
 def tables_with_rows(archive: Archive) -> set[str]:

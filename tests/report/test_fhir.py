@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from datetime import timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from pydicom.sr._concepts_dict import concepts as sr
@@ -12,6 +12,8 @@ from tests.report.phantom import concluded, withheld
 from bonescan.reading.model import Kind, Reading
 from bonescan.report.fhir import fhir_bundle, fhir_bytes
 from bonescan.report.fhir_parts import CODES, DCM, SCT
+from bonescan.report.physician import PhysicianText
+from bonescan.report.signature import Amends, Signature
 from bonescan.scan import PatientFacts
 
 UCUM = {"1", "%", "mm", "mm2"}
@@ -155,3 +157,30 @@ def test_a_time_without_a_zone_is_a_day(reading):
 
 def test_the_same_reading_gives_the_same_bytes(reading):
     assert fhir_bytes(reading) == fhir_bytes(reading)
+
+
+SIGNED = Signature(name="Dr. Ada Example", signed_at=datetime(2021, 3, 5, 8, 30, tzinfo=UTC))
+AMENDED = Signature(
+    name="Dr. Ada Example",
+    signed_at=datetime(2021, 3, 6, 9, 0),
+    amends=Amends(version=2, signed_at=SIGNED.signed_at, reason="T12 is a haemangioma."),
+)
+
+
+@pytest.mark.parametrize(("signature", "status"), [(SIGNED, "final"), (AMENDED, "amended")])
+def test_a_signed_report_is_final_and_an_amendment_amended(reading, signature, status):
+    text = PhysicianText(study_uid="1.2", entries={("interpretation", "text"): "No metastasis."})
+    models = pytest.importorskip("fhir.resources.R4B.bundle")
+    content = fhir_bytes(concluded(reading), text, signature)
+    assert json.loads(models.Bundle.model_validate_json(content).model_dump_json()) == json.loads(content)
+    bundle = json.loads(content)
+    (report,) = resources(bundle, "DiagnosticReport")
+    assert {one["status"] for one in (report, *resources(bundle, "Observation"))} == {status}
+    assert report["conclusion"].startswith("No metastasis.")
+    assert report["conclusion"].endswith("Not a medical device. Never the only basis of a decision.")
+    (physician,) = [
+        entry for entry in bundle["entry"] if entry["fullUrl"] == report["resultsInterpreter"][0]["reference"]
+    ]
+    assert physician["resource"] == {"resourceType": "Practitioner", "name": [{"text": "Dr. Ada Example"}]}
+    # FHIR's instant needs a zone
+    assert report.get("issued") == ("2021-03-05T08:30:00Z" if signature is SIGNED else None)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import tomllib
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
 
 import pytest
 from tests.report.phantom import WINDOWS, concluded, record_of, report_content
 
 from bonescan.errors import InvalidValue, UnreadableInput
-from bonescan.reading.model import Reading
+from bonescan.reading.model import Author, Kind, Nature, Reading
+from bonescan.reading.signing import Amends, Signature
 from bonescan.report.language import language, report_languages
-from bonescan.report.physician import ENTRIES, PhysicianText, empty_text, read_text
+from bonescan.report.physician import ENTRIES, PhysicianText, empty_text, read_text, text_bytes
 from bonescan.report.plain_text import plain_text
 
 WRITTEN = """
@@ -84,6 +86,7 @@ def test_a_report_is_a_draft_until_a_physician_and_a_time_are_named(reading: Rea
     assert report_content(reading, WINDOWS, "en", signed)["status"] == {
         "style": "signed",
         "text": "Interpreted by Dr. A. Example, 2021-03-05 08:30, as the text beside this reading says",
+        "amended": "",
     }
 
 
@@ -128,3 +131,60 @@ def test_a_text_of_another_study_is_refused(reading: Reading) -> None:
 def test_what_no_report_has_is_refused_in_one_sentence(content: bytes, says: str) -> None:
     with pytest.raises(UnreadableInput, match=says):
         read_text(content)
+
+
+ELECTRONIC = Signature(name="Dr. Ada Example", signed_at=datetime(2021, 3, 5, 8, 30, tzinfo=UTC))
+AMENDING = replace(
+    ELECTRONIC, amends=Amends(version=2, signed_at=ELECTRONIC.signed_at, reason='T12 is a "haemangioma".\nSee MRI.')
+)
+
+
+@pytest.mark.parametrize("code", list(report_languages()))
+def test_a_text_is_written_as_it_is_read(code: str, reading: Reading) -> None:
+    odd = 'He said "no"\\ \x7f \x01 \u2028 über\n\nsecond line = [not a table]'
+    text = PhysicianText(study_uid=reading.scan.study_uid or "", entries={("interpretation", "text"): odd})
+    assert read_text(text_bytes(text, language(code))) == text
+    signed = text.signed(AMENDING)
+    # what a file says of itself is no signature that an archive holds
+    assert read_text(text_bytes(signed, language(code))) == replace(signed, electronic=False)
+
+
+def test_a_signature_in_an_archive_is_electronic_and_an_amendment_says_what_it_replaces(reading: Reading) -> None:
+    text = written(reading)
+    first = report_content(reading, WINDOWS, "en", text.signed(ELECTRONIC))["status"]
+    assert first == {
+        "style": "signed",
+        "text": "Signed electronically by Dr. Ada Example, 2021-03-05 08:30 UTC",
+        "amended": "",
+    }
+    content = report_content(reading, WINDOWS, "en", text.signed(AMENDING))
+    assert content["status"]["text"] == "AMENDED, signed electronically by Dr. Ada Example, 2021-03-05 08:30 UTC"
+    why = content["status"]["amended"]
+    assert why.startswith("Replaces version 2, signed 2021-03-05 08:30 UTC. Why: T12 is a")
+    # the line stands in the text file as a whole, whatever its breaks
+    assert " ".join(why.split()) in " ".join(plain_text(content).split())
+
+
+def test_nobody_signs_without_a_name_or_amends_without_a_reason() -> None:
+    with pytest.raises(InvalidValue, match="only in the name of a physician"):
+        Signature(name="?", signed_at=ELECTRONIC.signed_at)
+    with pytest.raises(InvalidValue, match="says why"):
+        Amends(version=2, signed_at=ELECTRONIC.signed_at, reason=" \n")
+
+
+@pytest.mark.parametrize("lines", ['amends_version = "2"', 'amends_reason = "x"', 'amends_version = "two"'])
+def test_an_amendment_in_a_file_says_its_version_and_when_that_was_signed(lines: str) -> None:
+    with pytest.raises(UnreadableInput, match="without saying its version"):
+        read_text(f"[signature]\n{lines}\n".encode())
+
+
+def test_what_a_physician_drew_and_judged_is_marked(reading: Reading) -> None:
+    bone = [finding for finding in reading.findings if finding.kind is Kind.BONE]
+    certain = {nature: float(nature is Nature.TRAUMATIC) for nature in Nature}
+    changed = replace(bone[0], drawn_by=Author.PHYSICIAN, judged_by=Author.PHYSICIAN, natures=certain, letter="A")
+    revised = replace(reading, findings=(changed, *bone[1:]))
+    table = report_content(revised, WINDOWS)["bone"]
+    assert {"Outlined by a physician: A.", "Judged by a physician: A."} <= set(table["notes"])
+    assert "trauma, by a physician" in table["rows"][0]["cells"]
+    before = report_content(replace(reading, findings=tuple(bone)), WINDOWS)["bone"]
+    assert not any("physician" in note for note in before["notes"])

@@ -54,9 +54,11 @@ class Department:
 
     studies: list[Study]
     people: list[dict[str, Any]]
+    tokens: list[dict[str, Any]] = field(default_factory=list)
     signed_in: bool = True
     role: str = "admin"
     setup_needed: bool = False
+    provider: str = ""
     changes: list[dict[str, Any]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     turn: threading.Condition = field(default_factory=threading.Condition)
@@ -247,7 +249,15 @@ class _Handler(BaseHTTPRequestHandler):
             here.signed_in = False
         if parts in (["session"], ["setup"]):
             user = {"name": NAME, "role": here.role} if here.signed_in else None
-            return self._json({"user": user, "csrf": "token", "setup_needed": here.setup_needed, "version": "0"})
+            return self._json(
+                {
+                    "user": user,
+                    "csrf": "token",
+                    "setup_needed": here.setup_needed,
+                    "provider": here.provider,
+                    "version": "0",
+                }
+            )
         if not here.signed_in:
             return self._refuse(401, "Sign in first.")
         if parts == ["users"] and method == "POST":
@@ -256,6 +266,8 @@ class _Handler(BaseHTTPRequestHandler):
             next(one for one in here.people if one["name"] == parts[1]).update(body)
         if parts[0] == "users":
             return self._json({"users": here.people})
+        if parts[0] == "tokens":
+            return self._tokens(method, parts, body)
         if parts == ["changes"]:
             return self._changes(int(query["after"]))
         if parts == ["destinations"]:
@@ -293,6 +305,16 @@ class _Handler(BaseHTTPRequestHandler):
         if method != "GET":
             here.tell(study.line["study_uid"], "draft")
         return None
+
+    def _tokens(self, method: str, parts: list[str], body: dict[str, Any]) -> None:
+        known = self.department.tokens
+        if method == "POST":
+            made = {"id": str(len(known)), "made_by": NAME, "made_at": "2026-03-02T10:00:00Z", "used_at": ""}
+            known.insert(0, made | {"name": body["name"], "role": body["role"], "revoked_at": ""})
+            return self._json(known[0] | {"token": "bonescan_shown-once"}, 201)
+        if method == "DELETE":
+            next(one for one in known if one["id"] == parts[1])["revoked_at"] = "2026-03-02T11:00:00Z"
+        return self._json({"tokens": known})
 
     @staticmethod
     def _versions(study: Study) -> list[dict[str, Any]]:

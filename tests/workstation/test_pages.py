@@ -90,6 +90,15 @@ def test_next_leads_to_no_other_place(opened, wanted) -> None:
     assert "evil" not in page.url
 
 
+def test_the_hospitals_own_sign_in_is_offered_and_its_refusal_told(opened, served) -> None:
+    served[0].signed_in, served[0].provider = False, "Sign in with your hospital account"
+    page = opened("/sign-in?refused=no_role&next=/study/1.2.3")
+    link = page.get_by_role("link", name="Sign in with your hospital account")
+    assert link.get_attribute("href") == "/api/v1/session/provider?next=%2Fstudy%2F1.2.3"
+    assert "none of your groups has a role" in page.get_by_role("alert").inner_text()
+    served[0].signed_in, served[0].provider = True, ""
+
+
 def test_first_start_makes_the_administrator_with_the_code(opened, served) -> None:
     served[0].signed_in, served[0].setup_needed = False, True
     page = opened("/")
@@ -108,6 +117,20 @@ def test_people_are_added_and_locked_out(opened, served) -> None:
     page.get_by_role("button", name="Lock out: New Person").click()
     expect(page.get_by_role("row", name="New Person")).to_contain_text("Locked out")
     assert served[0].people[-1]["active"] is False
+
+
+def test_a_machines_token_is_shown_once_and_revoked(opened, served) -> None:
+    page = opened("/people")
+    page.get_by_label("Machine", exact=True).fill("PACS, second floor")
+    page.get_by_role("button", name="Make a token").click()
+    dialog = page.get_by_role("dialog", name="Access token of PACS, second floor")
+    expect(dialog.get_by_label("Access token", exact=True)).to_have_value("bonescan_shown-once")
+    dialog.get_by_role("button", name="I have copied it").click()
+    assert "bonescan_shown-once" not in page.content()
+    page.get_by_role("button", name="Revoke: PACS, second floor").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(page.get_by_role("row", name="PACS, second floor")).to_contain_text("Revoked")
+    assert served[0].tokens[0]["revoked_at"]
 
 
 def test_worklist_is_worked_by_keyboard_and_follows_the_workstation(opened, served) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import select
@@ -13,7 +15,7 @@ from bonescan.archive.tables import account
 from bonescan.workstation.people import RIGHTS, People, Right, Role, SetUp
 from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.sessions import Sessions, csrf_token, is_csrf_token
-from bonescan.workstation.tables import attempt, sign_in
+from bonescan.workstation.tables import attempt, known_browser, sign_in
 
 
 @pytest.fixture
@@ -113,7 +115,7 @@ def test_pauses_grow_and_outlive_a_restart(archive: Archive, people: People, clo
         with refused(401, "wrong"):
             people.check("Ada", "not it", address="a")
     with refused(429, "too_many_tries"):  # the right password too, and after a restart
-        People(archive.database, hasher=CHEAP, clock=clock).check("Ada", PASSWORD, address="b")
+        People(archive.database, hasher=CHEAP, clock=clock).check("Ada", PASSWORD, address="a")
     clock.now += 61
     with refused(401, "wrong"):
         people.check("Ada", "not it", address="a")
@@ -124,7 +126,7 @@ def test_pauses_grow_and_outlive_a_restart(archive: Archive, people: People, clo
     clock.now += 60
     assert people.check("Ada", PASSWORD, address="a").name == "Ada"
     with archive.database.read() as connection:
-        own = select(attempt.c.key).where(attempt.c.key.startswith("account"))
+        own = select(attempt.c.key).where(attempt.c.key.startswith("name"))
         assert connection.execute(own).all() == []
 
 
@@ -150,6 +152,60 @@ def test_one_address_cannot_try_many_names(people: People, clock: Clock):
     clock.now += 601
     with refused(401, "wrong"):
         people.check("yet another", "not it", address="a")
+
+
+def test_who_guesses_elsewhere_does_not_make_the_owner_wait(people: People):
+    """Whoever knows a name could otherwise keep its owner out for as long as they like."""
+    ada = people.add("Ada", Role.ADMIN, PASSWORD, actor="test")
+    for _ in range(5):
+        with refused(401, "wrong"):
+            people.check("Ada", "not it", address="attacker")
+    with refused(429, "too_many_tries"):
+        people.check("Ada", "not it", address="attacker")
+    assert people.check("Ada", PASSWORD, address="reading room") == ada
+
+
+def test_a_browser_that_is_known_is_let_in_whatever_others_try(people: People, clock: Clock):
+    """Guesses from very many addresses do make a browser wait that was never used; and each is a rare guess then."""
+    people.add("Ada", Role.ADMIN, PASSWORD, actor="test")
+    bob = people.add("Bob", Role.PHYSICIAN, PASSWORD, actor="test")
+    people.know_browser(bob, "browser of the reading room")
+    for number in range(50):
+        with refused(401, "wrong"):
+            people.check("Bob", "not it", address=f"bot {number}")
+    with refused(429, "too_many_tries"):
+        people.check("Bob", PASSWORD, address="at home")
+    assert people.check("Bob", PASSWORD, address="bot 1", browser="browser of the reading room").name == "Bob"
+    with refused(429, "too_many_tries"):  # its token is worth nothing for another name
+        people.check("Bob", PASSWORD, address="at home", browser="another browser")
+    clock.now += 901
+    with refused(401, "wrong"):
+        people.check("Bob", "not it", address="bot 51")
+    with refused(429, "too_many_tries"):
+        people.check("Bob", "not it", address="bot 52")
+    people.change("Bob", actor="Ada", role=Role.PHYSICIST)
+    assert people.check("Bob", PASSWORD, address="at home").role is Role.PHYSICIST
+
+
+def test_a_stolen_browser_token_gives_no_more_tries_than_any_browser_has(people: People):
+    ada = people.add("Ada", Role.ADMIN, PASSWORD, actor="test")
+    people.know_browser(ada, "stolen")
+    for number in range(5):
+        with refused(401, "wrong"):
+            people.check("Ada", "not it", address=f"{number}", browser="stolen")
+    with refused(429, "too_many_tries"):
+        people.check("Ada", "not it", address="another", browser="stolen")
+    assert people.check("Ada", PASSWORD, address="reading room").name == "Ada"
+
+
+def test_a_browser_is_forgotten_after_half_a_year_and_kept_as_a_digest(archive: Archive, people: People, clock: Clock):
+    ada = people.add("Ada", Role.ADMIN, PASSWORD, actor="test")
+    people.know_browser(ada, "old one")
+    clock.now += 181 * 86_400
+    people.know_browser(ada, "new one")
+    with archive.database.read() as connection:
+        kept = connection.execute(select(known_browser.c.token_sha256)).scalars().all()
+    assert kept == [hashlib.sha256(b"new one").hexdigest()]
 
 
 def test_an_administrator_lifts_a_pause(people: People):

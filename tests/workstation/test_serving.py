@@ -92,6 +92,41 @@ def test_a_head_that_does_not_come_is_not_waited_for(archive: Archive, monkeypat
         assert slow.recv(1) == b""  # closed without an answer
 
 
+def test_one_address_cannot_take_every_connection(archive: Archive):
+    settings = HttpSettings(port=0, connections_per_address=3)
+    with serve(archive, settings) as served:
+        many = [_connected(served.port) for _ in range(3)]
+        _until(lambda: _answers(many[0]))
+        fourth = _connected(served.port)
+        _until(lambda: _is_closed(fourth))
+        assert _answers(_connected(served.port, "127.0.0.2"))  # another one is served meanwhile
+        many.pop().close()
+        _until(lambda: _answers(_connected(served.port)))
+    with serve(archive, HttpSettings(port=0, connections_per_address=1, proxies=("127.0.0.1",))) as behind:
+        assert all(_answers(_connected(behind.port)) for _ in range(4))  # a proxy brings everybody
+
+
+def _connected(port: int, source: str = "127.0.0.1") -> socket.socket:
+    made = socket.create_connection(("127.0.0.1", port), source_address=(source, 0))
+    made.settimeout(10.0)
+    return made
+
+
+def _answers(connection: socket.socket) -> bool:
+    try:
+        connection.sendall(b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        return connection.recv(65536).startswith(b"HTTP/1.1 404")
+    except OSError:
+        return False
+
+
+def _is_closed(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1) == b""
+    except ConnectionError:
+        return True
+
+
 def test_a_port_that_is_taken_is_told_plainly(archive: Archive):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

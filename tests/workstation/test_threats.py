@@ -23,7 +23,7 @@ from bonescan.workstation.sessions import COOKIE
 OPEN_TO_ALL = {
     ("GET", "/api/v1/session"), ("POST", "/api/v1/session"), ("POST", "/api/v1/setup"), ("GET", "/health"),
     ("GET", "/metrics"), ("GET", "/static/{name:path}"), ("GET", "/"), ("GET", "/study/{uid}"), ("GET", "/sign-in"),
-    ("GET", "/people"),
+    ("GET", "/people"), ("GET", "/api/v1/session/provider"), ("GET", "/api/v1/session/provider/answer"),
 }  # fmt: skip
 REPORT = b"<!doctype html><script>alert(1)</script><p onclick=x()>Doe</p>"
 
@@ -36,6 +36,13 @@ def read_study(archive: Archive, workstation: Workstation) -> str:
     )
     workstation.rooms.studies.catch_up()
     return uid
+
+
+class Places(dict):
+    """What stands in the places of a route's path; `default`, or 1, where nothing was said."""
+
+    def __missing__(self, name: str) -> str:
+        return self.get("default", "1")
 
 
 def routes(workstation: Workstation) -> list[tuple[str, APIRoute]]:
@@ -58,7 +65,7 @@ def test_no_role_passes_a_route_without_its_right(workstation, browser, read_stu
             right = right_of(route)
             if right is None or method == "DELETE" or route.path.endswith("/password"):
                 continue  # these two end the sign-in; everybody may
-            path = route.path.format(uid=STUDY, version=1, file="regions_anterior.png", name="anterior")
+            path = route.path.format_map(Places(uid=STUDY, version=1, file="regions_anterior.png", name="anterior"))
             answer = someone.request(
                 method, path, params={"wait_s": 0}, json=bodies.get(route.path, {}) if method != "GET" else None
             )
@@ -178,6 +185,17 @@ def test_guessers_have_to_wait(browser, workstation):
     assert answers == [401] * 5 + [429]
     held = someone.sign_in("Ada")
     assert (held.status_code, held.headers["retry-after"]) == (429, "60")
+
+
+def test_a_browser_that_signed_in_before_does_not_wait_for_guesses_of_others(browser, workstation):
+    ada, eve = browser("physician"), browser()  # both from one address, as behind a proxy
+    known = ada.cookies["bonescan_browser"]
+    ada.delete("/api/v1/session")
+    assert [eve.sign_in("the physician", "wrong").status_code for _ in range(6)] == [401] * 5 + [429]
+    assert eve.sign_in("the physician").status_code == 429
+    assert ada.sign_in("the physician").status_code == 200
+    assert ada.cookies["bonescan_browser"] == known
+    assert eve.get("/api/v1/studies", headers={"Cookie": f"bonescan_browser={known}"}).status_code == 401
 
 
 def test_many_guesses_at_once_are_counted_one_by_one(workstation):
@@ -489,13 +507,12 @@ def test_odd_requests_are_refused_without_a_fault(browser, workstation, read_stu
     for method, route in routes(workstation):
         if method == "DELETE":
             continue
-        places = dict.fromkeys(("uid", "name", "version", "file"), "x")
         for value in odd if method == "GET" else bodies:
             if method == "GET":
-                path = route.path.replace("{name:path}", "{name}").format(**{name: quote(value) for name in places})
+                path = route.path.replace("{name:path}", "{name}").format_map(Places(default=quote(value)))
                 answer = ada.get(path, params=dict.fromkeys(fields, value))
             else:
-                path = route.path.format(**places)
+                path = route.path.format_map(Places(default="x"))
                 answer = ada.request(method, path, content=value, headers={"Content-Type": "application/json"})
             found.add(answer.status_code)
             assert answer.status_code < 500, (method, route.path, value, answer.text)

@@ -29,7 +29,7 @@ from typing import IO
 from bonescan.archive.processes import is_gone, this_process
 from bonescan.errors import ArchiveUnavailable, QuotaExceeded
 
-__all__ = ["ObjectStore", "Spooled", "file_digest", "open_for_writing", "sync_folder", "told_plainly"]
+__all__ = ["ObjectStore", "Spooled", "file_digest", "held_alone", "open_for_writing", "sync_folder", "told_plainly"]
 
 _BLOCK_BYTES = 1 << 20
 _STALE_S = 3600.0
@@ -79,6 +79,36 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextmanager
+def held_alone(file: Path, *, otherwise: str) -> Iterator[None]:
+    """Hold a file that one process at a time may hold; the system lets go of it when a process ends, however it ends.
+
+    Parameters
+    ----------
+    file : Path
+        Made when absent; it stays, for it means nothing where nobody holds it.
+    otherwise : str
+        What is said while another process holds it.
+
+    Yields
+    ------
+    None
+
+    Raises
+    ------
+    ArchiveUnavailable
+        While another one does.
+    """
+    with told_plainly():
+        opened = file.open("ab")
+    with opened:
+        try:
+            _lock(opened)
+        except OSError as error:
+            raise ArchiveUnavailable(otherwise) from error
+        yield
 
 
 def file_digest(path: Path) -> str:
@@ -333,13 +363,8 @@ class ObjectStore:
         ArchiveUnavailable
             While another one runs.
         """
-        with (self.incoming.parent / "deletion.lock").open("ab") as file:
-            try:
-                _lock(file)
-            except OSError as error:
-                raise ArchiveUnavailable(
-                    "A backup or a deletion of this archive is running; try again when it is done."
-                ) from error
+        running = "A backup or a deletion of this archive is running; try again when it is done."
+        with held_alone(self.incoming.parent / "deletion.lock", otherwise=running):
             yield
 
     def files(self) -> Iterator[Path]:

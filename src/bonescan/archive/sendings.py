@@ -123,7 +123,7 @@ def sendings(database: Database, study_uid: str) -> list[Sending]:
             at=row["changed_at"],
         )
         for row, said in found
-        if said["folder"] in kept
+        if said.get("folder") in kept
     ]
 
 

@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from bonescan.errors import InvalidValue
+from bonescan.errors import InvalidValue, UnknownSetting
 
 __all__ = ["DATABASE_VARIABLE", "SETTINGS_NAME", "RetentionRule", "Settings", "load_settings"]
 
@@ -32,6 +32,7 @@ DATABASE_VARIABLE = "BONESCAN_DATABASE"
 SETTINGS_NAME = "bonescan.toml"
 """The file of settings in an archive's folder; the archive's are its table ``[archive]``."""
 
+_TABLES = ("archive", "dicom", "http")  # each is read where it belongs; what is none of them is read by nobody
 _LONGEST_DAYS = 365_250  # a thousand years: still a date when it is taken from today
 
 
@@ -123,7 +124,7 @@ def load_settings(folder: Path, environment: Mapping[str, str] = os.environ) -> 
     Raises
     ------
     InvalidValue
-        For a file that is no TOML, an unknown name, or a value out of range.
+        For a file that is no TOML, an unknown name (also of a whole table), or a value out of range.
     """
     path = folder / SETTINGS_NAME
     try:
@@ -132,6 +133,9 @@ def load_settings(folder: Path, environment: Mapping[str, str] = os.environ) -> 
         raise InvalidValue(f"{SETTINGS_NAME} cannot be understood: {error}.") from error
     except OSError as error:
         raise InvalidValue(f"{SETTINGS_NAME} cannot be read: {error.strerror}.") from error
+    for name in written:
+        if name not in _TABLES:
+            raise UnknownSetting(name, "", _TABLES)
     written = written.get("archive", {})
     if not isinstance(written, dict):
         raise InvalidValue(f"archive in {SETTINGS_NAME} must be a table.", got=written)
@@ -139,7 +143,7 @@ def load_settings(folder: Path, environment: Mapping[str, str] = os.environ) -> 
     values: dict[str, object] = {}
     for name, value in written.items():
         if name not in known:
-            raise InvalidValue(f"[archive] in {SETTINGS_NAME} has no {name!r}; there are {', '.join(known)}.", got=name)
+            raise UnknownSetting(name, "[archive]", known)
         if name == "retention":
             values[name] = _rules(value)
         elif isinstance(value, bool) or not isinstance(value, str if name == "database" else int | float):
@@ -156,6 +160,9 @@ def load_settings(folder: Path, environment: Mapping[str, str] = os.environ) -> 
 def _rules(written: object) -> tuple[RetentionRule, ...]:
     try:
         rules = [dict(rule) for rule in written]  # type: ignore[attr-defined]
+        known = [one.name for one in fields(RetentionRule)]
+        for name in (name for rule in rules for name in rule if name not in known):
+            raise UnknownSetting(name, "[[archive.retention]]", known)
         if any(isinstance(rule.get("modalities"), str) for rule in rules):
             raise TypeError("a string would be taken letter by letter")
         return tuple(RetentionRule(**{**rule, "modalities": tuple(rule.get("modalities", ()))}) for rule in rules)

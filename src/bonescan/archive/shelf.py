@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -44,6 +45,7 @@ READABLE_MODALITY = "NM"
 """Only objects of gamma cameras ask for a reading; reports, pictures and segmentations of a study do not."""
 
 _GIB = 2**30
+_ROWS_AT_ONCE = 200  # of a query that may match everything, and of which few are wanted
 
 
 class Archive:
@@ -412,6 +414,7 @@ class Archive:
             others = (job.c.StudyInstanceUID == study_uid) & (job.c.kind != "read")
             gone = {"state": "dead", "reason": "The study was deleted."}
             connection.execute(update(job).where(others & job.c.state.in_(["waiting", "running"])).values(**gone))
+            connection.execute(update(job).where(others).values(payload="{}"))  # it may hold what a physician wrote
             for table in (result, draft, instance, series, study):
                 connection.execute(delete(table).where(table.c.StudyInstanceUID == study_uid))
             self._count(connection, -sum(row.size_bytes for row in (*held, *aside)))
@@ -451,7 +454,9 @@ class Archive:
 
     # ------------------------------------------------------------------------------------------------ finding
 
-    def match(self, level: Level, keys: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
+    def match(
+        self, level: Level, keys: Mapping[str, str], *, offset: int = 0, most: int | None = None
+    ) -> Iterator[Mapping[str, str]]:
         """Answer a query.
 
         Parameters
@@ -459,13 +464,19 @@ class Archive:
         level : Level
         keys : mapping of str to str
             As for `bonescan.dicom.node.shelf.Shelf.match`.
+        offset : int
+            How many matches are passed over; their order is that of the UIDs.
+        most : int, optional
+            How many are wanted; all by default.
 
         Yields
         ------
         mapping of str to str
         """
+        end = None if most is None else offset + most
         with self.database.read() as connection:
-            found = list(find(connection, level, keys))
+            few = connection.execution_options(yield_per=_ROWS_AT_ONCE)
+            found = list(islice(find(few, level, keys), offset, end))
         yield from found
 
     def paths(self, uids: Mapping[str, Sequence[str]]) -> Iterator[StoredObject]:

@@ -248,6 +248,8 @@ def concluded(connection: Connection, job: Job, stored: StoredReading, receivers
         AE titles.
     """
     connection.execute(delete(draft).where(draft.c.StudyInstanceUID == job.study_instance_uid))
+    left = {name: job.payload[name] for name in ("of_version", "by", "signed_at")}  # the version holds the rest now
+    connection.execute(update(jobs).where(jobs.c.id == job.id).values(payload=json.dumps(left)))
     for title in receivers:
         ask_sending(connection, stored, title, actor=stored.signed_by)
 

@@ -14,6 +14,7 @@ from bonescan.dicom.indexing import INDEXED
 from bonescan.dicom.node.shelf import Level
 
 __all__ = [
+    "access_token",
     "account",
     "audit",
     "conflict",
@@ -23,6 +24,7 @@ __all__ = [
     "job",
     "metadata",
     "meter",
+    "provided",
     "result",
     "series",
     "study",
@@ -184,4 +186,26 @@ account = Table(
     Column("active", Boolean, nullable=False, default=True),
     _text("made_at"),
     _text("changed_at"),
+)
+
+provided = Table(
+    "provided",
+    metadata,
+    _text("issuer", key=True),  # an OpenID provider, and how it names somebody for good
+    _text("subject", key=True),
+    Column("name_key", Text, nullable=False, unique=True),
+)
+
+# what machines show at the workstation instead of a password; a backup holds only their digests
+access_token = Table(
+    "access_token",
+    metadata,
+    _text("id", key=True),
+    _text("name"),
+    _text("role"),
+    Column("token_sha256", Text, nullable=False, unique=True),
+    _text("made_by"),
+    _text("made_at"),
+    _text("used_at"),
+    _text("revoked_at"),
 )

@@ -44,6 +44,7 @@ _UPKEEP_S = 60.0
 _PATIENCE_S = 2.0
 _TOLD_S = 0.5
 _RESTART_S = 5.0
+_LEAST_OF_RESERVE = 0.25  # [D] 64 MiB by default, a dozen readings
 _READING_PROCESS = (sys.executable, "-P", "-m", "bonescan.archive.reading_process")
 _SENDINGS = 2
 _log = logging.getLogger(__name__)
@@ -218,6 +219,9 @@ class _Worker:
         self._sendings.clear()
 
     def _claim(self, *, sends: bool = False) -> Job | None:
+        reserve = self._archive.settings.reserve_gib * 2**30
+        if not sends and self._archive.objects.free_bytes() < reserve * _LEAST_OF_RESERVE:
+            return None  # what a reading would write has no room: trying would only use up the job's attempts
         held = [one.job.id for one in self._running] + [one.job.id for one in self._sendings]
         return self._queue.claim(held=held, sends=sends)
 

@@ -271,7 +271,7 @@ def jobs(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """List the readings that wait, run, are done, or failed and why."""
+    """List the jobs (readings, signatures, sendings) that wait, run, are done, or failed and why."""
     with opened_archive(folder) as archive:
         from bonescan.archive import Queue
 
@@ -280,11 +280,13 @@ def jobs(
             queue.retry(retry, actor=_ACTOR)
         found = queue.jobs()
     if as_json:
-        print_results(in_json([asdict(job) for job in found]))
+        # what is signed is a patient's: it is not for a terminal
+        print_results(in_json([{k: v for k, v in asdict(job).items() if k != "payload"} for job in found]))
     elif not quiet:
         rows = [
             {
                 "job": job.id,
+                "kind": job.kind,
                 "state": str(job.state),
                 "study": job.study_instance_uid,
                 "tried": job.attempts,
@@ -292,4 +294,4 @@ def jobs(
             }
             for job in found
         ]
-        print_results(aligned(rows) if rows else "No readings were asked for yet")
+        print_results(aligned(rows) if rows else "No jobs were asked for yet")

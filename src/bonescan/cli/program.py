@@ -34,7 +34,7 @@ from bonescan.cli import (
     serving,
     simulation,
 )
-from bonescan.cli.terminal import NOT_A_DEVICE
+from bonescan.cli.terminal import NOT_A_DEVICE, debugging
 from bonescan.errors import BoneScanError
 
 __all__ = ["app", "main"]
@@ -129,11 +129,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         app(arguments, prog_name="bonescan")
     except BoneScanError as error:
-        if _debugging():
+        if debugging():
             raise
         _fail(str(error))
     except Exception as error:  # the one place where nothing may pass: a traceback is no answer to a technologist
-        if _debugging():
+        if debugging():
             raise
         _fail(
             f"bonescan met an error it should have foreseen ({_where(error)}); please report it, with what "
@@ -146,10 +146,6 @@ def _stop(number: int, _: object) -> NoReturn:
     """Leave as an error does, so that half-written files go and an earlier reading stays."""
     signal.signal(number, signal.SIG_IGN)
     sys.exit(1)
-
-
-def _debugging() -> bool:
-    return os.environ.get("BONESCAN_DEBUG", "") not in ("", "0")
 
 
 def _where(error: BaseException) -> str:

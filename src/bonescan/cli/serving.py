@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import signal
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
@@ -13,13 +15,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bonescan.cli.archive import opened_archive
-from bonescan.cli.terminal import NOT_A_DEVICE, Quiet, compiled_code, progress_on_stderr
+from bonescan.cli.log import logging_to
+from bonescan.cli.terminal import NOT_A_DEVICE, Quiet, compiled_code, debugging
 
 if TYPE_CHECKING:
     from bonescan.archive import Archive
     from bonescan.dicom.node.settings import NodeSettings
+    from bonescan.workstation.settings import HttpSettings
 
 __all__ = ["COMMANDS"]
+
+_LOCK = "serve.lock"
+_ANOTHER = "Another bonescan serve runs on this folder; stop it first, or give this one a folder of its own."
 
 
 def serve(
@@ -70,55 +77,66 @@ def serve(
     stop it; readings in progress are begun anew at the next start.
 
     \b
+    What happens is told on stderr, one line for each event, without a patient's
+    identity: plain on a terminal, JSON anywhere else. It is kept and rotated by
+    systemd's journal, or by what runs the container.
+
+    \b
     Examples:
       bonescan serve --folder archive --peer CAMERA
       bonescan serve --folder archive --ae-title BONESCAN --dicom-port 11112
       bonescan serve --folder archive --peer CAMERA --http-port 8081
       bonescan serve --folder archive --peer CAMERA --no-http
     """
-    progress = progress_on_stderr(quiet)
     stop = threading.Event()
-    with compiled_code(progress), opened_archive(folder, new=True) as archive:
+    with (
+        logging_to(sys.stderr, quiet=quiet, whole=debugging()) as log,
+        compiled_code(log.info),
+        opened_archive(folder, new=True) as archive,
+    ):
         from bonescan.archive import run_worker
+        from bonescan.archive.objects import held_alone
         from bonescan.archive.settings import SETTINGS_NAME
         from bonescan.dicom.node.serving import serve as serve_node
         from bonescan.dicom.node.settings import NodeSettings, read_node_settings
+        from bonescan.workstation.settings import load_http_settings
 
         file = archive.folder / SETTINGS_NAME
         settings = read_node_settings(file) if file.is_file() else NodeSettings()
         settings = _overruled(settings, ae_title, dicom_port, peer or [])
+        workstation = load_http_settings(file)  # also without pages: what is misspelt is told at once
         with ExitStack() as served:
+            served.enter_context(held_alone(archive.folder / _LOCK, otherwise=_ANOTHER))
             node = served.enter_context(serve_node(archive, settings, spool=archive.folder / "spool"))
             if http:
-                _open_workstation(served, archive, file, http_port, settings, progress)
+                _open_workstation(served, archive, workstation, http_port, settings, log)
             for name in ("SIGTERM", "SIGINT", "SIGHUP"):
                 with suppress(AttributeError, ValueError):  # Windows has no SIGHUP; only a main thread may listen
                     signal.signal(getattr(signal, name), lambda *_: stop.set())
             held = archive.counts()
-            progress(f"{held['study']} studies with {held['instance']} objects are here. {NOT_A_DEVICE}")
-            progress(f"Listening as {settings.ae_title} on {settings.host}, port {node.port}")
+            log.info(f"{held['study']} studies with {held['instance']} objects are here. {NOT_A_DEVICE}")
+            log.info(f"Listening as {settings.ae_title} on {settings.host}, port {node.port}")
             if not settings.peers:
-                progress(f"Nobody may call yet: name peers in {SETTINGS_NAME} or with --peer")
+                log.info(f"Nobody may call yet: name peers in {SETTINGS_NAME} or with --peer")
             run_worker(archive, stop, processes=readers, node=settings)
-            progress("Stopping")
+            log.info("Stopping")
 
 
 def _open_workstation(
     served: ExitStack,
     archive: Archive,
-    settings_file: Path,
+    settings: HttpSettings,
     port: int | None,
     node: NodeSettings,
-    progress: Callable[[str], None],
+    log: logging.Logger,
 ) -> None:
-    from bonescan.workstation import load_http_settings, serve
+    from bonescan.workstation import serve
 
-    settings = load_http_settings(settings_file)
     settings = settings if port is None else replace(settings, port=port)
     opened = served.enter_context(serve(archive, settings, node=node))
-    progress(f"The workstation is at {opened.address}")
+    log.info(f"The workstation is at {opened.address}")
     if code := opened.workstation.set_up_code:  # said in any case: without it nobody could ever sign in
-        typer.echo(f"To make the first administrator, open it and type this code: {code}", err=True)
+        log.warning(f"To make the first administrator, open it and type this code: {code}")
 
 
 def _overruled(settings: NodeSettings, ae_title: str | None, port: int | None, peers: Sequence[str]) -> NodeSettings:

@@ -29,6 +29,7 @@ __all__ = [
     "Row",
     "aligned",
     "compiled_code",
+    "debugging",
     "in_json",
     "print_results",
     "progress_on_stderr",
@@ -170,6 +171,16 @@ def compiled_code(progress: Callable[[str], None]) -> Iterator[None]:
     yield
     with suppress(OSError):  # then the next run says it again, which does no harm
         all_compiled.touch()
+
+
+def debugging() -> bool:
+    """Whether whoever started the program looks for a fault: BONESCAN_DEBUG is set, to anything but 0.
+
+    Returns
+    -------
+    bool
+    """
+    return os.environ.get("BONESCAN_DEBUG", "") not in ("", "0")
 
 
 def _cache_folder() -> Path:

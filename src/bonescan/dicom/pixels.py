@@ -27,7 +27,7 @@ from bonescan.scan import Remark, Severity
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["Pixels", "decode", "is_dicom", "parse", "transfer_syntax"]
+__all__ = ["Pixels", "decode", "decode_frame", "is_dicom", "parse", "transfer_syntax"]
 
 MAX_SIDE = 8192
 MAX_PIXELS = 64 * 2**20
@@ -261,6 +261,54 @@ def decode(dataset: Dataset, place: str) -> Pixels:
     return _to_counts(dataset, values, syntax, bits, stored, tuple(remarks))
 
 
+def decode_frame(dataset: Dataset, index: int, place: str, *, as_rgb: bool = False) -> NDArray[np.generic]:
+    """Decode one compressed frame, without rescaling.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+        The whole object, with its file meta information.
+    index : int
+        From 0.
+    place : str
+        How messages call the object.
+    as_rgb : bool
+        Whether colours become red, green and blue; otherwise they stay as they were stored.
+
+    Returns
+    -------
+    (row, column) or (row, column, colour) ndarray
+
+    Raises
+    ------
+    UnreadableInput
+        Pixel data that are cut short, absurdly large or that no decoder accepts.
+    """
+    from pydicom.encaps import get_frame
+    from pydicom.pixels.utils import pixel_array
+
+    rows, columns, frame_count = _shape(dataset, place)
+    bits = next(iter(integers(dataset, "BitsAllocated")), 0)
+    syntax = transfer_syntax(dataset)
+    colours = int(number(dataset, "SamplesPerPixel") or 1)
+    try:
+        frame = get_frame(_pixel_bytes(dataset, place), index, number_of_frames=frame_count)
+    except Exception as error:  # damaged fragments
+        raise UnreadableInput(f"The compressed pixel data of {place} are cut short; fetch it again.") from error
+    _check_frame(frame, rows, columns, bits, place, colours=colours)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if _precision(frame) == 12 and syntax == _JPEG_EXTENDED:
+                return _gdcm_twelve_bits(frame, rows, columns)
+            _quieten_gdcm(syntax)
+            return pixel_array(dataset, index=index, raw=not as_rgb, decoding_plugin=_decoder(syntax))
+    except NotImplementedError as error:
+        raise UnreadableInput(f"The transfer syntax of {place} is not one that is read; fetch it whole.") from error
+    except Exception as error:  # each decoder has its own ways to fail on damaged bytes
+        raise UnreadableInput(f"The compressed pixel data of {place} are damaged; fetch it again.") from error
+
+
 def _shape(dataset: Dataset, place: str) -> tuple[int, int, int]:
     rows, columns = (next(iter(integers(dataset, what)), 0) for what in ("Rows", "Columns"))
     frames = integers(dataset, "NumberOfFrames")
@@ -421,20 +469,20 @@ def _irreversible_wavelet(dataset: Dataset, syntax: str) -> str | None:
     return "JPEG 2000" if size >= 0 and style >= 0 and data[style + 13 : style + 14] == b"\0" else None
 
 
-def _check_frame(frame: bytes, rows: int, columns: int, bits: int, place: str) -> None:
+def _check_frame(frame: bytes, rows: int, columns: int, bits: int, place: str, *, colours: int = 1) -> None:
     """Hold what a compressed frame says of itself against the header, before a decoder allocates for it."""
     if frame[:2] == b"\xff\xd8":
         header = frame_header(frame)
-        size = (header[1], header[2], 1) if header and (header[0] > 8) == (bits > 8) else None
+        size = (header[1], header[2], colours) if header and (header[0] > 8) == (bits > 8) else None
     elif frame[:4] == b"\xff\x4f\xff\x51" or b"ftyp" in frame[:32]:
         size = _siz(frame)
     else:
         return  # RLE carries no size; pydicom checks its segments
-    if size != (rows, columns, 1):
+    if size != (rows, columns, colours):
         raise UnreadableInput(
             f"The compressed pixel data of {place} are damaged, or are not {rows} x {columns} pixels of {bits} bits; "
             "fetch it again.",
-            expected=(rows, columns, 1),
+            expected=(rows, columns, colours),
             got=size,
         )
 

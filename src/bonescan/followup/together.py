@@ -14,7 +14,7 @@ pair's own index I per outlined mass M of counted findings ::
     I' = I + w k (sum of m now counted - sum of m no longer counted),     k = min(1, (I_a + I_b) / (M_a + M_b))
 
 so that a finding stands for no more than the mass under its outline; what is no longer counted though both scans show
-it takes away the smaller of both outlines' masses, as the rest was doubt. In widespread disease a reader's index follows
+it takes away the smaller of both outlines' masses, as the rest was doubt. In widespread disease the index follows
 the whole skeleton and no longer its findings (`bonescan.reading.measures.burden`): w falls from 1 to 0 while the larger
 index passes from `FEW_PERCENT` to `WIDE_PERCENT`. The area of the lesions is corrected by their areas.
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -313,10 +312,10 @@ def _point(told: object) -> Point:
     if not isinstance(told, Sequence) or isinstance(told, str) or len(told) != 2:
         raise InvalidValue(f"A point is a row and a column, got {_shown(told)}.")
     for part in told:
-        if isinstance(part, bool) or not isinstance(part, int | float) or math.isnan(part):
+        if isinstance(part, bool) or not isinstance(part, int | float):
             raise InvalidValue(f"A point is a row and a column in pixels, got {_shown(told)}.")
-        if abs(part) > _FARTHEST:
-            raise InvalidValue(f"The point {_shown(told)} lies far outside any picture.")
+        if not abs(part) <= _FARTHEST:  # nor is what is not a number
+            raise InvalidValue(f"The point {_shown(told)} lies far outside any picture, or is none.")
     return float(told[0]), float(told[1])
 
 

@@ -1,4 +1,4 @@
-"""From outlines drawn by hand to pixels: what a polygon takes in, and the two sides of a line."""
+"""Outlines and pixels: what a polygon takes in, the two sides of a line, the border of a piece."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scipy import ndimage
 from bonescan.errors import InvalidValue
 from bonescan.reading.edits import Outline, Point
 
-__all__ = ["cut", "filled"]
+__all__ = ["border", "cut", "filled"]
 
 Mask = NDArray[np.bool_]
 
@@ -89,6 +89,50 @@ def cut(mask: Mask, line: tuple[Point, Point]) -> tuple[Mask, Mask]:
     first = mask & ~second
     larger, smaller = (first, second) if first.sum() >= second.sum() else (second, first)
     return larger, smaller
+
+
+def border(mask: Mask) -> Outline:
+    """Follow the outer border of a piece along pixel edges, clockwise on the picture.
+
+    Parameters
+    ----------
+    mask : (row, column) ndarray of bool
+        One piece.
+
+    Returns
+    -------
+    tuple of (row, column)
+        Corners only. Pixel centres are whole numbers, so corners lie at halves.
+    """
+    rows, columns = np.nonzero(mask)
+    top, left = int(rows.min()), int(columns.min())
+    padded = np.pad(mask[top : rows.max() + 1, left : columns.max() + 1], 1)
+    start = (1, int(np.flatnonzero(padded[1])[0]))
+    corner, direction = start, 0
+    steps = ((0, 1), (1, 0), (0, -1), (-1, 0))
+    path: list[tuple[int, int]] = []
+    turns: list[int] = []
+    while True:
+        path.append(corner)
+        turns.append(direction)
+        corner = (corner[0] + steps[direction][0], corner[1] + steps[direction][1])
+        row, column = corner
+        # the four pixels around the corner, as seen when moving right (rotated with the direction)
+        ahead = {
+            0: ((row - 1, column), (row, column)),
+            1: ((row, column), (row, column - 1)),
+            2: ((row, column - 1), (row - 1, column - 1)),
+            3: ((row - 1, column - 1), (row - 1, column)),
+        }[direction]
+        ahead_left, ahead_right = bool(padded[ahead[0]]), bool(padded[ahead[1]])
+        if not ahead_right:
+            direction = (direction + 1) % 4
+        elif ahead_left:
+            direction = (direction - 1) % 4
+        if corner == start:
+            break
+    corners = [path[k] for k in range(len(path)) if turns[k] != turns[k - 1]]
+    return tuple((row + top - 1.5, column + left - 1.5) for row, column in corners)
 
 
 def _largest(mask: Mask) -> Mask:

@@ -111,7 +111,7 @@ def report_content(
             "context": {
                 "heading": w["context"]["heading"],
                 "rows": _written(text, "context", tongue),
-                "none": w["context"]["none"],
+                "none": w["context"]["none_electronic" if text.electronic else "none"],
             },
             "procedure": {
                 "heading": w["procedure"]["heading"],

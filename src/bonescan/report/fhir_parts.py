@@ -249,9 +249,9 @@ def _patient(patient: PatientFacts) -> dict[str, Any]:
 
 def _signed(signature: Signature, key: str) -> dict[str, Any]:
     """Who stands for the report, and when it was released: an instant, where its zone is known."""
-    issued = signature.signed_at
+    issued = signature.signed_at.isoformat(timespec="seconds").replace("+00:00", "Z")
     return {
-        **({} if issued.tzinfo is None else {"issued": issued.isoformat(timespec="seconds")}),
+        **({} if signature.signed_at.tzinfo is None else {"issued": issued}),
         "resultsInterpreter": [_reference(key, "physician")],
     }
 

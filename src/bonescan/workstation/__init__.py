@@ -3,6 +3,16 @@
 from bonescan.workstation.app import Workstation
 from bonescan.workstation.people import RIGHTS, Right, Role
 from bonescan.workstation.serving import Served, serve
-from bonescan.workstation.settings import HttpSettings, load_http_settings
+from bonescan.workstation.settings import HttpSettings, ProviderSettings, load_http_settings
 
-__all__ = ["RIGHTS", "HttpSettings", "Right", "Role", "Served", "Workstation", "load_http_settings", "serve"]
+__all__ = [
+    "RIGHTS",
+    "HttpSettings",
+    "ProviderSettings",
+    "Right",
+    "Role",
+    "Served",
+    "Workstation",
+    "load_http_settings",
+    "serve",
+]

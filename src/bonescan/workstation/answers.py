@@ -140,6 +140,8 @@ class SessionAnswer(BaseModel):
     user: _User | None
     csrf: str
     setup_needed: bool
+    by_password: bool
+    provider: str
     version: str
 
 

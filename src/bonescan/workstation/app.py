@@ -9,6 +9,7 @@ It measures nothing itself: it shows what the archive holds and what a reading s
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import ipaddress
 import time
@@ -26,7 +27,16 @@ from starlette.exceptions import HTTPException
 from bonescan import __version__
 from bonescan.archive import Archive
 from bonescan.errors import BoneScanError
-from bonescan.workstation import draft_routes, people_routes, sending_routes, study_routes
+from bonescan.workstation import (
+    dicomweb,
+    dicomweb_storing,
+    draft_routes,
+    people_routes,
+    provider_routes,
+    sending_routes,
+    study_routes,
+    token_routes,
+)
 from bonescan.workstation.access import Accesses
 from bonescan.workstation.answers import HealthAnswer
 from bonescan.workstation.changes import Changes
@@ -34,6 +44,7 @@ from bonescan.workstation.desk import Desk
 from bonescan.workstation.drafts import Drafts
 from bonescan.workstation.guard import PAGE_POLICY, Guard, fault
 from bonescan.workstation.health import Metrics, health_of
+from bonescan.workstation.oidc import Provider
 from bonescan.workstation.pages import PAGES, StaticFile, static_files
 from bonescan.workstation.people import Account, People, Right, SetUp
 from bonescan.workstation.pictures import Pictures
@@ -42,11 +53,23 @@ from bonescan.workstation.rooms import InRooms, Rooms, allowed, right_of
 from bonescan.workstation.sessions import Sessions
 from bonescan.workstation.settings import HttpSettings
 from bonescan.workstation.studies import Studies
+from bonescan.workstation.tokens import Tokens
 
 if TYPE_CHECKING:
     from bonescan.dicom.node.settings import NodeSettings
 
 __all__ = ["Workstation", "every_route"]
+
+_ROUTERS = (
+    people_routes.router,
+    provider_routes.router,
+    token_routes.router,
+    study_routes.router,
+    draft_routes.router,
+    sending_routes.router,
+    dicomweb.router,
+    dicomweb_storing.router,
+)
 
 SignedIn = Annotated[Account, allowed(Right.SIGNED_IN)]
 
@@ -65,7 +88,7 @@ class Workstation:
     body_s : float
         How long a request's body may take to come.
     node : NodeSettings, optional
-        The DICOM node beside it: whose peers results can be sent to.
+        The DICOM node beside it: whose peers results can be sent to, and whose limits hold for objects over HTTP.
     desk : Desk, optional
         Where readings are edited; one of its own by default.
     """
@@ -97,12 +120,21 @@ class Workstation:
             changes=Changes(archive, before=studies.catch_up),
             accesses=Accesses(archive.database),
             metrics=Metrics(archive, sessions),
+            tokens=Tokens(archive.database, clock=clock),
+            storing=asyncio.Semaphore(dicomweb_storing.MOST_AT_ONCE),
             desk=desk,
             drafts=Drafts(archive, desk),
             node=node,
+            provider=None if settings.provider is None else Provider(settings.provider, clock=clock),
         )
         self.routes = _routes(self.rooms)
-        self.app = Guard(self.routes, hosts=settings.hosts, told=self.rooms.metrics.tell, body_s=body_s)
+        self.app = Guard(
+            self.routes,
+            hosts=settings.hosts,
+            told=self.rooms.metrics.tell,
+            body_s=body_s,
+            unread=dicomweb_storing.is_store,
+        )
 
     @property
     def set_up_code(self) -> str:
@@ -121,10 +153,8 @@ def _routes(rooms: Rooms) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.rooms = rooms
-    app.include_router(people_routes.router)
-    app.include_router(study_routes.router)
-    app.include_router(draft_routes.router)
-    app.include_router(sending_routes.router)
+    for router in _ROUTERS:
+        app.include_router(router)
     app.add_api_route("/health", _health, methods=["GET"], tags=["watching"])
     app.add_api_route("/metrics", _metrics, methods=["GET"], tags=["watching"], response_class=Response)
     app.add_api_route("/openapi.json", _openapi, methods=["GET"], include_in_schema=False)
@@ -154,8 +184,7 @@ def every_route(app: FastAPI) -> list[APIRoute]:
     list of APIRoute
         Those for machines and those for people.
     """
-    routers = (people_routes.router, study_routes.router, draft_routes.router, sending_routes.router)
-    listed = [*(route for router in routers for route in router.routes), *app.routes]
+    listed = [*(route for router in _ROUTERS for route in router.routes), *app.routes]
     return list(
         {(route.path, *(route.methods or ())): route for route in listed if isinstance(route, APIRoute)}.values()
     )

@@ -19,6 +19,7 @@ from bonescan.workstation.answers import (
 )
 from bonescan.workstation.drafts import Draft
 from bonescan.workstation.people import Account, Right
+from bonescan.workstation.proof import prove_again
 from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.rooms import InRooms, Rooms, allowed
 
@@ -99,9 +100,8 @@ def sign(uid: str, wanted: SignRequest, who: Signer, request: Request, rooms: In
     """Sign the draft, with one's password; a wrong one counts as a try to sign in."""
     rooms.studies.refuse_unknown(uid)
     rooms.drafts.refuse_to_sign(uid, who, wanted.number, wanted.reason)
-    address = request.client.host if request.client else ""
     try:
-        rooms.people.check(who.name, wanted.password, address=address)
+        prove_again(rooms, who, wanted.password, request)
     except Refusal as error:
         if error.status != 401:
             raise

@@ -11,6 +11,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,7 +24,7 @@ from bonescan.errors import BoneScanError
 from bonescan.workstation.refusal import Refusal, refusal_of
 from bonescan.workstation.sessions import COOKIE, is_csrf_token
 
-__all__ = ["DOCUMENT_POLICY", "PAGE_POLICY", "Guard", "cookie_of", "fault"]
+__all__ = ["DOCUMENT_POLICY", "PAGE_POLICY", "Guard", "bearer_of", "cookie_of", "fault"]
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; font-src 'self'; "
@@ -40,6 +41,7 @@ DOCUMENT_POLICY = (
 _API_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
 _MOST_BODY_BYTES = 65_536
 _LONGEST_BODY_S = 10.0
+_MOST_PASSED_OVER_BYTES, _LONGEST_PASSING_S = 1 << 20, 1.0
 _FAULT = 500
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _log = logging.getLogger("bonescan.workstation")
@@ -57,6 +59,9 @@ class Guard:
         Called with method, route, status and seconds of every request.
     body_s : float
         How long a body may take to come.
+    unread : callable, optional
+        Whether a request of this method and path has a body that its route reads itself, as it comes, within limits of
+        its own.
     """
 
     def __init__(
@@ -66,8 +71,10 @@ class Guard:
         hosts: frozenset[str],
         told: Callable[[str, str, int, float], None] = lambda *_: None,
         body_s: float = _LONGEST_BODY_S,
+        unread: Callable[[str, str], bool] = lambda *_: False,
     ) -> None:
         self._app, self._hosts, self._told, self._body_s = app, hosts, told, body_s
+        self._unread = unread
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -79,8 +86,12 @@ class Guard:
         began = time.perf_counter()
         try:
             self._refuse_foreign(scope)
-            body = await self._body(scope, receive)
-            await self._app(scope, _replayed(body, receive), answer.send)
+            if self._unread(scope["method"], scope["path"]):
+                answer.body = _Body(scope, receive)
+                await self._app(scope, answer.body, answer.send)
+            else:
+                body = await self._body(scope, receive)
+                await self._app(scope, _replayed(body, receive), answer.send)
         except BoneScanError as error:
             await answer.refuse(refusal_of(error), scope, receive)
         except Exception as error:  # the one place where nothing may pass
@@ -91,7 +102,8 @@ class Guard:
             route = getattr(scope.get("route"), "path", "other")
             seconds = time.perf_counter() - began
             self._told(scope["method"], route, answer.status, seconds)
-            _log.info("%s %s %d %.0f ms", scope["method"], route, answer.status, seconds * 1000)
+            facts = {"method": scope["method"], "route": route, "status": answer.status, "ms": round(seconds * 1000)}
+            _log.info("%s %s %d %.0f ms", *facts.values(), extra={"event": "request", "facts": facts})
 
     def _refuse_foreign(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
@@ -105,6 +117,8 @@ class Guard:
             raise Refusal(403, "csrf", "The request came from a page of another origin.")
         if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             raise Refusal(403, "csrf", "The request came from a page of another origin.")
+        if bearer_of(headers):
+            return  # no browser sends it by itself, and whoever shows it is nobody else, whatever cookie comes along
         if not is_csrf_token(headers.get("x-csrf-token", ""), cookie_of(headers)):
             raise Refusal(403, "csrf", "The request lacks the token of its session; load the page again.")
 
@@ -134,12 +148,16 @@ class _Answer:
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self.status = 0
+        self.body: _Body | None = None
         self._scope, self._send = scope, send
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
+            if self.body is not None and not self.body.whole:
+                headers["Connection"] = "close"
+                await self.body.pass_over()
             for name, value in _headers_for(self._scope).items():
                 headers.setdefault(name, value)
         await self._send(message)
@@ -151,6 +169,28 @@ class _Answer:
         if refusal.status in (400, 408, 413):
             headers["Connection"] = "close"  # what is left of the body is not waited for
         await JSONResponse(refusal.body, refusal.status, headers)(scope, receive, self.send)
+
+
+class _Body:
+    """A body that a route reads as it comes."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.whole = False
+        self._receive = receive
+        self._waits = "expect" in Headers(scope=scope)  # the caller has sent nothing yet, and will not
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self.whole = self.whole or not message.get("more_body", False)
+        return message
+
+    async def pass_over(self) -> None:
+        """Read the rest, if it is short: a caller who is cut off while sending does not hear why."""
+        left = 0 if self._waits else _MOST_PASSED_OVER_BYTES
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LONGEST_PASSING_S):
+                while left > 0 and not self.whole:
+                    left -= len((await self()).get("body", b""))
 
 
 def fault(error: BaseException) -> Refusal:
@@ -169,12 +209,13 @@ def fault(error: BaseException) -> Refusal:
     return Refusal(_FAULT, "fault", f"bonescan met an error it should have foreseen ({number}); the log says where.")
 
 
-def cookie_of(headers: Headers) -> str:
-    """The session cookie's value.
+def cookie_of(headers: Headers, name: str = COOKIE) -> str:
+    """The value of one of our cookies, the session's by default.
 
     Parameters
     ----------
     headers : Headers
+    name : str
 
     Returns
     -------
@@ -188,8 +229,24 @@ def cookie_of(headers: Headers) -> str:
                 cookies: SimpleCookie = SimpleCookie(part.strip())
             except CookieError:
                 continue
-            found |= {morsel.value for name, morsel in cookies.items() if name == COOKIE}
+            found |= {morsel.value for key, morsel in cookies.items() if key == name}
     return found.pop() if len(found) == 1 else ""
+
+
+def bearer_of(headers: Headers) -> str:
+    """The access token that a machine shows.
+
+    Parameters
+    ----------
+    headers : Headers
+
+    Returns
+    -------
+    str
+        Empty when there is none.
+    """
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _headers_for(scope: Scope) -> Mapping[str, str]:

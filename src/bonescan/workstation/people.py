@@ -5,15 +5,13 @@
     name, password ─► count the attempt ─► argon2 (real or of nobody) ─► right: attempt taken back, Account
                          │ too many: 429                               └► wrong: 401, the same words for every cause
 
-An attempt is counted before the password is looked at, so a thousand at once are a thousand. An account that does not
-exist is answered as one that does, after the same work, and locks as one that does.
+An attempt is counted (`bonescan.workstation.patience`) before the password is looked at, so a thousand at once are a
+thousand. An account that does not exist is answered as one that does, after the same work, and locks as one that does.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-import math
 import re
 import secrets
 import threading
@@ -27,26 +25,33 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from bonescan.archive import audit
 from bonescan.archive.database import Database, utc_now
 from bonescan.archive.tables import account
+from bonescan.workstation.patience import Patience
 from bonescan.workstation.refusal import Refusal
-from bonescan.workstation.tables import attempt, sign_in
+from bonescan.workstation.tables import sign_in
 
-__all__ = ["RIGHTS", "Account", "People", "Right", "Role", "SetUp", "name_key"]
+__all__ = [
+    "FOR_MACHINES",
+    "RIGHTS",
+    "Account",
+    "People",
+    "Right",
+    "Role",
+    "SetUp",
+    "name_key",
+    "refuse_name",
+]
 
-# [D] An account: five free tries, then pauses of 1, 2, 4, 8, 15 minutes; never for good, which would let anybody lock
-# others out. An address: 30 failures in ten minutes, for whoever tries many names.
-_FREE_TRIES = 5
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 60.0, 900.0
-_ADDRESS_TRIES, _ADDRESS_WINDOW_S = 30, 600.0
-_FORGOTTEN_S = 86_400.0
 _HASHED_AT_ONCE = 2  # 64 MiB of memory each
 _SHORTEST_PASSWORD, _LONGEST_PASSWORD = 12, 256
 _NAME = re.compile(r"\w[\w .@'-]{0,63}")
-_TAKEN = frozenset({"archive", "worker", "backup", "reindex", "node", "command line", "workstation", "nobody"})
+_TAKEN = frozenset(
+    {"provider", "set-up", "archive", "worker", "backup", "reindex", "node", "command line", "workstation", "nobody"}
+)
 _SET_UP_TRIES = 10
 _SIGNS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
@@ -78,9 +83,11 @@ class Right(StrEnum):
     PEOPLE = "people"
     """Make and change accounts."""
     AUDIT = "audit"
+    STORE = "store"
+    """Put objects into the archive over DICOMweb."""
 
 
-_CLINICAL = frozenset({Right.SIGNED_IN, Right.STUDIES, Right.IDENTITY, Right.READ_AGAIN, Right.SEND})
+_CLINICAL = frozenset({Right.SIGNED_IN, Right.STUDIES, Right.IDENTITY, Right.READ_AGAIN, Right.SEND, Right.STORE})
 _OF_PHYSICIANS = frozenset({Right.EDIT, Right.SIGN})
 
 RIGHTS: Mapping[Role, frozenset[Right]] = MappingProxyType(
@@ -93,6 +100,9 @@ RIGHTS: Mapping[Role, frozenset[Right]] = MappingProxyType(
     }
 )
 """What each role may do; whatever is not here is refused."""
+
+FOR_MACHINES = frozenset({Right.STUDIES, Right.IDENTITY, Right.READ_AGAIN, Right.STORE})
+"""The most that an access token may do, whatever its role: it signs nothing, and makes no accounts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +118,10 @@ class Account:
         Whether a sign-in is taken.
     made_at, changed_at : str
         UTC.
+    by_password : bool
+        Whether they have a password here; else they sign in at the hospital's provider.
+    machine : bool
+        Whether it is a machine with an access token.
     """
 
     name: str
@@ -115,6 +129,8 @@ class Account:
     active: bool
     made_at: str
     changed_at: str
+    by_password: bool = True
+    machine: bool = False
 
     @property
     def key(self) -> str:
@@ -132,7 +148,7 @@ class Account:
         -------
         bool
         """
-        return right in RIGHTS[self.role]
+        return right in RIGHTS[self.role] and (not self.machine or right in FOR_MACHINES)
 
 
 def name_key(name: str) -> str:
@@ -196,7 +212,8 @@ class People:
     def __init__(
         self, database: Database, *, hasher: PasswordHasher | None = None, clock: Callable[[], float] = time.time
     ) -> None:
-        self._database, self._clock = database, clock
+        self._database = database
+        self._patience = Patience(database, clock)
         self._hasher = hasher or PasswordHasher()
         self._hashing = threading.BoundedSemaphore(_HASHED_AT_ONCE)
         self._hash_of_nobody = self._hasher.hash(secrets.token_urlsafe())
@@ -248,10 +265,7 @@ class People:
         """
         name = " ".join(unicodedata.normalize("NFKC", name).split())
         key = name_key(name)
-        if not _NAME.fullmatch(name) or key in _TAKEN:
-            raise Refusal(
-                422, "name", "A name has 1 to 64 letters, digits, spaces or . @ ' - and begins with a letter."
-            )
+        refuse_name(name)
         _refuse_weak(password, key)
         row = {"name_key": key, "name": name, "role": str(role), "password_hash": self._hash(password), "active": True}
         with self._database.write() as connection:
@@ -308,7 +322,7 @@ class People:
             if loses and connection.execute(left).scalar_one() == 0:
                 raise Refusal(409, "last_admin", "The last administrator stays: make another one first.")
             connection.execute(delete(sign_in).where(sign_in.c.name_key == key))
-            connection.execute(delete(attempt).where(attempt.c.key == _digest("account", key)))
+            self._patience.lift(connection, key)
             changed = _as_account(connection.execute(select(account).where(account.c.name_key == key)).one())
             told = ("role", "active")
             detail = {str(name): str(values[name]) for name in told if name in values}
@@ -316,7 +330,7 @@ class People:
             audit.append(connection, actor=actor, action="account.changed", subject=changed.name, detail=detail)
         return changed
 
-    def check(self, name: str, password: str, *, address: str) -> Account:
+    def check(self, name: str, password: str, *, address: str, browser: str = "") -> Account:
         """Say who somebody is, who names a name and a password.
 
         Parameters
@@ -324,6 +338,8 @@ class People:
         name, password : str
         address : str
             Whence the request came.
+        browser : str
+            The token by which the browser is known, if it is: others' guesses do not make it wait.
 
         Returns
         -------
@@ -335,10 +351,10 @@ class People:
             When they do not belong together (in the same words and time for every cause), or were tried too often.
         """
         key = name_key(name)
-        self._count_attempt(key, address)
+        self._patience.count(key, address, browser)
         with self._database.read() as connection:
             row = connection.execute(select(account).where(account.c.name_key == key)).one_or_none()
-        right = self._verify(self._hash_of_nobody if row is None else row.password_hash, password)
+        right = self._verify((row.password_hash if row is not None else "") or self._hash_of_nobody, password)
         known = row is not None and row.active
         with self._database.write() as connection:
             if row is None or not known or not right:
@@ -346,10 +362,7 @@ class People:
                 detail = {"address": address}
                 audit.append(connection, actor="workstation", action="sign_in.refused", subject=subject, detail=detail)
             else:
-                own = attempt.c.key == _digest("account", key)
-                connection.execute(delete(attempt).where(own))
-                whence = attempt.c.key == _digest("address", address)
-                connection.execute(update(attempt).where(whence).values(failures=attempt.c.failures - 1))
+                self._patience.take_back(connection, key, address, browser)
                 if self._hasher.check_needs_rehash(row.password_hash):
                     renewed = {"password_hash": self._hash(password)}
                     connection.execute(update(account).where(account.c.name_key == key).values(**renewed))
@@ -357,31 +370,16 @@ class People:
             raise Refusal(401, "wrong", "The name or the password is wrong.")
         return _as_account(row)
 
-    def _count_attempt(self, key: str, address: str) -> None:
-        """Count a try as failed before it is looked at; refuse it when there were too many."""
-        now = self._clock()
-        mine, whence = _digest("account", key), _digest("address", address)
-        pause_s = 0.0
-        with self._database.write() as connection:
-            connection.execute(delete(attempt).where(attempt.c.last_s < now - _FORGOTTEN_S))
-            tried = {
-                row.key: row for row in connection.execute(select(attempt).where(attempt.c.key.in_([mine, whence])))
-            }
-            if mine in tried and tried[mine].failures >= _FREE_TRIES:
-                doublings = min(tried[mine].failures - _FREE_TRIES, 10)
-                pause = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0**doublings)
-                pause_s = pause - max(0.0, now - tried[mine].last_s)
-            window_over = whence in tried and now - tried[whence].first_s > _ADDRESS_WINDOW_S
-            if whence in tried and not window_over and tried[whence].failures >= _ADDRESS_TRIES:
-                pause_s = max(pause_s, _ADDRESS_WINDOW_S - max(0.0, now - tried[whence].first_s))
-            if pause_s <= 0:
-                _count(connection, mine, tried.get(mine), now, anew=False)
-                _count(connection, whence, tried.get(whence), now, anew=window_over)
-        if pause_s > 0:
-            minutes = math.ceil(pause_s / 60)
-            raise Refusal(
-                429, "too_many_tries", f"Too many tries; try again in {minutes} minute(s).", retry_after_s=pause_s
-            )
+    def know_browser(self, who: Account, browser: str) -> None:
+        """Remember that somebody has signed in with a browser.
+
+        Parameters
+        ----------
+        who : Account
+        browser : str
+            Its token.
+        """
+        self._patience.know(who.key, browser)
 
     def _hash(self, password: str) -> str:
         with self._hashing:
@@ -395,16 +393,20 @@ class People:
                 return False
 
 
-def _count(connection: Connection, key: str, known: Any, now: float, *, anew: bool) -> None:
-    if known is None:
-        connection.execute(insert(attempt).values(key=key, failures=1, first_s=now, last_s=now))
-        return
-    values = {"failures": 1, "first_s": now} if anew else {"failures": known.failures + 1}
-    connection.execute(update(attempt).where(attempt.c.key == key).values(**values, last_s=now))
+def refuse_name(name: str) -> None:
+    """Refuse what could be mistaken for something else than a person's name.
 
+    Parameters
+    ----------
+    name : str
 
-def _digest(kind: str, what: str) -> str:
-    return f"{kind} {hashlib.sha256(what.encode('utf-8', 'replace')).hexdigest()}"
+    Raises
+    ------
+    Refusal
+        422 "name".
+    """
+    if not _NAME.fullmatch(name) or name_key(name) in _TAKEN:
+        raise Refusal(422, "name", "A name has 1 to 64 letters, digits, spaces or . @ ' - and begins with a letter.")
 
 
 def _refuse_weak(password: str, key: str) -> None:
@@ -421,5 +423,10 @@ def _refuse_weak(password: str, key: str) -> None:
 
 def _as_account(row: Any) -> Account:
     return Account(
-        name=row.name, role=Role(row.role), active=row.active, made_at=row.made_at, changed_at=row.changed_at
+        name=row.name,
+        role=Role(row.role),
+        active=row.active,
+        made_at=row.made_at,
+        changed_at=row.changed_at,
+        by_password=bool(row.password_hash),
     )

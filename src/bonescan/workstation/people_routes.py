@@ -25,12 +25,13 @@ from bonescan.workstation.guard import cookie_of
 from bonescan.workstation.people import Account, Right, Role
 from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.rooms import InRooms, Rooms, allowed
-from bonescan.workstation.sessions import COOKIE, csrf_token, new_token
+from bonescan.workstation.sessions import BROWSER_COOKIE, COOKIE, csrf_token, new_token
 
-__all__ = ["router"]
+__all__ = ["begin_session", "router"]
 
 router = APIRouter(prefix="/api/v1", tags=["people"])
 _LONGEST_TOKEN = 100
+_KNOWN_S = 180 * 86_400
 _verifying = threading.Lock()
 
 SignedIn = Annotated[Account, allowed(Right.SIGNED_IN)]
@@ -62,7 +63,8 @@ def set_up(wanted: SetUpRequest, request: Request, response: Response, rooms: In
 def sign_in(wanted: SignIn, request: Request, response: Response, rooms: InRooms) -> SessionAnswer:
     """Sign in."""
     address = request.client.host if request.client else ""
-    who = rooms.people.check(wanted.name, wanted.password, address=address)
+    browser = cookie_of(request.headers, BROWSER_COOKIE)
+    who = rooms.people.check(wanted.name, wanted.password, address=address, browser=browser)
     return _signed_in(rooms, who, request, response)
 
 
@@ -81,7 +83,7 @@ def change_password(
 ) -> SessionAnswer:
     """Change one's own password; every other sign-in of the account ends."""
     address = request.client.host if request.client else ""
-    rooms.people.check(who.name, wanted.old, address=address)
+    rooms.people.check(who.name, wanted.old, address=address, browser=cookie_of(request.headers, BROWSER_COOKIE))
     changed = rooms.people.change(who.name, actor=who.name, password=wanted.new)
     return _signed_in(rooms, changed, request, response)
 
@@ -134,9 +136,33 @@ def verify(_: Auditor, rooms: InRooms) -> AuditAnswer:
 
 
 def _signed_in(rooms: Rooms, who: Account, request: Request, response: Response) -> SessionAnswer:
+    return _session(rooms, who, begin_session(rooms, who, request, response))
+
+
+def begin_session(rooms: Rooms, who: Account, request: Request, response: Response) -> str:
+    """Sign somebody in, whoever it was that proved who they are, and let the browser be known for it.
+
+    Parameters
+    ----------
+    rooms : Rooms
+    who : Account
+    request : Request
+    response : Response
+        Gets the cookies.
+
+    Returns
+    -------
+    str
+        The session's token.
+    """
     token = rooms.sessions.begin(who, replaces=cookie_of(request.headers))
     _set_cookie(response, token, request)
-    return _session(rooms, who, token)
+    browser = cookie_of(request.headers, BROWSER_COOKIE)
+    if not 0 < len(browser) <= _LONGEST_TOKEN:
+        browser = new_token()
+    rooms.people.know_browser(who, browser)
+    _set_cookie(response, browser, request, name=BROWSER_COOKIE, lasts_s=_KNOWN_S)
+    return token
 
 
 def _session(rooms: Rooms, who: Account | None, token: str) -> SessionAnswer:
@@ -145,14 +171,18 @@ def _session(rooms: Rooms, who: Account | None, token: str) -> SessionAnswer:
             "user": None if who is None else {"name": who.name, "role": who.role},
             "csrf": csrf_token(token),
             "setup_needed": rooms.people.nobody_yet(),
+            "by_password": who is None or who.by_password,
+            "provider": "" if rooms.provider is None else rooms.provider.settings.button,
             "version": __version__,
         }
     )
 
 
-def _set_cookie(response: Response, token: str, request: Request) -> None:
+def _set_cookie(
+    response: Response, token: str, request: Request, *, name: str = COOKIE, lasts_s: int | None = None
+) -> None:
     secure = request.url.scheme == "https"
-    response.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=secure, path="/")
+    response.set_cookie(name, token, httponly=True, samesite="strict", secure=secure, path="/", max_age=lasts_s)
 
 
 def _user(one: Account) -> UserAnswer:

@@ -42,7 +42,8 @@ class Refusal(BoneScanError, RuntimeError):
     @property
     def headers(self) -> dict[str, str]:
         """What is said in the answer's head."""
-        return {"Retry-After": str(max(1, round(self.retry_after_s)))} if self.retry_after_s else {}
+        later = {"Retry-After": str(max(1, round(self.retry_after_s)))} if self.retry_after_s else {}
+        return later | ({"WWW-Authenticate": "Bearer"} if self.status == 401 else {})
 
 
 def refusal_of(error: BoneScanError) -> Refusal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,18 +10,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends, Request
 
 from bonescan.archive import Archive
+from bonescan.dicom.node.settings import Limits
 from bonescan.workstation.access import Accesses
 from bonescan.workstation.changes import Changes
 from bonescan.workstation.desk import Desk
 from bonescan.workstation.drafts import Drafts
-from bonescan.workstation.guard import cookie_of
+from bonescan.workstation.guard import bearer_of, cookie_of
 from bonescan.workstation.health import Metrics
+from bonescan.workstation.oidc import Provider
 from bonescan.workstation.people import Account, People, Right, SetUp
 from bonescan.workstation.pictures import Pictures
 from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.sessions import Sessions
 from bonescan.workstation.settings import HttpSettings
 from bonescan.workstation.studies import Studies
+from bonescan.workstation.tokens import Tokens
 
 if TYPE_CHECKING:
     from bonescan.dicom.node.settings import NodeSettings
@@ -34,10 +38,14 @@ class Rooms:
 
     Parameters
     ----------
-    archive, settings, people, set_up, sessions, studies, pictures, changes, accesses, metrics, desk, drafts
+    archive, settings, people, set_up, sessions, studies, pictures, changes, accesses, metrics, tokens, desk, drafts
         One of each.
+    storing : asyncio.Semaphore
+        How many may send objects over HTTP at a time.
     node : NodeSettings or None
-        The DICOM node beside the workstation, whose peers results can be sent to.
+        The DICOM node beside the workstation: its peers can be sent to, its limits hold over HTTP too.
+    provider : Provider or None
+        The hospital's own sign-in, where there is one.
     """
 
     archive: Archive
@@ -50,9 +58,17 @@ class Rooms:
     changes: Changes
     accesses: Accesses
     metrics: Metrics
+    tokens: Tokens
+    storing: asyncio.Semaphore
     desk: Desk
     drafts: Drafts
     node: NodeSettings | None
+    provider: Provider | None
+
+    @property
+    def limits(self) -> Limits:
+        """What is borne with of objects that come over HTTP."""
+        return Limits() if self.node is None else self.node.limits
 
 
 def _rooms(request: Request) -> Rooms:
@@ -71,11 +87,17 @@ class _Allowed:
         self.right, self._uses = right, uses
 
     def __call__(self, request: Request, rooms: InRooms) -> Account:
-        who = rooms.sessions.who(cookie_of(request.headers), uses=self._uses)
+        shown = bearer_of(request.headers)
+        who: Account | None
+        if shown:  # then no cookie counts: forged requests carry cookies, never this
+            who = rooms.tokens.who(shown, address=request.client.host if request.client else "")
+        else:
+            who = rooms.sessions.who(cookie_of(request.headers), uses=self._uses)
         if who is None:
             raise Refusal(401, "signed_out", "Sign in first.")
         if not who.may(self.right):
-            raise Refusal(403, "no_right", f"The role {who.role} may not do this.")
+            whom = f"A machine of the role {who.role}" if who.machine else f"The role {who.role}"
+            raise Refusal(403, "no_right", f"{whom} may not do this.")
         return who
 
 

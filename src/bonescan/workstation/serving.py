@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import socket
 import ssl
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -31,16 +33,33 @@ _KEPT_ALIVE_S = 15
 _HEAD_S = 10.0
 _STOP_S = 5
 _START_S = 30.0
+_log = logging.getLogger("bonescan.workstation")
 
 
 class _Timed(H11Protocol):
     """Lets go of callers whose request's head does not come soon; uvicorn itself would wait for ever."""
 
     _patience: asyncio.TimerHandle | None = None
+    _callers: Counter[str]
+    _most_of_one: int
+    _trusted: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+    _address = ""
+
+    @classmethod
+    def of(cls, settings: HttpSettings) -> type[_Timed]:
+        """The protocol of one server: its connections are counted by address, but a proxy's, which brings everybody."""
+        counts = {"_callers": Counter(), "_trusted": tuple(ipaddress.ip_network(one) for one in settings.proxies)}
+        return type(cls.__name__, (cls,), {**counts, "_most_of_one": settings.connections_per_address})
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._watch()
+        self._address = (transport.get_extra_info("peername") or ("",))[0]
+        self._callers[self._address] += 1
+        if self._callers[self._address] > self._most_of_one and not self._is_proxy():
+            _log.warning("too many connections from %s", self._address)
+            transport.abort()
+        else:
+            self._watch()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -48,7 +67,16 @@ class _Timed(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._calm()
+        self._callers[self._address] -= 1
+        if not self._callers[self._address]:
+            del self._callers[self._address]
         super().connection_lost(exc)
+
+    def _is_proxy(self) -> bool:
+        try:
+            return any(ipaddress.ip_address(self._address) in one for one in self._trusted)
+        except ValueError:
+            return False
 
     def _watch(self) -> None:
         if self.conn.their_state is not h11.IDLE:
@@ -117,7 +145,7 @@ def serve(
     listening = _listening(settings)
     config = uvicorn.Config(
         made.app,
-        http=_Timed,
+        http=_Timed.of(settings),
         ws="none",
         lifespan="off",
         log_config=None,

@@ -28,13 +28,17 @@ from bonescan.workstation.people import Account, Role
 from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.tables import sign_in
 
-__all__ = ["COOKIE", "Sessions", "csrf_token", "is_csrf_token", "new_token"]
+__all__ = ["BROWSER_COOKIE", "COOKIE", "Sessions", "csrf_token", "is_csrf_token", "new_token"]
 
 COOKIE = "bonescan_session"
 """Name of the cookie."""
 
+BROWSER_COOKIE = "bonescan_browser"
+"""Name of the cookie by which a browser is known again: it signs nobody in, see `bonescan.workstation.patience`."""
+
 _SEEN_EVERY_S = 60.0
 _CLOCK_DOUBT_S = 60.0
+_PROVED_S = 300.0  # [D]
 
 
 def new_token() -> str:
@@ -153,8 +157,42 @@ class Sessions:
             with self._database.write() as connection:
                 connection.execute(update(sign_in).where(own).values(seen_s=now))
         return Account(
-            name=row.name, role=Role(row.role), active=row.active, made_at=row.made_at, changed_at=row.changed_at
+            name=row.name,
+            role=Role(row.role),
+            active=row.active,
+            made_at=row.made_at,
+            changed_at=row.changed_at,
+            by_password=bool(row.password_hash),
         )
+
+    def prove(self, token: str) -> None:
+        """Note that the owner of a session has just proved once more who they are.
+
+        Parameters
+        ----------
+        token : str
+        """
+        with self._database.write() as connection:
+            own = sign_in.c.token_sha256 == _digest(token)
+            connection.execute(update(sign_in).where(own).values(proved_s=self._clock()))
+
+    def take_proof(self, token: str) -> bool:
+        """Use up the proof that the owner of a session gave a moment ago.
+
+        Parameters
+        ----------
+        token : str
+
+        Returns
+        -------
+        bool
+            Whether there was one, at most five minutes old.
+        """
+        now = self._clock()
+        fresh = (sign_in.c.proved_s >= now - _PROVED_S) & (sign_in.c.proved_s <= now + _CLOCK_DOUBT_S)
+        own = sign_in.c.token_sha256 == _digest(token)
+        with self._database.write() as connection:
+            return bool(connection.execute(update(sign_in).where(own & fresh).values(proved_s=0.0)).rowcount)
 
     def end(self, token: str, who: Account) -> None:
         """Sign somebody out.

@@ -27,8 +27,8 @@ from bonescan.archive import Archive, JobState
 from bonescan.archive.jobs import ask_again
 from bonescan.archive.tables import instance, job, result, study
 from bonescan.dicom.indexing import is_uid
-from bonescan.workstation.drafts import Signed, Signing, Standing, standing
 from bonescan.workstation.refusal import Refusal
+from bonescan.workstation.standing import Signed, Signing, Standing, standing
 from bonescan.workstation.tables import told
 
 __all__ = ["READING_FILE", "Listed", "Page", "State", "Studies", "StudyReading", "Version", "facts_of"]

@@ -1,4 +1,4 @@
-"""The workstation's own tables, none of which a backup needs: sign-ins, failed attempts, and what the worklist tells.
+"""The workstation's own tables, none of which a backup needs: sign-ins, tries at passwords, what the worklist tells.
 
 Accounts are the archive's, `bonescan.archive.tables.account`, so that a backup holds them. All are made by the
 archive's migrations.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Double, Integer, MetaData, Table, Text
 
-__all__ = ["attempt", "sign_in", "told"]
+__all__ = ["attempt", "known_browser", "sign_in", "told"]
 
 _metadata = MetaData()
 
@@ -29,15 +29,24 @@ sign_in = Table(
     Column("name_key", Text, nullable=False, index=True),
     _seconds("began_s"),
     _seconds("seen_s"),
+    _seconds("proved_s"),  # when its owner last proved once more, at the provider, who they are
 )
 
 attempt = Table(
     "attempt",
     _metadata,
-    _text("key", key=True),  # of an account or an address, as a digest: a password typed as a name is not kept
+    _text("key", key=True),  # of names, addresses, browsers as digests: a password typed as a name is not kept
     Column("failures", BigInteger, nullable=False, default=0),
     _seconds("first_s"),
     _seconds("last_s"),
+)
+
+known_browser = Table(
+    "known_browser",
+    _metadata,
+    _text("token_sha256", key=True),
+    _text("name_key", key=True),  # several people share a workstation in the reading room
+    _seconds("seen_s"),
 )
 
 # the newest reading of a study in the worklist's words, taken once from its files

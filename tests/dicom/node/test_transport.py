@@ -183,6 +183,18 @@ def test_more_connections_than_the_limit_are_closed_at_once(start):
     assert echo(running.as_peer, AS_CAMERA)
 
 
+def test_one_address_cannot_take_every_connection(start):
+    running = start(limits=Limits(connections_per_address=3, opening_s=5, idle_s=5))
+    many = [connected(running) for _ in range(3)]
+    assert said_until_closed(connected(running)) == b""  # at once, not after the seconds of an opening
+    with socket.create_connection(("127.0.0.1", running.node.port), source_address=("127.0.0.2", 0)) as other:
+        other.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            other.recv(1)  # not closed: the request of an association is waited for
+    for raw in many:
+        raw.close()
+
+
 def test_a_half_sent_object_leaves_nothing_behind(start):
     import gc
 

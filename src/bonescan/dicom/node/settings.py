@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bonescan.errors import InvalidValue, UnreadableInput
+from bonescan.errors import InvalidValue, UnknownSetting, UnreadableInput
 
 __all__ = ["Limits", "NodeSettings", "Peer", "Right", "Tls", "node_settings", "read_node_settings"]
 
@@ -82,6 +82,8 @@ class Limits:
     associations : int
         Established at one time; one more is rejected for now ("local limit exceeded"). Twice as many connections and 16
         are the most that are accepted at all.
+    connections_per_address : int
+        Open at one time from one address; one more is closed at once, so that no caller takes every place.
     pdu_bytes : int
         Longest protocol data unit that is taken, 4096 to 1 MiB.
     object_bytes : int
@@ -99,6 +101,7 @@ class Limits:
     """
 
     associations: int = 24
+    connections_per_address: int = 32
     pdu_bytes: int = 131072
     object_bytes: int = 2 * 2**30
     spool_above_bytes: int = 8 * 2**20
@@ -281,6 +284,9 @@ def node_settings(table: Mapping[str, Any], *, folder: Path = Path()) -> NodeSet
         When it holds an unknown or impossible setting.
     """
     given = dict(table)
+    for key in given:
+        if key not in (known := [each.name for each in fields(NodeSettings)]):
+            raise UnknownSetting(key, "[dicom]", known)
     peers = []
     for name, one in _table(given.pop("peers", {}), "peers").items():
         peer = dict(_table(one, f"peers.{name}"))
@@ -314,7 +320,7 @@ def _made(kind: type[_T], given: Mapping[str, Any], name: str) -> _T:
     where = f"dicom.{name}".rstrip(".")
     for key, value in given.items():
         if key not in known:
-            raise InvalidValue(f"There is no setting {key} in {where}; there are {', '.join(known)}.", got=key)
+            raise UnknownSetting(key, f"[{where}]", known)
         wanted = _PLAIN.get(known[key])
         if wanted and (not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool)):
             raise InvalidValue(f"The setting {where}.{key} must be {known[key]}, got {value!r}.", got=value)

@@ -375,7 +375,7 @@ class Doorkeeper(ThreadedAssociationServer):
 
     def __init__(self, *arguments: Any, limits: Limits, tls: ssl.SSLContext | None, **more: Any) -> None:
         self._limits, self._tls = limits, tls
-        self._connections: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._connections: weakref.WeakKeyDictionary[socket.socket, str] = weakref.WeakKeyDictionary()  # and whence
         super().__init__(*arguments, **more)
 
     def get_request(self) -> tuple[socket.socket, Any]:
@@ -386,11 +386,17 @@ class Doorkeeper(ThreadedAssociationServer):
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """Say whether one more connection is accepted."""
-        self._connections.add(request)
-        if sum(each.fileno() >= 0 for each in list(self._connections)) <= 2 * self._limits.associations + 16:
-            return True
-        note("refused-connection", logging.WARNING, reason="too many", address=client_address[0])
-        return False
+        address = str(client_address[0])
+        self._connections[request] = address
+        open_ones = [whence for each, whence in list(self._connections.items()) if each.fileno() >= 0]
+        reason = ""
+        if len(open_ones) > 2 * self._limits.associations + 16:
+            reason = "too many"
+        elif open_ones.count(address) > self._limits.connections_per_address:
+            reason = "too many from this address"
+        if reason:
+            note("refused-connection", logging.WARNING, reason=reason, address=address)
+        return not reason
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Begin one connection, encrypted where the node is."""
@@ -401,7 +407,7 @@ class Doorkeeper(ThreadedAssociationServer):
                 note("refused-handshake", logging.WARNING, address=client_address[0], reason=type(error).__name__)
                 self.shutdown_request(request)
                 return
-            self._connections.add(request)
+            self._connections[request] = str(client_address[0])
         super().process_request_thread(request, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:

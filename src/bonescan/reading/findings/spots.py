@@ -64,6 +64,7 @@ from bonescan.reading.model import (
     Polarity,
 )
 from bonescan.reading.network import DenseView, Glance
+from bonescan.reading.outlines import border
 from bonescan.scan import Scan, View, ViewName
 
 __all__ = ["Ground", "find", "ground_of", "letter_of", "outlined", "source_depth"]
@@ -463,7 +464,7 @@ def _finding(
 
 def _finding_view(spot: Spot, view: View) -> FindingView:
     return FindingView(
-        outline=_polygon(spot.mask),
+        outline=border(spot.mask),
         mask=spot.mask,
         peak_row=spot.peak_row,
         peak_column=spot.peak_column,
@@ -518,39 +519,3 @@ def _depth(bone_id: str, sighting: Sighting, views: Mapping[ViewName, tuple[View
     front, back = sighting.spots[ViewName.ANTERIOR], sighting.spots[ViewName.POSTERIOR]
     thickness = sum(values[0] for values in depths.values())
     return source_depth(front.net_counts, back.net_counts, front.net_variance, back.net_variance, thickness)
-
-
-def _polygon(mask: NDArray[np.bool_]) -> tuple[tuple[float, float], ...]:
-    """Outer border of the mask along pixel edges, clockwise on the picture, corners only.
-
-    Pixel centres are whole numbers, so corners lie at halves.
-    """
-    rows, columns = np.nonzero(mask)
-    top, left = int(rows.min()), int(columns.min())
-    padded = np.pad(mask[top : rows.max() + 1, left : columns.max() + 1], 1)
-    start = (1, int(np.flatnonzero(padded[1])[0]))
-    corner, direction = start, 0
-    steps = ((0, 1), (1, 0), (0, -1), (-1, 0))
-    path: list[tuple[int, int]] = []
-    turns: list[int] = []
-    while True:
-        path.append(corner)
-        turns.append(direction)
-        corner = (corner[0] + steps[direction][0], corner[1] + steps[direction][1])
-        row, column = corner
-        # the four pixels around the corner, as seen when moving right (rotated with the direction)
-        ahead = {
-            0: ((row - 1, column), (row, column)),
-            1: ((row, column), (row, column - 1)),
-            2: ((row, column - 1), (row - 1, column - 1)),
-            3: ((row - 1, column - 1), (row - 1, column)),
-        }[direction]
-        ahead_left, ahead_right = bool(padded[ahead[0]]), bool(padded[ahead[1]])
-        if not ahead_right:
-            direction = (direction + 1) % 4
-        elif ahead_left:
-            direction = (direction - 1) % 4
-        if corner == start:
-            break
-    corners = [path[k] for k in range(len(path)) if turns[k] != turns[k - 1]]
-    return tuple((row + top - 1.5, column + left - 1.5) for row, column in corners)

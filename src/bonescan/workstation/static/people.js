@@ -7,6 +7,7 @@ import { button, choice, field, make } from "./elements.js";
 import { frame, keyboard, openDialog, say, signedIn, teaching } from "./page.js";
 import { addPerson, changePerson, people } from "./service.js";
 import { moment } from "./telling.js";
+import { machines } from "./tokens.js";
 import { WORDS } from "./words.js";
 
 const ROLES = /** @type {ReadonlyArray<readonly [string, string]>} */ (Object.entries(WORDS.roles));
@@ -22,7 +23,7 @@ async function show() {
       .map((text) => make("th", { scope: "col" }, text)))),
     body,
   );
-  main.append(make("section", { class: "sheet" }, make("h1", {}, WORDS.persons.title), make("div", { class: "scroll" }, table), adding(fill)));
+  main.append(make("section", { class: "sheet" }, make("h1", {}, WORDS.persons.title), make("div", { class: "scroll" }, table), adding(fill)), machines());
   await fill();
 
   async function fill() {

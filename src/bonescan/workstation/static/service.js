@@ -6,8 +6,9 @@
 import { WORDS } from "./words.js";
 
 /**
- * @typedef {{name: string, role: string, by_password?: boolean}} User
- * @typedef {{user: User | null, csrf: string, setup_needed: boolean, version: string}} Session
+ * @typedef {{name: string, role: string}} User
+ * @typedef {{user: User | null, csrf: string, setup_needed: boolean,
+ *   by_password?: boolean, provider?: string, version: string}} Session
  * @typedef {{version: number, read_at: string, conclusion: string, metastases_likelihood: number | null,
  *   bone_scan_index_percent: number | null, bone_findings: number, urgent: boolean, signed: boolean,
  *   outdated: boolean}} ListedReading
@@ -57,7 +58,7 @@ export class Refused extends Error {
  * @param {{method?: string, body?: unknown, signal?: AbortSignal}} [how]
  * @returns {Promise<Response>}
  */
-async function ask(path, { method = "GET", body, signal } = {}) {
+export async function ask(path, { method = "GET", body, signal } = {}) {
   /** @type {Record<string, string>} */
   const headers = { Accept: "application/json" };
   if (method !== "GET") headers["X-CSRF-Token"] = csrf;

@@ -29,6 +29,9 @@ async function show() {
   }
   if (said.user) return location.replace(onward());
   const first = said.setup_needed;
+  const refused = new URLSearchParams(location.search).get("refused");
+  if (refused) wrong.textContent = WORDS.signIn.refused[refused] ?? WORDS.signIn.refusedOtherwise;
+  const provider = said.provider && make("a", { class: "button", href: `/api/v1/session/provider?next=${encodeURIComponent(onward())}` }, said.provider);
   const code = field(WORDS.signIn.code, { name: "code", required: true, autocomplete: "off", spellcheck: "false" }, WORDS.signIn.codeHint);
   const name = field(WORDS.signIn.name, { name: "name", required: true, autocomplete: "username", maxlength: 64, spellcheck: "false" });
   const password = field(
@@ -45,6 +48,7 @@ async function show() {
       make("h1", {}, first ? WORDS.signIn.setUpTitle : WORDS.signIn.title),
       first && make("p", {}, WORDS.signIn.setUpWhy),
       form,
+      !first && provider && make("p", {}, provider),
       !first && make("p", { class: "hint" }, WORDS.signIn.ask),
     ),
   );

@@ -57,7 +57,7 @@ async function show() {
   let version = null;
 
   const editing = said.user.role === "physician" ? new Editing({
-    stage, uid, me: said.user.name, byPassword: said.user.by_password !== false, study: () => here, shown: () => (reading && version !== null ? { reading, version } : null), render,
+    stage, uid, me: said.user.name, byPassword: said.by_password !== false, study: () => here, shown: () => (reading && version !== null ? { reading, version } : null), render,
   }) : null;
   /** @type {Sendings | null} */
   let sent = null;

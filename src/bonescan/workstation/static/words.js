@@ -55,6 +55,17 @@ export const WORDS = {
     code: "Set-up code",
     codeHint: "It stands in the terminal where bonescan serve was started; upper or lower case does not matter.",
     setUpRun: "Make the account",
+    /** @type {Record<string, string>} */
+    refused: {
+      state: "The sign-in was not begun in this browser, or too long ago. Begin it anew.",
+      provider: "The hospital's sign-in did not let you in. Begin anew, or ask who looks after it.",
+      provider_gone: "The hospital's sign-in does not answer. Try again later, or use name and password.",
+      no_role: "The hospital's sign-in knows you, but none of your groups has a role in bonescan. Ask an administrator.",
+      name_taken: "Somebody else has your name in bonescan. Ask an administrator.",
+      shut: "Your account is shut. An administrator can open it.",
+      another: "Somebody else signed in there. Sign in as yourself.",
+    },
+    refusedOtherwise: "What the hospital's sign-in answered cannot be trusted. The log says why; ask an administrator.",
     ask: "No account, or the password forgotten? An administrator can help under People.",
   },
   list: {

@@ -1,0 +1,97 @@
+"""What a worklist tells of drafts and signatures: who is at work on a study, how far a signing is, what is signed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection, func, select
+
+from bonescan.archive.jobs import JobState
+from bonescan.archive.tables import draft, job, result
+
+__all__ = ["Signed", "Signing", "Standing", "standing"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signing:
+    """Where the signing of a draft stands.
+
+    Parameters
+    ----------
+    state : str
+        ``waiting``, ``running`` or ``failed``.
+    reason : str
+        Why it failed last.
+    """
+
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """The last signed version of a study's reading."""
+
+    version: int
+    signed_by: str
+    signed_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What a worklist tells of drafts and signatures.
+
+    Parameters
+    ----------
+    draft_by : str
+        Who is at work on it; empty for nobody.
+    signing : Signing or None
+    last_signed : Signed or None
+    """
+
+    draft_by: str = ""
+    signing: Signing | None = None
+    last_signed: Signed | None = None
+
+
+def standing(connection: Connection, uids: Sequence[str]) -> dict[str, Standing]:
+    """Say of studies who is at work on them and what is signed.
+
+    Parameters
+    ----------
+    connection : Connection
+    uids : sequence of str
+
+    Returns
+    -------
+    dict of str to Standing
+        By UID; those of which there is nothing to say are left out.
+    """
+    found: dict[str, Standing] = {}
+    signed = result.c.signed_by != ""
+    newest = (
+        select(result.c.StudyInstanceUID, func.max(result.c.version).label("version"))
+        .where(result.c.StudyInstanceUID.in_(uids), signed)
+        .group_by(result.c.StudyInstanceUID)
+        .subquery()
+    )
+    same = (result.c.StudyInstanceUID == newest.c.StudyInstanceUID) & (result.c.version == newest.c.version)
+    for row in connection.execute(select(result).join(newest, same)):
+        last = Signed(version=row.version, signed_by=row.signed_by, signed_at=row.signed_at)
+        found[row.StudyInstanceUID] = Standing(last_signed=last)
+    drafted = (
+        select(draft.c.StudyInstanceUID, draft.c.author, job.c.state, job.c.reason)
+        .select_from(draft.outerjoin(job, (job.c.id == draft.c.job_id) & (draft.c.job_id > 0)))
+        .where(draft.c.StudyInstanceUID.in_(uids))
+    )
+    for row in connection.execute(drafted):
+        known = found.get(row.StudyInstanceUID, Standing())
+        found[row.StudyInstanceUID] = replace(known, draft_by=row.author, signing=_signing(row.state, row.reason))
+    return found
+
+
+def _signing(state: str | None, reason: str | None) -> Signing | None:
+    if state in (JobState.WAITING, JobState.RUNNING):
+        return Signing(state=str(state), reason=reason or "")
+    return Signing(state="failed", reason=reason or "") if state == JobState.DEAD else None
