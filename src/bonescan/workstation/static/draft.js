@@ -66,8 +66,8 @@ export class Draft extends EventTarget {
   async begin(version, takeOver, fresh = null) {
     this.facts = await beginDraft(this.uid, version, takeOver);
     const { text, number } = this.facts;
-    if (!fresh || this.facts.version !== version || Object.keys(text).length) return this.load();
-    this.text = {};
+    if (!fresh || this.facts.version !== version) return this.load();
+    this.text = { ...text };
     this.language = this.facts.language || "en";
     this.reading = fresh;
     // The desk opens the study meanwhile: the first edit does not wait for that.

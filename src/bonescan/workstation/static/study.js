@@ -175,7 +175,7 @@ async function show() {
     const known = findings !== null;
     findings = new FindingsList(now.findings, (id) => stage.choose(id), editing?.active ? (one) => editing.decidingPart(one) : null);
     const signed = here?.versions.find((one) => one.version === number);
-    const by = !editing?.active && signed?.signed ? signedBy(signed) : "";
+    const by = !editing?.active && signed?.signed ? WORDS.impression.signed : "";
     main.classList.toggle("writing", Boolean(writing));
     if (editing?.active && writing) panel.replaceChildren(editing.fillHead(), banners, editing.report.element);
     else if (editing?.active) {
@@ -267,7 +267,7 @@ async function show() {
   function reportPart(number) {
     const versions = here?.versions ?? [];
     const select = make("select", { "aria-label": WORDS.study.version });
-    for (const one of versions) select.append(make("option", { value: one.version, selected: one.version === number }, WORDS.study.versionOf(one.version, one.signed && one.signed_by && !masked ? signedBy(one) : moment(one.read_at))));
+    for (const one of versions) select.append(make("option", { value: one.version, selected: one.version === number }, WORDS.study.versionOf(one.version, moment(one.read_at)) + (one.signed ? `, ${WORDS.impression.signed.toLowerCase()}` : "")));
     select.addEventListener("change", () => location.assign(`${location.pathname}?version=${select.value}`));
     const one = versions.find((each) => each.version === number);
     const newest = versions.every((each) => each.version <= number);

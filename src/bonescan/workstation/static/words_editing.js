@@ -117,7 +117,7 @@ export const EDITING = {
     newSentence: "new",
     gone: "no longer said",
     /** @param {number} n */
-    edits: (n) => `${n} ${n === 1 ? "edit" : "edits"}`,
+    edits: (n) => `${n} ${n === 1 ? "edit" : "edits"} since the reader`,
   },
   say: {
     chooseFirst: "Choose a finding first: click on its outline.",
