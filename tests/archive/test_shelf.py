@@ -50,6 +50,21 @@ def test_a_spooled_file_is_left_to_its_writer(archive: Archive, tmp_path: Path):
     assert spooled.read_bytes() == part10(1)
 
 
+def test_a_file_of_the_archives_own_spool_is_not_written_twice_and_a_strangers_is_copied(tmp_path: Path):
+    with Archive(tmp_path / "archive", Settings(reserve_gib=0.0)) as archive:
+        own, strange = archive.folder / "spool" / "receiving-1", tmp_path / "strange"
+        own.parent.mkdir()
+        for number, file in ((1, own), (2, strange)):
+            file.write_bytes(part10(number))
+            assert archive.keep(received(file, number)) is Kept.NEW
+        kept = [archive.objects.place_of(f"1.2.3.{number}").stat() for number in (1, 2)]
+        assert kept[0].st_ino == own.stat().st_ino or os.name == "nt"
+        assert kept[1].st_ino != strange.stat().st_ino  # whose owner may write into it again
+        own.unlink()
+        assert archive.objects.place_of("1.2.3.1").read_bytes() == part10(1)
+        assert nothing_left_over(archive)
+
+
 def test_the_same_object_again_is_the_same_whoever_wrote_its_file_meta(anywhere: Archive):
     anywhere.keep(object_of(1))
     assert anywhere.keep(object_of(1)) is Kept.SAME

@@ -139,7 +139,7 @@ quiet_s = 1.0
         department.said("Listening as BONESCAN")
         orthanc.ask("/instances", path.read_bytes())  # the script of the page sends it on
         results = tmp_path / "archive" / "results"
-        until(lambda: list(results.glob("*/*/run.json")), 120)
+        until(lambda: list(results.glob("*/*/run.json")), 300)
 
         (reading,) = (found.parent for found in results.glob("*/*/run.json"))
         send = ["send", str(reading / "dicom_results"), "--to", f"127.0.0.1:{orthanc_port}", "--ae-title", "ORTHANC"]

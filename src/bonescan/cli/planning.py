@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from bonescan.cli.sending import address_of
 from bonescan.cli.terminal import AsJson, Language, Quiet, in_json, print_results, progress_on_stderr
+from bonescan.errors import UnreadableInput
+
+if TYPE_CHECKING:
+    from bonescan.dicom.node.worklist import Expected
 
 __all__ = ["COMMANDS"]
 
 
 def plan(
-    weight_kg: Annotated[float, typer.Option("--weight-kg", metavar="KG", help="Body weight.", show_default=False)],
+    weight_kg: Annotated[
+        float | None,
+        typer.Option("--weight-kg", metavar="KG", help="Body weight; needed without a worklist.", show_default=False),
+    ] = None,
     age: Annotated[
         float | None,
         typer.Option(
@@ -80,6 +88,25 @@ def plan(
         ],
         typer.Option("--previous-tracer", help="What it was: a bone tracer, or the nuclide of another."),
     ] = "Tc-99m",
+    worklist: Annotated[
+        str | None,
+        typer.Option(
+            "--worklist",
+            metavar="HOST:PORT",
+            help="Worklist server that knows weight, height, age and sex.",
+            show_default=False,
+        ),
+    ] = None,
+    ae_title: Annotated[
+        str | None, typer.Option("--ae-title", metavar="TITLE", help="Its title.", show_default=False)
+    ] = None,
+    own_title: Annotated[
+        str, typer.Option("--as", metavar="TITLE", help="What bonescan calls itself there.")
+    ] = "BONESCAN",
+    accession: Annotated[
+        str | None,
+        typer.Option("--accession", metavar="NUMBER", help="Accession number of whom is meant.", show_default=False),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="OUT", help="Folder for both sheets.", show_default=False)
     ] = None,
@@ -91,6 +118,10 @@ def plan(
 
     Prints the department's sheet. No name goes in and none comes out: the
     sheets have a blank line for it.
+
+    \b
+    With --worklist, --ae-title and --accession, what is not given here is taken
+    from the DICOM modality worklist; the times of the appointment stay yours.
 
     \b
     TIME is HH:MM, or "YYYY-MM-DD HH:MM". A clock time alone means the day on
@@ -108,6 +139,7 @@ def plan(
       bonescan plan --weight-kg 70 --inject-at 09:00 -o plan --language de
       bonescan plan --weight-kg 70 --inject-at 09:00 --vial-mbq 6000 --vial-ml 5 --vial-at 06:30
       bonescan plan --weight-kg 64 --sex female --age 31 --breastfeeding -o plan
+      bonescan plan --worklist ris.example:104 --ae-title RIS --accession A123
       bonescan plan --weight-kg 70 --previous-mbq 600 --previous-at "2026-03-03 09:00" --json
     """
     from bonescan import journeys
@@ -117,6 +149,18 @@ def plan(
     progress = progress_on_stderr(quiet)
     now = datetime.now()
     start = _next_quarter(now) if inject_at is None else clock_time(inject_at, now.replace(hour=12, minute=0))
+    if worklist is not None:
+        expected = _expected(worklist, ae_title, own_title, accession)
+        weight_kg = expected.weight_kg if weight_kg is None else weight_kg
+        height_cm = expected.height_cm if height_cm is None else height_cm
+        age = expected.age_years(start.date()) if age is None else age
+        sex = _SEXES.get(expected.sex) if sex is None else sex
+        if weight_kg is None:
+            raise UnreadableInput("The worklist does not say this patient's weight; weigh, and give --weight-kg.")
+    elif accession is not None or ae_title is not None:
+        raise typer.BadParameter("--accession and --ae-title belong to --worklist")
+    if weight_kg is None:
+        raise typer.BadParameter("give --weight-kg, or --worklist, --ae-title and --accession")
     previous = None
     if previous_mbq is not None and previous_at is not None:
         previous = PreviousStudy(
@@ -156,6 +200,33 @@ def plan(
     if out is not None:
         progress(f"Sheets for the department and the patient are in {out}")
 
+
+def _expected(address: str, ae_title: str | None, own_title: str, accession: str | None) -> Expected:
+    """The one patient of an accession number."""
+    if not ae_title or not accession:
+        raise typer.BadParameter("--worklist needs --ae-title and --accession too")
+    host, port = address_of(address, "--worklist")
+    try:
+        from bonescan.dicom.node.settings import NodeSettings, Peer
+        from bonescan.dicom.node.worklist import worklist
+    except ModuleNotFoundError as error:
+        raise UnreadableInput(
+            'A worklist needs the parts of the server: run pip install "bonescan[server]", then try again.',
+            missing=error.name,
+        ) from error
+
+    peer = Peer(ae_title=ae_title, host=host, port=port)
+    found = worklist(peer, NodeSettings(ae_title=own_title), accession_number=accession)
+    people = {(one.patient_id, one.born_on, one.sex, one.weight_kg, one.height_cm) for one in found}
+    if len(people) != 1:  # several steps of one patient are one patient
+        raise UnreadableInput(
+            f"The worklist has {len(people) or 'nobody'} under this accession number; expected one patient.",
+            found=len(people),
+        )
+    return found[0]
+
+
+_SEXES: Mapping[str, Literal["female", "male"]] = {"F": "female", "M": "male"}
 
 _TRACERS: Mapping[str, str] = {
     "MDP": "Tc-99m MDP",

@@ -11,7 +11,7 @@ import typer
 from bonescan.cli.terminal import AsJson, Quiet, in_json, print_results
 from bonescan.errors import OutputFailed, UnreadableInput
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "address_of"]
 
 
 def send(
@@ -43,7 +43,7 @@ def send(
       bonescan send reading/dicom_results --to pacs.example:104 --ae-title PACS
       bonescan send scan.dcm --to 127.0.0.1:11112 --ae-title BONESCAN --as CAMERA --json
     """
-    host, port = _address(to)
+    host, port = address_of(to, "--to")
     try:
         from bonescan.dicom.node.sending import Outcome
         from bonescan.dicom.node.sending import send as send_to
@@ -83,10 +83,29 @@ def send(
         )
 
 
-def _address(text: str) -> tuple[str, int]:
+def address_of(text: str, option: str) -> tuple[str, int]:
+    """Host and port of another system as they are typed.
+
+    Parameters
+    ----------
+    text : str
+        ``HOST:PORT``; an IPv6 address in square brackets.
+    option : str
+        Whose value it is.
+
+    Returns
+    -------
+    host : str
+    port : int
+
+    Raises
+    ------
+    typer.BadParameter
+        When it is none.
+    """
     host, colon, port = text.rpartition(":")
     if not (colon and host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise typer.BadParameter(f"{text!r} is not HOST:PORT", param_hint="--to")
+        raise typer.BadParameter(f"{text!r} is not HOST:PORT", param_hint=option)
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 

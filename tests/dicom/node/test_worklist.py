@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import time
@@ -10,7 +11,9 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE, evt
 from tests.dicom.node.test_peers import free_port
+from typer.testing import CliRunner, Result
 
+from bonescan import cli
 from bonescan.dicom.node.contexts import WORKLIST
 from bonescan.dicom.node.sending import echo
 from bonescan.dicom.node.settings import Limits, NodeSettings, Peer
@@ -127,3 +130,34 @@ def test_dcmtk_worklist_server_answers(tmp_path):
     finally:
         process.terminate()
         process.wait(10)
+
+
+def planned(peer: Peer, *words: str) -> Result:
+    address = ["--worklist", f"{peer.host}:{peer.port}", "--ae-title", "RIS", "--inject-at", "2026-03-04 09:00"]
+    return CliRunner().invoke(cli.app, ["plan", *address, *words, "--json"])
+
+
+def test_a_plan_takes_the_person_from_the_worklist_unless_told_otherwise(server):
+    peer, asked = server(an_entry(1, "1200"), an_entry(1, "0900"))  # two steps of one patient
+    person = json.loads(planned(peer, "--accession", "A1").stdout)["referral"]
+    assert (person["mass_kg"], person["height_cm"], person["sex"]) == (64.5, 168.0, "female")
+    assert person["age_years"] == pytest.approx(66.0, abs=0.01)  # born 66 years before the injection, to the day
+    assert asked[0].AccessionNumber == "A1"
+    assert "Müller" not in planned(peer, "--accession", "A1").stdout
+    other = json.loads(planned(peer, "--accession", "A1", "--weight-kg", "90", "--sex", "male").stdout)["referral"]
+    assert (other["mass_kg"], other["height_cm"], other["sex"]) == (90.0, 168.0, "male")
+
+
+def test_a_worklist_that_does_not_tell_enough_is_no_plan(server):
+    nobody, _ = server()
+    assert "nobody under this accession number" in str(planned(nobody, "--accession", "A1").exception)
+    two, _ = server(an_entry(1, "0900"), an_entry(2, "0900"))
+    refusal = str(planned(two, "--accession", "A1").exception)
+    assert "has 2 under" in refusal
+    assert "A1" not in refusal
+    light, _ = server(an_entry(1, "0900", PatientWeight=None))
+    assert "weigh, and give --weight-kg" in str(planned(light, "--accession", "A1").exception)
+    assert planned(light, "--accession", "A1", "--weight-kg", "64").exit_code == 0
+    assert planned(light).exit_code == 2
+    assert CliRunner().invoke(cli.app, ["plan", "--accession", "A1", "--weight-kg", "64"]).exit_code == 2
+    assert CliRunner().invoke(cli.app, ["plan"]).exit_code == 2
