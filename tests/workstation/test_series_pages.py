@@ -395,6 +395,7 @@ def test_the_readings_table_gives_its_reasons(opened):
     expect(page.locator("details.explanation").nth(1)).to_contain_text("< 1 %")
     expect(page.locator(".impression .warnings")).to_contain_text("Few counts.")
     expect(page.locator(".impression .warnings")).to_contain_text("12 mm")
+    expect(page.get_by_role("button", name="Reading's region")).to_be_visible()  # its outline is there
 
 
 def test_a_region_is_drawn_by_hand_and_its_counterpart_appears(opened):

@@ -5,17 +5,17 @@
  */
 
 import { Cine } from "./cine.js";
-import { curvesDrawing } from "./curves.js";
 import { button, make } from "./elements.js";
 import { greyCommands, greyControls } from "./grey_controls.js";
 import { say, teaching } from "./page.js";
-import { readingPart, told } from "./phases_panel.js";
-import { bodyOf, bothSides, middleOf, placeOf, seenFromFront, sideRatio } from "./rois.js";
+import { livePart } from "./phases_live.js";
+import { edgesOf, readingPart } from "./phases_panel.js";
+import { bodyOf, middleOf, placeOf, seenFromFront } from "./rois.js";
 import { asked, goBack, readout, seriesPage, uid } from "./series_page.js";
 import { framesOf, readingFile, Refused, study as ask, watch } from "./service.js";
 import { grid, HEAD, plate, StackStage } from "./stack_stage.js";
 import { frameOf, quantile, sizeOf, Stack, sumOf } from "./stacks.js";
-import { duration, figure } from "./telling.js";
+import { duration } from "./telling.js";
 import { PHASES_WORDS as WORDS } from "./words_phases.js";
 
 /** @typedef {"flow" | "pool" | "delayed"} PhaseName */
@@ -35,7 +35,7 @@ const areaCm2 = (stack) => (stack.rowMm * stack.columnMm) / 100;
 const secondsOf = (stack, from, to) => stack.facts.durations_s.slice(from, to + 1).reduce((sum, s) => sum + s, 0);
 
 /** What the page shows and the hand changes. */
-class View {
+export class View {
   constructor() {
     /** @type {Phase[]} */
     this.phases = [];
@@ -390,9 +390,9 @@ seriesPage({
     notes.replaceChildren(...(view.timed ? [] : [make("p", { class: "warn" }, WORDS.unknownTimes)]));
     const bar = controls();
     bars.replaceChildren(...bar.elements);
-    const live = livePart();
+    const live = livePart(view);
     view.reading = await coming;
-    if (view.reading && number) view.edges = await edgesOf(number, view.reading);
+    if (view.reading && number) view.edges = await edgesOf(uid, number, view.reading);
     panel.replaceChildren(live.element, readingPart(view.reading));
     stage.addEventListener("changed", (event) => {
       bar.follow();
@@ -444,39 +444,6 @@ async function readPhases(version) {
   }
 }
 
-/**
- * The edges of the reading's region, from its picture of ids.
- * @param {number} version @param {PhaseReading} reading
- * @returns {Promise<Array<[number, number, number, number]>>}
- */
-async function edgesOf(version, reading) {
-  let bitmap;
-  try {
-    const blob = await (await readingFile(uid, version, "phases_region.png")).blob();
-    bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
-  } catch (error) {
-    if (error instanceof Refused) return []; // no region
-    throw error;
-  }
-  const { width, height } = bitmap;
-  const context = new OffscreenCanvas(width, height).getContext("2d");
-  if (!context) return [];
-  context.drawImage(bitmap, 0, 0);
-  const { data } = context.getImageData(0, 0, width, height);
-  const mm = reading.grid.pixel_mm;
-  const id = (/** @type {number} */ i, /** @type {number} */ j) => (i < 0 || j < 0 || i >= height || j >= width ? 0 : data[4 * (i * width + j)]);
-  /** @type {Array<[number, number, number, number]>} */
-  const edges = [];
-  for (let i = 0; i <= height; i += 1) {
-    for (let j = 0; j <= width; j += 1) {
-      const [x, y] = [(j - width / 2) * mm, (i - height / 2) * mm];
-      if (id(i, j) !== id(i - 1, j)) edges.push([x, y, x + mm, y]);
-      if (id(i, j) !== id(i, j - 1)) edges.push([x, y, x, y + mm]);
-    }
-  }
-  return edges;
-}
-
 /** The bar over the pictures. @returns {{elements: Node[], follow: () => void}} */
 function controls() {
   const { stage, cine } = view;
@@ -520,63 +487,4 @@ function controls() {
     for (const v of views) press(v.button, v.name === view.views);
   }
   return { elements, follow };
-}
-
-/** What is counted here: ratios of each phase beside the reading's, and the curves. */
-function livePart() {
-  const words = WORDS.live;
-  const body = make("div", {});
-  const element = make("section", { class: "part live" }, make("h2", {}, words.title), body);
-  /** @type {{region: string, sides: Map<PhaseName, ReturnType<typeof bothSides>>}} */
-  let counted = { region: "", sides: new Map() };
-  function follow() {
-    const { region, reading, phases, flow } = view;
-    if (!region) {
-      body.replaceChildren(make("p", { class: "hint" }, words.none), ...(flow ? chart(null) : []));
-      return;
-    }
-    const key = JSON.stringify(region);
-    if (counted.region !== key) counted = { region: key, sides: new Map(phases.map((phase) => [phase.name, bothSides(phase.stacks, region)])) };
-    const left = region.x > view.middle;
-    const rows = phases.map((phase) => {
-      const found = counted.sides.get(phase.name);
-      const ratio = found ? sideRatio(found) : null;
-      const read = reading?.findings.find((one) => one.phase === phase.name);
-      return make("tr", {}, make("th", { scope: "row" }, words.short[phase.name]),
-        make("td", { class: "number" }, ratio ? `${ratio.value.toFixed(2)} ± ${ratio.spread.toFixed(2)}` : "–",
-          found ? make("span", { class: "counted" }, `${figure(found.own)} : ${figure(found.mate)}`) : null),
-        make("td", { class: "number" }, read ? told(read.ratio) : "–"));
-    });
-    const head = make("tr", {}, ...[words.phase, words.ratio, words.read].map((text) => make("th", { scope: "col" }, text)));
-    const area = region.kind === "ellipse" ? Math.PI * region.wide * region.high : 4 * region.wide * region.high;
-    body.replaceChildren(
-      make("table", { class: "ratios" }, make("caption", {}, words.caption), make("thead", {}, head), make("tbody", {}, ...rows)),
-      make("p", {}, `${words.area(area)} `, button(WORDS.remove, () => view.remove(), { title: "Delete" })),
-      ...(flow ? chart(counted.sides.get("flow")?.points ?? null, left) : []));
-  }
-  /** @param {import("./rois.js").CurvePoint[] | null} points @param {boolean} [left] */
-  function chart(points, left = true) {
-    const stack = view.flow?.stacks[0];
-    if (!stack) return [];
-    const [from, to] = view.summed ? [view.span.from, view.span.to] : [view.frame, view.frame];
-    const { times_s: times, durations_s: lengths } = stack.facts;
-    const all = from === 0 && to === stack.frames - 1;
-    const now = all ? null : { from: times[from] ?? from, to: (times[to] ?? to) + (lengths[to] ?? 1) };
-    /** @type {import("./curves.js").Curve[]} */
-    const curves = [];
-    const sides = /** @type {const} */ (["own", "mate"]);
-    for (const name of sides) {
-      if (points) curves.push({ name, kind: "live", points: points.map((p) => ({ x: p.startS + p.durationS / 2, y: p[name] / p.durationS, spread: Math.sqrt(p[name]) / p.durationS })) });
-      const read = view.reading?.curves.find((curve) => (curve.side === "left") === (name === "own" ? left : !left));
-      if (read) curves.push({ name, kind: "read", points: read.middles_s.map((x, k) => ({ x, y: read.rate_cps[k] ?? 0, spread: 0 })) });
-    }
-    if (!curves.length) return [];
-    const named = sides.map((name) => {
-      const side = (name === "own") === left ? words.left : words.right;
-      return make("li", { class: name }, `${name === "own" ? "━" : "╍"} ${points ? words[name] : ""} ${side}`.replace("  ", " "));
-    });
-    const legend = make("ul", { class: "legend" }, ...named, view.reading?.curves.length ? make("li", { class: "hint" }, `${points ? "thin: " : ""}${words.curvesOf}`) : null);
-    return [curvesDrawing({ curves, now, title: words.curves, xName: words.seconds, yName: words.rate }), legend];
-  }
-  return { element, follow };
 }

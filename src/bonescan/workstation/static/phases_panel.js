@@ -4,6 +4,7 @@
  */
 
 import { make } from "./elements.js";
+import { readingFile, Refused } from "./service.js";
 import { percent } from "./telling.js";
 import { PHASES_WORDS as WORDS } from "./words_phases.js";
 
@@ -76,4 +77,37 @@ function flow(reading) {
     [words.difference, told(reading.arrival_difference, " s")], [words.slope, told(reading.slope_ratio)],
   ];
   return make("div", {}, make("h3", {}, words.curves), make("dl", { class: "facts" }, ...rows.flatMap(([name, value]) => [make("dt", {}, name ?? ""), make("dd", { class: "number" }, value ?? "")])));
+}
+
+/**
+ * The edges of the reading's region, from its picture of ids.
+ * @param {string} uid @param {number} version @param {PhaseReading} reading
+ * @returns {Promise<Array<[number, number, number, number]>>}
+ */
+export async function edgesOf(uid, version, reading) {
+  let bitmap;
+  try {
+    const blob = await (await readingFile(uid, version, "phases_region.png")).blob();
+    bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+  } catch (error) {
+    if (error instanceof Refused) return []; // no region
+    throw error;
+  }
+  const { width, height } = bitmap;
+  const context = new OffscreenCanvas(width, height).getContext("2d");
+  if (!context) return [];
+  context.drawImage(bitmap, 0, 0);
+  const { data } = context.getImageData(0, 0, width, height);
+  const mm = reading.grid.pixel_mm;
+  const id = (/** @type {number} */ i, /** @type {number} */ j) => (i < 0 || j < 0 || i >= height || j >= width ? 0 : data[4 * (i * width + j)]);
+  /** @type {Array<[number, number, number, number]>} */
+  const edges = [];
+  for (let i = 0; i <= height; i += 1) {
+    for (let j = 0; j <= width; j += 1) {
+      const [x, y] = [(j - width / 2) * mm, (i - height / 2) * mm];
+      if (id(i, j) !== id(i - 1, j)) edges.push([x, y, x + mm, y]);
+      if (id(i, j) !== id(i, j - 1)) edges.push([x, y, x, y + mm]);
+    }
+  }
+  return edges;
 }
