@@ -28,7 +28,9 @@ def one() -> Case:
     return case(with_network=True)
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["with network", "without"])
+@pytest.fixture(
+    scope="module", params=[True, pytest.param(False, marks=pytest.mark.long)], ids=["with network", "without"]
+)
 def either(request: pytest.FixtureRequest) -> Case:
     return case(with_network=request.param)
 

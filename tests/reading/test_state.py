@@ -33,7 +33,9 @@ def of_a_person(one: Case) -> Case:
     return Case(reading=replace(one.reading, scan=scan), glance=one.glance)
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["with network", "without"])
+@pytest.fixture(
+    scope="module", params=[True, pytest.param(False, marks=pytest.mark.long)], ids=["with network", "without"]
+)
 def one(request: pytest.FixtureRequest) -> Case:
     return of_a_person(case(with_network=request.param))
 

@@ -11,7 +11,7 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 from tests.dicom.peers import DCMTK, DICOM3TOOLS, said
-from tests.dicom.results.studies import whole_body_study
+from tests.dicom.results.studies import little_study, whole_body_study
 from tests.dicom.results.test_bundle import assert_same
 from tests.dicom.scans import put
 
@@ -124,7 +124,7 @@ def test_an_amendment_names_its_predecessor_and_why():
 def test_an_amendment_of_what_had_no_report_names_none():
     amends = Amends(version=2, signed_at=FIRST.signed_at, reason="A reason.")
     second = Signature(name="Dr. Ada", signed_at=FIRST.signed_at, amends=amends)
-    one = report(write_results(drawn(), whole_body_study().frames, signature=second))
+    one = report(write_results(little_study().reading, little_study().frames, signature=second))
     assert "PredecessorDocumentsSequence" not in one
     assert one.VerificationFlag == "VERIFIED"
 

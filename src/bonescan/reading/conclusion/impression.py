@@ -109,9 +109,9 @@ def conclude(
         )
     abstains = _abstentions(scan, labels, quality, glance, familiarity)
     if not labels.trusted:
-        decided = _Foci(findings, (), widespread=False).judged_metastatic()
+        certain = _Foci(findings, (), widespread=False).judged_metastatic()
         return Impression(
-            sentences=(*decided, _UNTRUSTED), metastatic=metastatic, abstains=tuple(abstains), advice=(_LOOK,)
+            sentences=(*certain, _UNTRUSTED), metastatic=metastatic, abstains=tuple(abstains), advice=(_LOOK,)
         )
     signs = read_signs(scan, labels, quality, findings, burden)
     judged = judge(signs)
