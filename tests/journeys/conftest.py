@@ -26,7 +26,7 @@ class Rooms:
 
 @pytest.fixture
 def rooms(monkeypatch: pytest.MonkeyPatch, small_scan: Scan, small_reading: Reading) -> Rooms:
-    """Stand-ins for `dicom.open_scan`, `reading.read`, `reading.read_case` and `report.render`; no input holds early phases."""
+    """Stand-ins for what opens, reads and renders a scan; no input holds early phases."""
     answers = Rooms(
         open_scan=lambda inputs, **settings: small_scan,
         read=lambda scan, *, progress: small_reading,
