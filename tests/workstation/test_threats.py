@@ -20,7 +20,7 @@ from bonescan.workstation.sessions import COOKIE
 OPEN_TO_ALL = {
     ("GET", "/api/v1/session"), ("POST", "/api/v1/session"), ("POST", "/api/v1/setup"), ("GET", "/health"),
     ("GET", "/metrics"), ("GET", "/static/{name:path}"), ("GET", "/"), ("GET", "/study/{uid}"), ("GET", "/sign-in"),
-    ("GET", "/people"),
+    ("GET", "/people"), ("GET", "/plan"), ("GET", "/study/{uid}/leaflet"), ("GET", "/quality"), ("GET", "/teaching"),
 }  # fmt: skip
 REPORT = b"<!doctype html><script>alert(1)</script><p onclick=x()>Doe</p>"
 

@@ -85,6 +85,7 @@ class SessionAnswer(BaseModel):
     csrf: str
     setup_needed: bool
     version: str
+    demo: bool
 
 
 class UserAnswer(BaseModel):

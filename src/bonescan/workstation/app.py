@@ -26,22 +26,37 @@ from starlette.exceptions import HTTPException
 from bonescan import __version__
 from bonescan.archive import Archive
 from bonescan.errors import BoneScanError
-from bonescan.workstation import people_routes, study_routes
+from bonescan.workstation import (
+    leaflet_routes,
+    people_routes,
+    plan_routes,
+    quality_routes,
+    study_routes,
+    teaching_routes,
+)
 from bonescan.workstation.access import Accesses
 from bonescan.workstation.answers import HealthAnswer
 from bonescan.workstation.changes import Changes
+from bonescan.workstation.demo import is_demo
 from bonescan.workstation.guard import PAGE_POLICY, Guard, fault
 from bonescan.workstation.health import Metrics, health_of
+from bonescan.workstation.leaflets import Leaflets
 from bonescan.workstation.pages import PAGES, StaticFile, static_files
 from bonescan.workstation.people import Account, People, Right, SetUp
 from bonescan.workstation.pictures import Pictures
+from bonescan.workstation.quality import QualityOverTime
 from bonescan.workstation.refusal import Refusal, refusal_of
 from bonescan.workstation.rooms import InRooms, Rooms, allowed, right_of
 from bonescan.workstation.sessions import Sessions
 from bonescan.workstation.settings import HttpSettings
 from bonescan.workstation.studies import Studies
+from bonescan.workstation.teaching import Lessons
 
 __all__ = ["Workstation", "every_route"]
+
+_ROUTERS = tuple(
+    one.router for one in (people_routes, study_routes, plan_routes, leaflet_routes, quality_routes, teaching_routes)
+)
 
 SignedIn = Annotated[Account, allowed(Right.SIGNED_IN)]
 
@@ -73,7 +88,12 @@ class Workstation:
         sessions = Sessions(
             archive.database, idle_s=settings.idle_min * 60, longest_s=settings.longest_h * 3600, clock=clock
         )
-        studies = Studies(archive)
+        studies, quality = Studies(archive), QualityOverTime(archive)
+
+        def catch_up() -> None:
+            studies.catch_up()
+            quality.catch_up()
+
         self.rooms = Rooms(
             archive=archive,
             settings=settings,
@@ -82,9 +102,13 @@ class Workstation:
             sessions=sessions,
             studies=studies,
             pictures=Pictures(archive),
-            changes=Changes(archive, before=studies.catch_up),
+            changes=Changes(archive, before=catch_up),
             accesses=Accesses(archive.database),
             metrics=Metrics(archive, sessions),
+            leaflets=Leaflets(studies),
+            quality=quality,
+            lessons=Lessons(),
+            demo=is_demo(archive.folder),
         )
         self.routes = _routes(self.rooms)
         self.app = Guard(self.routes, hosts=settings.hosts, told=self.rooms.metrics.tell, body_s=body_s)
@@ -106,8 +130,8 @@ def _routes(rooms: Rooms) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.rooms = rooms
-    app.include_router(people_routes.router)
-    app.include_router(study_routes.router)
+    for router in _ROUTERS:
+        app.include_router(router)
     app.add_api_route("/health", _health, methods=["GET"], tags=["watching"])
     app.add_api_route("/metrics", _metrics, methods=["GET"], tags=["watching"], response_class=Response)
     app.add_api_route("/openapi.json", _openapi, methods=["GET"], include_in_schema=False)
@@ -137,7 +161,7 @@ def every_route(app: FastAPI) -> list[APIRoute]:
     list of APIRoute
         Those for machines and those for people.
     """
-    listed = (*people_routes.router.routes, *study_routes.router.routes, *app.routes)
+    listed = (*(route for router in _ROUTERS for route in router.routes), *app.routes)
     return list(
         {(route.path, *(route.methods or ())): route for route in listed if isinstance(route, APIRoute)}.values()
     )

@@ -11,7 +11,16 @@ from types import MappingProxyType
 __all__ = ["MEDIA_TYPES", "PAGES", "StaticFile", "static_files"]
 
 PAGES: Mapping[str, str] = MappingProxyType(
-    {"/": "worklist.html", "/study/{uid}": "study.html", "/sign-in": "sign-in.html", "/people": "people.html"}
+    {
+        "/": "worklist.html",
+        "/study/{uid}": "study.html",
+        "/sign-in": "sign-in.html",
+        "/people": "people.html",
+        "/plan": "plan.html",
+        "/study/{uid}/leaflet": "leaflet.html",
+        "/quality": "quality.html",
+        "/teaching": "teaching.html",
+    }
 )
 """Which file of the package each address shows. None holds data: what a page shows, it asks the API for."""
 

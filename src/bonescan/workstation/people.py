@@ -70,6 +70,8 @@ class Right(StrEnum):
     IDENTITY = "identity"
     """See whose they are."""
     READ_AGAIN = "read again"
+    LEAFLET = "leaflet"
+    """Tell a patient, in one's own name, what was found."""
     PEOPLE = "people"
     """Make and change accounts."""
     AUDIT = "audit"
@@ -79,11 +81,11 @@ _CLINICAL = frozenset({Right.SIGNED_IN, Right.STUDIES, Right.IDENTITY, Right.REA
 
 RIGHTS: Mapping[Role, frozenset[Right]] = MappingProxyType(
     {
-        Role.PHYSICIAN: _CLINICAL,
+        Role.PHYSICIAN: _CLINICAL | {Right.LEAFLET},
         Role.TECHNOLOGIST: _CLINICAL,
         Role.PHYSICIST: _CLINICAL,
         Role.RESEARCHER: frozenset({Right.SIGNED_IN, Right.STUDIES}),
-        Role.ADMIN: frozenset(Right),
+        Role.ADMIN: frozenset(Right) - {Right.LEAFLET},
     }
 )
 """What each role may do; whatever is not here is refused."""

@@ -146,6 +146,7 @@ def _session(rooms: Rooms, who: Account | None, token: str) -> SessionAnswer:
             "csrf": csrf_token(token),
             "setup_needed": rooms.people.nobody_yet(),
             "version": __version__,
+            "demo": rooms.demo,
         }
     )
 

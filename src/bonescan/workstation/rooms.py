@@ -13,12 +13,15 @@ from bonescan.workstation.access import Accesses
 from bonescan.workstation.changes import Changes
 from bonescan.workstation.guard import cookie_of
 from bonescan.workstation.health import Metrics
+from bonescan.workstation.leaflets import Leaflets
 from bonescan.workstation.people import Account, People, Right, SetUp
 from bonescan.workstation.pictures import Pictures
+from bonescan.workstation.quality import QualityOverTime
 from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.sessions import Sessions
 from bonescan.workstation.settings import HttpSettings
 from bonescan.workstation.studies import Studies
+from bonescan.workstation.teaching import Lessons
 
 __all__ = ["InRooms", "Rooms", "allowed", "right_of"]
 
@@ -29,8 +32,11 @@ class Rooms:
 
     Parameters
     ----------
-    archive, settings, people, set_up, sessions, studies, pictures, changes, accesses, metrics
+    archive, settings, people, set_up, sessions, studies, pictures, changes, accesses, metrics, leaflets, quality,
+    lessons
         One of each.
+    demo : bool
+        Whether the archive holds simulated patients alone.
     """
 
     archive: Archive
@@ -43,6 +49,10 @@ class Rooms:
     changes: Changes
     accesses: Accesses
     metrics: Metrics
+    leaflets: Leaflets
+    quality: QualityOverTime
+    lessons: Lessons
+    demo: bool
 
 
 def _rooms(request: Request) -> Rooms:
