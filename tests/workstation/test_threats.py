@@ -55,7 +55,7 @@ def test_no_role_passes_a_route_without_its_right(workstation, browser, read_stu
             right = right_of(route)
             if right is None or method == "DELETE" or route.path.endswith("/password"):
                 continue  # these two end the sign-in; everybody may
-            path = route.path.format(uid=STUDY, version=1, file="regions_anterior.png", name="anterior")
+            path = route.path.format(uid=STUDY, version=1, file="regions_anterior.png", name="anterior", number="1")
             answer = someone.request(
                 method, path, params={"wait_s": 0}, json=bodies.get(route.path, {}) if method != "GET" else None
             )

@@ -68,7 +68,7 @@ class Lesson:
     counts : float or None
         Mean of the two views' expected counts, whatever activity, time and speed would give.
     distance_mm : float
-        From the skin to the collimators.
+        From the skin to the collimators; behind, mattress and table lie between, so that it is never under 45 mm.
     contrast_times : float
         What the lesions take up beyond normal bone, times so much: 0 hides them, 1 leaves them.
     age_years, bmi : float or None
@@ -155,7 +155,7 @@ def taught_scan(lesson: Lesson, *, spacing_mm: float = FINE_MM, progress: Progre
 
     from bonescan.camera.cameras import camera
     from bonescan.camera.fast import scatter_by_kernel
-    from bonescan.camera.protocols import WholeBody
+    from bonescan.camera.protocols import Table, WholeBody
     from bonescan.journeys.excess import lesion_map, seen_lesions
     from bonescan.journeys.imaging import Session, take
     from bonescan.journeys.truth import truth_record
@@ -186,7 +186,11 @@ def taught_scan(lesson: Lesson, *, spacing_mm: float = FINE_MM, progress: Progre
         begins=(0.0, *(motion.at_fraction for motion in imaging.motions)),
         truth=volumes.truth,
         camera=camera(lesson.camera),
-        protocol=WholeBody(speed_mm_per_s=lesson.speed_cm_per_min / 6, clearance_mm=lesson.distance_mm),
+        protocol=WholeBody(
+            speed_mm_per_s=lesson.speed_cm_per_min / 6,
+            clearance_mm=lesson.distance_mm,
+            table=Table(gap_mm=max(Table().gap_mm, lesson.distance_mm - Table().thickness_mm)),
+        ),
         time_h=imaging.time_h,
         counts=lesson.counts,
         over=(),

@@ -68,6 +68,7 @@ FEWEST_FOR_LIMITS = 8
 
 _FEWEST_A_MONTH = 5
 _ROBUST = 1.4826
+_TECHNETIUM = "99m"  # in every spelling of files: Tc-99m, ^99m^Technetium
 _OF_A_MEDIAN = math.sqrt(math.pi / 2)
 _DRIFTS = 3.0
 _MOST_POINTS, _MOST_OUTLIERS = 2000, 50
@@ -380,8 +381,8 @@ def measured_of(folder: Path, station: str = "") -> dict[str, Any]:
             "speed_cm_per_min": 6 * speeds[0] if speeds else None,
         }
         durations = [seconds for view in views.values() if (seconds := _positive(view.get("duration_s")))]
-        nuclide = injection.get("radionuclide") or "Tc-99m"
-        found["sensitivity"] = _sensitivity(found, durations) if nuclide == "Tc-99m" else None
+        nuclide = str(injection.get("radionuclide") or _TECHNETIUM)
+        found["sensitivity"] = _sensitivity(found, durations) if _TECHNETIUM in nuclide else None
         failed = {
             str(check["code"]): str(check["verdict"])
             for check in reading["quality"]["checks"]

@@ -28,14 +28,14 @@ from typing import Any
 from bonescan.journeys.teaching import FINE_MM, QUICK_MM, Lesson
 from bonescan.workstation.people import Account
 from bonescan.workstation.refusal import Refusal
-from bonescan.workstation.teaching_process import LESIONS_NAME, READING_NAME, VIEW_NAME
+from bonescan.journeys.teaching_process import LESIONS_NAME, READING_NAME, VIEW_NAME
 
 __all__ = ["Lessons"]
 
-_PROCESS = (sys.executable, "-P", "-m", "bonescan.workstation.teaching_process")
+_PROCESS = (sys.executable, "-P", "-m", "bonescan.journeys.teaching_process")
 _MOST_PROCESSES = 2
 _MEMORY_BYTES = 6 * 2**30  # of address space: a reading takes about 1 GiB of memory within it
-_LONGEST_S = {"scan": 60.0, "read": 180.0}
+_LONGEST_S = {"scan": 120.0, "read": 240.0}  # the first of a process compiles or loads its code
 _IDLE_S = 600.0
 _TAKEN_FROM_IDLE_S = 20.0
 _UPKEEP_S = 15.0
@@ -47,7 +47,7 @@ class Lessons:
     Parameters
     ----------
     command : tuple of str
-        What starts a process, see `bonescan.workstation.teaching_process`.
+        What starts a process, see `bonescan.journeys.teaching_process`.
     clock : callable
         Monotonic seconds.
     longest_s : mapping of str to float, optional

@@ -7,7 +7,7 @@ import { WORDS } from "./words.js";
 
 /**
  * @typedef {{name: string, role: string}} User
- * @typedef {{user: User | null, csrf: string, setup_needed: boolean, version: string}} Session
+ * @typedef {{user: User | null, csrf: string, setup_needed: boolean, version: string, demo?: boolean}} Session
  * @typedef {{version: number, read_at: string, conclusion: string, metastases_likelihood: number | null,
  *   bone_scan_index_percent: number | null, bone_findings: number, urgent: boolean, signed: boolean,
  *   outdated: boolean}} ListedReading
@@ -23,7 +23,8 @@ import { WORDS } from "./words.js";
  * @typedef {{name: string, role: string, active: boolean, made_at?: string, changed_at?: string}} Account
  */
 
-const ROOT = "/api/v1";
+/** Where the interface begins. */
+export const ROOT = "/api/v1";
 let csrf = "";
 
 /** A refusal of the workstation, in one sentence. */
@@ -46,7 +47,7 @@ export class Refused extends Error {
  * @param {{method?: string, body?: unknown, signal?: AbortSignal}} [how]
  * @returns {Promise<Response>}
  */
-async function ask(path, { method = "GET", body, signal } = {}) {
+export async function ask(path, { method = "GET", body, signal } = {}) {
   /** @type {Record<string, string>} */
   const headers = { Accept: "application/json" };
   if (method !== "GET") headers["X-CSRF-Token"] = csrf;

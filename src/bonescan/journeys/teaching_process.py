@@ -29,7 +29,7 @@ __all__ = ["LESIONS_NAME", "READING_NAME", "VIEW_NAME", "main"]
 VIEW_NAME, LESIONS_NAME, READING_NAME = "view_{name}.bin", "lesions_{name}.bin", "reading.json"
 """What a scan's folder holds: counts of uint16 and numbers of lesions of uint8, row by row, and its reading."""
 
-_NICE = 10
+_NICE = 5
 _WORKSTATION_GONE = 3
 
 
