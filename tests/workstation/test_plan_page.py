@@ -27,7 +27,7 @@ def test_the_plan_is_the_commands(browser):
     )
     answer = browser("researcher").get("/api/v1/plan", params=ASKED).json()
     assert answer["plan"] == json.loads(json.dumps(plan_record(wanted)))
-    assert [card["value"] for card in answer["sheet"]["cards"]][0] == f"{wanted.prescription.activity_mbq:.0f} MBq"
+    assert next(card["value"] for card in answer["sheet"]["cards"]) == f"{wanted.prescription.activity_mbq:.0f} MBq"
 
 
 @pytest.mark.parametrize("language", ["de", "zh"])

@@ -11,9 +11,9 @@ middle of the pass. A patient is no phantom: build, kidneys and bladder spread i
 a camera's. What was voided is not taken off; the geometric mean makes it depend little on how deep the tracer lies.
 
 Limits of a camera are its median and 2 ("look") and 3 ("act") robust standard deviations about it, 1.4826 times the
-median absolute deviation, so that the outliers that are looked for do not widen them. A month's median of n studies is
-marked where it lies 3 of its own standard errors from the median of all, sqrt(pi / 2) robust standard deviations over
-sqrt(n), the standard error of a median of normal values [C].
+median absolute deviation, so that the outliers that are looked for do not widen them. A month is marked where the median
+of its n studies, alone or together with those of the month before, lies 3 of its own standard errors from the median of
+all: sqrt(pi / 2) robust standard deviations over sqrt(n), the standard error of a median of normal values [C].
 
 References
 ----------
@@ -464,20 +464,27 @@ def _series(measure: Measure, rows: Sequence[Any]) -> MeasureSeries:
         studies=len(told),
         untold=len(rows) - len(told),
         limits=limits,
-        months=tuple(_month(month, own, limits) for month, own in sorted(by_month.items())),
+        months=_months(sorted(by_month.items()), limits),
         points=tuple((row.day, float(getattr(row, measure.code))) for row in told[-_MOST_POINTS:]),
         looked_at=looked_at,
         outliers=tuple(outliers),
     )
 
 
-def _month(month: str, values: Sequence[float], limits: Limits | None) -> Month:
-    median = float(np.median(values))
-    drifts = False
-    if limits is not None and len(values) >= _FEWEST_A_MONTH:
-        error = _OF_A_MEDIAN * limits.robust_sd / math.sqrt(len(values))
-        drifts = abs(median - limits.median) > _DRIFTS * error
-    return Month(month=month, studies=len(values), median=median, drifts=drifts)
+def _months(by_month: Sequence[tuple[str, list[float]]], limits: Limits | None) -> tuple[Month, ...]:
+    made, before = [], list[float]()
+    for month, values in by_month:
+        drifts = _drifts(values, limits) or _drifts([*before, *values], limits)
+        made.append(Month(month=month, studies=len(values), median=float(np.median(values)), drifts=drifts))
+        before = values
+    return tuple(made)
+
+
+def _drifts(values: Sequence[float], limits: Limits | None) -> bool:
+    if limits is None or len(values) < _FEWEST_A_MONTH:
+        return False
+    error = _OF_A_MEDIAN * limits.robust_sd / math.sqrt(len(values))
+    return abs(float(np.median(values)) - limits.median) > _DRIFTS * error
 
 
 def _checks(rows: Sequence[Any]) -> tuple[CheckSeries, ...]:

@@ -26,9 +26,9 @@ from pathlib import Path
 from typing import Any
 
 from bonescan.journeys.teaching import FINE_MM, QUICK_MM, Lesson
+from bonescan.journeys.teaching_process import LESIONS_NAME, READING_NAME, VIEW_NAME
 from bonescan.workstation.people import Account
 from bonescan.workstation.refusal import Refusal
-from bonescan.journeys.teaching_process import LESIONS_NAME, READING_NAME, VIEW_NAME
 
 __all__ = ["Lessons"]
 

@@ -68,6 +68,11 @@ async function show() {
   // What is set; null is as the scenario has it.
   /** @type {Record<Knob, number | null>} */
   const set = { activity_mbq: null, time_h: null, speed_cm_per_min: 12, counts: null, distance_mm: 20, contrast_times: 1, age_years: null, bmi: null };
+  // One order at a time: what is wanted next waits for the one that is under way.
+  let busy = false;
+  /** @type {null | "quick" | "full"} */
+  let next = null;
+  let resting = 0;
   let seed = Number(given.get("seed")) || 1;
   let truthShown = false;
   /** @type {Scan | null} */
@@ -93,7 +98,8 @@ async function show() {
     make("h1", {}, TEACHING.title), scenario.box, shown, make("div", { class: "button-row" }, another, who),
     make("div", { class: "button-row" }, read, truth), step, answer, told,
     make("section", { class: "part" }, ...knobs.map((one) => one.box), camera.box, reset));
-  stage.element.append(make("p", { class: "simulated" }, make("span", {}, TEACHING.simulated)));
+  const marks = make("p", { class: "simulated" }, ...[0, 1].map(() => make("span", {}, make("span", {}, TEACHING.simulated))));
+  stage.element.append(marks);
   main.append(make("section", { class: "looking", "aria-label": TEACHING.scan }, bar.element, stage.element, readout), panel);
   stage.addEventListener("changed", (event) => {
     if (/** @type {CustomEvent} */ (event).detail === "pointed") {
@@ -101,6 +107,7 @@ async function show() {
       const n = at?.picture.at(at.place.row, at.place.column) ?? null;
       readout.textContent = at && n !== null ? `${/** @type {Record<string, string>} */ (WORDS.study.views)[at.picture.name] ?? at.picture.name} · ${figure(n)} ${WORDS.study.counts} · ${TEACHING.simulated.toLowerCase()}` : "";
     } else bar.follow();
+    marks.classList.toggle("alone", stage.shown.length < 2);
   });
   scenario.select.addEventListener("change", () => { asScenario(); ordered(true); });
   camera.select.addEventListener("change", () => ordered(true));
@@ -148,12 +155,6 @@ async function show() {
     shown.open = false;
     for (const each of knobs) each.tell();
   }
-
-  // One order at a time: what is wanted next waits for the one that is under way.
-  let busy = false;
-  /** @type {null | "quick" | "full"} */
-  let next = null;
-  let resting = 0;
 
   /** @param {boolean} rested Whether no slider moves. */
   function ordered(rested) {
@@ -215,6 +216,7 @@ async function show() {
     stage.overlay.tints.clear();
     const kept = stage.touched ? { ...stage.window } : null;
     stage.show(pictures);
+    stage.over.setAttribute("aria-label", `${TEACHING.scan}. ${WORDS.study.pictureLabel(pictures.map((one) => one.name).join(", "))}`);
     if (kept) stage.setWindow(kept.lower, kept.upper);
     step.textContent = scan.quick ? TEACHING.quick : TEACHING.ready;
     who.textContent = TEACHING.seed(seed);

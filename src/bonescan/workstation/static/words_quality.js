@@ -46,7 +46,7 @@ export const QUALITY = {
   away: "SD from median",
   open: "Open",
   legend: { usual: "within 2 robust SD", look: "2 to 3", act: "beyond 3", month: "median of a month", drift: "month that drifts" },
-  limits: "Limits are the median and 2 or 3 robust standard deviations about it (1.4826 times the median absolute deviation, Rousseeuw and Croux 1993), so that outliers do not widen them. A month is marked where its median lies 3 standard errors of a median away.",
+  limits: "Limits are the median and 2 or 3 robust standard deviations about it (1.4826 times the median absolute deviation, Rousseeuw and Croux 1993), so that outliers do not widen them. A month is marked where its median, alone or together with the month before, lies 3 standard errors of a median away.",
   checks: "Checks that warned",
   check: "Check",
   warned: "Warned",

@@ -32,7 +32,7 @@ export const TEACHING = {
     time_h: { text: "From injection to scan", unit: "h", step: 0.25, hint: "Early: blood and soft tissue. Late: few counts." },
     speed_cm_per_min: { text: "Scan speed", unit: "cm/min", step: 1, hint: "Faster: fewer counts." },
     counts: { text: "Counts of a view", unit: "", step: 0, hint: "Instead of what activity, time and speed give." },
-    distance_mm: { text: "Camera to skin", unit: "mm", step: 5, hint: "Farther: blurred; the counts stay." },
+    distance_mm: { text: "Camera to skin", unit: "mm", step: 5, hint: "Farther: blurred; the counts stay (behind, the table keeps 45 mm)." },
     contrast_times: { text: "Lesions' uptake", unit: "×", step: 0.1, hint: "0 hides them, 1 is as drawn." },
     age_years: { text: "Age", unit: "years", step: 1, hint: "Age changes uptake and kidneys." },
     bmi: { text: "Body mass index", unit: "kg/m²", step: 0.5, hint: "A larger body weakens and scatters more." },
