@@ -1,4 +1,4 @@
-"""The demonstration: a mark that stays, passwords of chance, no archive of patients ever filled, studies by the node."""
+"""The demonstration: a mark that stays, passwords of chance, no archive of patients ever filled."""
 
 from __future__ import annotations
 
@@ -44,8 +44,14 @@ def test_accounts_of_every_role_have_new_passwords_at_every_start(workstation, b
     assert not workstation.set_up_code
 
 
-def test_studies_are_simulated_sent_and_not_sent_again(tmp_path):
-    """The sender is a stand-in here: that it is the node is tested with the command."""
+def test_studies_are_simulated_sent_and_not_sent_again(tmp_path, monkeypatch):
+    """Simulation and sender are stand-ins here: the command is tested with both (`test_other_pages.py`)."""
+
+    def simulate(_: str, out: Path, **__: object) -> None:
+        (out / "dicom").mkdir(parents=True)
+        (out / "dicom" / "whole_body.dcm").touch()
+
+    monkeypatch.setattr("bonescan.journeys.simulate", simulate)
     mark_demo(tmp_path, 0)
     sent: list[str] = []
 

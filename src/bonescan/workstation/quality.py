@@ -11,9 +11,10 @@ middle of the pass. A patient is no phantom: build, kidneys and bladder spread i
 a camera's. What was voided is not taken off; the geometric mean makes it depend little on how deep the tracer lies.
 
 Limits of a camera are its median and 2 ("look") and 3 ("act") robust standard deviations about it, 1.4826 times the
-median absolute deviation, so that the outliers that are looked for do not widen them. A month is marked where the median
-of its n studies, alone or together with those of the month before, lies 3 of its own standard errors from the median of
-all: sqrt(pi / 2) robust standard deviations over sqrt(n), the standard error of a median of normal values [C].
+median absolute deviation, so that the outliers that are looked for do not widen them. A month is marked where the
+median of its n studies, alone or together with those of the month before, lies 3 of its own standard errors from the
+median of all: sqrt(pi / 2) robust standard deviations over sqrt(n), the standard error of a median of normal values
+[C].
 
 References
 ----------

@@ -75,13 +75,13 @@ function after(told) {
   const says = text(LEAFLET.says, "says", LEAFLET.saysHint);
   const next = text(LEAFLET.next, "next_steps");
   const wrong = make("p", { class: "wrong", role: "alert" });
-  const preview = make("section", { class: "answer", role: "status" }, make("p", { class: "hint" }, LEAFLET.empty));
+  const preview = make("section", { class: "answer stays", "aria-live": "polite", "aria-label": LEAFLET.preview }, make("p", { class: "hint" }, LEAFLET.empty));
   const form = make(
     "form",
     { class: "form", "aria-label": LEAFLET.after },
     make("fieldset", { class: "first" }, make("legend", {}, LEAFLET.conclusions),
       make("div", { class: "ticks" }, ...ticks.map((tick) => make("label", {}, tick, kinds[tick.value] ?? tick.value)))),
-    make("fieldset", {}, make("legend", {}, LEAFLET.places), ...(places.length ? places.map(({ box }) => box) : [make("p", { class: "hint" }, LEAFLET.noPlaces)])),
+    make("fieldset", {}, make("legend", {}, LEAFLET.places), places.length ? make("div", { class: "places", role: "group", tabindex: 0, "aria-label": LEAFLET.places }, ...places.map(({ box }) => box)) : make("p", { class: "hint" }, LEAFLET.noPlaces)),
     make("fieldset", {}, says.box, next.box, language.box),
     wrong,
     make("button", { class: "main" }, LEAFLET.make),
@@ -126,6 +126,7 @@ function after(told) {
       preview.replaceChildren(
         make("div", { class: "sheets" }, link("leaflet.pdf", LEAFLET.pdf, "main"), link("leaflet.txt", LEAFLET.text, ""), make("p", { class: "hint stale" }, LEAFLET.made)),
         make("iframe", { class: "leaflet", title: LEAFLET.preview, sandbox: "", src: `${place}leaflet.html` }));
+      preview.scrollIntoView({ block: "nearest" });
     } catch (error) {
       wrong.textContent = error instanceof Error ? error.message : String(error);
     }
