@@ -20,6 +20,7 @@ def study(archive: Archive, workstation) -> str:
     reading = small_reading(schema_version="1.3.0")
     finding = {"letter": "A", "kind": "bone", "bone": "vertebra_l03", "side": "midline", "region": 9}
     reading["findings"] = [finding | {"place": "L3 vertebra", "likelihood": 0.9}]
+    reading["scan"] |= {"acquired_at": "2024-07-04T09:15:00"}
     uid = put_study(archive)
     put_reading(archive, uid, reading)
     workstation.rooms.studies.catch_up()
@@ -29,7 +30,7 @@ def study(archive: Archive, workstation) -> str:
 def sign(archive: Archive, version: int = 1) -> None:
     with archive.database.write() as connection:
         connection.execute(
-            result.update().where(result.c.version == version).values(signed_by="Dr. Ada", signed_at="2026-07-05")
+            result.update().where(result.c.version == version).values(signed_by="Dr. Ada", signed_at="2024-07-05")
         )
 
 
@@ -113,7 +114,7 @@ def test_a_leaflet_is_forgotten_after_a_quarter_of_an_hour(archive, study, works
 
     from bonescan.report.leaflet_after import Conclusion, SignedResult
 
-    signed = SignedResult(physician="Dr. Ada", signed_on=date(2026, 7, 5), conclusions=(Conclusion.WEAR,))
+    signed = SignedResult(physician="Dr. Ada", signed_on=date(2024, 7, 5), conclusions=(Conclusion.WEAR,))
     made = leaflets.make(study, 1, who, lambda: signed, "en")
     now[0] = 899
     assert leaflets.made(study, made.id, who) is made

@@ -486,7 +486,7 @@ def test_odd_requests_are_refused_without_a_fault(browser, workstation, read_stu
     for method, route in routes(workstation):
         if method == "DELETE":
             continue
-        places = dict.fromkeys(("uid", "name", "version", "file"), "x")
+        places = dict.fromkeys(("uid", "name", "version", "file", "number"), "x")
         for value in odd if method == "GET" else bodies:
             if method == "GET":
                 path = route.path.replace("{name:path}", "{name}").format(**{name: quote(value) for name in places})

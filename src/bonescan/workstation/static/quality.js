@@ -117,7 +117,7 @@ function table(heads, rows, caption) {
 function monthsTable(one) {
   const rows = one.months.map((month) => make("tr", {}, make("th", { scope: "row" }, month.month), make("td", { class: "number" }, String(month.studies)),
     make("td", { class: "number" }, figure(month.median)), make("td", { class: "flagged" }, month.drifts ? QUALITY.drifts : "")));
-  return make("details", {}, make("summary", {}, QUALITY.months), table([QUALITY.month, QUALITY.studies, QUALITY.median, ""], rows, `${one.name}: ${QUALITY.months}`));
+  return make("details", {}, make("summary", {}, QUALITY.months), table([QUALITY.month, QUALITY.studies, QUALITY.median, QUALITY.drift], rows, `${one.name}: ${QUALITY.months}`));
 }
 
 /** @param {Measure} one */

@@ -36,6 +36,7 @@ export const QUALITY = {
   noneTold: "The files of these studies do not tell it.",
   months: "Month by month",
   month: "Month",
+  drift: "Drift",
   drifts: "drifts",
   /** @param {string} months */
   driftsIn: (months) => `Farther from the median than chance explains: ${months}.`,
