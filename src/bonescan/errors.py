@@ -20,6 +20,7 @@ sentence a technologist understands. It never holds a patient identifier.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 __all__ = [
     "ArchiveUnavailable",
@@ -32,6 +33,7 @@ __all__ = [
     "QuotaExceeded",
     "UnknownSetting",
     "UnreadableInput",
+    "place_of",
 ]
 
 
@@ -104,3 +106,27 @@ class QuotaExceeded(BoneScanError, OSError):
 
 class ArchiveUnavailable(BoneScanError, OSError):
     """The archive's database or disk does not answer; what was acknowledged is safe."""
+
+
+def place_of(error: BaseException) -> str:
+    """Where an error happened that nobody foresaw: all of it that can be told, for its words may quote a patient.
+
+    Parameters
+    ----------
+    error : BaseException
+
+    Returns
+    -------
+    str
+        Its type, and file and line of its innermost place.
+
+    Examples
+    --------
+    >>> place_of(KeyError("Doe^Jane"))
+    'KeyError'
+    """
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    kind = type(error).__name__
+    return kind if trace is None else f"{kind} at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"

@@ -46,7 +46,7 @@ def compare(archive: Archive, files: dict[str, bytes] | None = None) -> list[tup
 
 def make(archive: Archive, queue: Queue, claimed: Job, files: dict[str, bytes]) -> None:
     laid = KINDS[claimed.kind].lay_out(archive, claimed)
-    making = archive.results.begin(claimed.study_instance_uid, claimed.id)
+    making = KINDS[claimed.kind].folders(archive).begin(claimed.study_instance_uid, claimed.id)
     for name, content in files.items():
         (making / name).write_bytes(content)
     publish(archive, queue, claimed, making, laid)

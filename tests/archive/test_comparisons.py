@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import event
@@ -17,7 +18,8 @@ from bonescan.archive.kinds import KINDS
 from bonescan.archive.settings import Settings
 from bonescan.archive.shelf import Archive
 from bonescan.archive.upkeep import check, reindex
-from bonescan.errors import InvalidValue
+from bonescan.archive.worker import publish
+from bonescan.errors import ArchiveUnavailable, InvalidValue
 
 FIRST, SECOND, THIRD = "1.9.1", "1.9.2", "1.9.3"
 
@@ -139,14 +141,38 @@ def test_what_was_deleted_while_it_was_compared_is_not_kept(archive: Archive):
     claimed = queue.claim()
     laid = KINDS["compare"].lay_out(archive, claimed)
     archive.delete_study(FIRST, actor="test", why="test")
-    making = archive.results.begin(SECOND, claimed.id)
-    from bonescan.archive.worker import publish
-
+    making = archive.comparisons.begin(SECOND, claimed.id)
     with pytest.raises(InvalidValue, match="deleted meanwhile"):
         publish(archive, queue, claimed, making, laid)
     assert archive.comparisons.newest(SECOND, FIRST) is None
     with pytest.raises(InvalidValue, match="no earlier scan"):
         KINDS["compare"].lay_out(archive, claimed)
+
+
+def test_a_comparison_whose_transaction_was_undone_is_kept_the_next_time(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+):
+    """A worker publishes again what it has made, until the database answers: all of it must still be in its place."""
+    read(archive, 1, "20250101")
+    read(archive, 2, "20260101")
+    append, refusals = audit.append, iter([ArchiveUnavailable("gone")])
+
+    def sometimes(*arguments: Any, **told: Any) -> None:
+        if told["action"] == "comparison.made" and (refusal := next(refusals, None)) is not None:
+            raise refusal
+        append(*arguments, **told)
+
+    monkeypatch.setattr(audit, "append", sometimes)
+    queue = queue_of(archive)
+    claimed = queue.claim()
+    laid = KINDS["compare"].lay_out(archive, claimed)
+    making = archive.comparisons.begin(SECOND, claimed.id)
+    (making / "comparison.json").write_bytes(b"{}")
+    with pytest.raises(ArchiveUnavailable):
+        publish(archive, queue, claimed, making, laid)
+    publish(archive, queue, claimed, making, laid)
+    assert archive.comparisons.newest(SECOND, FIRST).version == 1
+    assert check(archive).well
 
 
 def test_what_a_killed_worker_left_is_swept_and_what_counts_stays(archive: Archive):

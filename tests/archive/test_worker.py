@@ -19,7 +19,8 @@ from tests.archive.made import object_of
 from tests.archive.signed import EDITS, WORDS, ask_to_sign, put_draft, render, signed
 
 from bonescan.archive import audit
-from bonescan.archive.jobs import Job, JobState, Queue
+from bonescan.archive.jobs import READ, Job, JobLost, JobState, Queue
+from bonescan.archive.kinds import KINDS
 from bonescan.archive.results import folder_digest
 from bonescan.archive.sendings import ask_sending, sendings
 from bonescan.archive.settings import Settings
@@ -128,6 +129,35 @@ def test_a_worker_outlasts_a_database_that_is_gone_for_a_while(archive: Archive,
     monkeypatch.setattr(Queue, "settle", sometimes)
     monkeypatch.setattr("bonescan.archive.worker._PATIENCE_S", 0.01)
     assert [job.state for job in worked(archive, WRITES, settled)] == [JobState.DONE]
+
+
+@pytest.mark.parametrize("step", ["lay_out", "keep"])
+def test_an_error_that_nobody_foresaw_ends_the_job_and_not_the_worker(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, step: str
+):
+    def fails(*_: object) -> None:
+        raise KeyError("Doe^Jane")
+
+    monkeypatch.setattr("bonescan.archive.worker.KINDS", {READ: replace(KINDS[READ], **{step: fails})})
+    archive.keep(object_of(1))
+    (job,) = worked(archive, WRITES, settled)
+    assert job.state is JobState.DEAD
+    assert "should have foreseen (KeyError at test_worker.py:" in job.reason
+    assert "Doe" not in job.reason
+    assert list(archive.results.folder.glob("*/*")) == []
+
+
+def test_what_another_worker_has_cleared_away_is_given_up(archive: Archive):
+    archive.keep(object_of(1))
+    queue = Queue(archive.database, lease_s=6.0, attempts=1)
+    queue.settle(0.0)
+    job = queue.claim()
+    assert job is not None
+    laid = KINDS[READ].lay_out(archive, job)
+    making = archive.results.begin("1.9.1", job.id)
+    archive.results.discard(making)
+    with pytest.raises(JobLost):
+        publish(archive, queue, job, making, laid)
 
 
 def test_a_worker_that_is_stopped_gives_its_job_back_at_once(archive: Archive):
@@ -276,6 +306,10 @@ def test_a_sending_that_cannot_help_itself_says_why_and_one_that_is_under_way_is
     assert sendings(archive.database, "1.9.1") == []
     left = [dict(job.payload) for job in Queue(archive.database, lease_s=6.0, attempts=1).jobs()]
     assert left == [{}, {}, {}]  # of a reading, a signature, a sending: no word of the physician's stays behind
+    queue = Queue(archive.database, lease_s=6.0, attempts=1)
+    (dead,) = queue.jobs([JobState.DEAD])
+    with pytest.raises(InvalidValue, match="deleted with its study"):
+        queue.retry(dead.id, actor="test")
 
 
 def tables_with_rows(archive: Archive) -> set[str]:

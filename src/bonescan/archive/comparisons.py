@@ -29,11 +29,10 @@ from sqlalchemy import Connection, delete, func, insert, select
 from bonescan.archive import audit
 from bonescan.archive.database import Database, utc_now
 from bonescan.archive.jobs import Job, JobState, Queue
-from bonescan.archive.objects import sync_folder
 from bonescan.archive.persons import Visit, differences, earlier_than, visits_of
 from bonescan.archive.results import RECORD_NAME, VersionFolders, write_durably
 from bonescan.archive.tables import comparison, result
-from bonescan.errors import ArchiveUnavailable, InvalidValue
+from bonescan.errors import InvalidValue
 
 __all__ = ["COMPARE", "Comparing", "Comparisons", "StoredComparison"]
 
@@ -289,7 +288,7 @@ class Comparisons(VersionFolders):
         ----------
         connection : Connection
         making : Path
-            Flushed to the disk; it moves to its place here.
+            Of `begin`, after `flush`.
         job : Job
         readings : sequence of (str, int, str)
             Of which it was made.
@@ -316,21 +315,13 @@ class Comparisons(VersionFolders):
             "StudyInstanceUID": uid,
             "PriorStudyInstanceUID": prior_uid,
             "version": (connection.execute(last).scalar_one_or_none() or 0) + 1,
-            "folder": f"{making.parent.name}/{making.name}",
+            "folder": making.relative_to(self.folder).as_posix(),
             "made_at": utc_now(),
             "job_id": job.id,
             "readings": json.dumps([list(mark) for mark in readings]),
             "files_sha256": files,
         }
         write_durably(making / RECORD_NAME, json.dumps({"schema": _SCHEMA, **row}, indent=2).encode())
-        place = self.folder / str(row["folder"])
-        try:
-            place.parent.mkdir(exist_ok=True)
-            making.rename(place)
-            sync_folder(place.parent)
-            sync_folder(self.folder)
-        except OSError as error:
-            raise ArchiveUnavailable(f"The comparison cannot be kept: {error.strerror}.") from error
         connection.execute(insert(comparison).values(row))
         detail = {"prior": prior_uid, "version": row["version"], "files_sha256": files}
         audit.append(connection, actor="worker", action="comparison.made", subject=uid, detail=detail)

@@ -304,13 +304,16 @@ class Queue:
         Raises
         ------
         InvalidValue
-            When there is no dead job of that number.
+            When there is no dead job of that number, or its study was deleted.
         """
         dead = (job.c.id == job_id) & (job.c.state == JobState.DEAD)
         with self._database.write() as connection:
-            uid = connection.execute(select(job.c.StudyInstanceUID).where(dead)).scalar_one_or_none()
-            if uid is None:
+            row = connection.execute(select(job).where(dead)).one_or_none()
+            if row is None:
                 raise InvalidValue(f"There is no dead job {job_id}.", got=job_id)
+            if row.kind != READ and row.payload == "{}":
+                raise InvalidValue(f"What job {job_id} was to do was deleted with its study.", got=job_id)
+            uid = row.StudyInstanceUID
             fresh = {"attempts": 0, "interruptions": 0, "wait_s": 0.0, "changed_at": utc_now()}
             connection.execute(update(job).where(dead).values(state=JobState.WAITING, **fresh))
             audit.append(connection, actor=actor, action="job.retried", subject=uid, detail={"job": job_id})

@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 from bonescan.archive import signing
 from bonescan.archive.comparisons import COMPARE
 from bonescan.archive.jobs import READ, SIGN, Job
-from bonescan.archive.results import StoredReading
+from bonescan.archive.results import StoredReading, VersionFolders
 from bonescan.archive.shelf import Archive
 from bonescan.errors import ArchiveUnavailable, InvalidValue
 
@@ -102,10 +102,13 @@ class Kind:
     keep : callable
         Takes the writing transaction in which the job is said to be done, and what was made. An `InvalidValue` undoes
         the transaction, and the job is dead.
+    folders : callable
+        Takes the archive: among which folders its results are made, and stay.
     """
 
     lay_out: Callable[[Archive, Job], Laid]
     keep: Callable[[Connection, Made], object]
+    folders: Callable[[Archive], VersionFolders]
 
 
 def link(files: Sequence[tuple[Path, str]], folder: Path) -> None:
@@ -167,11 +170,19 @@ def _keep_comparison(connection: Connection, made: Made) -> None:
     made.archive.comparisons.publish(connection, made.making, job=made.job, readings=readings, files=made.files_sha256)
 
 
+def _readings(archive: Archive) -> VersionFolders:
+    return archive.results
+
+
+def _comparisons(archive: Archive) -> VersionFolders:
+    return archive.comparisons
+
+
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
-        READ: Kind(_lay_out_reading, _keep_reading),
-        SIGN: Kind(_lay_out_signing, _keep_signing),
-        COMPARE: Kind(_lay_out_comparison, _keep_comparison),
+        READ: Kind(_lay_out_reading, _keep_reading, _readings),
+        SIGN: Kind(_lay_out_signing, _keep_signing, _readings),
+        COMPARE: Kind(_lay_out_comparison, _keep_comparison, _comparisons),
     }
 )
 """By name."""

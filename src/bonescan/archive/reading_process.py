@@ -16,7 +16,6 @@ import json
 import os
 import sys
 import threading
-import traceback
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
@@ -24,7 +23,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
-from bonescan.errors import BoneScanError, InvalidValue, OutputFailed
+from bonescan.errors import BoneScanError, InvalidValue, OutputFailed, place_of
 
 __all__ = ["limit_memory", "main"]
 
@@ -54,9 +53,7 @@ def main() -> None:
             limit = f"{wanted['memory_bytes'] // _MIB} MiB"
             said = {"failed": f"The reading needs more memory than the {limit} it may take.", "may_help": False}
         else:  # a fault of the program: its place is told, not its words, which may quote the patient
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            place = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
-            reason = f"The reader met an error it should have foreseen ({place}); please report it."
+            reason = f"The reader met an error it should have foreseen ({place_of(error)}); please report it."
             said = {"failed": reason, "may_help": True}
     _say(out, said)
 

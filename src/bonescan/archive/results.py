@@ -147,6 +147,54 @@ class VersionFolders:
         except OSError as error:
             raise ArchiveUnavailable(f"The folder {folder.name} cannot be made: {error.strerror}.") from error
 
+    def begin(self, study_uid: str, job_id: int) -> Path:
+        """Make the folder in which a version can be written.
+
+        Parameters
+        ----------
+        study_uid : str
+        job_id : int
+            While this job runs, the folder is not swept away.
+
+        Returns
+        -------
+        Path
+            On the disk of the archive, seen by nobody.
+        """
+        home = self.folder / hashlib.sha256(study_uid.encode()).hexdigest()
+        making = home / f"{job_id}-{uuid.uuid4().hex}"
+        try:
+            making.mkdir(parents=True)
+            sync_folder(self.folder)
+        except OSError as error:
+            raise ArchiveUnavailable(f"The folder for results cannot be made: {error.strerror}.") from error
+        return making
+
+    def flush(self, making: Path) -> str:
+        """Bring what is in progress to the disk.
+
+        Parameters
+        ----------
+        making : Path
+            Of `begin`.
+
+        Returns
+        -------
+        str
+            Digest over its files.
+        """
+        try:
+            for path in sorted(making.rglob("*"), reverse=True):
+                if path.is_dir():
+                    sync_folder(path)
+                else:
+                    _sync_file(path)
+            sync_folder(making)
+            sync_folder(making.parent)
+            return folder_digest(making)
+        except OSError as error:
+            raise ArchiveUnavailable(f"The results cannot be written: {error.strerror}.") from error
+
     def discard(self, making: Path) -> None:
         """Remove what is in progress.
 
@@ -204,54 +252,6 @@ class Results(VersionFolders):
 
     def __init__(self, folder: Path, database: Database) -> None:
         super().__init__(folder / "results", database, result.c.folder)
-
-    def begin(self, study_uid: str, job_id: int) -> Path:
-        """Make the folder in which a reading can be written.
-
-        Parameters
-        ----------
-        study_uid : str
-        job_id : int
-            While this job runs, the folder is not swept away.
-
-        Returns
-        -------
-        Path
-            On the disk of the archive, seen by nobody.
-        """
-        home = self.folder / hashlib.sha256(study_uid.encode()).hexdigest()
-        making = home / f"{job_id}-{uuid.uuid4().hex}"
-        try:
-            making.mkdir(parents=True)
-            sync_folder(self.folder)
-        except OSError as error:
-            raise ArchiveUnavailable(f"The folder for a reading cannot be made: {error.strerror}.") from error
-        return making
-
-    def flush(self, making: Path) -> str:
-        """Bring a reading in progress to the disk.
-
-        Parameters
-        ----------
-        making : Path
-            Of `begin`.
-
-        Returns
-        -------
-        str
-            Digest over its files.
-        """
-        try:
-            for path in sorted(making.rglob("*"), reverse=True):
-                if path.is_dir():
-                    sync_folder(path)
-                else:
-                    _sync_file(path)
-            sync_folder(making)
-            sync_folder(making.parent)
-            return folder_digest(making)
-        except OSError as error:
-            raise ArchiveUnavailable(f"The reading cannot be written: {error.strerror}.") from error
 
     def publish(
         self,
@@ -374,11 +374,10 @@ def write_durably(path: Path, content: bytes) -> None:
     aside = path.with_name(f".{uuid.uuid4().hex}")
     try:
         handle = open_for_writing(aside)
-        try:
-            os.write(handle, content)
+        with os.fdopen(handle, "wb") as file:  # os.write may take a part and say nothing, as when a disk fills up
+            file.write(content)
+            file.flush()
             os.fsync(handle)
-        finally:
-            os.close(handle)
         os.replace(aside, path)
         sync_folder(path.parent)
     except OSError as error:

@@ -32,7 +32,7 @@ from bonescan.archive.jobs import Job, JobLost, Queue
 from bonescan.archive.kinds import INPUTS, KINDS, Laid, Made, link
 from bonescan.archive.sendings import Delivered, deliver, sent
 from bonescan.archive.shelf import Archive
-from bonescan.errors import ArchiveUnavailable, BoneScanError, InvalidValue, QuotaExceeded
+from bonescan.errors import ArchiveUnavailable, BoneScanError, InvalidValue, QuotaExceeded, place_of
 
 if TYPE_CHECKING:
     from bonescan.dicom.node.settings import NodeSettings
@@ -111,12 +111,14 @@ def publish(
     Raises
     ------
     JobLost
-        When another worker has the job now; nothing is kept.
+        When another worker has the job now, or has cleared away what was made; nothing is kept.
     InvalidValue
         When it is not wanted any more; nothing is kept.
     """
+    if not making.is_dir():  # whoever took the job over and ended it has swept
+        raise JobLost(f"What was made of job {job.id} was cleared away by another worker.", job=job.id)
     shutil.rmtree(making / INPUTS, ignore_errors=True)
-    files = archive.results.flush(making)
+    files = KINDS[job.kind].folders(archive).flush(making)
     made = Made(archive=archive, job=job, making=making, laid=laid, files_sha256=files, receivers=receivers)
     with archive.database.write() as connection:
         queue.finish(connection, job)
@@ -154,8 +156,7 @@ class _Sending:
         try:
             self.answers.put(deliver(archive, self.job, node))
         except Exception as error:  # whatever it is, the job must hear of it; its words may name a patient
-            why = f"The sending met an error it should have foreseen ({type(error).__name__}); please report it."
-            self.answers.put(Delivered(objects=0, reason=why, may_help=True))
+            self.answers.put(Delivered(objects=0, reason=_told(error), may_help=True))
 
 
 class _Worker:
@@ -231,13 +232,16 @@ class _Worker:
         try:
             if claimed.kind not in KINDS:
                 raise InvalidValue(f"This version of bonescan does not know jobs of the kind {claimed.kind}.")
-            laid = KINDS[claimed.kind].lay_out(self._archive, claimed)
-            making = self._archive.results.begin(claimed.study_instance_uid, claimed.id)
+            kind = KINDS[claimed.kind]
+            laid = kind.lay_out(self._archive, claimed)
+            making = kind.folders(self._archive).begin(claimed.study_instance_uid, claimed.id)
             link(laid.inputs, making / INPUTS)
-        except (InvalidValue, ArchiveUnavailable) as error:
+        except Exception as error:  # none may end the worker, and with it all of `bonescan serve`
             if making is not None:
                 self._archive.results.discard(making)
-            self._queue.fail(claimed, str(error), may_help=isinstance(error, ArchiveUnavailable))
+            if isinstance(error, OSError) and not isinstance(error, ArchiveUnavailable):
+                raise  # it may pass, and uses up no attempt: the job is taken anew
+            self._queue.fail(claimed, _told(error), may_help=isinstance(error, ArchiveUnavailable))
             return
         process = self._spare or Child.started(self._command)
         self._spare = None
@@ -318,8 +322,10 @@ class _Worker:
     def _publish(self, running: _Running) -> None:
         try:
             publish(self._archive, self._queue, running.job, running.making, running.laid, self._receivers)
-        except InvalidValue as error:
-            self._fail(running, str(error), may_help=False)
+        except (OSError, JobLost):
+            raise
+        except Exception as error:
+            self._fail(running, _told(error), may_help=False)
             return
         running.process.end()
         self._running.remove(running)
@@ -333,3 +339,10 @@ class _Worker:
         running.process.end()
         self._archive.results.discard(running.making)
         self._running.remove(running)
+
+
+def _told(error: Exception) -> str:
+    """Why a job failed: in our own errors' words, of any other its place alone, for its words may quote a patient."""
+    if isinstance(error, BoneScanError):
+        return str(error)
+    return f"The worker met an error it should have foreseen ({place_of(error)}); please report it."

@@ -19,8 +19,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import TextIO
+
+from bonescan.errors import place_of
 
 __all__ = ["logging_to"]
 
@@ -78,7 +79,7 @@ class _Line(logging.Formatter):
             return f"{record.levelname.lower()} at {Path(record.pathname).name}:{record.lineno}"
         words = " ".join(record.getMessage().split())
         if record.exc_info and record.exc_info[1] is not None:
-            words += f" ({_place(record.exc_info[1], record.exc_info[2])})"
+            words += f" ({place_of(record.exc_info[1])})"
             words += self.formatException(record.exc_info) if self._whole else ""
         return words
 
@@ -112,22 +113,15 @@ def _is_own(record: logging.LogRecord) -> bool:
     return record.name == _OWN or record.name.startswith(f"{_OWN}.")
 
 
-def _place(error: BaseException, trace: TracebackType | None) -> str:
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = "?" if trace is None else f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
-    return f"{type(error).__name__} at {where}"
-
-
 def _tell_of_a_thread(ended: threading.ExceptHookArgs) -> None:
     if ended.exc_value is None or isinstance(ended.exc_value, SystemExit):
         return
     name = "?" if ended.thread is None else ended.thread.name
-    place = _place(ended.exc_value, ended.exc_traceback)
+    place = place_of(ended.exc_value)
     logging.getLogger(f"{_OWN}.serve").error("the thread %s ended by an error: %s", name, place)
 
 
 def _tell_of_a_finaliser(ended: sys.UnraisableHookArgs) -> None:
     if ended.exc_value is not None:
-        place = _place(ended.exc_value, ended.exc_traceback)
+        place = place_of(ended.exc_value)
         logging.getLogger(f"{_OWN}.serve").warning("an error while something was let go: %s", place)

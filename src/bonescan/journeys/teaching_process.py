@@ -16,13 +16,12 @@ import os
 import queue
 import sys
 import threading
-import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from bonescan.errors import BoneScanError
+from bonescan.errors import BoneScanError, place_of
 
 __all__ = ["LESIONS_NAME", "READING_NAME", "VIEW_NAME", "main"]
 
@@ -59,9 +58,7 @@ def _answer(wanted: Mapping[str, Any], out: IO[str]) -> dict[str, Any]:
     except MemoryError:
         return {"failed": "This needs more memory than a lesson may take."}
     except Exception as error:  # a fault of the program: its place is told
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
-        return {"failed": f"The simulation met an error it should have foreseen ({place}); please report it."}
+        return {"failed": f"The simulation met an error it should have foreseen ({place_of(error)}); please report it."}
 
 
 def _scan(wanted: Mapping[str, Any], folder: Path, step: Any) -> dict[str, Any]:

@@ -16,7 +16,6 @@ import json
 import os
 import sys
 import tempfile
-import traceback
 from collections import OrderedDict
 from collections.abc import Mapping
 from importlib import import_module
@@ -25,7 +24,7 @@ from shutil import copyfile
 from typing import TYPE_CHECKING, Any
 
 from bonescan.archive.reading_process import limit_memory
-from bonescan.errors import BoneScanError, InvalidValue
+from bonescan.errors import BoneScanError, InvalidValue, place_of
 
 if TYPE_CHECKING:
     from bonescan.journeys.revising import OpenedStudy
@@ -98,9 +97,8 @@ def _fault(error: Exception) -> dict[str, Any]:
     """Say where a fault of the program is, not its words, which may quote the patient."""
     if isinstance(error, MemoryError):
         return {"refused": "Editing this study needs more memory than it may take.", "cause": "memory"}
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    place = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
-    return {"refused": f"The edit met an error it should have foreseen ({place}); please report it.", "cause": "fault"}
+    told = f"The edit met an error it should have foreseen ({place_of(error)}); please report it."
+    return {"refused": told, "cause": "fault"}
 
 
 if __name__ == "__main__":

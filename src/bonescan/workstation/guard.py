@@ -13,14 +13,13 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http.cookies import CookieError, SimpleCookie
-from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bonescan.errors import BoneScanError
+from bonescan.errors import BoneScanError, place_of
 from bonescan.workstation.refusal import Refusal, refusal_of
 from bonescan.workstation.sessions import COOKIE, is_csrf_token
 
@@ -210,7 +209,7 @@ def fault(error: BaseException) -> Refusal:
     Refusal
     """
     number = secrets.token_hex(4)
-    _log.error("fault %s: %s at %s", number, type(error).__name__, _place(error))
+    _log.error("fault %s: %s", number, place_of(error))
     return Refusal(_FAULT, "fault", f"bonescan met an error it should have foreseen ({number}); the log says where.")
 
 
@@ -291,10 +290,3 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
         return await receive()
 
     return again
-
-
-def _place(error: BaseException) -> str:
-    trace: Any = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return "?" if trace is None else f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"

@@ -50,7 +50,19 @@ _HASHED_AT_ONCE = 2  # 64 MiB of memory each
 _SHORTEST_PASSWORD, _LONGEST_PASSWORD = 12, 256
 _NAME = re.compile(r"\w[\w .@'-]{0,63}")
 _TAKEN = frozenset(
-    {"provider", "set-up", "archive", "worker", "backup", "reindex", "node", "command line", "workstation", "nobody"}
+    {
+        "provider",
+        "set-up",
+        "archive",
+        "worker",
+        "backup",
+        "check",
+        "reindex",
+        "node",
+        "command line",
+        "workstation",
+        "nobody",
+    }
 )
 _SET_UP_TRIES = 10
 _SIGNS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
