@@ -304,6 +304,21 @@ def test_what_another_place_did_is_taken_over_and_told(opened, department) -> No
 
 
 @long
+def test_what_another_place_wrote_is_not_written_over(opened, department) -> None:
+    page = _editing(opened())
+    page.keyboard.press("q")
+    page.get_by_role("textbox", name="Question").fill("Staging.")
+    expect(page.locator(".state")).to_contain_text("Saved")
+    draft = department[0].desk.drafts[UID]
+    (entry,) = draft["text"]
+    draft |= {"number": draft["number"] + 1, "text": {entry: "Restaging."}}
+    with page.expect_response(lambda said: said.request.method == "PUT" and said.status == 200):  # after a refusal
+        page.get_by_role("textbox", name="Interpretation").fill("Normal.")
+    expect(page.get_by_role("textbox", name="Question")).to_have_value("Restaging.")
+    assert department[0].desk.drafts[UID]["text"] == {entry: "Restaging.", "interpretation.text": "Normal."}
+
+
+@long
 def test_what_failed_is_seen_and_sent_again(opened, department) -> None:
     page = _editing(opened())
     department[0].desk.broken = True

@@ -32,6 +32,8 @@ export class Draft extends EventTarget {
     this.reading = null;
     /** The physician's text as it is on this page. @type {Record<string, string>} */
     this.text = {};
+    /** Entries of it that the workstation does not have yet: the others may have been written at another place since. @type {Record<string, string>} */
+    this.unsaved = {};
     this.language = "en";
     /** @type {"idle" | "saving" | "saved" | "failed"} */
     this.state = "idle";
@@ -65,6 +67,7 @@ export class Draft extends EventTarget {
    */
   async begin(version, takeOver, fresh = null) {
     this.facts = await beginDraft(this.uid, version, takeOver);
+    this.unsaved = {};
     const { text, number } = this.facts;
     if (!fresh || this.facts.version !== version) return this.load();
     this.text = { ...text };
@@ -105,6 +108,7 @@ export class Draft extends EventTarget {
   /** @param {string} entry section.entry @param {string} text */
   write(entry, text) {
     this.text[entry] = text;
+    this.unsaved[entry] = text;
     this.writeSoon();
   }
 
@@ -168,7 +172,9 @@ export class Draft extends EventTarget {
       try {
         const { number } = this.facts;
         if (wish.kind === "text") {
-          this.facts = await saveText(this.uid, number, this.text, this.language);
+          const sent = { ...this.unsaved };
+          this.facts = await saveText(this.uid, number, sent, this.language);
+          for (const [entry, text] of Object.entries(sent)) if (this.unsaved[entry] === text) delete this.unsaved[entry];
           this.tell("draft");
         } else {
           const said = await revise(this.uid, number, wish.edit);
@@ -210,7 +216,7 @@ export class Draft extends EventTarget {
 
   /** @param {Refused} error The draft is not what this page took it for. */
   async overtaken(error) {
-    const text = this.line.some((wish) => wish.kind === "text") || this.timer ? { ...this.text } : null;
+    const text = this.line.some((wish) => wish.kind === "text") || this.timer ? { ...this.unsaved } : null;
     for (const wish of this.line.splice(0)) if (wish.kind === "edit") wish.done(null);
     try {
       const now = error.status === 403 ? null : await draft(this.uid);
