@@ -384,6 +384,14 @@ def test_a_desk_that_dies_is_replaced_and_one_that_is_silent_is_ended():
         desk.close()
 
 
+def test_a_desk_that_cannot_start_is_told_as_such(tmp_path):
+    desk = Desk(command=(str(tmp_path / "no program"),))
+    with pytest.raises(Refusal, match="cannot start now") as refusal:
+        desk.warm()
+    assert refusal.value.status == 503
+    desk.close()
+
+
 def test_a_desk_that_is_closed_lets_go_of_who_waits():
     desk = Desk(command=stand_in("time.sleep(600)"))
     answers: list[str] = []

@@ -16,7 +16,7 @@ from tests.dicom.test_viewing import volume_file
 from tests.workstation.conftest import put_reading, put_study
 
 from bonescan.archive import Archive, audit
-from bonescan.dicom import Filing, write_dynamic, write_scan, write_tomographic
+from bonescan.dicom import Filing, image_series, write_dynamic, write_scan, write_tomographic
 from bonescan.dicom.node import ReceivedObject
 from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.series import SeriesShelf
@@ -129,6 +129,21 @@ def test_frames_are_kept_within_bounds_and_opened_again(archive, monkeypatch):
     assert shelf.frames(UID, listed[0].key).count == 2
     with pytest.raises(Refusal, match="6 frames"):
         shelf.frames(UID, listed[0].key, 6)
+
+
+def test_what_could_not_be_opened_for_a_moment_is_opened_the_next_time(archive, monkeypatch):
+    put_objects(archive, *three_phases())
+    shelf = SeriesShelf(archive)
+    refusals = iter([MemoryError(), OSError(5, "Input/output error")])
+
+    def sometimes(path):
+        if (refusal := next(refusals, None)) is not None:
+            raise refusal
+        return image_series(path)
+
+    monkeypatch.setattr("bonescan.dicom.image_series", sometimes)
+    assert shelf.of(UID).left_out == 2
+    assert shelf.of(UID).left_out == 0
 
 
 def test_a_researcher_gets_moving_pictures_without_descriptions_and_hours(browser, archive):

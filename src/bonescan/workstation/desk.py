@@ -146,7 +146,12 @@ class Desk:
         if self._child is not None and self._child.ended:
             self._end()
         if self._child is None:
-            self._child = Child.started(self._command)
+            try:
+                self._child = Child.started(self._command)
+            except OSError as error:  # no process or no memory to be had
+                raise Refusal(
+                    503, "desk", "Editing cannot start now; nothing was changed, try again.", retry_after_s=5
+                ) from error
             self._child.order({"memory_bytes": self._memory_bytes})
             self._used_s = self._clock()
             self._look_later()

@@ -278,7 +278,8 @@ class Provider:
         if head.get("alg") not in _ALGORITHMS:
             raise jwt.InvalidAlgorithmError
         for fresh in (False, True):
-            keys = [one for one in self._keys(fresh).get("keys", ()) if one.get("use", "sig") == "sig"]
+            listed = [one for one in self._keys(fresh).get("keys", ()) if isinstance(one, Mapping)]
+            keys = [one for one in listed if one.get("use", "sig") == "sig"]
             named = [one for one in keys if one.get("kid") == head["kid"]] if "kid" in head else keys
             if len(named) == 1:
                 return jwt.PyJWK(named[0], algorithm=head["alg"] if "alg" not in named[0] else None)

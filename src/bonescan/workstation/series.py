@@ -183,25 +183,29 @@ class SeriesShelf:
             with self._lock:  # whoever waited finds what the other has opened
                 if (known := self._studies.get(study)) is not None:
                     return known
-            made = self._listed(files)
+            made, lasting = self._listed(files)
+        if not lasting:
+            return made
         with self._lock:
             self._studies[study] = made
             while len(self._studies) > _MOST_STUDIES:
                 self._studies.popitem(last=False)
         return made
 
-    def _listed(self, files: Sequence[tuple[Path, str]]) -> StudySeries:
+    def _listed(self, files: Sequence[tuple[Path, str]]) -> tuple[StudySeries, bool]:
+        """The series, and whether the next look would find no more of them."""
         from bonescan.dicom import phases_of
 
         facts: list[ImageSeries] = []
         listed: list[ListedSeries] = []
-        left_out = max(0, len(files) - _MOST_OBJECTS)
+        left_out, lasting = max(0, len(files) - _MOST_OBJECTS), True
         for path, whole in files[:_MOST_OBJECTS]:
             digest = whole[:_KEY_DIGITS]
             try:
                 found = self._open(path, digest)
-            except (BoneScanError, OSError, MemoryError):
+            except (BoneScanError, OSError, MemoryError) as error:
                 left_out += 1
+                lasting = lasting and not isinstance(error, OSError | MemoryError)  # these may pass
                 continue
             listed += [_listed(f"{digest}.{place}", one) for place, one in enumerate(found)]
             facts += [replace(one, frames=one.frames[:0].copy()) for one in found]
@@ -211,7 +215,7 @@ class SeriesShelf:
             for one, phase in zip(listed, phases_of(facts), strict=True)
         ]
         named.sort(key=lambda one: (str(began[one.key] or "~"), one.key))
-        return StudySeries(series=tuple(named), left_out=left_out)
+        return StudySeries(series=tuple(named), left_out=left_out), lasting
 
     def _content(self, path: Path, digest: str) -> tuple[bytes, ...]:
         with self._lock:
