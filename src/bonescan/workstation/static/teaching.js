@@ -266,7 +266,7 @@ async function show() {
         stage.findings = scan.reading.findings;
         stage.overlays.findings = true;
         const list = new FindingsList(scan.reading.findings, (id) => stage.choose(id));
-        answer.replaceChildren(impressionPart(scan.reading, false), list.element, qualityPart(scan.reading));
+        answer.replaceChildren(impressionPart(scan.reading, ""), list.element, qualityPart(scan.reading));
         stage.changed("findings");
       }
     } catch (error) {
