@@ -278,7 +278,7 @@ class Provider:
         if head.get("alg") not in _ALGORITHMS:
             raise jwt.InvalidAlgorithmError
         for fresh in (False, True):
-            listed = [one for one in self._keys(fresh).get("keys", ()) if isinstance(one, Mapping)]
+            listed = [one for one in self._keys(fresh).get("keys", ()) if isinstance(one, dict)]
             keys = [one for one in listed if one.get("use", "sig") == "sig"]
             named = [one for one in keys if one.get("kid") == head["kid"]] if "kid" in head else keys
             if len(named) == 1:
