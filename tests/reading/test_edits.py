@@ -59,7 +59,9 @@ NONE = [
     ({"do": "paint"}, "does one of"),
     ({"do": ["draw"]}, "does one of"),
     ({"do": "delete"}, "needs finding"),
-    ({"do": "delete", "finding": 3, "view": "anterior"}, "has no view"),
+    ({"do": "delete", "finding": 3, "view": "anterior"}, "has no 'view'"),
+    ({"do": "delete", "finding": 3, "\ud800": 1}, r"has no '\\ud800'"),
+    ({"do": "delete", "finding": 10**300}, "by its number"),
     ({"do": "delete", "finding": True}, "by its number"),
     ({"do": "delete", "finding": 3.0}, "by its number"),
     ({"do": "delete", "finding": None}, "by its number"),
@@ -98,3 +100,4 @@ def test_what_is_no_edit_is_refused_in_a_sentence(told, words):
     said = str(raised.value)
     assert said.endswith(".")
     assert len(said) < 200
+    assert said.encode()  # half of a sign could not be answered

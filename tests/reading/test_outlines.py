@@ -93,6 +93,14 @@ def test_what_takes_in_nothing_is_refused(outline):
         filled(outline, SHAPE)
 
 
+def test_the_smallest_step_between_two_rows_is_a_step():
+    """An edge no higher than the smallest number, whose slope is beyond any: it takes no row in, and is no fault."""
+    box = ((0.0, 3.0), (5e-324, 6.0), (4.0, 6.0), (4.0, 3.0))
+    expected = np.zeros(SHAPE, dtype=bool)
+    expected[1:4, 3:6] = True
+    np.testing.assert_array_equal(filled(box, SHAPE), expected)
+
+
 def test_thousands_of_points_are_as_good_as_few():
     np.testing.assert_array_equal(filled(circle(25.2, 20.1, 8.3, 19_999), SHAPE), disc(25.2, 20.1, 8.3))
 

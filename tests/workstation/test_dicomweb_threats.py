@@ -52,6 +52,21 @@ def test_nobody_passes_dicomweb_without_the_right(browser, workstation, archive)
             assert b"Doe" not in answer.content
 
 
+def test_queries_of_many_values_are_answered_or_refused(browser, archive):
+    """Conditions deeper than a database takes, and more to compare than one attribute may have."""
+    archive.keep(object_of(1))
+    someone = browser("technologist")
+    for keyword, values, status, found in (
+        ("StudyInstanceUID", ",".join(["1.9.1", *(f"1.{k}" for k in range(600))]), 200, 1),
+        ("PatientName", "\\".join(["Doe*", *(f"{k:x}" for k in range(300))]), 200, 1),
+        ("StudyDate", "\\".join(["1-", *(f"{k}" for k in range(200, 450))]), 200, 1),
+        ("PatientName", "*a" * 513, 400, 0),
+    ):
+        answer = someone.get("/dicomweb/studies", params={keyword: values})
+        assert answer.status_code == status, (keyword, answer.text)
+        assert status != 200 or len(answer.json()) == found, keyword
+
+
 class Place(dict):
     def __missing__(self, name: str) -> str:
         known = {"uid": "1.9.1", "series": "1.9.1.1", "instance": "1.2.3.1", "frames": "1", "tag": "00100010"}

@@ -222,6 +222,9 @@ def test_text_is_kept_entry_by_entry_and_stays_text(browser, archive, read_study
     ]:  # fmt: skip
         body = {"number": after["number"], "text": text, "language": language}
         assert refused(ada.put(f"{DRAFT}/text", json=body)) == (422, code)
+    for sign in ("\x85", "\x9b", "\u202e", "\u2066", "\ufffe", "\U0010ffff"):
+        body = {"number": after["number"], "text": {"findings.remarks": f"a{sign}b"}}
+        assert refused(ada.put(f"{DRAFT}/text", json=body)) == (422, "text"), hex(ord(sign))
     lone = f'{{"number": {after["number"]}, "text": {{"findings.remarks": "\\ud800"}}}}'
     answer = ada.put(f"{DRAFT}/text", content=lone, headers={"Content-Type": "application/json"})
     assert answer.status_code == 422

@@ -276,6 +276,13 @@ def test_an_id_token_that_the_provider_did_not_sign_lets_nobody_in(new_browser, 
     assert browser.hello().json()["user"] is None
 
 
+@pytest.mark.parametrize("keys", [["none"], None, 7, [{"kid": "one", "kty": "oct", "k": "AAAA"}]], ids=str)
+def test_keys_that_are_none_let_nobody_in(new_browser, hospital, keys):
+    hospital.document = {"jwks_uri": f"{hospital.issuer}/.well-known/openid-configuration", "keys": keys}
+    browser = new_browser()
+    assert refused(back(browser, hospital.lets_in(begun(browser)))) == "untrue"
+
+
 def test_keys_of_other_kinds_and_new_ones_are_taken(new_browser, hospital, clock):
     hospital.key, hospital.algorithm, hospital.kid = RSA_KEY, "RS256", "two"
     browser = new_browser()

@@ -587,10 +587,23 @@ def test_nobody_but_physicians_sees_edits_or_signs_drafts(browser, editable_stud
             assert (answer.status_code, answer.json()["error"]["code"]) == (403, "no_right"), (role, method, part)
 
 
-def test_a_researcher_learns_nothing_of_drafts_and_who_works_on_them(browser, editable_study):
-    """Neither by lines nor by the files that a reading is kept with."""
+def test_a_researcher_learns_nothing_of_drafts_and_who_works_on_them(browser, archive, workstation, editable_study):
+    """Neither by lines nor by the files that a reading is kept with, nor by what changes."""
+    changes, someone = workstation.rooms.changes, browser("researcher")
+    changes.look()
+    before = changes.last
     drafted(browser("physician"))
-    someone = browser("researcher")
+    with archive.database.write() as connection:
+        for action in ("reading.sending", "reading.signed"):
+            audit.append(connection, actor="test", action=action, subject=STUDY)
+    changes.look()
+    path = f"/api/v1/changes?after={before}&wait_s=0"
+    told = {name: browser(name).get(path).json() for name in ("technologist", "researcher")}
+    seen_by = {name: {one["what"] for one in said["changes"]} for name, said in told.items()}
+    assert {"draft.begun", "reading.sending", "reading.signed"} <= seen_by["technologist"]
+    assert "reading.signed" in seen_by["researcher"]
+    assert not any(what.startswith(("draft.", "reading.sen")) for what in seen_by["researcher"])
+    assert told["researcher"]["last"] == told["technologist"]["last"]
     base = f"/api/v1/studies/{STUDY}/readings/1/"
     for name in ("state.npz", "edits.json", "run.json", "words.json"):
         answer = someone.get(base + name)

@@ -27,6 +27,7 @@ from bonescan.dicom.node.shelf import Level
 
 __all__ = ["find", "fits"]
 
+_MOST_CHOICES = 200  # a database takes no condition of any depth
 _NAMES = {"PatientName", "ReferringPhysicianName"}
 _UNSAFE = re.compile(r"[^0-9A-Za-z.,:;=+/ \-]+")
 _ORDER = (Level.PATIENT, Level.STUDY, Level.SERIES, Level.IMAGE)
@@ -151,14 +152,16 @@ def _modalities(uid: ColumnElement[str]) -> ColumnElement[str]:
 
 def _narrowed(keyword: str, wanted: str, column: ColumnElement[Any]) -> ColumnElement[bool]:
     """A condition that lets pass every row that fits, and few others."""
+    asked = list(dict.fromkeys(one.strip(" \0") for one in wanted.split("\\")))
+    if {"", "*"} & set(asked):
+        return column.is_not(None)
+    if keyword.endswith("UID"):
+        return column.in_(asked)
+    if len(asked) > _MOST_CHOICES:
+        return column.is_not(None)
     choices = []
-    for one in wanted.split("\\"):
-        one = one.strip(" \0")
-        if one in ("", "*"):
-            return column.is_not(None)
-        if keyword.endswith("UID"):
-            choices.append(column == one)
-        elif keyword.endswith("Date"):
+    for one in asked:
+        if keyword.endswith("Date"):
             low, high = _bounds(one)
             choices.append(and_(column >= low, column <= high + "99999999"))
         elif keyword.endswith("Time"):

@@ -38,7 +38,7 @@ JUDGED = (Nature.METASTATIC, Nature.TRAUMATIC, Nature.DEGENERATIVE, Nature.INFLA
 _MOST_POINTS = 20_000
 _MOST_MERGED = 100
 _FARTHEST = 1e6
-"""Pixels from the picture's corner beyond which a coordinate is none."""
+"""Pixels from the picture's corner beyond which a coordinate is none; no finding has a larger number either."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +147,7 @@ def edit_of(told: Mapping[str, Any]) -> Edit:
     if lacking:
         raise InvalidValue(f"The edit {do!r} needs {', '.join(sorted(lacking))}.")
     if unknown:
-        raise InvalidValue(f"The edit {do!r} has no {', '.join(sorted(map(str, unknown)))[:80]}.")
+        raise InvalidValue(f"The edit {do!r} has no {', '.join(sorted(map(_shown, unknown)))[:80]}.")
     return take(told)
 
 
@@ -262,7 +262,7 @@ def _refuse_disease_off_bone(kind: Kind, nature: Nature | None) -> None:
 
 
 def _number(told: object) -> int:
-    if isinstance(told, bool) or not isinstance(told, int):
+    if isinstance(told, bool) or not isinstance(told, int) or abs(told) > _FARTHEST:
         raise InvalidValue(f"A finding is named by its number, got {_shown(told)}.")
     return told
 

@@ -49,8 +49,9 @@ def filled(outline: Outline, shape: tuple[int, int]) -> Mask:
     count = last - first
     edge = np.repeat(np.arange(len(start)), count)
     row = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count) + first[edge]
-    slope = (bottom[edge, 1] - top[edge, 1]) / (bottom[edge, 0] - top[edge, 0])
-    passed = np.clip(np.ceil(top[edge, 1] + (row - top[edge, 0]) * slope), 0, columns).astype(np.int64)
+    across, height = (bottom - top)[edge, 1], (bottom - top)[edge, 0]
+    along = (row - top[edge, 0]) * across / height  # the slope itself may be beyond any number
+    passed = np.clip(np.ceil(top[edge, 1] + along), 0, columns).astype(np.int64)
     turns = np.zeros((rows, columns + 1), dtype=np.int64)
     np.add.at(turns, (row, passed), np.where(down[edge], 1, -1))
     inside = np.cumsum(turns, axis=1)[:, :columns] != 0

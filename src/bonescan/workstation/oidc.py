@@ -253,7 +253,7 @@ class Provider:
             expires, issued = float(claims["exp"]), float(claims["iat"])
             begins = float(claims.get("nbf", issued))
             proved = float(claims.get("auth_time", 0.0))
-        except (jwt.PyJWTError, ValueError, TypeError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, AttributeError) as error:  # nor need its keys be objects
             raise _untrue(type(error).__name__) from error
         now = self._clock()
         if now > expires + _LEEWAY_S or max(issued, begins) > now + _LEEWAY_S:

@@ -91,6 +91,8 @@ class Patience:
         now = self._clock()
         with self._database.write() as connection:
             connection.execute(delete(attempt).where(attempt.c.last_s < now - _FORGOTTEN_S))
+            for column in (attempt.c.first_s, attempt.c.last_s):  # of a clock that was set back: its pause begins now
+                connection.execute(update(attempt).where(column > now).values({column: now}))
             counters = self._counters(connection, name_key, address, browser)
             keys = [one.key for one in counters]
             found: dict[str, Any] = {

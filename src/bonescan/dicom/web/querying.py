@@ -34,6 +34,7 @@ _COUNTED: Mapping[Level, tuple[str, ...]] = MappingProxyType(
 _ORDER = (Level.PATIENT, Level.STUDY, Level.SERIES, Level.IMAGE)
 _TAG = re.compile(r"[0-9A-Fa-f]{8}")
 _MOST_PARAMETERS, _LONGEST_PARAMETER = 64, 4096
+_LONGEST_MATCHED = 1024  # [D] of one attribute but UIDs; wildcards are held against every row
 _FURTHEST = 10_000_000
 
 
@@ -110,6 +111,9 @@ def read_query(level: Level, parameters: Iterable[tuple[str, str]], within: Mapp
             several = keyword.endswith("UID") and "," in value
             given = value.replace(",", "\\") if several else value
             keys[keyword] = f"{keys[keyword]}\\{given}" if keyword in keys else given
+    for keyword, value in keys.items():
+        if not keyword.endswith("UID") and len(value) > _LONGEST_MATCHED:
+            raise InvalidValue(f"The values of one attribute may have {_LONGEST_MATCHED} characters together.")
     for keyword, uid in within.items():
         if keys.get(keyword) and uid not in keys[keyword].split("\\"):
             numbers["limit"] = 0  # the address and the query contradict each other
