@@ -247,6 +247,7 @@ export const WORDS = {
     advice: "Advice",
     abstains: "Not judged",
     basisText: "Probabilities are those of a model fitted on simulated people; see the report for method and limits.",
+    basisPhysician: "What a physician decided counts as certain.",
     unsigned: "Made by bonescan; not signed by a physician",
     signed: "Signed",
   },
