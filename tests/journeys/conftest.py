@@ -26,7 +26,7 @@ class Rooms:
 
 @pytest.fixture
 def rooms(monkeypatch: pytest.MonkeyPatch, small_scan: Scan, small_reading: Reading) -> Rooms:
-    """Stand-ins for `dicom.open_scan`, `reading.read_case` and `report.render`; no input holds early phases."""
+    """Stand-ins for what opens, reads and renders a scan; no input holds early phases."""
     answers = Rooms(
         open_scan=lambda inputs, **settings: small_scan,
         read=lambda scan, *, progress: small_reading,
@@ -34,6 +34,7 @@ def rooms(monkeypatch: pytest.MonkeyPatch, small_scan: Scan, small_reading: Read
     )
     monkeypatch.setattr(dicom, "open_phases", lambda *a, **k: None)
     monkeypatch.setattr(dicom, "open_scan", lambda *a, **k: answers.open_scan(*a, **k), raising=False)
+    monkeypatch.setattr(reading, "read", lambda *a, **k: answers.read(*a, **k), raising=False)
     monkeypatch.setattr(
         reading, "read_case", lambda *a, **k: Case(reading=answers.read(*a, **k), glance=None), raising=False
     )

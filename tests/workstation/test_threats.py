@@ -26,6 +26,7 @@ OPEN_TO_ALL = {
     ("GET", "/people"), ("GET", "/api/v1/session/provider"), ("GET", "/api/v1/session/provider/answer"),
     ("GET", "/study/{uid}/phases"), ("GET", "/study/{uid}/volume"), ("GET", "/study/{uid}/spots"),
     ("GET", "/study/{uid}/compare"), ("GET", "/study/{uid}/compare/{prior}"),
+    ("GET", "/plan"), ("GET", "/study/{uid}/leaflet"), ("GET", "/quality"), ("GET", "/teaching"),
 }  # fmt: skip
 PRIOR = {"prior": "1.9.2", "kind": "prior", "view": "anterior"}
 REPORT = b"<!doctype html><script>alert(1)</script><p onclick=x()>Doe</p>"
@@ -68,7 +69,7 @@ def test_no_role_passes_a_route_without_its_right(workstation, browser, read_stu
             right = right_of(route)
             if right is None or method == "DELETE" or route.path.endswith("/password"):
                 continue  # these two end the sign-in; everybody may
-            own = {"file": "regions_anterior.png", "name": "anterior", "key": "0.0", **PRIOR}
+            own = {"file": "regions_anterior.png", "name": "anterior", "key": "0.0", "number": "1", **PRIOR}
             path = route.path.format_map(Places(uid=STUDY, version=1, **own))
             answer = someone.request(
                 method, path, params={"wait_s": 0}, json=bodies.get(route.path, {}) if method != "GET" else None

@@ -142,6 +142,10 @@ def plan(
       bonescan plan --worklist ris.example:104 --ae-title RIS --accession A123
       bonescan plan --weight-kg 70 --previous-mbq 600 --previous-at "2026-03-03 09:00" --json
     """
+    if worklist is None and (accession is not None or ae_title is not None):
+        raise typer.BadParameter("--accession and --ae-title belong to --worklist")
+    if worklist is None and weight_kg is None:
+        raise typer.BadParameter("give --weight-kg, or --worklist, --ae-title and --accession")
     from bonescan import journeys
     from bonescan.report.sheets import department_content, plan_record, sheet_text
     from bonescan.tracer.appointment import PreviousStudy, Referral, clock_time
@@ -155,12 +159,8 @@ def plan(
         height_cm = expected.height_cm if height_cm is None else height_cm
         age = expected.age_years(start.date()) if age is None else age
         sex = _SEXES.get(expected.sex) if sex is None else sex
-        if weight_kg is None:
-            raise UnreadableInput("The worklist does not say this patient's weight; weigh, and give --weight-kg.")
-    elif accession is not None or ae_title is not None:
-        raise typer.BadParameter("--accession and --ae-title belong to --worklist")
     if weight_kg is None:
-        raise typer.BadParameter("give --weight-kg, or --worklist, --ae-title and --accession")
+        raise UnreadableInput("The worklist does not say this patient's weight; weigh, and give --weight-kg.")
     previous = None
     if previous_mbq is not None and previous_at is not None:
         previous = PreviousStudy(

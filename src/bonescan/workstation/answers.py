@@ -145,6 +145,7 @@ class SessionAnswer(BaseModel):
     by_password: bool
     provider: str
     version: str
+    demo: bool
 
 
 class UserAnswer(BaseModel):

@@ -31,31 +31,39 @@ from bonescan.workstation import (
     dicomweb,
     dicomweb_storing,
     draft_routes,
+    leaflet_routes,
     people_routes,
+    plan_routes,
     prior_routes,
     provider_routes,
+    quality_routes,
     sending_routes,
     series_routes,
     study_routes,
+    teaching_routes,
     token_routes,
 )
 from bonescan.workstation.access import Accesses
 from bonescan.workstation.answers import HealthAnswer
 from bonescan.workstation.changes import Changes
+from bonescan.workstation.demo import is_demo
 from bonescan.workstation.desk import Desk
 from bonescan.workstation.drafts import Drafts
 from bonescan.workstation.guard import PAGE_POLICY, Guard, fault
 from bonescan.workstation.health import Metrics, health_of
+from bonescan.workstation.leaflets import Leaflets
 from bonescan.workstation.oidc import Provider
 from bonescan.workstation.pages import PAGES, StaticFile, static_files
 from bonescan.workstation.people import Account, People, Right, SetUp
 from bonescan.workstation.pictures import Pictures
+from bonescan.workstation.quality import QualityOverTime
 from bonescan.workstation.refusal import Refusal, refusal_of
 from bonescan.workstation.rooms import InRooms, Rooms, allowed, right_of
 from bonescan.workstation.series import SeriesShelf
 from bonescan.workstation.sessions import Sessions
 from bonescan.workstation.settings import HttpSettings
 from bonescan.workstation.studies import Studies
+from bonescan.workstation.teaching import Lessons
 from bonescan.workstation.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -72,6 +80,10 @@ _ROUTERS = (
     draft_routes.router,
     sending_routes.router,
     prior_routes.router,
+    plan_routes.router,
+    leaflet_routes.router,
+    quality_routes.router,
+    teaching_routes.router,
     dicomweb.router,
     dicomweb_storing.router,
 )
@@ -112,8 +124,13 @@ class Workstation:
         sessions = Sessions(
             archive.database, idle_s=settings.idle_min * 60, longest_s=settings.longest_h * 3600, clock=clock
         )
-        studies = Studies(archive)
+        studies, quality = Studies(archive), QualityOverTime(archive)
         desk = desk or Desk(int(archive.settings.memory_limit_gib * 2**30))
+
+        def catch_up() -> None:
+            studies.catch_up()
+            quality.catch_up()
+
         self.rooms = Rooms(
             archive=archive,
             settings=settings,
@@ -123,7 +140,7 @@ class Workstation:
             studies=studies,
             pictures=Pictures(archive),
             series=SeriesShelf(archive),
-            changes=Changes(archive, before=studies.catch_up),
+            changes=Changes(archive, before=catch_up),
             accesses=Accesses(archive.database),
             metrics=Metrics(archive, sessions),
             tokens=Tokens(archive.database, clock=clock),
@@ -132,6 +149,10 @@ class Workstation:
             drafts=Drafts(archive, desk),
             node=node,
             provider=None if settings.provider is None else Provider(settings.provider, clock=clock),
+            leaflets=Leaflets(studies),
+            quality=quality,
+            lessons=Lessons(),
+            demo=is_demo(archive.folder),
         )
         self.routes = _routes(self.rooms)
         self.app = Guard(

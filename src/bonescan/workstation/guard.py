@@ -24,7 +24,7 @@ from bonescan.errors import BoneScanError
 from bonescan.workstation.refusal import Refusal, refusal_of
 from bonescan.workstation.sessions import COOKIE, is_csrf_token
 
-__all__ = ["DOCUMENT_POLICY", "PAGE_POLICY", "Guard", "bearer_of", "cookie_of", "fault"]
+__all__ = ["DOCUMENT_POLICY", "PAGE_POLICY", "PDF_POLICY", "Guard", "bearer_of", "cookie_of", "fault"]
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; font-src 'self'; "
@@ -37,6 +37,11 @@ DOCUMENT_POLICY = (
     "form-action 'none'; frame-ancestors 'self'; sandbox"
 )
 """For an HTML file of a reading: no script, no origin, no forms; it may stand in a frame of our page."""
+
+PDF_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; object-src 'self'; frame-ancestors 'self'"
+)
+"""For a PDF: a browser's own viewer does not work in a sandbox."""
 
 _API_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
 _MOST_BODY_BYTES = 65_536

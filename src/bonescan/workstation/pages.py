@@ -21,6 +21,10 @@ PAGES: Mapping[str, str] = MappingProxyType(
         "/study/{uid}/compare/{prior}": "compare.html",
         "/sign-in": "sign-in.html",
         "/people": "people.html",
+        "/plan": "plan.html",
+        "/study/{uid}/leaflet": "leaflet.html",
+        "/quality": "quality.html",
+        "/teaching": "teaching.html",
     }
 )
 """Which file of the package each address shows. None holds data: what a page shows, it asks the API for."""

@@ -80,6 +80,8 @@ class Right(StrEnum):
     SIGN = "sign"
     SEND = "send"
     """Have signed readings sent to other nodes."""
+    LEAFLET = "leaflet"
+    """Tell a patient, in one's own name, what was found."""
     PEOPLE = "people"
     """Make and change accounts."""
     AUDIT = "audit"
@@ -88,7 +90,7 @@ class Right(StrEnum):
 
 
 _CLINICAL = frozenset({Right.SIGNED_IN, Right.STUDIES, Right.IDENTITY, Right.READ_AGAIN, Right.SEND, Right.STORE})
-_OF_PHYSICIANS = frozenset({Right.EDIT, Right.SIGN})
+_OF_PHYSICIANS = frozenset({Right.EDIT, Right.SIGN, Right.LEAFLET})
 
 RIGHTS: Mapping[Role, frozenset[Right]] = MappingProxyType(
     {

@@ -174,6 +174,7 @@ def _session(rooms: Rooms, who: Account | None, token: str) -> SessionAnswer:
             "by_password": who is None or who.by_password,
             "provider": "" if rooms.provider is None else rooms.provider.settings.button,
             "version": __version__,
+            "demo": rooms.demo,
         }
     )
 

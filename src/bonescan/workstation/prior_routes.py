@@ -19,13 +19,12 @@ from bonescan.archive import JobState
 from bonescan.archive.comparisons import Comparing, StoredComparison
 from bonescan.dicom.indexing import is_uid
 from bonescan.workstation.answers import NewComparison, PriorsAnswer
-from bonescan.workstation.guard import DOCUMENT_POLICY
+from bonescan.workstation.guard import DOCUMENT_POLICY, PDF_POLICY
 from bonescan.workstation.pages import MEDIA_TYPES
 from bonescan.workstation.people import Account, Right
 from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.rooms import InRooms, Rooms, allowed
 from bonescan.workstation.studies import study_date
-from bonescan.workstation.study_routes import PDF_POLICY
 
 __all__ = ["router"]
 

@@ -17,14 +17,17 @@ from bonescan.workstation.desk import Desk
 from bonescan.workstation.drafts import Drafts
 from bonescan.workstation.guard import bearer_of, cookie_of
 from bonescan.workstation.health import Metrics
+from bonescan.workstation.leaflets import Leaflets
 from bonescan.workstation.oidc import Provider
 from bonescan.workstation.people import Account, People, Right, SetUp
 from bonescan.workstation.pictures import Pictures
+from bonescan.workstation.quality import QualityOverTime
 from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.series import SeriesShelf
 from bonescan.workstation.sessions import Sessions
 from bonescan.workstation.settings import HttpSettings
 from bonescan.workstation.studies import Studies
+from bonescan.workstation.teaching import Lessons
 from bonescan.workstation.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -40,7 +43,7 @@ class Rooms:
     Parameters
     ----------
     archive, settings, people, set_up, sessions, studies, pictures, series, changes, accesses, metrics, tokens, desk,
-    drafts
+    drafts, leaflets, quality, lessons
         One of each.
     storing : asyncio.Semaphore
         How many may send objects over HTTP at a time.
@@ -48,6 +51,8 @@ class Rooms:
         The DICOM node beside the workstation: its peers can be sent to, its limits hold over HTTP too.
     provider : Provider or None
         The hospital's own sign-in, where there is one.
+    demo : bool
+        Whether the archive holds simulated patients alone.
     """
 
     archive: Archive
@@ -67,6 +72,10 @@ class Rooms:
     drafts: Drafts
     node: NodeSettings | None
     provider: Provider | None
+    leaflets: Leaflets
+    quality: QualityOverTime
+    lessons: Lessons
+    demo: bool
 
     @property
     def limits(self) -> Limits:

@@ -178,6 +178,7 @@ def serve(
         yield Served(made, f"{scheme}://{host}:{port}/", port)
     finally:
         made.rooms.changes.stop()  # long polls end now, not after their 25 s
+        made.rooms.lessons.stop()
         server.should_exit = True
         thread.join(timeout=_STOP_S + 5)
         made.rooms.desk.close()

@@ -16,7 +16,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from bonescan.archive.persons import earlier_than
 from bonescan.workstation.answers import ChangesAnswer, StudyDetail, WorklistAnswer
-from bonescan.workstation.guard import DOCUMENT_POLICY
+from bonescan.workstation.guard import DOCUMENT_POLICY, PDF_POLICY
 from bonescan.workstation.pages import MEDIA_TYPES
 from bonescan.workstation.people import Account, Right
 from bonescan.workstation.pictures import Picture
@@ -24,7 +24,7 @@ from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.rooms import InRooms, allowed
 from bonescan.workstation.studies import READING_FILE, Listed, Version
 
-__all__ = ["PDF_POLICY", "router"]
+__all__ = ["router"]
 
 router = APIRouter(prefix="/api/v1", tags=["studies"])
 
@@ -38,11 +38,6 @@ _ANONYMOUS_FILE = re.compile(
     r"(?:regions|overlay|findings)_(?:anterior|posterior)\.png|bones_\w+\.npz|reading\.json"
     r"|phases\.json|phases_region\.png"
 )
-PDF_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; object-src 'self'; frame-ancestors 'self'"
-)
-"""For a PDF: a browser's own viewer does not work in a sandbox."""
-
 _OLDEST_TOLD = 89  # older ages name a person, as the safe harbour rule of HIPAA has it (45 CFR 164.514) [M]
 
 

@@ -1,4 +1,4 @@
-"""The workstation's own tables, none of which a backup needs: sign-ins, tries at passwords, what the worklist tells.
+"""The workstation's own tables, none of which a backup needs: sign-ins, tries at passwords, what is told of readings.
 
 Accounts are the archive's, `bonescan.archive.tables.account`, so that a backup holds them. All are made by the
 archive's migrations.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Double, Integer, MetaData, Table, Text
 
-__all__ = ["attempt", "known_browser", "sign_in", "told"]
+__all__ = ["attempt", "known_browser", "measured", "sign_in", "told"]
 
 _metadata = MetaData()
 
@@ -61,4 +61,22 @@ told = Table(
     Column("bone_scan_index_percent", Double),
     Column("bone_findings", Integer, nullable=False, default=0),
     Column("urgent", Boolean, nullable=False, default=False),
+)
+
+# the newest reading of a study in a technologist's words: what the camera counted of which patient's activity and when
+measured = Table(
+    "measured",
+    _metadata,
+    _text("StudyInstanceUID", key=True),
+    Column("version", Integer, nullable=False),
+    _text("folder"),
+    Column("day", Text, nullable=False, default="", index=True),  # 2026-07-04, of the study; empty where it is not told
+    _text("camera"),
+    Column("counts_anterior", Double),
+    Column("counts_posterior", Double),
+    Column("delay_h", Double),
+    Column("activity_mbq", Double),
+    Column("speed_cm_per_min", Double),
+    Column("sensitivity", Double),
+    _text("checks"),  # JSON: code of each check of the reading that did not pass, to its verdict
 )

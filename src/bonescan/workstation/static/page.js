@@ -56,7 +56,7 @@ export async function signedIn() {
 
 /**
  * The page's bar and its main part.
- * @param {{session: Session | null, here?: "worklist" | "people" | "study", middle?: Node[], help?: () => void}} what
+ * @param {{session: Session | null, here?: "worklist" | "plan" | "quality" | "teaching" | "people" | "study", middle?: Node[], help?: () => void}} what
  * @returns {{main: HTMLElement, bar: HTMLElement}}
  */
 export function frame({ session: said, here, middle = [], help }) {
@@ -70,6 +70,7 @@ export function frame({ session: said, here, middle = [], help }) {
     make("a", { class: "skip", href: "#content" }, WORDS.skip),
     make("a", { class: "product", href: "/" }, WORDS.product),
     user && make("nav", { "aria-label": WORDS.product }, link("/", WORDS.worklist, "worklist"),
+      link("/plan", WORDS.plan, "plan"), link("/quality", WORDS.qualityOverTime, "quality"), link("/teaching", WORDS.teachingPage, "teaching"),
       user.role === "admin" && link("/people", WORDS.people, "people")),
     make("div", { class: "middle" }, ...middle),
     make("span", { class: "not-device" }, WORDS.notDevice),
@@ -77,7 +78,8 @@ export function frame({ session: said, here, middle = [], help }) {
     button("◐", changeTheme, { class: "quiet", "aria-label": WORDS.themeLabel, title: `${WORDS.themeLabel} (t)` }),
     user && accountMenu(user),
   );
-  document.body.replaceChildren(bar, main, make("div", { id: "messages", role: "status", "aria-live": "polite" }));
+  const demo = said?.demo ? make("aside", { class: "demo", "aria-label": WORDS.demo }, WORDS.demo) : "";
+  document.body.replaceChildren(bar, demo, main, make("div", { id: "messages", role: "status", "aria-live": "polite" }));
   return { main, bar };
 }
 

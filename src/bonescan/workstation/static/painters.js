@@ -19,6 +19,8 @@ import { grey } from "./pictures.js";
  */
 /** @typedef {[number, number, number]} Colour 0 to 255. */
 
+const MOST_KEPT = 12; // pictures in the graphics card's memory
+
 /**
  * What both can do.
  * @typedef {{kind: "webgl2" | "canvas", canvas: HTMLCanvasElement, add: (picture: Picture) => void,
@@ -83,6 +85,11 @@ export function webglPainter(canvas, anyway = false) {
   /** @param {Picture} picture */
   function add(picture) {
     if (!gl || textures.has(picture)) return;
+    const oldest = textures.size < MOST_KEPT ? undefined : textures.keys().next().value;
+    if (oldest) {
+      gl.deleteTexture(textures.get(oldest)?.texture ?? null);
+      textures.delete(oldest);
+    }
     const whole = picture.data instanceof Uint16Array;
     const texture = gl.createTexture();
     gl.bindTexture(gl.TEXTURE_2D, texture);

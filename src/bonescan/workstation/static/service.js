@@ -8,7 +8,7 @@ import { WORDS } from "./words.js";
 /**
  * @typedef {{name: string, role: string}} User
  * @typedef {{user: User | null, csrf: string, setup_needed: boolean,
- *   by_password?: boolean, provider?: string, version: string}} Session
+ *   by_password?: boolean, provider?: string, demo?: boolean, version: string}} Session
  * @typedef {{version: number, read_at: string, conclusion: string, metastases_likelihood: number | null,
  *   bone_scan_index_percent: number | null, bone_findings: number, urgent: boolean, signed: boolean,
  *   outdated: boolean}} ListedReading
@@ -35,7 +35,8 @@ import { WORDS } from "./words.js";
  * @typedef {{name: string, role: string, active: boolean, made_at?: string, changed_at?: string}} Account
  */
 
-const ROOT = "/api/v1";
+/** Where the interface begins. */
+export const ROOT = "/api/v1";
 let csrf = "";
 
 /** A refusal of the workstation, in one sentence. */

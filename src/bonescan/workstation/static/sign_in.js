@@ -27,6 +27,7 @@ async function show() {
     main.append(make("section", { class: "card" }, make("h1", {}, WORDS.errors.title), wrong));
     return;
   }
+  if (said.demo) main.before(make("aside", { class: "demo", "aria-label": WORDS.demo }, WORDS.demo));
   if (said.user) return location.replace(onward());
   const first = said.setup_needed;
   const refused = new URLSearchParams(location.search).get("refused");
