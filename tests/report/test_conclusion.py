@@ -8,7 +8,7 @@ from tests.report.test_content import card
 
 from bonescan.reading.model import Nature, Reading
 from bonescan.report import render
-from bonescan.report.conclusion import nature_words
+from bonescan.report.conclusion import impression_section, nature_words
 from bonescan.report.language import language
 
 
@@ -23,6 +23,18 @@ def test_sentences_abstentions_and_advice_are_shown(content: dict) -> None:
     assert shown["abstains"] == {"heading": "Not judged", "text": ["Pubis under the bladder."]}
     assert shown["advice"]["text"] == ["Compare with earlier scans."]
     assert "not clinically validated" in shown["note"]
+
+
+@pytest.mark.parametrize("tongue", ["en", "de", "es", "zh"])
+def test_the_software_is_not_said_to_propose_what_a_physician_decided(tongue: str) -> None:
+    """A physician's edit changes the sentences; under "Proposed by the software" they would be falsely attributed."""
+    words = language(tongue)
+    edits = [{"do": "change", "finding": 1, "nature": "metastatic"}]
+    alone = impression_section({"revision": None}, words)["heading"]
+    textual = impression_section({"revision": {"of_version": 1, "edits": [], "by": "Dr."}}, words)["heading"]
+    revised = impression_section({"revision": {"of_version": 1, "edits": edits, "by": "Dr."}}, words)["heading"]
+    assert alone == textual == words.words["impression"]["heading"]
+    assert revised == words.words["impression"]["revised"] != alone
 
 
 def test_patterns_come_with_evidence_marks_source_and_uncertainty(content: dict) -> None:

@@ -238,6 +238,9 @@ def test_report_text_is_kept_over_a_reload_and_signed(opened, department) -> Non
     page.keyboard.press("q")
     page.get_by_role("textbox", name="Question").fill("Staging.")
     page.get_by_role("button", name="Take over the reader's impression").click()
+    own = "async (said) => (await import('/static/report_editor.js')).inOwnWords(said)"
+    assert page.evaluate(own, "Metastatic by a physician's judgement: L3 (A).") == "Metastatic: L3 (A)."
+    assert page.evaluate(own, "By a physician's judgement trauma: L3 (A).") == "Trauma: L3 (A)."
     page.get_by_label("Report in").select_option("de")
     expect(page.locator(".state")).to_contain_text("Saved")
     page.reload()

@@ -30,7 +30,8 @@ def impression_section(record: Mapping[str, Any], tongue: Language) -> dict[str,
     Returns
     -------
     dict
-        Empty lists where the reading holds no impression.
+        Empty lists where the reading holds no impression. The heading tells a reading whose findings a physician
+        changed: what follows is then no proposal of the software alone.
     """
     impression, w = record.get("impression") or {}, tongue.words["impression"]
 
@@ -38,7 +39,7 @@ def impression_section(record: Mapping[str, Any], tongue: Language) -> dict[str,
         return [tongue.say(text) for text in impression.get(key, ())]
 
     return {
-        "heading": w["heading"],
+        "heading": w["revised" if (record.get("revision") or {}).get("edits") else "heading"],
         "sentences": told("sentences"),
         "abstains": {"heading": w["abstains"], "text": told("abstains")},
         "advice": {"heading": w["advice"], "text": told("advice")},

@@ -99,7 +99,9 @@ export function summaryPart(comparison) {
   const all = ordered(comparison);
   const [lesions, faint] = [all.filter((one) => !one.faint_place), all.filter((one) => one.faint_place)];
   const bsi = latest.bone_scan_index;
-  const { prior, current } = bsi.as_read;
+  const fromTo = (/** @type {Changed} */ of) => [of.prior, of.current].map(({ value }) => (value === null ? words.withheld : index(value))).join(" → ");
+  // The readings may disagree on what counts; a change that contradicts the figures above it would be believed by nobody.
+  const together = fromTo(bsi.change) !== fromTo(bsi.as_read);
   const difference = bsi.change.difference.value;
   const withheld = latest.comparability.withholds_burden || difference === null;
   const sign = (difference ?? 0) > 0 ? "+" : (difference ?? 0) < 0 ? "−" : "±";
@@ -112,9 +114,10 @@ export function summaryPart(comparison) {
       fact(words.lesions, counted(lesions) || words.none),
       faint.length > 0 && fact(words.faint, counted(faint)),
       fact(words.rules, COMPARE.states[progression.state] ?? progression.state, "", progression.state === "confirmed_PD" ? "high" : ""),
-      fact(words.index, withheld ? words.withheld : `${prior.value === null ? words.withheld : index(prior.value)} → ${current.value === null ? words.withheld : index(current.value)}`),
+      fact(together ? words.indexAsRead : words.index, withheld ? words.withheld : fromTo(bsi.as_read)),
+      !withheld && together && fact(words.indexTogether, fromTo(bsi.change)),
       !withheld && fact(words.indexChange, `${sign}${Math.abs(difference ?? 0).toFixed(2)} %`,
-        `${bsi.flagged ? words.beyond : words.within} (${bsi.repeatability_percent.toFixed(2)} %)`, bsi.flagged ? "high" : "")),
+        `${bsi.flagged ? words.beyond : words.within} (${bsi.repeatability_percent.toFixed(2)} %)`, bsi.flagged && (difference ?? 0) > 0 ? "high" : "")),
     make("p", { class: "hint" }, bsi.text),
     make("p", {}, progression.text, progression.next_step && ` ${progression.next_step}`),
     latest.area_response.text && make("p", { class: "hint" }, latest.area_response.text),

@@ -74,7 +74,8 @@ export function impressionPart(reading, signed, before = null) {
         ...(bsi === null ? [burden?.bone_scan_index_absent_reason] : [...(old && old.hotSpots !== now.hotSpots ? changed("hotSpots", now.hotSpots) : [now.hotSpots]), ` ${now.hotSpots === "1" ? words.hotSpot : words.hotSpots}`]))),
     impression?.advice.length ? make("details", { open: true }, make("summary", {}, words.advice), listed(impression.advice)) : null,
     impression?.abstains.length ? make("details", {}, make("summary", {}, `${words.abstains} (${impression.abstains.length})`), listed(impression.abstains)) : null,
-    make("p", { class: "hint" }, `${signed || words.unsigned}. ${words.basisText}`),
+    make("p", { class: "hint" }, `${signed || words.unsigned}. ${words.basisText}`,
+      reading.findings.some((one) => one.judged_by === "physician") && ` ${words.basisPhysician}`),
   );
 }
 
@@ -158,7 +159,7 @@ export class FindingsList {
       make("span", { class: `letter ${styleOf(finding)}` }, finding.letter),
       make("span", { class: "place" }, finding.place, finding.polarity === "cold" && make("span", { class: "hint" }, ` (${WORDS.findings.cold})`)),
       make("span", { class: "ratio" }, finding.uptake_ratio === null ? WORDS.absent : `${finding.uptake_ratio.toFixed(1)} ×`),
-      make("span", { class: "nature" }, nature(finding), (finding.judged_by === "physician" || finding.drawn_by === "physician") && physicianMark()),
+      make("span", { class: "nature" }, nature(finding), physicianMark(finding)),
     );
     const row = make("li", { "data-finding": finding.id }, toggle);
     this.rows.set(finding.id, { row, button: toggle, finding });
@@ -199,9 +200,15 @@ export class FindingsList {
   }
 }
 
-/** @returns {HTMLElement} What says that a physician has decided or drawn this. */
-function physicianMark() {
-  return make("span", { class: "pill", title: EDITING.physicianHint }, EDITING.physician);
+/**
+ * What says that a physician has decided what this is, or only drawn it: then the reader still judges.
+ * @param {Finding} finding
+ * @returns {HTMLElement | null}
+ */
+function physicianMark(finding) {
+  if (finding.judged_by === "physician") return make("span", { class: "pill", title: EDITING.physicianHint }, EDITING.physician);
+  if (finding.drawn_by === "physician") return make("span", { class: "pill", title: EDITING.drawnHint }, EDITING.drawn);
+  return null;
 }
 
 /** @param {Finding} finding */

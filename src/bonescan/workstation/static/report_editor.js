@@ -86,7 +86,7 @@ export class ReportEditor {
   /** The reader's sentences into the interpretation, below what stands there; the browser's undo takes them back. */
   takeOver() {
     const area = this.fields.get("interpretation.text");
-    const said = this.draft.reading?.impression?.sentences.join("\n") ?? "";
+    const said = this.draft.reading?.impression?.sentences.map(inOwnWords).join("\n") ?? "";
     if (!area || !said) return;
     area.focus();
     area.setSelectionRange(area.value.length, area.value.length);
@@ -124,6 +124,16 @@ export class ReportEditor {
     });
     return [make("h2", {}, words.preview), make("p", { class: "hint" }, words.draft), ...parts];
   }
+}
+
+/**
+ * A sentence of the reader as the physician would say it: nobody writes "by a physician's judgement" of their own.
+ * @param {string} sentence
+ * @returns {string}
+ */
+export function inOwnWords(sentence) {
+  return sentence.replace(/^Metastatic by a physician's judgement:/, "Metastatic:")
+    .replace(/^By a physician's judgement (\S)/, (_, first) => first.toUpperCase());
 }
 
 /**

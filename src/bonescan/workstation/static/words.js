@@ -139,11 +139,11 @@ export const WORDS = {
     /** @param {string} name */
     passwordOf: (name) => `New password for ${name}`,
     means: {
-      physician: "reads, sees who the patient is",
+      physician: "reads, edits and signs; sees who the patient is",
       technologist: "sees who the patient is, has studies read again",
       physicist: "as a technologist",
       researcher: "sees pictures and readings, never who the patient is",
-      admin: "all of it, and people and the audit trail",
+      admin: "people and the audit trail; sees studies, but neither edits nor signs",
     },
   },
   study: {
@@ -251,6 +251,7 @@ export const WORDS = {
     advice: "Advice",
     abstains: "Not judged",
     basisText: "Probabilities are those of a model fitted on simulated people; see the report for method and limits.",
+    basisPhysician: "What a physician decided counts as certain.",
     unsigned: "Made by bonescan; not signed by a physician",
     signed: "Signed",
   },

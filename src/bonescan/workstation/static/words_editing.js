@@ -29,7 +29,9 @@ export const EDITING = {
   sign: "Sign …",
   signHint: "Look over what is signed, and sign (Shift+S)",
   physician: "physician",
-  physicianHint: "Decided or drawn by a physician, not by the reader",
+  physicianHint: "A physician decided what it is",
+  drawn: "drawn by a physician",
+  drawnHint: "A physician drew its outline; what it may be is the reader's judgement",
   state: {
     idle: "Nothing changed yet",
     saving: "Saving …",
