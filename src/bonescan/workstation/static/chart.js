@@ -12,7 +12,7 @@ import { figure } from "./telling.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const [WIDTH, HEIGHT] = [960, 250];
-const [LEFT, RIGHT, TOP, BOTTOM] = [64, 12, 10, 26];
+const [LEFT, RIGHT, TOP, BOTTOM] = [84, 12, 10, 26];
 const DAY_MS = 86_400_000;
 
 /**

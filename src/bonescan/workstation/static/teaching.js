@@ -62,7 +62,9 @@ async function show() {
   const { main } = frame({ session: said, here: "teaching", help });
   document.title = `${TEACHING.title} · ${WORDS.product}`;
   main.classList.add("study");
-  const offered = await coming;
+  const waiting = make("p", { class: "step hint", role: "status" }, TEACHING.opening);
+  main.append(waiting);
+  const offered = await coming.finally(() => waiting.remove());
   const limits = offered.limits;
 
   // What is set; null is as the scenario has it.

@@ -20,6 +20,7 @@ export const TEACHING = {
   readHint: "The same reader as for patients; it does not see the truth.",
   reading: "The reader looks",
   working: "Simulating",
+  opening: "Opening the scenarios…",
   starting: "Starting the simulator",
   reset: "As the scenario has it",
   auto: "as the scenario has it",
