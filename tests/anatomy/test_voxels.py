@@ -89,6 +89,7 @@ def test_the_bladders_filling_arrives_in_the_voxels(sex, bladder_ml):
     assert organ_ml(adult(sex, 6.0, 1.0, bladder_ml)[1], "bladder") == pytest.approx(bladder_ml, rel=0.10)
 
 
+@pytest.mark.long
 def test_volumes_do_not_depend_on_the_spacing():
     fine, coarse = adult("male", 2.5)[1], adult("male", 5.0)[1]
     for name, ml in fine.tissue_ml().items():

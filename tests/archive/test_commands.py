@@ -113,6 +113,7 @@ def test_a_second_server_on_a_folder_is_refused_until_the_first_is_gone(folder: 
         pass
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGTERM that can be answered")
 def test_a_server_starts_listens_and_stops_when_it_is_asked_to(folder: Path):
     words = [

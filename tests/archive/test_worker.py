@@ -328,6 +328,7 @@ run_worker(archive, threading.Event(), command=tuple(sys.argv[2:]))
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL")
 def test_the_job_of_a_worker_that_is_killed_is_begun_anew_and_its_process_ends(archive: Archive, tmp_path: Path):
     archive.keep(object_of(1))

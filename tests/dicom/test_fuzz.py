@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from bench.fuzz_dicom import FAILURES, fuzz, seeds
 
 
+@pytest.mark.long
 def test_three_hundred_damaged_files():
     rows = list(fuzz(seeds(), 0, 300, random_seed=7))
     assert [row for row in rows if row[2] in FAILURES] == []

@@ -152,6 +152,7 @@ def _write_and_sign(page: Page) -> int:
     expect(page.get_by_text("Reading 2 is signed.")).to_be_visible()
     page.get_by_role("link", name="Show the signed reading").click()
     expect(page.locator(".signed-by")).to_contain_text(f"Signed by {READER}")
+    expect(page.locator(".concluded")).to_contain_text(FINDING)  # before all that the software says
     expect(page.locator(".sendings").first).to_contain_text("PACS")
     return 2
 

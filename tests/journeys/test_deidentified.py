@@ -216,6 +216,7 @@ def found(needles: Needles, files: Mapping[str, bytes]) -> set[tuple[str, str]]:
     }
 
 
+@pytest.mark.long
 def test_no_needle_is_in_any_byte_or_name_of_any_file(threaded):
     files = threaded.files
     assert {"reading.json", "report.pdf", "report.html", "fhir.json", "study.csv", "run.json"} <= set(files)
@@ -224,6 +225,7 @@ def test_no_needle_is_in_any_byte_or_name_of_any_file(threaded):
     assert not [name for name in files if "Quagga" in name]
 
 
+@pytest.mark.long
 def test_nor_in_what_a_three_phase_study_becomes(threaded_phases):
     files = threaded_phases.files
     assert {"phases.json", "phases.pdf", "phases.html", "phases_fhir.json", "run.json"} <= set(files)
@@ -236,6 +238,7 @@ def test_nor_in_what_a_three_phase_study_becomes(threaded_phases):
     assert referred == {pydicom.dcmread(io.BytesIO(files[name])).SOPInstanceUID for name in copies}
 
 
+@pytest.mark.long
 def test_the_search_finds_what_is_there(threaded, threaded_phases):
     needles, made = threaded.needles, threaded.made
     for one in (threaded, threaded_phases):

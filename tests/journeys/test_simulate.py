@@ -137,6 +137,7 @@ def test_the_header_says_who_when_and_that_it_is_simulated(study, scan):
     assert (scan.device.manufacturer, scan.device.collimator) == ("SIEMENS", "LEHR")
 
 
+@pytest.mark.long
 def test_a_reading_finds_what_was_put_in(study, tmp_path):
     reading = journeys.read([study.out], tmp_path / "reading")
     assert {source.file_name for source in reading.scan.sources} == {"whole_body.dcm"}
@@ -363,6 +364,7 @@ def test_a_folder_that_is_something_else_is_kept(tmp_path):
 # --- cohorts -------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_cohort_is_the_same_from_any_number_of_processes_and_goes_on(tmp_path):
     first = journeys.simulate_cohort(journeys.COHORT, tmp_path / "one", count=2, seed=5, settings=TINY, processes=1)
     assert (first.made, first.cases) == (2, ("case_00000", "case_00001"))
@@ -439,6 +441,7 @@ def test_a_damaged_record_of_a_cohort_is_refused(tmp_path, damaged):
         journeys.simulate_cohort("normal", tmp_path, count=1, settings=TINY)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are listed elsewhere there")
 def test_no_process_of_a_cohort_outlives_a_killed_one(tmp_path):
     program = (
@@ -472,6 +475,7 @@ def _of_session(session: int) -> list[str]:
     return out
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
 def test_stopping_a_cohort_leaves_whole_studies_only(tmp_path):
     program = (

@@ -101,6 +101,7 @@ def test_unscattered_photons_are_those_of_the_analytic_model():
                 assert found.values[0][part].sum() == pytest.approx(expected.values[part].sum(), rel=0.02), part
 
 
+@pytest.mark.long
 def test_forced_photons_are_those_that_leave_by_chance():
     # two standard errors of eight seeds each, all round a body; within 4.5 degrees the way out is 0.15 % longer
     angles = tuple(15.0 * k for k in range(24))

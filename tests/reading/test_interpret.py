@@ -30,6 +30,7 @@ def reading(scan, told):
     return read(scan, progress=told.append)
 
 
+@pytest.mark.long
 def test_a_person_without_lesions_is_read(scan, reading):
     assert reading.scan is scan
     assert reading.labels.trusted
@@ -76,6 +77,7 @@ def test_the_same_scan_gives_the_same_reading(scan, reading):
     assert again.burden.bone_scan_index_percent == reading.burden.bone_scan_index_percent
 
 
+@pytest.mark.long
 def test_a_picture_of_noise_gets_no_index():
     rng = np.random.default_rng(0)
     views = tuple(

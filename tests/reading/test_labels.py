@@ -274,6 +274,7 @@ def test_a_view_of_nothing_is_refused():
         label(scan_of(nothing))
 
 
+@pytest.mark.long
 def test_a_body_upside_down_is_not_trusted(one):
     turned = {view.name: view.counts[::-1] for view in one.scan.views}
     found = label(scan_of(turned))
@@ -305,6 +306,7 @@ print(digest.hexdigest())
 """
 
 
+@pytest.mark.long
 def test_labels_do_not_depend_on_the_number_of_threads():
     def digest(threads: str) -> str:
         names = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")

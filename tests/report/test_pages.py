@@ -125,6 +125,7 @@ def test_no_findings_nothing_known_and_everything_withheld() -> None:
         assert sentence in text
 
 
+@pytest.mark.long
 def test_two_hundred_findings_fit_in_three_megabytes() -> None:
     files = render(phantom_reading(findings=200))
     assert len(files["report.html"]) < 3_000_000

@@ -492,6 +492,7 @@ def test_health_says_how_it_is_and_of_nobody(browser, archive, monkeypatch):
     assert found == {"status": "degraded", "database": "ok", "disk": "full", "worker": "stalled"}
 
 
+@pytest.mark.long
 def test_odd_requests_are_refused_without_a_fault(browser, workstation, read_study):
     """The short form of `bench/workstation.py --fuzz`: odd values in every place of every route."""
     ada = browser("admin")

@@ -183,6 +183,7 @@ def test_more_connections_than_the_limit_are_closed_at_once(start):
     assert echo(running.as_peer, AS_CAMERA)
 
 
+@pytest.mark.long
 def test_one_address_cannot_take_every_connection(start):
     running = start(limits=Limits(connections_per_address=3, opening_s=5, idle_s=5))
     many = [connected(running) for _ in range(3)]

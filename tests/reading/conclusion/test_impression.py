@@ -176,7 +176,7 @@ def test_what_is_only_more_likely_than_not_is_not_called_likely(measured):
 
 def test_a_scan_less_likely_than_its_surest_finding_says_why(measured):
     found = (focus(9, "L3 vertebra", metastatic=0.8, degenerative=0.2),)
-    why = "among many foci one looks suspicious by chance"
+    why = "among several foci one looks suspicious by chance"
     less, more = (concluded(found, metastatic=Measurement(value=p, unit="1", method="m")) for p in (0.74, 0.85))
     assert why in less.sentences[2]
     assert not any(why in sentence for sentence in more.sentences)

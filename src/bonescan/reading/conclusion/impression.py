@@ -60,7 +60,7 @@ _SPINE = frozenset({2, 3, 9})
 _SPINE_AND_PELVIS = _SPINE | {10, 11}
 _LONG_BONES = frozenset({8, 12, 13, 16})
 _RIBS = 4
-_LESS_THAN_SUREST = "That is less than for the surest finding alone: among many foci one looks suspicious by chance."
+_LESS_THAN_SUREST = "That is less than for the surest finding alone: among several foci one looks suspicious by chance."
 _UNTRUSTED = "No impression: the skeleton could not be fitted with confidence. Look at the pictures."
 
 

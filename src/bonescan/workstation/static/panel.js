@@ -40,6 +40,24 @@ function listed(lines, kind = "") {
   return make("ul", { class: kind }, ...lines.map((line) => make("li", {}, line)));
 }
 
+/** @typedef {{text: string, recommended: string}} Concluded */
+
+/**
+ * What a physician has signed, before all that the software says.
+ * @param {Concluded} concluded
+ * @returns {HTMLElement}
+ */
+export function conclusionPart({ text, recommended }) {
+  const words = WORDS.impression;
+  return part(
+    words.concluded,
+    "concluded",
+    ...text.split("\n").filter(Boolean).map((line) => make("p", { class: "said" }, line)),
+    recommended ? make("p", {}, make("strong", {}, `${words.recommended}: `), recommended) : null,
+    make("p", { class: "hint" }, `${words.beside}:`),
+  );
+}
+
 /**
  * What the whole scan amounts to.
  * @param {Reading} reading

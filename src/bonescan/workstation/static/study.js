@@ -7,7 +7,7 @@ import { controls } from "./controls.js";
 import { Editing } from "./editing.js";
 import { button, make } from "./elements.js";
 import { frame, keyboard, openDialog, say, signedIn, teaching } from "./page.js";
-import { FindingsList, impressionPart, MeasuresList, qualityPart } from "./panel.js";
+import { conclusionPart, FindingsList, impressionPart, MeasuresList, qualityPart } from "./panel.js";
 import { Picture } from "./pictures.js";
 import { regionIds } from "./regions.js";
 import { seriesLinks } from "./series_links.js";
@@ -60,6 +60,8 @@ async function show() {
   let here = null;
   /** @type {number | null} */
   let version = null;
+  /** @type {import("./panel.js").Concluded | null} */
+  let concluded = null;
 
   const editing = said.user.role === "physician" ? new Editing({
     stage, uid, me: said.user.name, byPassword: said.by_password !== false, study: () => here, shown: () => (reading && version !== null ? { reading, version } : null), render,
@@ -153,6 +155,7 @@ async function show() {
     }
     const shown = facts.versions.find((one) => one.version === number);
     sent = shown?.signed && !masked ? new Sendings(uid, number, true) : null;
+    if (shown?.signed && !masked) concluded = await physiciansWords(uid, number);
     render();
     tellWho();
     if (!stage.touched && stage.pictures.length) stage.autoWindow();
@@ -180,7 +183,7 @@ async function show() {
     if (editing?.active && writing) panel.replaceChildren(editing.fillHead(), banners, editing.report.element);
     else if (editing?.active) {
       panel.replaceChildren(editing.fillHead(), banners, editing.changesPart(), impressionPart(now, "", editing.base), findings.element, qualityPart(now), measures.element);
-    } else panel.replaceChildren(banners, ...reportPart(number), impressionPart(now, by), findings.element, ...(sent ? [sent.element] : []), qualityPart(now), measures.element);
+    } else panel.replaceChildren(banners, ...reportPart(number), ...(concluded ? [conclusionPart(concluded)] : []), impressionPart(now, by), findings.element, ...(sent ? [sent.element] : []), qualityPart(now), measures.element);
     if (known) for (const one of panel.querySelectorAll("details")) if (open.has(one.querySelector("summary")?.textContent?.replace(/ *[(]\d+[)]/, "") ?? "")) one.open = true;
     findings.show(stage.chosen, false);
     panel.scrollTop = scrollTop;
@@ -356,6 +359,22 @@ async function show() {
         else stage.choose(null);
       } },
     ];
+  }
+}
+
+/**
+ * What the physician who signed a reading concluded.
+ * @param {string} study
+ * @param {number} number
+ * @returns {Promise<import("./panel.js").Concluded | null>}
+ */
+async function physiciansWords(study, number) {
+  try {
+    const { words } = await (await readingFile(study, number, "words.json")).json();
+    return { text: words["interpretation.text"] ?? "", recommended: words["interpretation.recommendation"] ?? "" };
+  } catch (error) {
+    if (error instanceof Refused && error.status !== 401) return null; // the signed report has them all the same
+    throw error;
   }
 }
 

@@ -254,6 +254,10 @@ export const WORDS = {
     basisPhysician: "What a physician decided counts as certain.",
     unsigned: "Made by bonescan; not signed by a physician",
     signed: "Signed",
+    concluded: "The physician's conclusion",
+    recommended: "Recommended",
+    beside: "What the software words, from the findings as signed",
+    bySoftware: "By the software:",
   },
   quality: {
     title: "Quality",

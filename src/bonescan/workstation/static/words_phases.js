@@ -65,7 +65,7 @@ export const PHASES_WORDS = {
     none: "No reading of the phases yet; they can be looked at.",
     newer: "A newer reading is there.",
     show: "Show it",
-    explanations: "What it may be",
+    explanations: "How well each pattern fits; no probabilities",
     fits: "fits",
     agreement: "agreement with the table",
     for: "For",

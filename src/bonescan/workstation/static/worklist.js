@@ -189,6 +189,7 @@ function says(one) {
   if (one.state === "reading") return make("span", { class: "progress" }, make("span", { class: "turning", "aria-hidden": "true" }), one.progress || WORDS.study.reading);
   if (one.state === "arriving") return WORDS.list.objects(one.objects);
   if (one.state === "queued") return WORDS.study.queued;
+  if (one.reading?.signed) return `${WORDS.impression.bySoftware} ${one.reading.conclusion}`; // the physician's words are in the report
   return one.reading?.conclusion ?? WORDS.absent;
 }
 
