@@ -185,7 +185,7 @@ def test_the_demonstration_fills_itself_through_node_and_reader(tmp_path):
     try:
         said = awaited(lambda: log.read_text(), r"Simulated study 1 of 7 came in", running)
         url = re.search(r"http://localhost:\d+", said)[0]
-        password = re.search(r"demo researcher +(\S+)", said)[1]
+        password = re.search(r"demo researcher with the password ([^\s\"]+)", said)[1]
         with httpx.Client(base_url=url, timeout=60) as client:
             token = client.get("/api/v1/session").json()
             assert token["demo"] is True
