@@ -43,7 +43,7 @@ from bonescan.archive import Archive
 from bonescan.archive.tables import result, series
 from bonescan.tracer.radiopharmaceuticals import radiopharmaceutical
 from bonescan.workstation.studies import READING_FILE
-from bonescan.workstation.tables import measured
+from bonescan.workstation.tables import measured, newest_unknown_to
 
 __all__ = [
     "FEWEST_FOR_LIMITS",
@@ -259,19 +259,8 @@ class QualityOverTime:
         int
             Readings looked at.
         """
-        newest = (
-            select(result.c.StudyInstanceUID, func.max(result.c.version).label("version"))
-            .group_by(result.c.StudyInstanceUID)
-            .subquery()
-        )
-        unknown = (
-            select(result.c.StudyInstanceUID, result.c.version, result.c.folder)
-            .join(newest, and_(*(result.c[name] == newest.c[name] for name in ("StudyInstanceUID", "version"))))
-            .outerjoin(measured, and_(*(result.c[name] == measured.c[name] for name in ("StudyInstanceUID", "folder"))))
-            .where(measured.c.folder.is_(None))
-        )
         with self._database.read() as connection:
-            rows = connection.execute(unknown).all()
+            rows = connection.execute(newest_unknown_to(measured)).all()
         for start in range(0, len(rows), 200):
             some = rows[start : start + 200]
             uids = [row.StudyInstanceUID for row in some]

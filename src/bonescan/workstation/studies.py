@@ -29,7 +29,7 @@ from bonescan.archive.tables import instance, job, result, study
 from bonescan.dicom.indexing import is_uid
 from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.standing import Signed, Signing, Standing, standing
-from bonescan.workstation.tables import told
+from bonescan.workstation.tables import newest_unknown_to, told
 
 __all__ = ["READING_FILE", "Listed", "Page", "State", "Studies", "StudyReading", "Version", "facts_of", "study_date"]
 
@@ -188,19 +188,8 @@ class Studies:
         int
             Readings looked at.
         """
-        newest = (
-            select(result.c.StudyInstanceUID, func.max(result.c.version).label("version"))
-            .group_by(result.c.StudyInstanceUID)
-            .subquery()
-        )
-        unknown = (
-            select(result.c.StudyInstanceUID, result.c.version, result.c.folder)
-            .join(newest, and_(*(result.c[name] == newest.c[name] for name in ("StudyInstanceUID", "version"))))
-            .outerjoin(told, and_(*(result.c[name] == told.c[name] for name in ("StudyInstanceUID", "folder"))))
-            .where(told.c.folder.is_(None))
-        )
         with self._database.read() as connection:
-            rows = connection.execute(unknown).all()
+            rows = connection.execute(newest_unknown_to(told)).all()
         for start in range(0, len(rows), 200):
             some = rows[start : start + 200]
             facts = [facts_of(self._archive.results.folder / row.folder) for row in some]

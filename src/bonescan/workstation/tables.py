@@ -6,9 +6,26 @@ archive's migrations.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Double, Integer, MetaData, Table, Text
+from typing import Any
 
-__all__ = ["attempt", "known_browser", "measured", "sign_in", "told"]
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Integer,
+    MetaData,
+    Select,
+    Table,
+    Text,
+    and_,
+    func,
+    select,
+)
+
+from bonescan.archive.tables import result
+
+__all__ = ["attempt", "known_browser", "measured", "newest_unknown_to", "sign_in", "told"]
 
 _metadata = MetaData()
 
@@ -80,3 +97,29 @@ measured = Table(
     Column("sensitivity", Double),
     _text("checks"),  # JSON: code of each check of the reading that did not pass, to its verdict
 )
+
+
+def newest_unknown_to(table: Table) -> Select[Any]:
+    """Select the newest reading of each study of which a table does not tell yet.
+
+    Parameters
+    ----------
+    table : Table
+        With the columns ``StudyInstanceUID`` and ``folder``: `told` or `measured`.
+
+    Returns
+    -------
+    sqlalchemy.Select
+        Of StudyInstanceUID, version and folder.
+    """
+    newest = (
+        select(result.c.StudyInstanceUID, func.max(result.c.version).label("version"))
+        .group_by(result.c.StudyInstanceUID)
+        .subquery()
+    )
+    return (
+        select(result.c.StudyInstanceUID, result.c.version, result.c.folder)
+        .join(newest, and_(*(result.c[name] == newest.c[name] for name in ("StudyInstanceUID", "version"))))
+        .outerjoin(table, and_(*(result.c[name] == table.c[name] for name in ("StudyInstanceUID", "folder"))))
+        .where(table.c.folder.is_(None))
+    )
