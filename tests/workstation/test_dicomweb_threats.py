@@ -331,3 +331,11 @@ def test_mutated_objects_are_told_or_refused_without_a_fault(machine, archive, n
             for what in ("", "/metadata", "/frames/1", "/rendered", "/bulkdata/7FE00010"):
                 assert machine.get(address + what).status_code < 500, (number, what)
     assert archive.counts()["instance"] > 5
+
+
+def test_a_frame_goes_out_once_however_often_it_is_named(machine, archive):  # noqa: F811
+    archive.keep(object_of(1))
+    for frames in ("1,1", ",".join(["1"] * 5000), "01,1"):
+        answer = machine.get(f"{OBJECT}/frames/{frames}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "frames")
+    assert machine.get(f"{OBJECT}/frames/1").status_code == 200

@@ -293,10 +293,13 @@ def test_a_code_and_an_answer_are_good_once_and_in_one_browser(new_browser, hosp
     mine, thief = new_browser(), new_browser()
     brought = hospital.lets_in(begun(mine))
     assert refused(back(thief, brought)) == "state"  # another browser has not the cookie that was planted
-    assert refused(back(mine, brought)) == "state"  # and the answer is used up
-    brought = hospital.lets_in(begun(mine))
-    assert back(mine, brought).headers["location"] == "/"
-    assert refused(back(thief, brought)) == "state"
+    cookie, code = mine.cookies["bonescan_provider"], dict(hospital.codes)
+    assert back(mine, brought).headers["location"] == "/"  # whose it is does not suffer from that
+    assert refused(back(mine, brought)) == "state"  # the cookie is gone
+    hospital.codes |= code  # a provider that takes a code twice
+    thief.cookies.set("bonescan_provider", cookie, domain="localhost.local", path="/api/v1/session/provider")
+    assert refused(back(thief, brought)) == "state"  # and a copy of it is worth nothing either
+    assert thief.hello().json()["user"] is None
     begun(thief)
     assert refused(back(thief, brought | {"state": "another"})) == "state"
     stolen = hospital.lets_in(begun(mine))  # a code that was stolen is worth nothing without its verifier
@@ -306,6 +309,49 @@ def test_a_code_and_an_answer_are_good_once_and_in_one_browser(new_browser, hosp
     clock.now += 601
     assert refused(back(mine, late)) == "state"
     assert refused(back(mine, {})) == "state"
+
+
+def test_who_begins_sign_ins_without_number_ends_nobody_elses(new_browser, hospital, workstation):
+    mine, flood = new_browser(), workstation.rooms.provider
+    address = begun(mine)
+    for _ in range(1100):
+        flood.begin(redirect="http://localhost/", onward="/")
+    assert back(mine, hospital.lets_in(address)).headers["location"] == "/"
+    assert mine.hello().json()["user"]["name"] == "Ada Lovelace"
+
+
+def test_what_waits_in_the_browser_tells_nothing_and_cannot_be_made_or_changed(new_browser, hospital, workstation):
+    browser = new_browser()
+    brought = hospital.lets_in(begun(browser, next="/study/1.9.1"))
+    cookie = browser.cookies["bonescan_provider"]
+    assert all(part.encode() not in base64.urlsafe_b64decode(cookie) for part in (brought["state"], "/study/1.9.1"))
+    own = Provider(workstation.rooms.provider.settings).begin(redirect="http://localhost/", onward="/")[1]
+    changed = cookie[:60] + ("A" if cookie[60] != "A" else "B") + cookie[61:]
+    for made in (own, changed, "", "é", "a.b.c"):
+        with pytest.raises(Refusal, match="not begun in this browser"):
+            workstation.rooms.provider.end(brought, made)
+    assert len(hospital.asked) == 0  # nobody's code was shown to the provider
+
+
+@pytest.mark.parametrize(
+    ("said", "by_post"),
+    [(None, False), ("client_secret_post", False), (["client_secret_post"], True), (["client_secret_basic"], False)],
+    ids=str,
+)
+def test_the_clients_secret_goes_as_the_provider_wants_it(new_browser, hospital, said, by_post):
+    """Null and what is no list count as left out: then it is Basic (OpenID Connect Discovery 1.0, section 3)."""
+    hospital.document = {"token_endpoint_auth_methods_supported": said}
+    browser = new_browser()
+    assert back(browser, hospital.lets_in(begun(browser))).headers["location"] == "/"
+    (asked,) = hospital.asked
+    assert ("client_secret" in asked, asked["authorization"].startswith("Basic ")) == (by_post, not by_post)
+
+
+def test_a_name_with_its_family_first_is_taken(new_browser, hospital):
+    hospital.claims["preferred_username"] = "Lovelace, Ada"
+    browser = new_browser()
+    back(browser, hospital.lets_in(begun(browser)))
+    assert browser.hello().json()["user"]["name"] == "Lovelace, Ada"
 
 
 def test_a_refusal_of_the_provider_and_its_answer_from_elsewhere_are_told(new_browser, hospital, archive):
@@ -393,6 +439,7 @@ def test_without_a_password_one_proves_again_at_the_provider_for_each_signature(
     hospital.change = {"sub": "4711", "preferred_username": "Bob"}  # a colleague signs in there instead
     assert refused(back(browser, hospital.lets_in(begun(browser, again="true")))) == "another"
     assert prove() == "prove_again"
+    assert [one.name for one in rooms.people.all()] == ["Ada Lovelace", "Root"]  # nor has the colleague an account now
     hospital.change = {}
     assert back(browser, hospital.lets_in(begun(browser, again="true", next="/a"))).headers["location"] == "/a"
     assert (prove(), prove()) == ("proved", "prove_again")  # once

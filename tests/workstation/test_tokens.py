@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from threading import Barrier, Thread
+
 import pytest
 from sqlalchemy import select, text
 from tests.workstation.conftest import PASSWORD, put_study
@@ -11,6 +14,7 @@ from bonescan.archive import Archive, audit
 from bonescan.archive.tables import access_token
 from bonescan.workstation import Role
 from bonescan.workstation.people import FOR_MACHINES, RIGHTS, Account, Right
+from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.tokens import Tokens
 
 
@@ -107,6 +111,27 @@ def test_wrong_tokens_of_an_address_are_counted_and_a_right_one_still_passes(tok
     clock.now += 601
     with refused(401, "wrong_token"):
         tokens.who("wrong", address="10.0.0.1")
+
+
+def test_many_wrong_tokens_at_once_are_counted_one_by_one(tokens, archive, clock):
+    """Sixty in twelve threads that begin together: thirty are looked at, as one after the other."""
+    together, said = Barrier(12), []
+
+    def guess() -> None:
+        together.wait()
+        for _ in range(5):
+            try:
+                tokens.who("wrong", address="10.0.0.1")
+            except Refusal as error:
+                said.append(error.code)
+
+    threads = [Thread(target=guess) for _ in range(12)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert Counter(said) == {"wrong_token": 30, "too_many_tries": 30}
+    assert sum(row.action == "token.refused" for row in audit.entries(archive.database)) == 30
 
 
 def test_names_and_roles_of_tokens(tokens):

@@ -413,6 +413,8 @@ def _frame_numbers(words: str, count: int, *, most: int = _MOST_FRAMES) -> list[
     if len(said) > most or not all(one.isascii() and one.isdigit() and len(one) < 10 for one in said):
         raise Refusal(404, "no_frame", "Frames are numbers from 1, with commas between.")
     wanted = [int(one) for one in said]
+    if len(set(wanted)) < len(wanted):  # an object would go out as often as its frames are named
+        raise Refusal(400, "frames", "Name each frame once.")
     if not all(1 <= one <= count for one in wanted):
         raise Refusal(404, "no_frame", f"The object has frames 1 to {count}.")
     return wanted

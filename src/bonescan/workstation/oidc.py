@@ -2,14 +2,15 @@
 
 ::
 
-    begin   state, nonce, verifier, planted ─► kept here ten minutes, once; the browser gets `planted` as a cookie
+    begin   state, nonce, verifier ─► sealed with a key of this process: the browser's cookie, good for ten minutes
             ─► provider's page, with state, nonce and SHA-256(verifier)
-    end     state is known, the cookie is the one that went out with it ─► code and verifier ─► ID token
+    end     the cookie is ours and its state is the answer's, for the first time ─► code and verifier ─► ID token
             ─► signature by one of the provider's keys, issuer, audience, times, nonce; authentication's age when asked
             ─► who somebody is there, under which name, and the role that the settings give to their groups
 
-Nobody comes in without a role in the settings. The ID token alone is believed, and only with a signature by an
-asymmetric key that the provider publishes.
+What waits is with the browser and nothing of it here: who begins sign-ins without number ends nobody else's. Nobody
+comes in without a role in the settings. The ID token alone is believed, and only with a signature by an asymmetric key
+that the provider publishes.
 
 References
 ----------
@@ -27,12 +28,13 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import httpx2 as httpx
 import jwt
+from cryptography.fernet import Fernet, InvalidToken
 
 from bonescan.workstation.people import Role
 from bonescan.workstation.refusal import Refusal
@@ -43,7 +45,6 @@ __all__ = ["Begun", "Identity", "Provider"]
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 _LEEWAY_S = 60.0
 _PENDING_S = 600.0
-_MOST_PENDING = 1000
 _DISCOVERED_S = 3600.0
 _KEYS_AGAIN_S = 60.0
 _TIMEOUT_S = 10.0
@@ -58,8 +59,6 @@ class Begun:
     ----------
     state, nonce, verifier : str
         What ties the answer to this request, the ID token to it, and the code to us.
-    planted : str
-        What the browser got as a cookie.
     redirect : str
         Where the provider sends the browser back to.
     onward : str
@@ -73,7 +72,6 @@ class Begun:
     state: str
     nonce: str
     verifier: str
-    planted: str
     redirect: str
     onward: str
     again: str
@@ -124,10 +122,11 @@ class Provider:
             verify=ssl.create_default_context(), timeout=_TIMEOUT_S, follow_redirects=False, trust_env=False
         )
         self._known = _Known()
-        self._pending: dict[str, Begun] = {}
+        self._seal = Fernet(Fernet.generate_key())
+        self._ended: dict[str, float] = {}  # answers that let somebody in, and when; strangers add nothing to it
         self._lock = threading.Lock()
 
-    def begin(self, *, redirect: str, onward: str, again: str = "") -> tuple[str, Begun]:
+    def begin(self, *, redirect: str, onward: str, again: str = "") -> tuple[str, str]:
         """Begin a sign-in.
 
         Parameters
@@ -143,7 +142,8 @@ class Provider:
         -------
         address : str
             Of the provider's page.
-        begun : Begun
+        planted : str
+            For the browser's cookie: what waits for the answer, sealed.
 
         Raises
         ------
@@ -155,17 +155,11 @@ class Provider:
             state=secrets.token_urlsafe(32),
             nonce=secrets.token_urlsafe(32),
             verifier=secrets.token_urlsafe(48),
-            planted=secrets.token_urlsafe(32),
             redirect=redirect,
             onward=onward,
             again=again,
             began_s=self._clock(),
         )
-        with self._lock:
-            living = {key: one for key, one in self._pending.items() if not self._is_over(one)}
-            for key in list(living)[: max(0, len(living) - _MOST_PENDING + 1)]:
-                del living[key]
-            self._pending = living | {begun.state: begun}
         digest = hashlib.sha256(begun.verifier.encode()).digest()
         asked = {
             "response_type": "code",
@@ -179,7 +173,8 @@ class Provider:
         }
         if again:
             asked |= {"prompt": "login", "max_age": "0"}
-        return f"{endpoint}{'&' if urlsplit(endpoint).query else '?'}{urlencode(asked)}", begun
+        planted = self._seal.encrypt(json.dumps(asdict(begun)).encode()).decode()
+        return f"{endpoint}{'&' if urlsplit(endpoint).query else '?'}{urlencode(asked)}", planted
 
     def end(self, answer: Mapping[str, str], planted: str) -> tuple[Identity, Begun]:
         """Take the provider's answer, which the browser brings.
@@ -189,7 +184,7 @@ class Provider:
         answer : mapping of str to str
             ``state`` and ``code``, or ``error``.
         planted : str
-            The browser's cookie.
+            The browser's cookie, as `begin` made it.
 
         Returns
         -------
@@ -203,16 +198,30 @@ class Provider:
             When the answer is nobody's, the provider refuses or does not answer, the ID token does not hold, or the
             settings have no role for whom it names.
         """
-        with self._lock:
-            begun = self._pending.pop(answer.get("state", ""), None)
-        if begun is None or self._is_over(begun) or not hmac.compare_digest(planted.encode(), begun.planted.encode()):
-            raise Refusal(403, "state", "The sign-in was not begun in this browser, or too long ago; begin it anew.")
+        begun = self._unsealed(planted)
+        if begun is None or self._is_over(begun.began_s) or not _same(answer.get("state", ""), begun.state):
+            raise _not_begun()
         if answer.get("iss", self.settings.issuer) != self.settings.issuer:
             raise _untrue("the answer is another provider's")
         if "code" not in answer:
             raise Refusal(403, "provider", "The provider did not sign you in; begin anew, or ask who looks after it.")
         claims = self._verified(self._exchanged(answer["code"], begun), begun)
+        self._end_once(begun)
         return self._identity(claims), begun
+
+    def _unsealed(self, planted: str) -> Begun | None:
+        try:
+            return Begun(**json.loads(self._seal.decrypt(planted.encode())))
+        except InvalidToken:
+            return None
+
+    def _end_once(self, begun: Begun) -> None:
+        """Refuse an answer that let somebody in before, also where a provider takes a code twice."""
+        with self._lock:
+            self._ended = {state: at for state, at in self._ended.items() if not self._is_over(at)}
+            if begun.state in self._ended:
+                raise _not_begun()
+            self._ended[begun.state] = begun.began_s
 
     def _exchanged(self, code: str, begun: Begun) -> str:
         """The ID token for a code."""
@@ -224,7 +233,9 @@ class Provider:
             "client_id": settings.client_id,
             "code_verifier": begun.verifier,
         }
-        ways = self._known.document.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+        ways = self._known.document.get("token_endpoint_auth_methods_supported")
+        if not isinstance(ways, list):  # left out, or null as some write it
+            ways = ["client_secret_basic"]  # OpenID Connect Discovery 1.0, section 3 [M]
         by_post = settings.client_secret and "client_secret_basic" not in ways
         if by_post:
             form["client_secret"] = settings.client_secret
@@ -261,7 +272,7 @@ class Provider:
         if not isinstance(claims["sub"], str) or not 0 < len(claims["sub"]) <= 255:
             raise _untrue("it names nobody")
         nonce = claims.get("nonce")
-        if not isinstance(nonce, str) or not hmac.compare_digest(nonce.encode(), begun.nonce.encode()):
+        if not isinstance(nonce, str) or not _same(nonce, begun.nonce):
             raise _untrue("its nonce is another's")
         meant = claims.get("azp", self.settings.client_id)
         if meant != self.settings.client_id or (
@@ -341,8 +352,16 @@ class Provider:
             raise _untrue("its answer is no object")
         return said
 
-    def _is_over(self, begun: Begun) -> bool:
-        return not -_LEEWAY_S <= self._clock() - begun.began_s <= _PENDING_S
+    def _is_over(self, began_s: float) -> bool:
+        return not -_LEEWAY_S <= self._clock() - began_s <= _PENDING_S
+
+
+def _same(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode("utf-8", "replace"), other.encode())
+
+
+def _not_begun() -> Refusal:
+    return Refusal(403, "state", "The sign-in was not begun in this browser, or too long ago; begin it anew.")
 
 
 def _untrue(why: str) -> Refusal:

@@ -48,7 +48,7 @@ __all__ = [
 
 _HASHED_AT_ONCE = 2  # 64 MiB of memory each
 _SHORTEST_PASSWORD, _LONGEST_PASSWORD = 12, 256
-_NAME = re.compile(r"\w[\w .@'-]{0,63}")
+_NAME = re.compile(r"\w[\w .,@'-]{0,63}")  # directories write "Family, Given"
 _TAKEN = frozenset(
     {
         "provider",
@@ -420,7 +420,7 @@ def refuse_name(name: str) -> None:
         422 "name".
     """
     if not _NAME.fullmatch(name) or name_key(name) in _TAKEN:
-        raise Refusal(422, "name", "A name has 1 to 64 letters, digits, spaces or . @ ' - and begins with a letter.")
+        raise Refusal(422, "name", "A name has 1 to 64 letters, digits, spaces or . , @ ' - and begins with a letter.")
 
 
 def _refuse_weak(password: str, key: str) -> None:

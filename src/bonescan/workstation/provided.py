@@ -14,10 +14,10 @@ from bonescan.archive import audit
 from bonescan.archive.database import Database, utc_now
 from bonescan.archive.tables import account, provided
 from bonescan.workstation.oidc import Identity
-from bonescan.workstation.people import Account, People, name_key, refuse_name
+from bonescan.workstation.people import Account, People, Role, name_key, refuse_name
 from bonescan.workstation.refusal import Refusal
 
-__all__ = ["account_of"]
+__all__ = ["account_of", "known_account"]
 
 
 def account_of(database: Database, people: People, identity: Identity) -> Account:
@@ -39,20 +39,39 @@ def account_of(database: Database, people: People, identity: Identity) -> Accoun
     Refusal
         When the account is shut, its name is taken by another or cannot be one, or the last administrator would go.
     """
+    known = known_account(database, identity)
+    if known is None:
+        return _made(database, identity)
+    if not known.active:
+        raise Refusal(403, "shut", "Your account is shut; an administrator of bonescan can open it.")
+    if known.role != identity.role:
+        return people.change(known.name, actor="provider", role=identity.role)
+    return known
+
+
+def known_account(database: Database, identity: Identity) -> Account | None:
+    """The account of somebody whom the provider names, as it is; nothing is made and nothing changed.
+
+    Parameters
+    ----------
+    database : Database
+    identity : Identity
+
+    Returns
+    -------
+    Account or None
+        ``None`` for who never signed in.
+    """
     own = (provided.c.issuer == identity.issuer) & (provided.c.subject == identity.subject)
     joined = select(account).join(provided, provided.c.name_key == account.c.name_key).where(own)
     with database.read() as connection:
         row = connection.execute(joined).one_or_none()
     if row is None:
-        return _made(database, identity)
-    if not row.active:
-        raise Refusal(403, "shut", "Your account is shut; an administrator of bonescan can open it.")
-    if row.role != str(identity.role):
-        return people.change(row.name, actor="provider", role=identity.role)
+        return None
     return Account(
         name=row.name,
-        role=identity.role,
-        active=True,
+        role=Role(row.role),
+        active=row.active,
         made_at=row.made_at,
         changed_at=row.changed_at,
         by_password=bool(row.password_hash),

@@ -17,7 +17,7 @@ from bonescan.errors import BoneScanError
 from bonescan.workstation.guard import cookie_of
 from bonescan.workstation.oidc import Identity, Provider
 from bonescan.workstation.people_routes import begin_session
-from bonescan.workstation.provided import account_of
+from bonescan.workstation.provided import account_of, known_account
 from bonescan.workstation.refusal import Refusal, refusal_of
 from bonescan.workstation.rooms import InRooms, Rooms
 
@@ -45,11 +45,11 @@ def to_provider(
         raise Refusal(401, "signed_out", "Sign in first.")
     redirect = f"{request.url.scheme}://{request.headers['host']}{router.prefix}/answer"
     try:
-        address, begun = provider.begin(redirect=redirect, onward=_own(onward), again=token)
+        address, planted = provider.begin(redirect=redirect, onward=_own(onward), again=token)
     except BoneScanError as error:
         return _told(refusal_of(error))
     response = RedirectResponse(address, _SEE_OTHER)
-    _plant(response, begun.planted, request)
+    _plant(response, planted, request)
     return response
 
 
@@ -87,10 +87,10 @@ def _provider(rooms: Rooms) -> Provider:
 
 def _prove(rooms: Rooms, identity: Identity, token: str) -> None:
     """Note that the owner of a session has just proved who they are, if it is they."""
-    who = rooms.sessions.who(token)
-    proved = account_of(rooms.archive.database, rooms.people, identity)
-    if who is None or who.key != proved.key:
+    who, proved = rooms.sessions.who(token), known_account(rooms.archive.database, identity)
+    if who is None or proved is None or who.key != proved.key:
         raise Refusal(403, "another", "Somebody else signed in at the provider; sign in as yourself.")
+    account_of(rooms.archive.database, rooms.people, identity)  # shut, or of another role since: signed out
     rooms.sessions.prove(token)
 
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from bonescan.archive import audit
 from bonescan.archive.database import Database
@@ -197,20 +197,12 @@ class Tokens:
         )
 
     def _count_wrong(self, address: str) -> None:
+        """Count a wrong token; the index has one writer, so of many at one moment each finds the count of the last."""
         now, key = self._clock(), f"token {_digest(address)}"
         with self._database.read() as connection:
-            known = connection.execute(select(attempt).where(attempt.c.key == key)).one_or_none()
-        lives = known is not None and 0 <= now - known.first_s <= _WINDOW_S
-        if known is not None and lives and known.failures >= _TRIES:
-            left_s = _WINDOW_S - (now - known.first_s)
-            raise Refusal(
-                429,
-                "too_many_tries",
-                f"Too many wrong tokens; try again in {math.ceil(left_s / 60)} minute(s).",
-                retry_after_s=left_s,
-            )
+            _lives(connection, key, now)  # whoever floods is refused without a turn at writing
         with self._database.write() as connection:
-            if known is not None and lives:
+            if _lives(connection, key, now):
                 values = {"failures": attempt.c.failures + 1, "last_s": now}
                 connection.execute(update(attempt).where(attempt.c.key == key).values(**values))
             else:
@@ -222,6 +214,18 @@ class Tokens:
 
     def _now(self) -> str:
         return datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="microseconds")
+
+
+def _lives(connection: Connection, key: str, now: float) -> bool:
+    """Whether a count goes on; refused where it is full."""
+    known = connection.execute(select(attempt).where(attempt.c.key == key)).one_or_none()
+    if known is None or not 0 <= now - known.first_s <= _WINDOW_S:
+        return False
+    if known.failures >= _TRIES:
+        left_s = _WINDOW_S - (now - known.first_s)
+        words = f"Too many wrong tokens; try again in {math.ceil(left_s / 60)} minute(s)."
+        raise Refusal(429, "too_many_tries", words, retry_after_s=left_s)
+    return True
 
 
 def _digest(words: str) -> str:

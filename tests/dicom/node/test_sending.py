@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from pydicom.uid import (
     ExplicitVRLittleEndian,
@@ -9,6 +11,7 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 from pynetdicom import AE, evt
+from pynetdicom.transport import AssociationSocket
 from tests.dicom.node.shelves import an_object, as_file, dataset_bytes
 
 from bonescan.dicom.node.contexts import contexts_for
@@ -33,6 +36,7 @@ def pacs():
         def keep(event):
             received.append((event.encoded_dataset(include_meta=False), str(event.context.transfer_syntax)))
             status = left.pop(0) if left else 0x0000
+            status = status() or 0x0000 if callable(status) else status
             if status is None:
                 event.assoc.abort()
                 return 0x0110
@@ -125,3 +129,52 @@ def test_results_go_to_those_who_are_to_get_them(pacs, files):
 
 def test_no_more_contexts_are_proposed_than_there_are_numbers_for():
     assert len(contexts_for((f"1.2.{k}", ExplicitVRLittleEndian) for k in range(200))) == 128
+
+
+def test_the_time_for_an_answer_begins_when_the_object_has_left(pacs, files, monkeypatch):
+    """At 10 ms a unit of 16 KiB the object takes 2.5 s at least; its answer may take 0.5 s and 1 s for its 4 MiB."""
+    waiting, plain = [], AssociationSocket.send
+
+    def slowly(self, unit):
+        if len(unit) > 8192:
+            waiting.append(self.provider_queue.qsize())
+            time.sleep(0.01)
+        plain(self, unit)
+
+    monkeypatch.setattr(AssociationSocket, "send", slowly)
+    peer, received = pacs()
+    impatient = NodeSettings(ae_title="BONESCAN", limits=Limits(opening_s=10, idle_s=0.5))
+    paths = files(an_object(pixels=1448), an_object(number=2, pixels=16))
+    results = send(paths, peer, impatient, attempts=1)
+    assert [one.outcome for one in results] == [Outcome.STORED] * 2  # the association was still good for the second
+    assert [bytes_ for bytes_, _ in received] == [dataset_bytes(path.read_bytes()) for path in paths]
+    assert len(waiting) > 250
+    assert max(waiting) <= 8  # units of 16 KiB, of 256: it never lies in memory as a whole
+
+
+def test_a_peer_is_given_time_to_keep_a_large_object(pacs, files, monkeypatch):
+    """20 MiB have 5 s more than 0.5 s; the peer takes 1.5 s."""
+    peer, _ = pacs([lambda: time.sleep(1.5)])
+    impatient = NodeSettings(ae_title="BONESCAN", limits=Limits(opening_s=10, idle_s=0.5))
+    (sent,) = send(files(an_object(pixels=3238)), peer, impatient, attempts=1)
+    assert sent.outcome is Outcome.STORED
+
+
+def test_a_peer_that_goes_while_it_is_sent_to_is_not_waited_for(pacs, files, monkeypatch):
+    monkeypatch.setattr(AssociationSocket, "send", _breaking(after=20))
+    peer, received = pacs()
+    (sent,) = send(files(an_object(pixels=1448)), peer, ME, attempts=1)
+    assert (sent.outcome, received) == (Outcome.UNDELIVERED, [])
+
+
+def _breaking(*, after):
+    """A connection that breaks after so many units of an object."""
+    left, plain = [after], AssociationSocket.send
+
+    def send_some(self, unit):
+        left[0] -= len(unit) > 8192
+        if left[0] < 0:
+            self._shutdown_socket()
+        plain(self, unit)
+
+    return send_some

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import queue
 import re
 import select
 import socket
@@ -49,6 +50,7 @@ _MOST_WAITING_MESSAGES = 4
 _PREFIX = "receiving-"
 # Each association has two threads that look for work a thousand times a second; at rest, twenty times.
 _RESTS_AFTER_S, _REST_S = 0.5, 0.05
+_MOST_UNSENT_UNITS = 8  # [D]
 
 
 def note(event: str, severity: int = logging.INFO, **facts: object) -> None:
@@ -247,17 +249,51 @@ class _BoundedSocket(AssociationSocket):
         return received
 
 
+class _Outgoing(queue.Queue[Any]):
+    """Units on their way to the network: whoever sends waits for a peer that takes them slowly.
+
+    pynetdicom would lay a whole object here at once. It then took as much memory, and the time in which its answer had
+    to come began before most of it had left.
+    """
+
+    def __init__(self, association: Association) -> None:
+        super().__init__()
+        self._sender = association.dul
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Lay down one unit; where nobody sends any more, it is left out."""
+        if isinstance(item, P_DATA):
+            with self.not_full:
+                while self._qsize() >= _MOST_UNSENT_UNITS:
+                    if not self._sender.is_alive():
+                        return
+                    self.not_full.wait(_REST_S)
+        super().put(item, block, timeout)
+
+
 class _Messages(DIMSEServiceProvider):
-    """Gives an answer to the thread that asked for it.
+    """Gives an answer to the thread that asked for it, and counts nobody silent who is sent to or answers.
 
     An association's own thread also looks for messages. pynetdicom stops it while another one waits for an answer, but
     sees too early that it has stopped; on a busy machine it then takes the answer, and the other waits in vain.
     """
 
+    def __init__(self, association: Association) -> None:
+        super().__init__(association)
+        association.dul.to_provider_queue = _Outgoing(association)
+
+    def send_msg(self, primitive: Any, context_id: int) -> None:
+        """Send a message; whoever waited long for it, or takes it slowly, has not been silent."""
+        self.dul._idle_timer.restart()
+        super().send_msg(primitive, context_id)
+        self.dul._idle_timer.restart()
+
     def get_msg(self, block: bool = False) -> Any:
         """Return the next message."""
         taken = super().get_msg(block)
-        if not block and taken[1] is not None and not self.assoc._reactor_checkpoint.is_set():
+        if block:
+            self.dul._idle_timer.restart()
+        elif taken[1] is not None and not self.assoc._reactor_checkpoint.is_set():
             with self.msg_queue.not_empty:
                 self.msg_queue.queue.appendleft(taken)
                 self.msg_queue.not_empty.notify()
@@ -293,11 +329,6 @@ class _Intake(_Messages):
 
     def _nothing_to_do(self) -> bool:
         return self.msg_queue.empty() and self.dul.to_user_queue.empty() and self.assoc._reactor_checkpoint.is_set()
-
-    def send_msg(self, primitive: Any, context_id: int) -> None:
-        """Send a message; whoever waited long for it has not been silent."""
-        self.dul._idle_timer.restart()
-        super().send_msg(primitive, context_id)
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         """Take the next pieces of a message; a peer that goes beyond a limit is aborted."""
