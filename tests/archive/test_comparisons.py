@@ -131,7 +131,33 @@ def test_a_deleted_study_takes_its_comparisons_with_it(archive: Archive):
     archive.delete_study(FIRST, actor="test", why="test")  # a part of both: the first of the chain, too
     assert not any(folder.exists() for folder in gone)
     assert archive.comparisons.newest(THIRD, SECOND) is None
+    assert waiting(archive) == [(THIRD, SECOND)]  # made anew of what is left
     assert check(archive).well
+
+
+def test_after_a_number_was_corrected_all_whom_it_concerns_are_compared_anew(archive: Archive):
+    """The second scan was another person's: it is deleted, and comes again under the right number."""
+    for number, date in ((1, "20250101"), (2, "20250601"), (3, "20260101")):
+        read(archive, number, date)
+    read(archive, 4, "20240101", PatientID="Q")
+    compare(archive)
+    archive.delete_study(SECOND, actor="test", why="wrong number")
+    assert waiting(archive) == [(THIRD, FIRST)]  # neighbours now, whom nobody had held against each other
+    read(archive, 2, "20250601", PatientID="Q")
+    assert set(waiting(archive)) == {(THIRD, FIRST), (SECOND, "1.9.4")}
+    assert set(compare(archive)) == {(THIRD, FIRST), (SECOND, "1.9.4")}
+    assert [mark[0] for mark in archive.comparisons.newest(THIRD, FIRST).readings] == [FIRST, THIRD]
+    assert check(archive).well
+
+
+def test_a_deletion_asks_for_nothing_of_which_the_study_was_no_part(archive: Archive):
+    for number, date in ((1, "20250101"), (2, "20250601"), (3, "20260101")):
+        read(archive, number, date)
+    compare(archive)
+    archive.delete_study(THIRD, actor="test", why="test")
+    assert waiting(archive) == []
+    archive.delete_study(FIRST, actor="test", why="test")
+    assert waiting(archive) == []  # the second has no earlier one any more
 
 
 def test_what_was_deleted_while_it_was_compared_is_not_kept(archive: Archive):

@@ -7,8 +7,9 @@ from unicodedata import east_asian_width
 import pytest
 from tests.report.reading_ease import MEASURES, sentences
 
-from bonescan.report.leaflet import leaflet_languages, leaflet_text
-from bonescan.report.leaflet_before import before_content, before_files
+from bonescan.report.leaflet import LEAFLET_FORMS, leaflet_languages, leaflet_text
+from bonescan.report.leaflet_before import before_content
+from bonescan.report.sheets import plan_sheet
 from bonescan.tracer import Plan, Referral, plan_study
 
 INJECT_AT = datetime(2026, 3, 4, 13, 15)
@@ -19,6 +20,10 @@ PEOPLE = {
     "pregnant on dialysis": Referral(mass_kg=70, age_years=35, sex="female", pregnant=True, dialysis=True),
 }
 LANGUAGES = list(leaflet_languages())
+
+
+def before_files(plan, language="en"):
+    return {f"plan_patient.{form}": plan_sheet(plan, f"plan_patient.{form}", language) for form in LEAFLET_FORMS}
 
 
 @pytest.fixture(scope="module")

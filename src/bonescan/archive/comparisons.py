@@ -8,7 +8,8 @@
         result.json                              of which readings, when; comes last
 
     reading published ─► ask_by_itself ─► job "compare" ─► lay_out ─► process ─► keep: one transaction
-    somebody asks     ─► ask ──────────────┘
+    somebody asks     ─► ask ──────────────┤
+    study deleted     ─► ask_without ──────┘
 
 What is compared is a chain: the current scan, the chosen prior one, and those before it, for the rules that look at a
 whole series. A comparison is outdated when the chain would be made of other readings now. Comparisons of a scan with
@@ -224,15 +225,43 @@ class Comparisons(VersionFolders):
             Comparisons asked for.
         """
         visits = visits_of(connection, self._results, study_uid)
+        pairs = self._pairs(connection, visits)
+        own = [pair for pair in pairs if study_uid in {mark[0] for mark in _chain(visits, *pair)}]
+        return self._ask_each(connection, visits, own)
+
+    def ask_without(self, connection: Connection, study_uid: str) -> int:
+        """Ask for what the others of a person call for without a study, in the transaction that deletes it.
+
+        A number that was wrong is corrected by deleting the study and sending it anew. Its neighbours, which were
+        compared with a stranger, are then neighbours of each other.
+
+        Parameters
+        ----------
+        connection : Connection
+            Of `Database.write`; the study is still there, its comparisons were let go.
+        study_uid : str
+            Which is being deleted.
+
+        Returns
+        -------
+        int
+            Comparisons asked for.
+        """
+        visits = visits_of(connection, self._results, study_uid)
+        held = [pair for pair in self._pairs(connection, visits) if study_uid in {m[0] for m in _chain(visits, *pair)}]
+        affected = {current.study_instance_uid for current, _ in held} - {study_uid}
+        left = tuple(one for one in visits if one.study_instance_uid != study_uid)
+        pairs = [pair for pair in self._pairs(connection, left) if pair[0].study_instance_uid in affected]
+        return self._ask_each(connection, left, pairs)
+
+    def _ask_each(self, connection: Connection, visits: Sequence[Visit], pairs: Sequence[tuple[Visit, Visit]]) -> int:
+        """Ask for comparisons that are not there as they would be made now, and do not wait already."""
         asked = 0
-        for current, prior in self._pairs(connection, visits):
+        for current, prior in pairs:
             uid, prior_uid = current.study_instance_uid, prior.study_instance_uid
-            chain = _chain(visits, current, prior)
-            if study_uid not in {mark[0] for mark in chain}:
-                continue
             stored = self._newest(connection, uid, prior_uid)
             waits = any(one.state is JobState.WAITING for one in _jobs_of(connection, uid, prior_uid))
-            if not waits and (stored is None or stored.readings != chain):
+            if not waits and (stored is None or stored.readings != _chain(visits, current, prior)):
                 Queue.ask(connection, COMPARE, uid, {"prior": prior_uid})
                 asked += 1
         return asked

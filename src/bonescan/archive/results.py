@@ -226,18 +226,21 @@ class VersionFolders:
         int
             Folders removed.
         """
+        found = list(self.folder.glob("*/*"))  # before the index is asked: what begins later is not among them
+        with self._database.read() as connection:
+            if not self._stray(connection, found):
+                return 0
         with self._database.write() as connection:  # nobody publishes in between
-            known = {self.folder / name for name in connection.execute(select(self._named)).scalars()}
-            running = connection.execute(select(job.c.id).where(job.c.state == "running")).scalars()
-            busy = {str(number) for number in running}
-            stray = [
-                path
-                for path in self.folder.glob("*/*")
-                if path not in known and path.name.partition("-")[0] not in busy
-            ]
+            stray = self._stray(connection, found)
             for path in stray:
                 shutil.rmtree(path, ignore_errors=True)
         return len(stray)
+
+    def _stray(self, connection: Connection, found: Sequence[Path]) -> list[Path]:
+        known = {self.folder / name for name in connection.execute(select(self._named)).scalars()}
+        running = connection.execute(select(job.c.id).where(job.c.state == "running")).scalars()
+        busy = {str(number) for number in running}
+        return [path for path in found if path not in known and path.name.partition("-")[0] not in busy]
 
 
 class Results(VersionFolders):

@@ -409,6 +409,7 @@ class Archive:
             going += [("conflict", row.sha256) for row in aside]
             going += [("reading", folder) for folder in connection.execute(readings).scalars()]
             going += [("comparison", folder) for folder in self.comparisons.let_go(connection, study_uid)]
+            self.comparisons.ask_without(connection, study_uid)
             for kind, name in set(going):
                 known = (doomed.c.kind == kind) & (doomed.c.name == name)
                 connection.execute(delete(doomed).where(known))

@@ -22,6 +22,7 @@ from bonescan.report.plain_text import wrapped
 
 __all__ = [
     "LEAFLET_FORMS",
+    "leaflet_file",
     "leaflet_files",
     "leaflet_languages",
     "leaflet_text",
@@ -178,17 +179,34 @@ def leaflet_files(content: Mapping[str, Any], dated: datetime) -> dict[str, byte
     dict of str to bytes
         By form, as in `LEAFLET_FORMS`. The same content gives the same bytes.
     """
+    return {form: leaflet_file(content, form, dated) for form in LEAFLET_FORMS}
+
+
+def leaflet_file(content: Mapping[str, Any], form: str, dated: datetime) -> bytes:
+    """Make a leaflet in one form alone.
+
+    Parameters
+    ----------
+    content : mapping
+        As for `leaflet_files`.
+    form : str
+        One of `LEAFLET_FORMS`.
+    dated : datetime
+
+    Returns
+    -------
+    bytes
+    """
+    if form == "txt":
+        return leaflet_text(content).encode("utf-8", "replace")
     shown = {**content, "icons": {name: _icon(path) for name, path in _icons().items()}}
+    if form == "html":
+        return page_template("leaflet.html.j2").render(c=shown).encode("utf-8", "replace")
     # a name in letters that no font of ours has is left to be written by hand, and the sheet says so
     unprintable = bool(not_in_font(content["name"], name=True))
     printed = {**shown, "name": ""} if unprintable else {**shown, "by_hand": ""}
     main = {"main.typ": _packaged("leaflet.typ").encode("utf-8")}
-    pdf = set_pages(main, _settable(printed), dated, fonts=(packaged_fonts(),))
-    return {
-        "pdf": pdf,
-        "html": page_template("leaflet.html.j2").render(c=shown).encode("utf-8", "replace"),
-        "txt": leaflet_text(content).encode("utf-8", "replace"),
-    }
+    return set_pages(main, _settable(printed), dated, fonts=(packaged_fonts(),))
 
 
 def leaflet_text(content: Mapping[str, Any]) -> str:

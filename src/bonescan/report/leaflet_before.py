@@ -7,37 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from bonescan.measurement import Measurement
-from bonescan.report.leaflet import leaflet_files, leaflet_words, plain_date, plain_time, section
+from bonescan.report.leaflet import leaflet_words, plain_date, plain_time, section
 from bonescan.tracer.plan import Plan
 
-__all__ = ["before_content", "before_files", "two_digits"]
+__all__ = ["before_content", "two_digits"]
 
 _GLASS_ML, _LITRE_ML = 200, 1000
 _DAYS_OF_A_MONTH = 30.44
 _DAYS_OF_SOME_MONTHS = 60
-
-
-def before_files(plan: Plan, language: str = "en") -> dict[str, bytes]:
-    """Set the leaflet of a plan.
-
-    Parameters
-    ----------
-    plan : Plan
-    language : str
-        One of `bonescan.report.leaflet.leaflet_languages`.
-
-    Returns
-    -------
-    dict of str to bytes
-        ``plan_patient.pdf``, ``plan_patient.html`` and ``plan_patient.txt``. The PDF is dated with the injection.
-
-    Raises
-    ------
-    InvalidValue
-        When there is no such language.
-    """
-    files = leaflet_files(before_content(plan, language), plan.appointment.inject_at)
-    return {f"plan_patient.{form}": content for form, content in files.items()}
 
 
 def before_content(plan: Plan, language: str = "en") -> dict[str, Any]:

@@ -17,14 +17,15 @@ from typing import Any
 
 from bonescan.measurement import Measurement
 from bonescan.report.language import words
-from bonescan.report.leaflet_before import before_files, two_digits
+from bonescan.report.leaflet import leaflet_file
+from bonescan.report.leaflet_before import before_content, two_digits
 from bonescan.report.pages import set_pages
 from bonescan.scan import Severity
 from bonescan.tracer.plan import Plan
 from bonescan.tracer.radiopharmaceuticals import radiopharmaceutical
 from bonescan.tracer.syringe import SYRINGE_RESIDUAL_PERCENT
 
-__all__ = ["SHEET_NAMES", "department_content", "plan_record", "plan_sheets", "sheet_text"]
+__all__ = ["SHEET_NAMES", "department_content", "plan_record", "plan_sheet", "plan_sheets", "sheet_text"]
 
 SHEET_NAMES = (
     "plan_department.pdf",
@@ -59,13 +60,37 @@ def plan_sheets(plan: Plan, language: str = "en") -> dict[str, bytes]:
     InvalidValue
         When there is no leaflet in this language.
     """
+    return {name: plan_sheet(plan, name, language) for name in SHEET_NAMES}
+
+
+def plan_sheet(plan: Plan, name: str, language: str = "en") -> bytes:
+    """Set one of the sheets, and no other.
+
+    Parameters
+    ----------
+    plan : Plan
+    name : str
+        One of `SHEET_NAMES`.
+    language : str
+        Of the leaflet.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    InvalidValue
+        When there is no leaflet in this language.
+    """
+    whose, _, form = name.rpartition(".")
+    if whose == "plan_patient":
+        return leaflet_file(before_content(plan, language), form, plan.appointment.inject_at)
     content = department_content(plan)
+    if form == "txt":
+        return sheet_text(content).encode("utf-8")
     source = resources.files("bonescan.report").joinpath("plan_department.typ").read_bytes()
-    return {
-        "plan_department.pdf": set_pages({"main.typ": source}, content, plan.appointment.inject_at),
-        "plan_department.txt": sheet_text(content).encode("utf-8"),
-        **before_files(plan, language),
-    }
+    return set_pages({"main.typ": source}, content, plan.appointment.inject_at)
 
 
 @cache

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, NaiveDatetime
 
 from bonescan import journeys
 from bonescan.errors import InvalidValue
-from bonescan.report.sheets import SHEET_NAMES, department_content, plan_record, plan_sheets
+from bonescan.report.sheets import SHEET_NAMES, department_content, plan_record, plan_sheet
 from bonescan.tracer.appointment import PreviousStudy, Referral
 from bonescan.tracer.plan import Plan
 from bonescan.workstation.guard import DOCUMENT_POLICY, PDF_POLICY
@@ -84,7 +84,7 @@ def sheet(file: str, asked: Annotated[PlanAsked, Query()], _: SignedIn) -> Respo
     if not _setting.acquire(timeout=_PATIENCE_S):
         raise Refusal(503, "busy", "Many sheets are being set; try again.", retry_after_s=2)
     try:
-        content = plan_sheets(made, asked.language)[file]
+        content = plan_sheet(made, file, asked.language)
     finally:
         _setting.release()
     form = file.rpartition(".")[2]

@@ -37,13 +37,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import and_, delete, func, insert, select
+from sqlalchemy import and_, func, select
 
 from bonescan.archive import Archive
 from bonescan.archive.tables import result, series
 from bonescan.tracer.radiopharmaceuticals import radiopharmaceutical
 from bonescan.workstation.studies import READING_FILE
-from bonescan.workstation.tables import measured, newest_unknown_to
+from bonescan.workstation.tables import catch_up, measured
 
 __all__ = [
     "FEWEST_FOR_LIMITS",
@@ -259,22 +259,12 @@ class QualityOverTime:
         int
             Readings looked at.
         """
-        with self._database.read() as connection:
-            rows = connection.execute(newest_unknown_to(measured)).all()
-        for start in range(0, len(rows), 200):
-            some = rows[start : start + 200]
-            uids = [row.StudyInstanceUID for row in some]
-            stations = self._stations(uids)
-            figures = [
-                measured_of(self._archive.results.folder / row.folder, stations.get(row.StudyInstanceUID, ""))
-                for row in some
-            ]
-            with self._database.write() as connection:
-                connection.execute(delete(measured).where(measured.c.StudyInstanceUID.in_(uids)))
-                connection.execute(
-                    insert(measured), [{**row._mapping, **found} for row, found in zip(some, figures, strict=True)]
-                )
-        return len(rows)
+        return catch_up(self._database, measured, self._figures)
+
+    def _figures(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
+        stations = self._stations([row.StudyInstanceUID for row in rows])
+        folder = self._archive.results.folder
+        return [measured_of(folder / row.folder, stations.get(row.StudyInstanceUID, "")) for row in rows]
 
     def overview(self, *, camera: str = "", months: int = 12, today: date | None = None) -> Overview:
         """Show the quality of the last months.

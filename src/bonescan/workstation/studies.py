@@ -21,7 +21,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, case, delete, func, insert, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, case, func, literal, or_, select, tuple_
 
 from bonescan.archive import Archive, JobState
 from bonescan.archive.jobs import ask_again
@@ -29,7 +29,7 @@ from bonescan.archive.tables import instance, job, result, study
 from bonescan.dicom.indexing import is_uid
 from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.standing import Signed, Signing, Standing, standing
-from bonescan.workstation.tables import newest_unknown_to, told
+from bonescan.workstation.tables import catch_up, told
 
 __all__ = ["READING_FILE", "Listed", "Page", "State", "Studies", "StudyReading", "Version", "facts_of", "study_date"]
 
@@ -188,18 +188,9 @@ class Studies:
         int
             Readings looked at.
         """
-        with self._database.read() as connection:
-            rows = connection.execute(newest_unknown_to(told)).all()
-        for start in range(0, len(rows), 200):
-            some = rows[start : start + 200]
-            facts = [facts_of(self._archive.results.folder / row.folder) for row in some]
-            with self._database.write() as connection:
-                uids = [row.StudyInstanceUID for row in some]
-                connection.execute(delete(told).where(told.c.StudyInstanceUID.in_(uids)))
-                connection.execute(
-                    insert(told), [{**row._mapping, **found} for row, found in zip(some, facts, strict=True)]
-                )
-        return len(rows)
+        return catch_up(
+            self._database, told, lambda rows: [facts_of(self._archive.results.folder / row.folder) for row in rows]
+        )
 
     def page(
         self, *, search: str = "", state: str = "", limit: int = 100, after: str = "", identity: bool = True

@@ -6,6 +6,7 @@ archive's migrations.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -19,15 +20,19 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    delete,
     func,
+    insert,
     select,
 )
 
+from bonescan.archive.database import Database
 from bonescan.archive.tables import result
 
-__all__ = ["attempt", "known_browser", "measured", "newest_unknown_to", "sign_in", "told"]
+__all__ = ["attempt", "catch_up", "known_browser", "measured", "sign_in", "told"]
 
 _metadata = MetaData()
+_AT_ONCE = 200
 
 
 def _text(name: str, *, key: bool = False) -> Column[str]:
@@ -99,19 +104,38 @@ measured = Table(
 )
 
 
-def newest_unknown_to(table: Table) -> Select[Any]:
-    """Select the newest reading of each study of which a table does not tell yet.
+def catch_up(database: Database, table: Table, facts: Callable[[Sequence[Any]], Sequence[Mapping[str, Any]]]) -> int:
+    """Tell in a table of the newest readings of studies of which it does not tell yet.
 
     Parameters
     ----------
+    database : Database
     table : Table
-        With the columns ``StudyInstanceUID`` and ``folder``: `told` or `measured`.
+        `told` or `measured`.
+    facts : callable
+        Takes some rows, each a reading's StudyInstanceUID, version and folder; gives the other columns of each. It is
+        asked outside of any transaction, for it opens files.
 
     Returns
     -------
-    sqlalchemy.Select
-        Of StudyInstanceUID, version and folder.
+    int
+        Readings looked at.
     """
+    with database.read() as connection:
+        rows = connection.execute(_newest_unknown_to(table)).all()
+    for start in range(0, len(rows), _AT_ONCE):
+        some = rows[start : start + _AT_ONCE]
+        values = [{**row._mapping, **found} for row, found in zip(some, facts(some), strict=True)]
+        with database.write() as connection:
+            connection.execute(
+                delete(table).where(table.c.StudyInstanceUID.in_([row.StudyInstanceUID for row in some]))
+            )
+            connection.execute(insert(table), values)
+    return len(rows)
+
+
+def _newest_unknown_to(table: Table) -> Select[Any]:
+    """Select the newest reading of each study of which a table does not tell yet."""
     newest = (
         select(result.c.StudyInstanceUID, func.max(result.c.version).label("version"))
         .group_by(result.c.StudyInstanceUID)
