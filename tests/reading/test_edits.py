@@ -71,7 +71,7 @@ NONE = [
     ({"do": "draw", "outlines": {"lateral": SQUARE}}, "'anterior' or 'posterior'"),
     ({"do": "draw", "outlines": {"anterior": "round"}}, "list of points"),
     ({"do": "draw", "outlines": {"anterior": SQUARE[:2]}}, "three points"),
-    ({"do": "draw", "outlines": {"anterior": [[0, 0]] * 20_001}}, "more than 20000"),
+    ({"do": "draw", "outlines": {"anterior": [[0, 0]] * 2001}}, "more than 2000"),
     ({"do": "draw", "outlines": {"anterior": SQUARE}, "kind": "bony"}, "'bone', 'physiologic' or"),
     ({"do": "draw", "outlines": {"anterior": SQUARE}, "nature": "malignant"}, "metastatic, traumatic"),
     ({"do": "draw", "outlines": {"anterior": SQUARE}, "nature": "artefact"}, "metastatic, traumatic"),

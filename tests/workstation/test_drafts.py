@@ -22,7 +22,7 @@ from bonescan.archive.tables import job as jobs
 from bonescan.archive.worker import publish
 from bonescan.dicom.node.settings import NodeSettings, Peer
 from bonescan.workstation import HttpSettings, Role, Workstation
-from bonescan.workstation.desk import Desk
+from bonescan.workstation.desk import Desk, _Turns
 from bonescan.workstation.refusal import Refusal
 
 DRAFT = f"/api/v1/studies/{STUDY}/draft"
@@ -236,10 +236,10 @@ def test_of_two_edits_at_one_moment_one_is_made(browser, workstation, read_study
     drafts, who = workstation.rooms.drafts, workstation.rooms.people.all()[0]
     reading = drafts.reading
 
-    def slow(held: Any) -> dict[str, Any]:
+    def slow(held: Any, asking: Any) -> dict[str, Any]:
         monkeypatch.setattr(drafts, "reading", reading)
         drafts.edit(STUDY, who, number, CHANGE)
-        return reading(held)
+        return reading(held, asking)
 
     monkeypatch.setattr(drafts, "reading", slow)
     assert refused(ada.post(f"{DRAFT}/edits", json={"number": number, "edit": DELETE})) == (409, "stale")
@@ -410,11 +410,11 @@ def test_drafts_and_sendings_are_told_as_changes(browser, archive, workstation, 
 def test_a_desk_that_dies_is_replaced_and_one_that_is_silent_is_ended():
     pid = Desk(command=stand_in())
     try:
-        first = pid.revised(Path("a"), [], [DELETE], of_version=1)["pid"]
-        assert pid.revised(Path("a"), [], [DELETE], of_version=1)["pid"] == first
+        first = pid.revised(Path("a"), [], [DELETE], of_version=1, who="ada")["pid"]
+        assert pid.revised(Path("a"), [], [DELETE], of_version=1, who="ada")["pid"] == first
         pid._child.popen.kill()
         pid._child.popen.wait()
-        assert pid.revised(Path("a"), [], [DELETE], of_version=1)["pid"] != first
+        assert pid.revised(Path("a"), [], [DELETE], of_version=1, who="ada")["pid"] != first
     finally:
         pid.close()
     for act, answer_s, words in [
@@ -423,7 +423,7 @@ def test_a_desk_that_dies_is_replaced_and_one_that_is_silent_is_ended():
     ]:  # fmt: skip
         desk = Desk(command=stand_in(act), answer_s=answer_s)
         with pytest.raises(Refusal, match=words) as refusal:
-            desk.revised(Path("a"), [], [DELETE], of_version=1)
+            desk.revised(Path("a"), [], [DELETE], of_version=1, who="ada")
         assert refusal.value.status == 503
         desk.close()
 
@@ -442,7 +442,7 @@ def test_a_desk_that_is_closed_lets_go_of_who_waits():
 
     def ask() -> None:
         with pytest.raises(Refusal) as refusal:
-            desk.revised(Path("a"), [], [], of_version=1)
+            desk.revised(Path("a"), [], [], of_version=1, who="ada")
         answers.append(str(refusal.value))
 
     waiting = threading.Thread(target=ask)
@@ -455,6 +455,34 @@ def test_a_desk_that_is_closed_lets_go_of_who_waits():
     assert answers == ["The workstation stops; nothing was changed."]
 
 
+def test_nobodys_many_edits_keep_others_off_the_desk():
+    """Ada has three under way when Bob comes: his is next, whoever waited before; a fourth of hers is refused."""
+    turns, order, here = _Turns(), [], threading.Event()
+
+    def ask(who: str) -> None:
+        with turns.of(who, 60.0):
+            order.append(who)
+            here.wait(60)
+
+    threads = []
+    for number, who in enumerate(("ada", "ada", "ada", "bob"), 1):
+        threads.append(threading.Thread(target=ask, args=(who,)))
+        threads[-1].start()
+        until = time.monotonic() + 30
+        while len(turns._waiting) + bool(turns._serving) < number and time.monotonic() < until:
+            time.sleep(0.005)
+    with pytest.raises(Refusal, match="Earlier edits of yours"), turns.of("ada", 60.0):
+        pass
+    with pytest.raises(Refusal, match="Others edit"), turns.of("carol", 0.01):
+        pass
+    here.set()
+    for one in threads:
+        one.join(30)
+    assert order == ["ada", "bob", "ada", "ada"]
+    with turns.of("carol", 0.01):  # nothing is left over
+        pass
+
+
 def test_a_desk_that_nobody_uses_is_ended():
     desk = Desk(command=stand_in(), idle_s=0.05)
     desk.warm()
@@ -463,7 +491,7 @@ def test_a_desk_that_nobody_uses_is_ended():
     while not child.ended and time.monotonic() < until:
         time.sleep(0.01)
     assert child.ended
-    assert desk.revised(Path("a"), [], [], of_version=1)["edits"] == []  # it comes back when it is needed
+    assert desk.revised(Path("a"), [], [], of_version=1, who="ada")["edits"] == []  # it comes back when it is needed
     desk.close()
 
 

@@ -619,7 +619,7 @@ def test_a_researcher_learns_nothing_of_drafts_and_who_works_on_them(browser, ar
 def test_edit_bombs_are_refused(browser, archive, workstation, editable_study, monkeypatch):
     """10 MB in one edit, depth, numbers and points without end; none of it moves the draft."""
 
-    def no_such_finding(_: object) -> None:
+    def no_such_finding(*_: object) -> None:
         raise Refusal(422, "edit", "There is no such finding.")
 
     monkeypatch.setattr(workstation.rooms.drafts, "reading", no_such_finding)
@@ -636,6 +636,7 @@ def test_edit_bombs_are_refused(browser, archive, workstation, editable_study, m
         json.dumps(
             {"number": number, "edit": {"do": "draw", "outlines": {"anterior": outline}}}, separators=(",", ":")
         ).encode()[:60_000],
+        json.dumps({"number": number, "edit": {"do": "draw", "outlines": {"anterior": [[1, 2]] * 2001}}}).encode(),
         json.dumps({"number": number, "edit": {"do": "merge", "findings": list(range(10_000))}}).encode(),
     ]
     for bomb in bombs:

@@ -6,7 +6,8 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,43 @@ _COMMAND = (sys.executable, "-P", "-m", "bonescan.workstation.desk_process")
 _IDLE_S = 600.0
 _ANSWER_S = 60.0  # [D] the first answer comes after imports and compiled code were loaded
 _TURN_S = 30.0
+_MOST_OF_ONE = 3  # [D] requests of one person, that which is served among them
 _MIB = 2**20
+
+
+class _Turns:
+    """Whose turn it is: of all who wait, theirs who were served longest ago, so that nobody's many keep others off."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waiting: list[tuple[int, str]] = []
+        self._served: dict[str, int] = {}
+        self._serving = ""
+        self._numbers = count(1)
+
+    @contextmanager
+    def of(self, who: str, patience_s: float) -> Iterator[None]:
+        """Wait for one's turn, and have it."""
+        ticket = next(self._numbers), who
+        with self._changed:
+            if sum(one == who for one in (self._serving, *(name for _, name in self._waiting))) >= _MOST_OF_ONE:
+                raise Refusal(503, "desk", "Earlier edits of yours are still under way; try again.", retry_after_s=5)
+            self._waiting.append(ticket)
+            came = self._changed.wait_for(lambda: not self._serving and self._next() == ticket, patience_s)
+            self._waiting.remove(ticket)
+            if not came:
+                self._changed.notify_all()
+                raise Refusal(503, "desk", "Others edit at this moment; try again.", retry_after_s=5)
+            self._serving, self._served[who] = who, next(self._numbers)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._serving = ""
+                self._changed.notify_all()
+
+    def _next(self) -> tuple[int, str]:
+        return min(self._waiting, key=lambda one: (self._served.get(one[1], 0), one[0]))
 
 
 class Desk:
@@ -53,13 +90,13 @@ class Desk:
         self._idle_s, self._answer_s, self._clock = idle_s, answer_s, clock
         self._child: Child | None = None
         self._numbers = count(1)
-        self._turn = threading.Lock()
+        self._turns, self._turn = _Turns(), threading.Lock()
         self._used_s = clock()
         self._watch: threading.Timer | None = None
         self._closed = False
 
     def revised(
-        self, reading: Path, inputs: Sequence[Path], edits: Sequence[Mapping[str, Any]], *, of_version: int
+        self, reading: Path, inputs: Sequence[Path], edits: Sequence[Mapping[str, Any]], *, of_version: int, who: str
     ) -> dict[str, Any]:
         """What reading.json would hold after edits.
 
@@ -71,6 +108,8 @@ class Desk:
             The objects it was made of.
         edits : sequence of mapping
         of_version : int
+        who : str
+            Who asks; people are served in turn, and a few requests of one wait at most.
 
         Returns
         -------
@@ -88,13 +127,11 @@ class Desk:
             "edits": list(edits),
             "of_version": of_version,
         }
-        if not self._turn.acquire(timeout=_TURN_S):
-            raise Refusal(503, "desk", "Others edit at this moment; try again.", retry_after_s=5)
-        try:
-            said = self._asked(wanted) or self._asked(wanted)  # a process that died is replaced, once
-        finally:
-            self._used_s = self._clock()
-            self._turn.release()
+        with self._turns.of(who, _TURN_S), self._turn:
+            try:
+                said = self._asked(wanted) or self._asked(wanted)  # a process that died is replaced, once
+            finally:
+                self._used_s = self._clock()
         if said is None:
             raise Refusal(503, "desk", "Editing does not answer; nothing was changed, try again.", retry_after_s=5)
         if "reading" in said:

@@ -17,7 +17,7 @@ from bonescan.workstation.answers import (
     SignRequest,
     TextRequest,
 )
-from bonescan.workstation.drafts import Draft
+from bonescan.workstation.draft_rows import Draft
 from bonescan.workstation.people import Account, Right
 from bonescan.workstation.proof import prove_again
 from bonescan.workstation.refusal import Refusal
@@ -61,7 +61,7 @@ def reading(uid: str, who: Editor, rooms: InRooms) -> DraftReadingAnswer:
     if found is None:
         raise Refusal(404, "no_draft", "There is no draft of this study; begin one.")
     rooms.accesses.record(who, "study.viewed", uid, "draft")
-    return DraftReadingAnswer(draft=_told(found), reading=rooms.drafts.reading(found))
+    return DraftReadingAnswer(draft=_told(found), reading=rooms.drafts.reading(found, who))
 
 
 @router.post("/edits")
@@ -76,7 +76,7 @@ def edit(uid: str, wanted: EditRequest, who: Editor, rooms: InRooms) -> DraftRea
 def undo(uid: str, wanted: DraftNumber, who: Editor, rooms: InRooms) -> DraftReadingAnswer:
     """Take the last edit back."""
     rooms.studies.refuse_unknown(uid)
-    after, revised = rooms.drafts.undo(uid, who, wanted.number)
+    after, revised = rooms.drafts.step(uid, who, wanted.number, back=True)
     return DraftReadingAnswer(draft=_told(after), reading=revised)
 
 
@@ -84,7 +84,7 @@ def undo(uid: str, wanted: DraftNumber, who: Editor, rooms: InRooms) -> DraftRea
 def redo(uid: str, wanted: DraftNumber, who: Editor, rooms: InRooms) -> DraftReadingAnswer:
     """Make an edit again that was undone."""
     rooms.studies.refuse_unknown(uid)
-    after, revised = rooms.drafts.redo(uid, who, wanted.number)
+    after, revised = rooms.drafts.step(uid, who, wanted.number, back=False)
     return DraftReadingAnswer(draft=_told(after), reading=revised)
 
 
