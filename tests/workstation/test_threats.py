@@ -531,7 +531,8 @@ def test_odd_requests_are_refused_without_a_fault(browser, workstation, read_stu
 @pytest.fixture
 def editable_study(archive: Archive, workstation: Workstation) -> str:
     uid = put_study(archive)
-    revision = {"of_version": 1, "edits": [], "by": "Dr. Secret"}
+    edit = {"do": "delete", "finding": 1, "by": "Dr. Secret", "at": "1999-09-09T09:09:09+00:00"}
+    revision = {"of_version": 1, "edits": [edit], "by": "Dr. Secret"}
     more = {"state__npz": b"state", "edits__json": b"{}", "run__json": b"{}", "words__json": b'{"words": "Doe"}'}
     put_reading(archive, uid, small_reading(revision=revision), **more)
     workstation.rooms.studies.catch_up()

@@ -22,6 +22,7 @@ from bonescan.journeys.files import staged, write_file
 
 if TYPE_CHECKING:
     from bonescan.reading.case import Case
+    from bonescan.reading.edits import Edit
     from bonescan.reading.model import Reading
     from bonescan.reading.signing import Amends, Signature
     from bonescan.report.physician import PhysicianText
@@ -86,22 +87,31 @@ class OpenedStudy:
         """
         from bonescan.reading.model import Revision
         from bonescan.reading.revision import edit_of, plain, revise
+        from bonescan.reading.tracking import identities, numbered
 
         if not edits:
             of_version, by = self.of_version, self.by
-        every = []
+        every: list[Edit] = []
         for place, told in enumerate((*self.earlier, *edits)):
             try:
                 every.append(edit_of(told))
             except InvalidValue as error:
                 raise _placed(error, place - len(self.earlier)) from error
+        read = self.case.reading.findings
         try:
+            every = list(numbered(every, {one.id for one in read}))
             reading = revise(self.case, every)
         except InvalidValue as error:
             raise _placed(error, error.facts["edit"] - len(self.earlier)) from error  # type: ignore[operator]
         if not every and not by:
             return reading
-        revision = Revision(of_version=of_version, edits=tuple(plain(edit) for edit in every), by=by)
+        told_apart = identities(read, every)
+        revision = Revision(
+            of_version=of_version,
+            edits=tuple(plain(edit) for edit in every),
+            by=by,
+            identities={one.id: told_apart[one.id] for one in reading.findings},
+        )
         return replace(reading, revision=revision)
 
 
@@ -315,8 +325,9 @@ def write_revision(
     progress("Opening the reading")
     study = opened(inputs, reading_folder)
     edited = study.revised(edits)
-    made = () if edited.revision is None else edited.revision.edits
-    reading = replace(edited, revision=Revision(of_version=of_version, edits=made, by=by))
+    revision = edited.revision or Revision(of_version=of_version, edits=(), by=by)
+    made = revision.edits
+    reading = replace(edited, revision=replace(revision, of_version=of_version, by=by))
     if signature is not None:
         text = text.signed(signature)
     text.checked_for(record_of(reading))

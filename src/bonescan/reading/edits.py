@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeAlias
 
 from bonescan.anatomy import BONES
@@ -12,11 +13,13 @@ from bonescan.reading.model import Kind, Nature
 from bonescan.scan import ViewName
 
 __all__ = [
+    "CREATING",
     "JUDGED",
     "Change",
     "Delete",
     "Draw",
     "Edit",
+    "Made",
     "Merge",
     "Outline",
     "Point",
@@ -37,8 +40,24 @@ JUDGED = (Nature.METASTATIC, Nature.TRAUMATIC, Nature.DEGENERATIVE, Nature.INFLA
 
 _MOST_POINTS = 20_000
 _MOST_MERGED = 100
+_OF_EVERY = frozenset({"do", "by", "at"})
 _FARTHEST = 1e6
 """Pixels from the picture's corner beyond which a coordinate is none; no finding has a larger number either."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """Who made an edit, and when.
+
+    Parameters
+    ----------
+    by : str
+        The physician's name.
+    at : datetime
+    """
+
+    by: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +73,18 @@ class Draw:
         Bone id; empty for what the labels say lies there.
     nature : Nature, optional
         ``None`` lets the reader judge it.
+    number : int, optional
+        Of the new finding; ``None`` for the next one that is free.
+    made : Made, optional
+        ``None`` where nobody noted it.
     """
 
     outlines: Mapping[ViewName, Outline]
     kind: Kind = Kind.BONE
     bone: str = ""
     nature: Nature | None = None
+    number: int | None = None
+    made: Made | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,15 +94,18 @@ class Reshape:
     finding: int
     view: ViewName
     outline: Outline
+    made: Made | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """A finding cut in two along the straight line through two points of one view."""
+    """A finding cut in two along the line through two points of one view; the smaller part gets a new number."""
 
     finding: int
     view: ViewName
     line: tuple[Point, Point]
+    number: int | None = None
+    made: Made | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +113,7 @@ class Merge:
     """Several findings taken for one, which keeps the first one's number."""
 
     findings: tuple[int, ...]
+    made: Made | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +121,7 @@ class Delete:
     """A finding that is none."""
 
     finding: int
+    made: Made | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +137,7 @@ class Change:
     nature : Nature, optional
     back : bool
         Back to the reader's judgement.
+    made : Made, optional
     """
 
     finding: int
@@ -114,9 +145,13 @@ class Change:
     bone: str | None = None
     nature: Nature | None = None
     back: bool = False
+    made: Made | None = None
 
 
 Edit: TypeAlias = Draw | Reshape | Split | Merge | Delete | Change
+
+CREATING = ("draw", "split")
+"""What makes a new finding, by its plain name."""
 
 
 def edit_of(told: Mapping[str, Any]) -> Edit:
@@ -126,7 +161,7 @@ def edit_of(told: Mapping[str, Any]) -> Edit:
     ----------
     told : mapping
         ``do`` names the edit: ``draw``, ``reshape``, ``split``, ``merge``, ``delete`` or ``change``; the rest is what
-        that edit needs.
+        that edit needs, and ``by`` and ``at`` where it was noted who made it and when.
 
     Returns
     -------
@@ -143,7 +178,7 @@ def edit_of(told: Mapping[str, Any]) -> Edit:
     if not isinstance(do, str) or do not in _FORMS:
         raise InvalidValue(f"An edit does one of {', '.join(_FORMS)}, got {_shown(do)}.", got=str(do)[:40])
     needed, allowed, take = _FORMS[do]
-    lacking, unknown = needed - told.keys(), told.keys() - needed - allowed - {"do"}
+    lacking, unknown = needed - told.keys(), told.keys() - needed - allowed - _OF_EVERY
     if lacking:
         raise InvalidValue(f"The edit {do!r} needs {', '.join(sorted(lacking))}.")
     if unknown:
@@ -162,6 +197,15 @@ def plain(edit: Edit) -> dict[str, Any]:
     -------
     dict
     """
+    stamps: dict[str, Any] = {}
+    if isinstance(edit, Draw | Split) and edit.number is not None:
+        stamps["number"] = edit.number
+    if edit.made is not None:
+        stamps |= {"by": edit.made.by, "at": edit.made.at.isoformat()}
+    return {**_plain(edit), **stamps}
+
+
+def _plain(edit: Edit) -> dict[str, Any]:
     match edit:
         case Draw():
             outlines = {str(view): [list(point) for point in outline] for view, outline in edit.outlines.items()}
@@ -198,11 +242,23 @@ def _draw(told: Mapping[str, Any]) -> Draw:
     shown = {view: outline for view, outline in drawn.items() if outline}
     if not shown:
         raise InvalidValue("The outline has no points; draw around the finding.")
-    return Draw(outlines=shown, kind=kind, bone=_bone(told.get("bone", "")), nature=nature)
+    return Draw(
+        outlines=shown,
+        kind=kind,
+        bone=_bone(told.get("bone", "")),
+        nature=nature,
+        number=_new_number(told),
+        made=_made(told),
+    )
 
 
 def _reshape(told: Mapping[str, Any]) -> Reshape:
-    return Reshape(finding=_number(told["finding"]), view=_view(told["view"]), outline=_outline(told["outline"]))
+    return Reshape(
+        finding=_number(told["finding"]),
+        view=_view(told["view"]),
+        outline=_outline(told["outline"]),
+        made=_made(told),
+    )
 
 
 def _split(told: Mapping[str, Any]) -> Split:
@@ -212,7 +268,13 @@ def _split(told: Mapping[str, Any]) -> Split:
     first, second = _point(line[0]), _point(line[1])
     if first == second:
         raise InvalidValue("The two points of the line are one; draw the line through the finding.")
-    return Split(finding=_number(told["finding"]), view=_view(told["view"]), line=(first, second))
+    return Split(
+        finding=_number(told["finding"]),
+        view=_view(told["view"]),
+        line=(first, second),
+        number=_new_number(told),
+        made=_made(told),
+    )
 
 
 def _merge(told: Mapping[str, Any]) -> Merge:
@@ -222,11 +284,11 @@ def _merge(told: Mapping[str, Any]) -> Merge:
     numbers = tuple(_number(one) for one in findings)
     if len(set(numbers)) < len(numbers):
         raise InvalidValue("A finding cannot be merged with itself; name two different ones.")
-    return Merge(findings=numbers)
+    return Merge(findings=numbers, made=_made(told))
 
 
 def _delete(told: Mapping[str, Any]) -> Delete:
-    return Delete(finding=_number(told["finding"]))
+    return Delete(finding=_number(told["finding"]), made=_made(told))
 
 
 def _change(told: Mapping[str, Any]) -> Change:
@@ -242,13 +304,14 @@ def _change(told: Mapping[str, Any]) -> Change:
         bone=None if told.get("bone") is None else _bone(told["bone"]),
         nature=nature,
         back=told.get("nature") == "",
+        made=_made(told),
     )
 
 
 _FORMS: Mapping[str, tuple[frozenset[str], frozenset[str], Callable[[Mapping[str, Any]], Edit]]] = {
-    "draw": (frozenset({"outlines"}), frozenset({"kind", "bone", "nature"}), _draw),
+    "draw": (frozenset({"outlines"}), frozenset({"kind", "bone", "nature", "number"}), _draw),
     "reshape": (frozenset({"finding", "view", "outline"}), frozenset(), _reshape),
-    "split": (frozenset({"finding", "view", "line"}), frozenset(), _split),
+    "split": (frozenset({"finding", "view", "line"}), frozenset({"number"}), _split),
     "merge": (frozenset({"findings"}), frozenset(), _merge),
     "delete": (frozenset({"finding"}), frozenset(), _delete),
     "change": (frozenset({"finding"}), frozenset({"kind", "bone", "nature"}), _change),
@@ -265,6 +328,27 @@ def _number(told: object) -> int:
     if isinstance(told, bool) or not isinstance(told, int) or abs(told) > _FARTHEST:
         raise InvalidValue(f"A finding is named by its number, got {_shown(told)}.")
     return told
+
+
+def _new_number(told: Mapping[str, Any]) -> int | None:
+    if told.get("number") is None:
+        return None
+    number = _number(told["number"])
+    if number < 1:
+        raise InvalidValue(f"A new finding has a number from 1, got {_shown(number)}.")
+    return number
+
+
+def _made(told: Mapping[str, Any]) -> Made | None:
+    if not told.keys() & {"by", "at"}:
+        return None
+    by, at = told.get("by"), told.get("at")
+    try:
+        if not (isinstance(by, str) and by and isinstance(at, str)):
+            raise ValueError(at)
+        return Made(by=by, at=datetime.fromisoformat(at))
+    except ValueError as error:
+        raise InvalidValue(f"Who made an edit and when is a name and a time, got {_shown((by, at))}.") from error
 
 
 def _view(told: object) -> ViewName:

@@ -513,11 +513,14 @@ class Revision:
         In order, all since the reader's own version, as `bonescan.reading.revision.plain` has them.
     by : str
         The physician's name; empty in a draft.
+    identities : mapping of int to str
+        What tells each finding from every other of any version, by its number: `bonescan.reading.tracking`.
     """
 
     of_version: int
     edits: tuple[Mapping[str, object], ...]
     by: str
+    identities: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from bonescan.reading.findings import detection, natures, spots
 from bonescan.reading.measures import burden
 from bonescan.reading.model import Author, Finding, Kind, LabelledView, Nature, Reading
 from bonescan.reading.outlines import cut, filled
+from bonescan.reading.tracking import numbered
 from bonescan.scan import ViewName
 
 __all__ = ["Change", "Delete", "Draw", "Edit", "Merge", "Reshape", "Split", "edit_of", "plain", "revise"]
@@ -67,7 +68,6 @@ class _Table:
 
     views: Mapping[ViewName, LabelledView]
     drafts: dict[int, _Draft] = field(default_factory=dict)
-    last_id: int = 0
 
     def of(self, number: int) -> _Draft:
         try:
@@ -76,10 +76,6 @@ class _Table:
             raise InvalidValue(
                 f"There is no finding {_name(number)} here; it may have been deleted or merged."
             ) from None
-
-    def new_id(self) -> int:
-        self.last_id += 1
-        return self.last_id
 
     def labelled(self, view: ViewName) -> LabelledView:
         try:
@@ -115,8 +111,7 @@ def revise(case: Case, edits: Sequence[Edit]) -> Reading:
     for one in reading.findings:
         masks = {name: seen.mask for name, seen in one.views.items()}
         table.drafts[one.id] = _Draft(id=one.id, masks=masks, read=one, was=one)
-        table.last_id = max(table.last_id, one.id)
-    for place, edit in enumerate(edits):
+    for place, edit in enumerate(numbered(edits, table.drafts)):
         try:
             _apply(edit, table)
         except InvalidValue as error:
@@ -145,7 +140,7 @@ def _apply(edit: Edit, table: _Table) -> None:
             masks = {
                 name: filled(outline, table.labelled(name).regions.shape) for name, outline in edit.outlines.items()
             }
-            number = table.new_id()
+            number = _new(edit)
             kind = edit.kind if edit.nature is not None or edit.kind is not Kind.BONE else None
             table.drafts[number] = _Draft(id=number, masks=masks, kind=kind, nature=edit.nature, bone=edit.bone)
         case Reshape():
@@ -159,6 +154,12 @@ def _apply(edit: Edit, table: _Table) -> None:
             del table.drafts[edit.finding]
         case Change():
             _change(edit, table.of(edit.finding))
+
+
+def _new(edit: Draw | Split) -> int:
+    """The number of the finding that an edit makes, which `numbered` has seen to."""
+    assert edit.number is not None
+    return edit.number
 
 
 def _name(number: int) -> str:
@@ -202,7 +203,7 @@ def _split(edit: Split, table: _Table) -> None:
             at = _middle(table.labelled(name), mask)
             apart = [np.hypot(*(at - _middle(labelled, part))) for part in (larger, smaller)]
             (own if apart[0] <= apart[1] else other)[name] = mask
-    number = table.new_id()
+    number = _new(edit)
     table.drafts[number] = _Draft(
         id=number, masks=other, was=draft.was, kind=draft.kind, nature=draft.nature, bone=draft.bone
     )

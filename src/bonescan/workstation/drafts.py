@@ -32,6 +32,7 @@ from bonescan.errors import InvalidValue
 from bonescan.workstation.desk import Desk
 from bonescan.workstation.people import Account
 from bonescan.workstation.refusal import Refusal
+from bonescan.workstation.stamps import stamped
 
 __all__ = ["Draft", "Drafts"]
 
@@ -234,7 +235,8 @@ class Drafts:
             edit = plain(edit_of(wanted))
         except InvalidValue as error:
             raise Refusal(422, "edit", str(error)) from error
-        edits = (*held.held, edit)
+        noted = stamped(self._archive, edit, of=(study_uid, held.of_version), earlier=held.edits, by=who.name)
+        edits = (*held.held, noted)
         if len(edits) > _MOST_EDITS or len(json.dumps(edits)) > _MOST_EDIT_BYTES:
             raise Refusal(409, "too_many", "The draft holds as many edits as it can; sign or discard it.")
         reading = self.reading(replace(held, edits=edits, applied=len(edits)))

@@ -179,8 +179,12 @@ def _without_identity(content: bytes) -> bytes:
             "acquired_at": None,
             "sources": [],
         }
-        if reading.get("revision"):  # what a physician changed, not who it was
-            reading["revision"] = {**reading["revision"], "by": ""}
+        if reading.get("revision"):  # what a physician changed, not who it was, nor when
+            edits = [
+                {name: told for name, told in edit.items() if name not in ("by", "at")}
+                for edit in reading["revision"]["edits"]
+            ]
+            reading["revision"] = {**reading["revision"], "edits": edits, "by": ""}
         return json.dumps(reading).encode()
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refusal(422, "unreadable", "The reading's file cannot be understood.") from error

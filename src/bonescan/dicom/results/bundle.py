@@ -30,6 +30,7 @@ from bonescan.dicom.results.sources import SourceFrame
 from bonescan.dicom.results.structured import Reported, Segmented, reported, structured_report
 from bonescan.errors import UnreadableInput
 from bonescan.reading.model import Reading
+from bonescan.reading.tracking import identities_of
 from bonescan.scan import ViewName
 
 if TYPE_CHECKING:
@@ -104,10 +105,15 @@ def write_results(
         referred[name] = reference_to(dataset)
 
     masks: dict[ViewName, Segmented] = {}
+    identities = identities_of(reading)
     number = 0
     for labelled in reading.labels.views:
         view = labelled.name
-        layers = (region_segments(labelled), bone_segments(labelled), finding_segments(reading.findings, view))
+        layers = (
+            region_segments(labelled),
+            bone_segments(labelled),
+            finding_segments(reading.findings, view, identities),
+        )
         for layer, segments in zip(_LAYERS, layers, strict=True):
             number += 1
             if segments:

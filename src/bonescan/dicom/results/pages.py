@@ -28,6 +28,7 @@ from bonescan.dicom.results.reports import (
     place_of,
 )
 from bonescan.dicom.results.sources import SourceObject
+from bonescan.reading.tracking import identity_of_masks
 from bonescan.scan import Phase
 
 if TYPE_CHECKING:
@@ -247,7 +248,8 @@ def _lesion_group(sources: Sequence[SourceObject], lesion: LesionChange, letter:
         *(_change(name, getattr(lesion, field)) for field, name in _CHANGES.items()),
         *Words(own("reason", "Why it is called this")).write(lesion.reason),
     ]
-    return measurement_group(sources, f"{'lesion' if marked else 'place'}-{lesion.id}", "1501", place_of(lesion), parts)
+    name = f"{'lesion' if marked else 'place'}-{lesion.id}"
+    return measurement_group(sources, name, "1501", place_of(lesion), parts, identity_of_masks(lesion.masks))
 
 
 def _member(member: StrEnum, prefix: str = "") -> Code:

@@ -191,7 +191,12 @@ def _context() -> list[Dataset]:
 
 
 def measurement_group(
-    sources: Sequence[Sourced], name: str, template: str, about: Sequence[Dataset], parts: Sequence[Dataset]
+    sources: Sequence[Sourced],
+    name: str,
+    template: str,
+    about: Sequence[Dataset],
+    parts: Sequence[Dataset],
+    identity: str = "",
 ) -> Dataset:
     """One measurement group.
 
@@ -207,6 +212,8 @@ def measurement_group(
         Category and site.
     parts : sequence of pydicom.Dataset
         What is told.
+    identity : str
+        Of a finding, see `tracking_uid`.
 
     Returns
     -------
@@ -214,6 +221,6 @@ def measurement_group(
     """
     tracked = [
         items.text(TRACKED_AS, name, "HAS OBS CONTEXT"),
-        items.uid_reference(_TRACKED_BY, tracking_uid(sources, name), "HAS OBS CONTEXT"),
+        items.uid_reference(_TRACKED_BY, tracking_uid(sources, name, identity), "HAS OBS CONTEXT"),
     ]
     return items.container(GROUP, [*tracked, *about, *parts], template=template)

@@ -91,6 +91,8 @@ class Segment:
         On the scan's view.
     by_hand : bool
         Whether a physician drew it.
+    identity : str
+        Of a finding, see `tracking_uid`.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Segment:
     hue_deg: float
     mask: NDArray[np.bool_]
     by_hand: bool = False
+    identity: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +127,7 @@ class Masks:
     by_name: Mapping[str, NDArray[np.bool_]]
 
 
-def tracking_uid(sources: Iterable[Sourced], name: str) -> str:
+def tracking_uid(sources: Iterable[Sourced], name: str, identity: str = "") -> str:
     """What one region, bone or finding is called in every object of a reading.
 
     Parameters
@@ -133,12 +136,15 @@ def tracking_uid(sources: Iterable[Sourced], name: str) -> str:
         Of the whole scan.
     name : str
         `Segment.name`.
+    identity : str
+        Of a finding, by `bonescan.reading.tracking`: another finding of the same number has another one.
 
     Returns
     -------
     str
+        Of a finding the same in every version of the reading that has it.
     """
-    return uid("tracked", __version__, *sorted(one.instance for one in references(sources)), name)
+    return uid("tracked", identity or __version__, *sorted(one.instance for one in references(sources)), name)
 
 
 def region_segments(labelled: LabelledView) -> list[Segment]:
@@ -201,13 +207,15 @@ def bone_segments(labelled: LabelledView) -> list[Segment]:
     return segments
 
 
-def finding_segments(findings: Iterable[Finding], view: ViewName) -> list[Segment]:
+def finding_segments(findings: Iterable[Finding], view: ViewName, identities: Mapping[int, str]) -> list[Segment]:
     """The findings that a view shows.
 
     Parameters
     ----------
     findings : iterable of Finding
     view : ViewName
+    identities : mapping of int to str
+        By number, see `tracking_uid`.
 
     Returns
     -------
@@ -224,6 +232,7 @@ def finding_segments(findings: Iterable[Finding], view: ViewName) -> list[Segmen
             hue_deg=_COLD_HUE_DEG if finding.polarity is Polarity.COLD else _HUES_DEG[finding.kind],
             mask=finding.views[view].mask,
             by_hand=finding.drawn_by is Author.PHYSICIAN,
+            identity=identities[finding.id],
         )
         for finding in findings
         if view in finding.views and finding.views[view].mask.any()
@@ -328,7 +337,7 @@ def _described(frames: Sequence[SourceFrame], one: Segment, number: int) -> Data
     item.SegmentedPropertyTypeCodeSequence = [kind]
     if one.site is not None:
         item.AnatomicRegionSequence = [where]
-    item.TrackingID, item.TrackingUID = one.name, tracking_uid(frames, one.name)
+    item.TrackingID, item.TrackingUID = one.name, tracking_uid(frames, one.name, one.identity)
     item.RecommendedDisplayCIELabValue = _colour(one.hue_deg)
     return item
 

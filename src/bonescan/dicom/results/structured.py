@@ -68,6 +68,7 @@ from bonescan.reading.model import (
     Reading,
 )
 from bonescan.reading.signing import Signature
+from bonescan.reading.tracking import identities_of
 from bonescan.scan import Remark, ViewName
 
 if TYPE_CHECKING:
@@ -291,9 +292,12 @@ def structured_report(
     pydicom.Dataset
         Without a SOPInstanceUID yet.
     """
-    measurements = [group for finding in reading.findings for group in _finding_groups(finding, frames, segmented)] + [
-        measurement_group(frames, _WHOLE_BODY, "1501", [], _BURDEN.write(reading.burden))
-    ]
+    identities = identities_of(reading)
+    measurements = [
+        group
+        for finding in reading.findings
+        for group in _finding_groups(finding, frames, segmented, identities[finding.id])
+    ] + [measurement_group(frames, _WHOLE_BODY, "1501", [], _BURDEN.write(reading.burden))]
     labels = reading.labels
     fit = [
         *_FIT.write(labels),
@@ -324,7 +328,7 @@ def structured_report(
 
 
 def _finding_groups(
-    finding: Finding, frames: Sequence[SourceFrame], segmented: Mapping[ViewName, Segmented]
+    finding: Finding, frames: Sequence[SourceFrame], segmented: Mapping[ViewName, Segmented], identity: str
 ) -> list[Dataset]:
     name = f"finding-{finding.id}"
     about = place_of(finding)
@@ -345,8 +349,8 @@ def _finding_groups(
             segment.ReferencedSegmentNumber = number
             parts.append(items.image(_SEGMENT, segment))
         parts += [item for field, one in _SEEN_FIELDS.items() for item in one.write(getattr(seen, field))]
-        groups.append(measurement_group(frames, name, "1410", about, parts))
-    return [*groups, measurement_group(frames, name, "1501", about, _FINDING_FIELDS.write(finding))]
+        groups.append(measurement_group(frames, name, "1410", about, parts, identity))
+    return [*groups, measurement_group(frames, name, "1501", about, _FINDING_FIELDS.write(finding), identity)]
 
 
 def reported(dataset: Dataset, masks: Mapping[ViewName, Masks]) -> Reported:
