@@ -9,9 +9,10 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from bonescan.followup.area import AreaCall
-from bonescan.followup.model import Change, ChangeKind, LesionChange, Study
+from bonescan.followup.model import Change, ChangeKind, Comparison, LesionChange, Study
 from bonescan.followup.progression import BoneState
 from bonescan.followup.series import Series
+from bonescan.reading.model import Author
 from bonescan.report.brush import embedded, png
 from bonescan.report.comparison_pictures import blink, draw_changes, draw_pair, draw_timeline, lesion_style
 from bonescan.report.comparison_record import comparison_record, remarks_of
@@ -304,7 +305,7 @@ def _lesions(series: Series, letters: Mapping[int, str], tongue: Language) -> di
                 "cells": [
                     letters[lesion.id],
                     tongue.place(lesion.place),
-                    _metastatic(lesion, tongue),
+                    _metastatic(lesion, series.latest, tongue),
                     what,
                     _both(lesion.uptake_ratio, tongue),
                     measured(brightness, tongue) if brightness.value is not None else w["absent"],
@@ -316,11 +317,16 @@ def _lesions(series: Series, letters: Mapping[int, str], tongue: Language) -> di
     return {"heading": w["heading"], "columns": w["columns"], "rows": rows, "none": w["none"], "note": w["note"]}
 
 
-def _metastatic(lesion: LesionChange, tongue: Language) -> str:
+def _metastatic(lesion: LesionChange, latest: Comparison, tongue: Language) -> str:
     """How likely a lesion is metastatic, and whether it is no more than a faint place."""
     w, likelihood = _words(tongue)["lesions"], lesion.likelihood.value
     if likelihood is None:
         return str(w["absent"])
+    found = [*map(latest.current.finding, lesion.current), *map(latest.prior.finding, lesion.prior)]
+    decided = next((one for one in found if one.judged_by is Author.PHYSICIAN and one.natures), None)
+    if decided is not None:
+        nature = max(decided.natures, key=lambda one: decided.natures[one])
+        return str(w["judged"].format(name=tongue.words["natures"][nature.value]))
     said = "suspicious" if lesion.suspicious else "faint" if lesion.is_place else "metastatic"
     return str(w[said].format(percent=round(100 * likelihood)))
 
