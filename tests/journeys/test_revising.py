@@ -73,7 +73,7 @@ def stand_in(patch: pytest.MonkeyPatch) -> None:
         drawn = little_study().reading
         return Case(reading=replace(drawn, scan=scan, remarks=scan.remarks + drawn.labels.remarks), glance=None)
 
-    def render(finished, code, text):
+    def render(finished, code, text, comparison=None):
         return {
             "reading.json": record_bytes(record_of(finished)),
             "report.pdf": b"%PDF-1.7",

@@ -44,8 +44,8 @@ __all__ = ["Shown", "crops_content", "report_content"]
 
 
 _KEY_FINDINGS = 12
-_KEY_ROWS = (0, 1, 2, 3, 5, 6, 7, 8)
-"""Of patient and procedure: all but stature, camera and images."""
+_NOT_KEY = ("stature", "device", "views")
+"""Rows of patient and procedure that the one page leaves out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +217,7 @@ def _key_page(record: Mapping[str, Any], tongue: Language) -> dict[str, Any]:
     """What stands beside the pictures where there is one page for all: study, index, the first findings."""
     w = tongue.words["key"]
     bone = sorted_out(record)[0]
-    rows = [*patient_rows(record, tongue), *procedure_rows(record, tongue)]
+    rows = [*patient_rows(record, tongue, without=_NOT_KEY), *procedure_rows(record, tongue, without=_NOT_KEY)]
     told = [
         w["finding"].format(place=tongue.place(finding["place"]), ratio=two_digits(finding["uptake_ratio"], tongue))
         for finding in bone[:_KEY_FINDINGS]
@@ -225,7 +225,7 @@ def _key_page(record: Mapping[str, Any], tongue: Language) -> dict[str, Any]:
     more = len(bone) - len(told)
     return {
         "title": w["title"],
-        "rows": [rows[at] for at in _KEY_ROWS],
+        "rows": rows,
         "figures": [[w["findings"], str(len(bone))], [w["burden"], measured(index_of(record), tongue)]],
         "findings": [[finding["letter"], said] for finding, said in zip(bone, told, strict=False)],
         "more": w["more"].format(count=more) if more else "",
