@@ -44,7 +44,7 @@ def scans(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Study]:
 def unwritten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages that are set at once, for tests that are not about them."""
     files = dict.fromkeys(journeys.COMPARISON_NAMES, b"page")
-    monkeypatch.setattr(bonescan.report.comparison, "render_comparison", lambda series: files)
+    monkeypatch.setattr(bonescan.report.comparison, "render_comparison", lambda series, code="en": files)
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ def stand_in(patch: pytest.MonkeyPatch) -> None:
         drawn = little_study().reading
         return Case(reading=replace(drawn, scan=scan, remarks=scan.remarks + drawn.labels.remarks), glance=None)
 
-    def render(finished, code, text):
+    def render(finished, code, text, comparison=None):
         return {
             "reading.json": record_bytes(record_of(finished)),
             "report.pdf": b"%PDF-1.7",
@@ -113,7 +113,7 @@ def test_the_record_of_a_revision_keeps_to_its_schema(shelf):
     jsonschema = pytest.importorskip("jsonschema")
     record = json.loads(json.dumps(record_of(opened(shelf.inputs, shelf.folder).revised([BENIGN]))))
     jsonschema.validate(record, reading_schema())
-    assert record["revision"] == {"of_version": 0, "edits": [BENIGN], "by": ""}
+    assert record["revision"] == {"of_version": 0, "edits": [BENIGN], "by": "", "removed": []}
     record["revision"]["edits"][0]["do"] = "paint"
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(record, reading_schema())
@@ -133,7 +133,7 @@ def test_a_revision_is_written_whole_and_signed(shelf, tmp_path):
     names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     before = {path.relative_to(shelf.folder).as_posix() for path in shelf.folder.rglob("*") if path.is_file()}
     assert names == before | {EDITS_NAME, "fhir.json", "run.json"}
-    assert stored(out)["revision"] == {"of_version": 1, "edits": [BENIGN], "by": BY}
+    assert stored(out)["revision"] == {"of_version": 1, "edits": [BENIGN], "by": BY, "removed": []}
     assert json.loads((out / EDITS_NAME).read_bytes()) == {"of_version": 1, "edits": [BENIGN], "by": BY}
     assert (out / "report.txt").read_text() == f"{BY} en"
     told = read_text((out / TEXT_NAME).read_bytes())
@@ -149,7 +149,7 @@ def test_a_revision_is_written_whole_and_signed(shelf, tmp_path):
 
 def test_what_is_not_edited_can_be_signed_and_unsigned_is_a_draft(shelf, tmp_path):
     shelf.write(tmp_path / "signed", [])
-    assert stored(tmp_path / "signed")["revision"] == {"of_version": 1, "edits": [], "by": BY}
+    assert stored(tmp_path / "signed")["revision"] == {"of_version": 1, "edits": [], "by": BY, "removed": []}
     assert stored(tmp_path / "signed")["findings"] == stored(shelf.folder)["findings"]
     shelf.write(tmp_path / "draft", [BENIGN], signature=None, text=replace(shelf.text, entries={}))
     assert read_text((tmp_path / "draft" / TEXT_NAME).read_bytes()).is_empty
@@ -166,7 +166,9 @@ def test_edits_of_a_revision_follow_its_own(shelf, tmp_path):
         study.revised([gone, gone])
     assert raised.value.facts["edit"] == 1
     shelf.write(second, [gone], of=first, of_version=2)
-    assert stored(second)["revision"] == {"of_version": 2, "edits": [BENIGN, gone], "by": BY}
+    told = stored(second)["revision"]
+    assert told.pop("removed") == [finding["place"] for finding in stored(first)["findings"] if finding["id"] == 1]
+    assert told == {"of_version": 2, "edits": [BENIGN, gone], "by": BY}
     assert not any(finding["id"] == 1 for finding in stored(second)["findings"])
     assert record_bytes(record_of(stored_reading(shelf.inputs, second))) == (second / "reading.json").read_bytes()
 

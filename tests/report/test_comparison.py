@@ -20,6 +20,7 @@ from bonescan.reading.model import Verdict
 from bonescan.report.comparison import comparison_content, render_comparison
 from bonescan.report.comparison_pictures import LESION_COLOURS, draw_pair, draw_timeline, lesion_style, windows_of
 from bonescan.report.comparison_record import comparison_record, comparison_schema
+from bonescan.report.language import language
 from bonescan.scan import PatientFacts
 
 WORDS = {"anterior": "A", "posterior": "P", "right": "R", "left": "L", "prior": "{date}", "current": "{date}",
@@ -38,7 +39,7 @@ def files(series: Series) -> dict[str, bytes]:
 
 
 def content_of(series: Series) -> dict:
-    return comparison_content(series)
+    return comparison_content(series, language("en"))
 
 
 def cards(series: Series) -> list[dict[str, str]]:
@@ -178,10 +179,10 @@ def test_an_undated_scan_is_compared_but_has_no_course():
 
 def test_the_course_says_in_words_what_it_shows(series):
     alt = content_of(series)["timeline"]["alt"]
-    assert "2021-03-15 2.40 %, 6 lesions, two or more new lesions, unconfirmed" in alt
+    assert "2021-03-15 2.40 %, 6 lesions, Two or more new lesions, unconfirmed" in alt
     w = {"index": "i", "lesions": "l", "withheld": "w", "start": "s", "progressed": "p", "new": "n"}
     states = {scan.state.value: "x" for scan in series.progression.scans}
-    assert draw_timeline(series, w, states) is not None
+    assert draw_timeline(series, w, states, language("en")) is not None
 
 
 @pytest.mark.parametrize(

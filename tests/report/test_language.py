@@ -17,12 +17,15 @@ from tests.report.phantom import WINDOWS, concluded, phantom_reading, report_con
 from bonescan.anatomy import BONES, REGION_NAMES
 from bonescan.anatomy.tables import rows
 from bonescan.errors import InvalidValue
+from bonescan.followup.comparing import METHOD as COMPARED
 from bonescan.reading.conclusion.patterns import packaged_rules
 from bonescan.reading.findings.sites import USUAL
 from bonescan.reading.findings.traits import SITES
 from bonescan.reading.interpret import LEARNED, METHOD
 from bonescan.reading.model import Reading
-from bonescan.report.language import language, report_languages, words
+from bonescan.reading.three_phase.explanations import phase_table
+from bonescan.reading.three_phase.phases import METHOD as PHASES
+from bonescan.report.language import SPOKEN, language, languages_of, report_languages, wording, words
 from bonescan.report.pages import in_packaged_font
 from bonescan.scan import ViewName
 
@@ -69,32 +72,43 @@ def test_there_are_four_languages() -> None:
 
 
 @pytest.mark.parametrize("code", OTHERS)
-def test_every_language_has_every_key_with_the_same_holes(code: str) -> None:
-    own = dict(leaves({k: v for k, v in words(code).items() if k not in OWN}))
-    english = dict(leaves({k: v for k, v in words().items() if k not in ENGLISH_ONLY}))
+@pytest.mark.parametrize("stem", SPOKEN)
+def test_every_language_has_every_key_with_the_same_holes(stem: str, code: str) -> None:
+    assert code in languages_of(stem)
+    told = wording(stem, code)
+    own = dict(leaves({k: v for k, v in told.items() if k not in OWN}))
+    only = ENGLISH_ONLY if stem == "words" else set()
+    english = dict(leaves({k: v for k, v in wording(stem, "en").items() if k not in only}))
     assert set(own) == set(english)
     free = {".plate.marks"}  # what the letters in the pictures mean needs no saying in English
     assert not [path for path, text in own.items() if holes(text) != holes(english[path]) and path not in free]
-    assert set(words(code)["said"]) == set(words("de")["said"])
-    assert set(words(code)["places"]) == set(words("de")["places"])
-    assert not [text for text in words(code)["said"] if holes(text) != holes(words(code)["said"][text])]
+    assert set(told["said"]) == set(wording(stem, "de")["said"])
+    assert not [text for text in told["said"] if holes(text) != holes(told["said"][text])]
 
 
 @pytest.mark.parametrize("code", OTHERS)
-def test_no_english_is_left_in_the_wording(code: str) -> None:
-    own = {key: value for key, value in words(code).items() if key not in {"parts", "places", "sides"}}
+def test_every_language_names_the_same_places(code: str) -> None:
+    assert set(words(code)["places"]) == set(words("de")["places"])
+
+
+@pytest.mark.parametrize("code", OTHERS)
+@pytest.mark.parametrize("stem", SPOKEN)
+def test_no_english_is_left_in_the_wording(stem: str, code: str) -> None:
+    own = {key: value for key, value in wording(stem, code).items() if key not in {"parts", "places", "sides"}}
     texts = [_without_names(text) for _, text in leaves(own) if "BodyParts3D" not in text]
     assert [text for text in texts if ENGLISH.search(text)] == []
 
 
 def _without_names(text: str) -> str:
     """Without holes, options and what stands in brackets: titles of sources keep their language."""
-    return re.sub(r"\{\w+\}|\(.*?\)|（.*?）|--\w+", "", text)
+    return re.sub(r"\{\w+\}|\(.*?\)|（.*?）|--\w+|triphasic bone scan|British Journal of Anaesthesia", "", text)
 
 
 def test_the_packaged_font_has_every_chinese_letter_of_the_wording() -> None:
     # Witness: the fonts inside typst have the minus sign; every other letter must be in the packaged one.
-    letters = {letter for _, text in leaves(dict(words("zh"))) for letter in text} - {"\u2212"}
+    letters = {letter for stem in SPOKEN for _, text in leaves(dict(wording(stem, "zh"))) for letter in text} - {
+        "\u2212"
+    }
     assert [letter for letter in sorted(letters) if not in_packaged_font(letter)] == []
 
 
@@ -113,7 +127,10 @@ def said_by_patterns() -> Iterator[str]:
     "said",
     [
         pytest.param(list(said_by_patterns()), id="patterns"),
-        pytest.param([*METHOD.values(), *LEARNED.values()], id="methods"),
+        pytest.param([*METHOD.values(), *LEARNED.values(), *COMPARED.values(), *PHASES.values()], id="methods"),
+        pytest.param(
+            [text for row in phase_table() for text in (*row.cannot_tell, *row.advice, row.source)], id="phases"
+        ),
         pytest.param([f"It lies at {site}." for site in (*SITES.values(), *USUAL.values())], id="sites"),
         pytest.param(SAID, id="code"),
     ],
@@ -147,6 +164,13 @@ EXEMPT = {
     "The file does not give the administered activity.",
     "The file does not give the injection time.",
     "The file does not give the administered activity or the injection time.",
+    "A file does not name the tracer.",
+    "A file does not name the camera.",
+    "A file does not name the collimator.",
+    "The prior scan does not show its place.",
+    "The current scan does not show its place.",
+    "In the delayed phase bone has more of the difference than soft tissue.",
+    "In the delayed phase soft tissue has more of the difference than bone.",
     "{value} other object(s) beside the scan were not bone scans and were left out.",
 }
 
@@ -155,7 +179,7 @@ def test_the_sentences_that_are_known_are_those_the_code_writes() -> None:
     """Witness: the source itself; what is reworded there must be reworded in every language."""
     source = re.sub(r"\"\s*\n\s*f?\"", "", "\n".join(_sources()))
     lost = []
-    for text in set(words("de")["said"]) - EXEMPT:
+    for text in {text for stem in SPOKEN for text in wording(stem, "de")["said"]} - EXEMPT:
         parts = [part.strip(" .") for part in re.split(r"\{\w+\}|[;:,.(]|\b(?:left|right|other|focus|foci)\b", text)]
         long = [part for part in parts if part.count(" ") >= 2]
         lost += [text] if long and not any(part in source for part in long) else []
@@ -164,7 +188,8 @@ def test_the_sentences_that_are_known_are_those_the_code_writes() -> None:
 
 def _sources() -> Iterable[str]:
     for room, folders in (
-        ("reading", ("", "conclusion", "findings", "measures", "skeleton", "data")),
+        ("reading", ("", "conclusion", "findings", "measures", "skeleton", "three_phase", "data")),
+        ("followup", ("",)),
         ("dicom", ("",)),
     ):
         for folder in folders:

@@ -12,6 +12,7 @@ from PIL import Image
 from tests.reading.limbs import patch, phase_pictures, study_of
 
 from bonescan.reading.three_phase.phases import PhaseReading, read_phases
+from bonescan.report.language import language
 from bonescan.report.phase_fhir import phase_fhir_bundle, phase_fhir_bytes
 from bonescan.report.phases import phase_content, phase_schema, render_phases
 from bonescan.scan import Phase
@@ -64,7 +65,7 @@ def test_html_and_pdf_say_the_same_and_carry_no_markup_of_the_file(read, files):
     for text in (*read.sentences[:1], "Osteomyelitis", "Not a medical device", "agreement"):
         assert text in page
     assert "http" not in page.replace("http-equiv", "")
-    content = phase_content(read)
+    content = phase_content(read, language("en"))
     assert len(content["ratios"]["rows"]) == 3
     assert all(row["for"] for row in content["table"]["rows"])
 

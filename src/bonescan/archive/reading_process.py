@@ -109,6 +109,7 @@ def _sign(wanted: Mapping[str, Any], step: Step) -> Mapping[str, Any]:
         text=PhysicianText(study_uid=wanted["study_uid"], entries=entries),
         signature=Signature(name=wanted["by"], signed_at=signed_at, amends=amends),
         language=wanted["language"],
+        compared=None if wanted["compared"] is None else Path(wanted["compared"]),
         progress=step,
     )
     words = {"words": wanted["words"], "language": wanted["language"]}

@@ -162,9 +162,15 @@ def laid_out(archive: Archive, job: Job) -> tuple[dict[str, Any], list[tuple[Pat
     if earlier is not None:
         amends = {name: earlier[name] for name in ("version", "signed_by", "signed_at")}
         amends |= {"reason": job.payload["reason"], "folder": str(archive.results.folder / earlier["folder"])}
+    compared = None
+    if not job.payload["edits"]:  # a comparison is of readings before these edits: it would tell of what they changed
+        told = archive.comparisons.of_study(job.study_instance_uid)
+        compared = next((one.stored for one in told if one.stored is not None and not one.outdated), None)
     names = ("of_version", "edits", "words", "language", "by", "signed_at")
     order = {name: job.payload[name] for name in names}
-    return order | {"study_uid": job.study_instance_uid, "reading": str(folder), "amends": amends}, files
+    return order | {"study_uid": job.study_instance_uid, "reading": str(folder), "amends": amends} | {
+        "compared": None if compared is None else str(compared.folder)
+    }, files
 
 
 def material(

@@ -61,6 +61,7 @@ def compare(
     dicom_results: Annotated[
         bool, typer.Option("--dicom", help="Also write it as DICOM objects: SR, pictures, PDF, KO.")
     ] = False,
+    language: Annotated[str, typer.Option("--language", help="Of the pages: en, de, es or zh.")] = "en",
     as_json: AsJson = False,
     manifest: Manifest = None,
     quiet: Quiet = False,
@@ -85,6 +86,7 @@ def compare(
     Examples:
       bonescan compare january.dcm march.dcm -o comparison
       bonescan compare january/ march/ may.zip -o comparison --treatment-start 2026-01-20
+      bonescan compare january.dcm march.dcm -o vergleich --language de
       bonescan compare before.dcm after.dcm -o comparison --injury 2026-02-03
       bonescan compare a.dcm b.dcm -o comparison --json --quiet > summary.json
       bonescan compare a.dcm b.dcm -o comparison --same-person --manifest run.json
@@ -103,13 +105,14 @@ def compare(
             injured_on=injured,
             same_person=same_person,
             dicom_results=dicom_results,
+            language=language,
             progress=progress,
         )
     said: dict[str, Any] = journeys.comparison_summary(series)
     if manifest is not None:
         settings = {
             "command": "compare", "treatment_start": began, "injury": injured, "same_person": same_person,
-            "dicom": dicom_results,
+            "dicom": dicom_results, "language": language,
         }  # fmt: skip
         journeys.write_file(manifest, in_json(journeys.comparison_manifest(series, out, settings)).encode())
     if as_json:

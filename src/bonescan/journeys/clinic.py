@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module, metadata, resources
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bonescan import __version__
 from bonescan.errors import OutputFailed, UnreadableInput
@@ -257,6 +257,7 @@ def rendered(
     language: str = "en",
     text: PhysicianText | None = None,
     signature: Signature | None = None,
+    comparison: Mapping[str, Any] | None = None,
 ) -> dict[str, bytes]:
     """Turn a reading into its files, those that are written only when asked for among them.
 
@@ -271,6 +272,8 @@ def rendered(
         What a physician has written; where nobody has, an empty text is among the files.
     signature : Signature, optional
         Of the physician, for FHIR; the text is under it already.
+    comparison : mapping, optional
+        With the scan before, as ``comparison.json`` holds it, for the report.
 
     Returns
     -------
@@ -280,7 +283,7 @@ def rendered(
     from bonescan import report
     from bonescan.report.physician import TEXT_NAME, empty_text
 
-    files = dict(report.render(reading, language, text))
+    files = dict(report.render(reading, language, text, comparison))
     if text is None:
         files[TEXT_NAME] = empty_text(reading.scan.study_uid, report_language(language))
     if fhir:

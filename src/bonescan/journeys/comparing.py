@@ -56,6 +56,7 @@ def compare_studies(
     injured_on: date | None = None,
     same_person: bool = False,
     dicom_results: bool = False,
+    language: str = "en",
     progress: clinic.Progress = lambda _: None,
 ) -> Series:
     """Read two or more bone scans of one person, compare them, and write the comparison into a folder.
@@ -74,6 +75,8 @@ def compare_studies(
         Go on where the files name different people.
     dicom_results : bool
         Also write the comparison as DICOM objects of the current scan's study, into the folder `DICOM_FOLDER`.
+    language : str
+        Of the pages and pictures, one of `bonescan.report.language.report_languages`.
     progress : callable
         Called with a sentence as each step begins.
 
@@ -84,7 +87,7 @@ def compare_studies(
     Raises
     ------
     InvalidValue
-        For fewer than two studies, one given twice, or files that name different people.
+        For fewer than two studies, one given twice, files that name different people, or no such language.
     UnreadableInput, NotABoneScan
         When a study is not a bone scan that can be read.
     LabellingFailed
@@ -97,6 +100,7 @@ def compare_studies(
             f"A comparison needs two studies of one person at least, got {len(inputs)}; name an earlier or later one.",
             got=len(inputs),
         )
+    clinic.report_language(language)
     progress("Opening the files")
     from bonescan import dicom, reading
     from bonescan.followup import Study, compare
@@ -119,7 +123,7 @@ def compare_studies(
         progress("Comparing the scans")
         series = follow(in_order(studies), compare, treatment_start=treatment_start, injured_on=injured_on)
         progress("Writing the report")
-        files = render_comparison(series)
+        files = render_comparison(series, language)
         place(files | comparison_files(series, inputs, files) if dicom_results else files)
     return series
 

@@ -6,9 +6,11 @@ what a physician makes of it.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bonescan.errors import OutputFailed, UnreadableInput
 from bonescan.journeys.files import staged
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from bonescan.report.illustrations import Illustrations
     from bonescan.report.physician import PhysicianText
 
-__all__ = ["reading_json", "report", "text_for"]
+__all__ = ["comparison_beside", "reading_json", "report", "text_for"]
 
 
 def report(reading: Path, out: Path, *, language: str = "en", text: Path | None = None) -> dict[str, Path]:
@@ -26,7 +28,8 @@ def report(reading: Path, out: Path, *, language: str = "en", text: Path | None 
     Parameters
     ----------
     reading : Path
-        Folder that `bonescan.journeys.read` has written; neither its scan nor the network is needed.
+        Folder that `bonescan.journeys.read` has written; neither its scan nor the network is needed. Where it holds a
+        ``comparison.json`` of this scan with an earlier one, the report says what changed.
     out : Path
         Folder for the report, which may be the same; made when absent. An earlier report in it is replaced, other
         files stay.
@@ -57,6 +60,7 @@ def report(reading: Path, out: Path, *, language: str = "en", text: Path | None 
 
     tongue = language_of(language)
     record, illustrations = opened_record(reading_json(reading)), _illustrations(reading)
+    comparison = comparison_beside(reading, record["scan"]["study_uid"])
     beside = out / TEXT_NAME
     source = text or next((path for path in (beside, reading / TEXT_NAME) if path.is_file()), None)
     kept = _bytes(beside) if beside.is_file() else None
@@ -71,10 +75,44 @@ def report(reading: Path, out: Path, *, language: str = "en", text: Path | None 
     told = read_text(written)
     with taken_for_a_record():
         told.checked_for(record, date.today())
-        files = report_files(record, illustrations, tongue, told)
+        files = report_files(record, illustrations, tongue, told, comparison)
     with staged(out, REPORT_NAMES) as place:
         place(files if kept is not None else {**files, TEXT_NAME: written})
     return {name: out / name for name in (*files, TEXT_NAME)}
+
+
+def comparison_beside(folder: Path, study_uid: str | None) -> Mapping[str, Any] | None:
+    """Find the comparison of a scan with an earlier one in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+    study_uid : str or None
+        Of the scan.
+
+    Returns
+    -------
+    mapping or None
+        ``None`` where there is none, or one of another scan.
+
+    Raises
+    ------
+    UnreadableInput
+        When it cannot be read.
+    """
+    from bonescan.report.with_prior import is_of
+
+    path = folder / "comparison.json"
+    if not path.is_file():
+        return None
+    try:
+        held: Mapping[str, Any] = json.loads(_bytes(path))
+        return held if is_of(held, study_uid) else None
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise UnreadableInput(
+            "The comparison.json beside this reading is not as bonescan writes it; compare again, or take it away.",
+            path=str(path),
+        ) from error
 
 
 def text_for(out: Path, study_uid: str | None) -> PhysicianText | None:

@@ -19,6 +19,7 @@ from bonescan.journeys import clinic
 from bonescan.journeys.clinic import EDITS_NAME, STATE_NAME, Progress
 from bonescan.journeys.exporting import DICOM_FOLDER, dicom_files, dicom_names, taken_along
 from bonescan.journeys.files import staged, write_file
+from bonescan.journeys.reports import comparison_beside
 
 if TYPE_CHECKING:
     from bonescan.reading.case import Case
@@ -85,6 +86,7 @@ class OpenedStudy:
         InvalidValue
             For an edit that cannot be made; ``facts["edit"]`` is its place in `edits`.
         """
+        from bonescan.reading.edits import Delete
         from bonescan.reading.model import Revision
         from bonescan.reading.revision import edit_of, plain, revise
         from bonescan.reading.tracking import identities, numbered
@@ -106,11 +108,13 @@ class OpenedStudy:
         if not every and not by:
             return reading
         told_apart = identities(read, every)
+        gone = {edit.finding for edit in every if isinstance(edit, Delete)}
         revision = Revision(
             of_version=of_version,
             edits=tuple(plain(edit) for edit in every),
             by=by,
             identities={one.id: told_apart[one.id] for one in reading.findings},
+            removed=tuple(one.place for one in read if one.id in gone),
         )
         return replace(reading, revision=revision)
 
@@ -276,6 +280,7 @@ def write_revision(
     text: PhysicianText,
     signature: Signature | None,
     language: str = "en",
+    compared: Path | None = None,
     progress: Progress = lambda _: None,
 ) -> dict[str, object]:
     """Write the whole reading after a physician's edits, with the text and, where it is signed, the signature.
@@ -300,6 +305,8 @@ def write_revision(
         ``None`` leaves the report a draft.
     language : str
         Of the report.
+    compared : Path, optional
+        Folder of the comparison of this scan with the one before, of which the report tells.
     progress : callable
         Told in words what is being done.
 
@@ -331,11 +338,14 @@ def write_revision(
     if signature is not None:
         text = text.signed(signature)
     text.checked_for(record_of(reading))
+    comparison = None if compared is None else comparison_beside(compared, reading.scan.study_uid)
     from_dicom = any(source.sop_instance_uid for source in reading.scan.sources)
     _, luggage = taken_along(inputs, reading.scan, dicom=from_dicom, deidentify=False)
     with staged(out, clinic.replaced_names(), folders=(DICOM_FOLDER,)) as place:
         progress("Writing the report")
-        files = clinic.rendered(reading, fhir=True, tables=False, language=language, text=text, signature=signature)
+        files = clinic.rendered(
+            reading, fhir=True, tables=False, language=language, text=text, signature=signature, comparison=comparison
+        )
         files |= dicom_files(reading, luggage, files, signature)
         files |= {
             **_of_phases(reading_folder),

@@ -74,7 +74,7 @@ def read_study(
     fhir, tables : bool
         As for `bonescan.journeys.read`; the phases have no rows.
     language : str
-        As for `bonescan.journeys.read`; the page on phases is English.
+        As for `bonescan.journeys.read`; the page on phases speaks it too.
     keep_state : bool
         As for `bonescan.journeys.read`.
     progress : callable
@@ -129,7 +129,7 @@ def read_study(
         case = None if study.whole_body is None else reader.read_case(study.whole_body, progress=progress)
         whole = None if case is None else case.reading
         progress("Writing the report")
-        files = render_phases(phases)
+        files = render_phases(phases, language)
         if fhir:
             files["phases_fhir.json"] = phase_fhir_bytes(phases)
         files |= phase_files(phases, luggage, files)

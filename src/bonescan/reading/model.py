@@ -515,12 +515,15 @@ class Revision:
         The physician's name; empty in a draft.
     identities : mapping of int to str
         What tells each finding from every other of any version, by its number: `bonescan.reading.tracking`.
+    removed : tuple of str
+        Places of the reader's own findings that the physician has deleted.
     """
 
     of_version: int
     edits: tuple[Mapping[str, object], ...]
     by: str
     identities: Mapping[int, str] = field(default_factory=dict)
+    removed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,16 +8,31 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bonescan.report.pages import packaged_fonts
+
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
-__all__ = ["Colour", "Point", "beside", "bundled_font", "embedded", "jpeg", "mix", "png", "smooth", "stroke"]
+__all__ = [
+    "Colour",
+    "Point",
+    "beside",
+    "bundled_font",
+    "embedded",
+    "font_for",
+    "jpeg",
+    "mix",
+    "png",
+    "smooth",
+    "stroke",
+]
 
 Point = tuple[float, float]
 Colour = tuple[int, int, int]
@@ -41,6 +56,29 @@ def bundled_font(size: int) -> FreeTypeFont | ImageFont:
     from PIL import ImageFont
 
     return ImageFont.load_default(size)
+
+
+def font_for(text: str, size: int) -> FreeTypeFont | ImageFont:
+    """Return the font in which a text can be drawn: Pillow's own, or the packaged one where that lacks its letters.
+
+    Parameters
+    ----------
+    text : str
+    size : int
+        Height of the letters in picture pixels.
+
+    Returns
+    -------
+    PIL.ImageFont.FreeTypeFont
+    """
+    return bundled_font(size) if text.isascii() else _packaged_font(size)
+
+
+@lru_cache(maxsize=16)
+def _packaged_font(size: int) -> FreeTypeFont:
+    from PIL import ImageFont
+
+    return ImageFont.truetype(str(packaged_fonts() / "NotoSansCJKsc-Regular-subset.otf"), size)
 
 
 def mix(colour: Colour, share: float) -> Colour:

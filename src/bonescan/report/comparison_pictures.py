@@ -21,8 +21,10 @@ from bonescan.followup.model import ChangeKind, Comparison, DifferenceView, Lesi
 from bonescan.followup.progression import BoneState
 from bonescan.followup.series import Series
 from bonescan.reading.model import LabelledView
-from bonescan.report.brush import Colour, beside, bundled_font, smooth, stroke
+from bonescan.report.brush import Colour, beside, bundled_font, font_for, smooth, stroke
+from bonescan.report.figures import decimals
 from bonescan.report.framing import Frame, Part, frame_for, parts_shown, scale_for
+from bonescan.report.language import Language
 from bonescan.report.lettering import Target, place_letters
 from bonescan.report.pictures import Window, display_window
 from bonescan.scan import View, ViewName
@@ -200,8 +202,8 @@ def _panel(
     draw = ImageDraw.Draw(sheet)
     draw.rectangle((frame.left - 1, frame.top - 1, frame.left + frame.width, frame.top + frame.height), outline=_LINE)
     middle = frame.left + frame.width / 2
-    draw.text((middle, 4), title[0], fill=_SOFT, font=bundled_font(24), anchor="ma")
-    draw.text((middle, 34), title[1], fill=_INK, font=bundled_font(28), anchor="ma")
+    draw.text((middle, 4), title[0], fill=_SOFT, font=font_for(title[0], 24), anchor="ma")
+    draw.text((middle, 34), title[1], fill=_INK, font=font_for(title[1], 28), anchor="ma")
     sides = (words["right"], words["left"])
     first, last = sides if view.name is ViewName.ANTERIOR else sides[::-1]
     draw.text((frame.left + 2, frame.top - 4), first, fill=_INK, font=bundled_font(26), anchor="ls")
@@ -313,9 +315,9 @@ def _key(words: Mapping[str, str]) -> Image:
     draw.rectangle((19, top - 1, 45, top + height), outline=_SOFT)
     for share, text in ((0.0, f"+{_FULL_DEVIATIONS:.0f}"), (0.5, "0"), (1.0, f"-{_FULL_DEVIATIONS:.0f}")):
         draw.text((54, top + share * height), text, fill=_INK, font=bundled_font(22), anchor="lm")
-    draw.text((20, top - 40), words["more"], fill=_RED, font=bundled_font(22), anchor="ls")
-    draw.text((20, top - 12), words["deviations"], fill=_SOFT, font=bundled_font(18), anchor="ls")
-    draw.text((20, top + height + 12), words["less"], fill=_BLUE, font=bundled_font(22), anchor="la")
+    draw.text((20, top - 40), words["more"], fill=_RED, font=font_for(words["more"], 22), anchor="ls")
+    draw.text((20, top - 12), words["deviations"], fill=_SOFT, font=font_for(words["deviations"], 18), anchor="ls")
+    draw.text((20, top + height + 12), words["less"], fill=_BLUE, font=font_for(words["less"], 22), anchor="la")
     return sheet
 
 
@@ -374,12 +376,14 @@ def _plain(
     draw = ImageDraw.Draw(sheet)
     draw.rectangle((0, 0, sheet.width, 60), fill=_INK if now else (255, 255, 255))
     ink = (255, 255, 255) if now else _INK
-    draw.text((sheet.width / 2, 4), title[0], fill=ink, font=bundled_font(18), anchor="ma")
-    draw.text((sheet.width / 2, 28), title[1], fill=ink, font=bundled_font(23), anchor="ma")
+    draw.text((sheet.width / 2, 4), title[0], fill=ink, font=font_for(title[0], 18), anchor="ma")
+    draw.text((sheet.width / 2, 28), title[1], fill=ink, font=font_for(title[1], 23), anchor="ma")
     return sheet
 
 
-def draw_timeline(series: Series, words: Mapping[str, str], states: Mapping[str, str]) -> Image | None:
+def draw_timeline(
+    series: Series, words: Mapping[str, str], states: Mapping[str, str], tongue: Language
+) -> Image | None:
     """Draw the Bone Scan Index and the number of lesions over the days of a series, with what the rules say.
 
     Parameters
@@ -389,6 +393,8 @@ def draw_timeline(series: Series, words: Mapping[str, str], states: Mapping[str,
         The ``timeline`` section of the wording.
     states : mapping of str to str
         A short name of every `BoneState`.
+    tongue : Language
+        Of the numbers.
 
     Returns
     -------
@@ -415,17 +421,25 @@ def draw_timeline(series: Series, words: Mapping[str, str], states: Mapping[str,
 
     if start is not None:
         stroke(sheet, [(across(start), top - 6), (across(start), bottom)], _SOFT, 2.0, dash=(8.0, 6.0))
-        draw.text((across(start) + 6, top - 12), words["start"], fill=_SOFT, font=bundled_font(20), anchor="ls")
+        draw.text(
+            (across(start) + 6, top - 12), words["start"], fill=_SOFT, font=font_for(words["start"], 20), anchor="ls"
+        )
     index = [study.reading.burden.bone_scan_index_percent for study in series.studies]
     counts = [sum(track.present[k] and track.counts for track in series.tracks) for k in range(len(dated))]
     values = [one.value for one in index if one.value is not None]
     most = 1.1 * max([one.value + (one.uncertainty or 0.0) for one in index if one.value is not None] + [0.1])
-    _axis(draw, (left, right), (top, middle), most, words["index"])
-    _axis(draw, (left, right), (middle + 50, bottom), max([*counts, 1]) * 1.25, words["lesions"], whole=True)
+    _axis(draw, (left, right), (top, middle), most, words["index"], tongue)
+    _axis(draw, (left, right), (middle + 50, bottom), max([*counts, 1]) * 1.25, words["lesions"], tongue, whole=True)
     points = []
     for day, one in zip(dated, index, strict=True):
         if one.value is None:
-            draw.text((across(day), middle - 16), words["withheld"], fill=_SOFT, font=bundled_font(20), anchor="ms")
+            draw.text(
+                (across(day), middle - 16),
+                words["withheld"],
+                fill=_SOFT,
+                font=font_for(words["withheld"], 20),
+                anchor="ms",
+            )
             continue
         y = middle - (middle - top) * one.value / most
         if one.uncertainty is not None:
@@ -437,7 +451,7 @@ def draw_timeline(series: Series, words: Mapping[str, str], states: Mapping[str,
     for x, y in points:
         draw.ellipse((x - 7, y - 7, x + 7, y + 7), fill=_INK)
     for (x, y), value in zip(points, values, strict=True):
-        draw.text((x + 13, y - 9), f"{value:.2f}", anchor="ls", **_ON_LINES, font=bundled_font(23))
+        draw.text((x + 13, y - 9), decimals(value, 2, tongue), anchor="ls", **_ON_LINES, font=bundled_font(23))
     for k, (day, count) in enumerate(zip(dated, counts, strict=True)):
         x, tall = across(day), (bottom - middle - 50) * count / (max([*counts, 1]) * 1.25)
         fresh = len(series.progression.scans[k].new) if k else 0
@@ -450,18 +464,27 @@ def draw_timeline(series: Series, words: Mapping[str, str], states: Mapping[str,
         state = series.progression.scans[k].state
         for line, text in enumerate(states[state.value].split("\n")):
             colour = _STATE_COLOURS.get(state, _SOFT)
-            draw.text((x, bottom + 44 + 25 * line), text, fill=colour, font=bundled_font(21), anchor="ma")
+            draw.text((x, bottom + 44 + 25 * line), text, fill=colour, font=font_for(text, 21), anchor="ma")
     if series.progression.progressed_on is not None:
         x = across(series.progression.progressed_on)
         draw.polygon([(x - 14, top - 30), (x + 14, top - 30), (x, top - 6)], fill=_RED)
-        draw.text((x + 20, top - 34), words["progressed"], fill=_RED, font=bundled_font(21), anchor="la")
+        draw.text(
+            (x + 20, top - 34), words["progressed"], fill=_RED, font=font_for(words["progressed"], 21), anchor="la"
+        )
     draw.rectangle((right - 330, middle + 20, right - 312, middle + 38), fill=_RED)
-    draw.text((right - 304, middle + 29), words["new"], fill=_INK, font=bundled_font(20), anchor="lm")
+    draw.text((right - 304, middle + 29), words["new"], fill=_INK, font=font_for(words["new"], 20), anchor="lm")
     return sheet
 
 
 def _axis(
-    draw: ImageDraw, across: tuple[int, int], up: tuple[int, int], most: float, title: str, *, whole: bool = False
+    draw: ImageDraw,
+    across: tuple[int, int],
+    up: tuple[int, int],
+    most: float,
+    title: str,
+    tongue: Language,
+    *,
+    whole: bool = False,
 ) -> None:
     """An upright axis with about five marks, its title above."""
     rough = most / 5
@@ -471,5 +494,11 @@ def _axis(
     for k in range(int(most / step) + 1):
         y = up[1] - (up[1] - up[0]) * k * step / most
         draw.line((across[0], y, across[1], y), fill=_INK if k == 0 else _LINE, width=2 if k == 0 else 1)
-        draw.text((across[0] - 12, y), f"{k * step:g}", fill=_INK, font=bundled_font(22), anchor="rm")
-    draw.text((10, up[0] - 14), title, anchor="ls", **{**_ON_LINES, "fill": _SOFT}, font=bundled_font(22))
+        draw.text(
+            (across[0] - 12, y),
+            f"{k * step:g}".replace(".", tongue.words["decimal"]),
+            fill=_INK,
+            font=bundled_font(22),
+            anchor="rm",
+        )
+    draw.text((10, up[0] - 14), title, anchor="ls", **{**_ON_LINES, "fill": _SOFT}, font=font_for(title, 22))

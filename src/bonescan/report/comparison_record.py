@@ -16,9 +16,9 @@ from bonescan.followup.series import Series
 from bonescan.reading.model import Finding
 from bonescan.report.comparison_pictures import lesion_style
 from bonescan.report.record import INTENDED_USE, json_measurement, json_number
-from bonescan.scan import ViewName
+from bonescan.scan import Remark, ViewName
 
-__all__ = ["COMPARISON_SCHEMA_VERSION", "comparison_record", "comparison_schema"]
+__all__ = ["COMPARISON_SCHEMA_VERSION", "comparison_record", "comparison_schema", "remarks_of"]
 
 COMPARISON_SCHEMA_VERSION = "1.2.0"
 """Version of comparison.json: major for a broken reader, minor for a new field."""
@@ -91,11 +91,25 @@ def comparison_record(series: Series) -> dict[str, Any]:
         ],
         "remarks": [
             {"code": remark.code, "text": remark.text, "severity": remark.severity.value}
-            for remark in (*latest.alignment.remarks, *latest.remarks)
+            for remark in remarks_of(latest)
         ],
         "method": dict(latest.method),
         "versions": dict(latest.current.reading.versions),
     }
+
+
+def remarks_of(comparison: Comparison) -> tuple[Remark, ...]:
+    """Return the remarks on a comparison and on its alignment, each once.
+
+    Parameters
+    ----------
+    comparison : Comparison
+
+    Returns
+    -------
+    tuple of Remark
+    """
+    return tuple(dict.fromkeys((*comparison.alignment.remarks, *comparison.remarks)))
 
 
 def _scan(study: Study, state: ScanState) -> dict[str, Any]:

@@ -37,14 +37,15 @@ from bonescan.report.overview import (
     unjudged,
 )
 from bonescan.report.physician import ENTRIES, PhysicianText
+from bonescan.report.with_prior import comparison_section
 from bonescan.scan import Severity
 
 __all__ = ["Shown", "crops_content", "report_content"]
 
 
 _KEY_FINDINGS = 12
-_KEY_ROWS = (0, 1, 2, 3, 5, 6, 7, 8)
-"""Of patient and procedure: all but stature, camera and images."""
+_NOT_KEY = ("stature", "device", "views")
+"""Rows of patient and procedure that the one page leaves out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,11 @@ class Shown:
 
 
 def report_content(
-    record: Mapping[str, Any], shown: Shown, tongue: Language, text: PhysicianText | None = None
+    record: Mapping[str, Any],
+    shown: Shown,
+    tongue: Language,
+    text: PhysicianText | None = None,
+    comparison: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return every text, table and caption of the report, as JSON values without any markup.
 
@@ -82,6 +87,8 @@ def report_content(
     tongue : Language
     text : PhysicianText, optional
         What a physician has written for this study.
+    comparison : mapping, optional
+        With the scan before, as ``comparison.json`` holds it.
 
     Returns
     -------
@@ -121,9 +128,11 @@ def report_content(
                 ],
             },
             "findings": {"heading": w["findings"]["heading"], "rows": _written(text, "findings", tongue)},
+            "comparison": comparison_section(comparison, tongue),
             "summary": {
                 "heading": w["summary"]["heading"],
                 "sentence": in_a_sentence(record, tongue),
+                "removed": _removed(record, tongue),
                 "cards": cards(record, tongue),
             },
             "plate": plate_section(record, shown.windows, shown.without_letter, tongue, cropped=shown.cropped),
@@ -208,7 +217,7 @@ def _key_page(record: Mapping[str, Any], tongue: Language) -> dict[str, Any]:
     """What stands beside the pictures where there is one page for all: study, index, the first findings."""
     w = tongue.words["key"]
     bone = sorted_out(record)[0]
-    rows = [*patient_rows(record, tongue), *procedure_rows(record, tongue)]
+    rows = [*patient_rows(record, tongue, without=_NOT_KEY), *procedure_rows(record, tongue, without=_NOT_KEY)]
     told = [
         w["finding"].format(place=tongue.place(finding["place"]), ratio=two_digits(finding["uptake_ratio"], tongue))
         for finding in bone[:_KEY_FINDINGS]
@@ -216,7 +225,7 @@ def _key_page(record: Mapping[str, Any], tongue: Language) -> dict[str, Any]:
     more = len(bone) - len(told)
     return {
         "title": w["title"],
-        "rows": [rows[at] for at in _KEY_ROWS],
+        "rows": rows,
         "figures": [[w["findings"], str(len(bone))], [w["burden"], measured(index_of(record), tongue)]],
         "findings": [[finding["letter"], said] for finding, said in zip(bone, told, strict=False)],
         "more": w["more"].format(count=more) if more else "",
@@ -248,15 +257,28 @@ def _brief(record: Mapping[str, Any], text: PhysicianText, tongue: Language) -> 
     w = tongue.words["brief"]
     own = text.of("interpretation", "text")
     if own:
-        return {"heading": w["physician"], "text": _paragraphs(own)}
-    sentences = (record.get("impression") or {}).get("sentences", ())
-    return {"heading": w["proposed"], "text": [tongue.say(one) for one in sentences[:1]]}
+        rows = _written(text, "interpretation", tongue, of=("recommendation", "urgent"))
+        return {"heading": w["physician"], "text": _paragraphs(own), "rows": rows}
+    impression = record.get("impression") or {}
+    advice = [tongue.say(one) for one in impression.get("advice", ())[:1]]
+    return {
+        "heading": w["proposed"],
+        "text": [tongue.say(one) for one in impression.get("sentences", ())[:1]],
+        "rows": [[tongue.words["impression"]["advice"], advice]] if advice else [],
+    }
 
 
-def _written(text: PhysicianText, section: str, tongue: Language) -> list[list[Any]]:
+def _removed(record: Mapping[str, Any], tongue: Language) -> str:
+    """Say how many of the software's findings a physician has deleted, and where; empty where none was."""
+    places = (record.get("revision") or {}).get("removed", ())
+    named = str(tongue.words["joint"]).join(dict.fromkeys(tongue.place(place) for place in places))
+    return str(tongue.words["findings"]["removed"][min(len(places), 2)].format(count=len(places), places=named))
+
+
+def _written(text: PhysicianText, section: str, tongue: Language, of: Sequence[str] | None = None) -> list[list[Any]]:
     """What the physician has written for a section, as rows of a label and paragraphs."""
     labels = tongue.words["physician"]["labels"]
-    rows = [[labels[entry], _paragraphs(text.of(section, entry))] for entry in ENTRIES[section]]
+    rows = [[labels[entry], _paragraphs(text.of(section, entry))] for entry in of or ENTRIES[section]]
     return [row for row in rows if row[1]]
 
 

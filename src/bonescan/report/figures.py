@@ -9,7 +9,7 @@ from typing import Any
 from bonescan.measurement import Measurement
 from bonescan.report.language import Language, language
 
-__all__ = ["HIDDEN", "cleaned", "decimals", "measured", "rounded", "short", "tracer_name", "two_digits"]
+__all__ = ["HIDDEN", "cleaned", "decimals", "measured", "rounded", "short", "signed", "tracer_name", "two_digits"]
 
 _TELLING_UNCERTAINTY = 0.01
 # DICOM writes the mass number raised: "Technetium Tc^99m^ medronate", earlier "^99m^Technetium".
@@ -84,6 +84,22 @@ def decimals(value: float, places: int, tongue: Language) -> str:
     str
     """
     return f"{value:.{places}f}".replace(".", tongue.words["decimal"])
+
+
+def signed(value: float, places: int, tongue: Language) -> str:
+    """Write a change with its sign and fixed decimals.
+
+    Parameters
+    ----------
+    value : float
+    places : int
+    tongue : Language
+
+    Returns
+    -------
+    str
+    """
+    return f"{value:+.{places}f}".replace(".", tongue.words["decimal"])
 
 
 def two_digits(value: float, tongue: Language) -> str:

@@ -165,6 +165,13 @@ def kept_illustrations(content: bytes) -> Illustrations:
         if held["schema"] != _SCHEMA:
             raise ValueError(held["schema"])
         shown = held["shown"]
+        pictures = [held["plate"], *([held["regions"]] if held["regions"] else [])]
+        pictures += [square for crop in held["crops"] for square in crop["squares"]]
+        if not all({"source", "width", "height"} <= picture.keys() for picture in pictures) or not all(
+            isinstance(crop["letter"], str) and all(len(square["window"]) == 2 for square in crop["squares"])
+            for crop in held["crops"]
+        ):
+            raise ValueError("a picture lacks its source, size or window")
         return Illustrations(
             shown=Shown(
                 windows={view: (float(low), float(high)) for view, (low, high) in shown["windows"].items()},
@@ -176,7 +183,7 @@ def kept_illustrations(content: bytes) -> Illustrations:
             regions=held["regions"],
             crops=held["crops"],
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise UnreadableInput(
             f"The {PICTURES_NAME} is not as bonescan writes it; read the scan again, or take the file away: the report "
             "then has the views alone."

@@ -7,9 +7,10 @@ names of places. A sentence is known again by those templates; what stands in a 
 fixed phrase or another sentence, and is translated in turn. A sentence that no template knows stays English and is
 marked so: nothing is lost, nothing is guessed.
 
-The holes, told by their names (a digit behind a name tells two of a kind apart): ``{text}`` sentences, ``{phrase}`` a
-phrase of ``[said]`` or several apart by commas or semicolons, ``{place}`` a place, ``{named}`` findings with their
-letters, ``{count}`` a number that may be a word, ``{raw}`` anything, kept; every other name is a number.
+The holes, told by their names (a digit behind a name tells two of a kind apart): ``{text}`` sentences, ``{clause}`` a
+sentence that begins small or lacks its full stop, ``{phrase}`` a phrase of ``[said]`` or several apart by commas or
+semicolons, ``{place}`` a place, ``{named}`` findings with their letters, ``{count}`` a number that may be a word,
+``{raw}`` anything, kept; every other name is a number.
 """
 
 from __future__ import annotations
@@ -20,12 +21,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
 from bonescan.errors import InvalidValue
 
-__all__ = ["Language", "language", "languages_of", "report_languages", "wording", "words"]
+__all__ = ["SPOKEN", "Language", "language", "languages_of", "report_languages", "wording", "words"]
+
+SPOKEN = ("words", "comparison", "phases")
+"""Stems of the wordings that every language of the report has: of the report, of comparisons, of three phases."""
 
 _HOLE = re.compile(r"\{(\w+)\}")
 _NUMBER = r"[-+\u2212]?\d[\d,]*(?:\.\d+)?(?:e[-+\u2212]?\d+)?|nan"
@@ -182,7 +187,8 @@ def _templates(code: str) -> tuple[Mapping[str, str], Mapping[str, tuple[_Templa
     """Sentences without holes, and those with holes by their first letter; under "" those that begin with a hole."""
     fixed: dict[str, str] = {}
     holed: dict[str, list[_Template]] = {}
-    for english, said in wording("words", code)["said"].items():
+    pairs = chain.from_iterable(wording(stem, code).get("said", {}).items() for stem in SPOKEN)
+    for english, said in pairs:
         if not _HOLE.search(english):
             fixed[english] = said
             continue
@@ -224,6 +230,15 @@ def _known(code: str, text: str) -> str | None:
         if None not in filled.values():
             return template.said.format(**filled)
     return None
+
+
+def _clause(code: str, text: str) -> str:
+    """A sentence that began small, or lost its full stop, within another."""
+    for whole in (text, f"{text[:1].upper()}{text[1:]}", f"{text[:1].upper()}{text[1:]}."):
+        known = _known(code, whole)
+        if known is not None:
+            return known.rstrip(str(wording("words", code)["stop"]).strip())
+    return _text(code, text)
 
 
 def _number(code: str, text: str) -> str:
@@ -316,6 +331,7 @@ _FILLED: Mapping[str, Callable[[str, str], str | None]] = MappingProxyType(
         "number": _number,
         "count": _count,
         "text": _text,
+        "clause": _clause,
         "phrase": _phrase,
         "place": lambda code, text: _place(code, text) or text,
         "named": _named,

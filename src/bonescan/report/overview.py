@@ -54,13 +54,15 @@ def _time(stated: str | None) -> str:
     return datetime.fromisoformat(stated).strftime("%Y-%m-%d %H:%M") if stated else ""
 
 
-def patient_rows(record: Mapping[str, Any], tongue: Language) -> list[list[str]]:
+def patient_rows(record: Mapping[str, Any], tongue: Language, without: Sequence[str] = ()) -> list[list[str]]:
     """Return who was examined, and when.
 
     Parameters
     ----------
     record : mapping
     tongue : Language
+    without : sequence of str
+        Keys of rows that are left out.
 
     Returns
     -------
@@ -75,27 +77,30 @@ def patient_rows(record: Mapping[str, Any], tongue: Language) -> list[list[str]]
         f"{person['weight_kg']:.0f} kg" if person["weight_kg"] is not None else "",
     ]
     rows = [
-        (w["name"], name.strip()),
-        (w["patient_id"], person["patient_id"]),
+        ("name", w["name"], name.strip()),
+        ("patient_id", w["patient_id"], person["patient_id"]),
         (
+            "birth_date",
             w["birth_date" if person["birth_date"] or not age else "age"],
             _joined([person["birth_date"] or "", age], tongue),
         ),
-        (w["sex"], w.get((person["sex"] or "").strip().upper(), person["sex"]) if person["sex"] else ""),
-        (w["stature"], _joined(size, tongue)),
-        (w["examined"], _time(scan["acquired_at"])),
-        (w["study"], scan["study_description"]),
+        ("sex", w["sex"], w.get((person["sex"] or "").strip().upper(), person["sex"]) if person["sex"] else ""),
+        ("stature", w["stature"], _joined(size, tongue)),
+        ("examined", w["examined"], _time(scan["acquired_at"])),
+        ("study", w["study"], scan["study_description"]),
     ]
-    return _stated(rows, tongue)
+    return _stated(rows, without, tongue)
 
 
-def procedure_rows(record: Mapping[str, Any], tongue: Language) -> list[list[str]]:
+def procedure_rows(record: Mapping[str, Any], tongue: Language, without: Sequence[str] = ()) -> list[list[str]]:
     """Return how the examination was done, as the file tells it.
 
     Parameters
     ----------
     record : mapping
     tongue : Language
+    without : sequence of str
+        Keys of rows that are left out.
 
     Returns
     -------
@@ -117,16 +122,16 @@ def procedure_rows(record: Mapping[str, Any], tongue: Language) -> list[list[str
         if view["total_counts"] is not None
     ]
     rows = [
-        (w["injected"], _joined(injected, tongue)),
-        (w["delay"], delay),
-        (w["device"], _joined([camera, collimator], tongue)),
-        (w["views"], _joined([w["whole_body" if scan["whole_body"] else "spot"], *views], tongue)),
+        ("injected", w["injected"], _joined(injected, tongue)),
+        ("delay", w["delay"], delay),
+        ("device", w["device"], _joined([camera, collimator], tongue)),
+        ("views", w["views"], _joined([w["whole_body" if scan["whole_body"] else "spot"], *views], tongue)),
     ]
-    return _stated(rows, tongue)
+    return _stated(rows, without, tongue)
 
 
-def _stated(rows: Iterable[tuple[str, str | None]], tongue: Language) -> list[list[str]]:
-    return [[label, value or str(tongue.words["not_stated"])] for label, value in rows]
+def _stated(rows: Iterable[tuple[str, str, str | None]], without: Sequence[str], tongue: Language) -> list[list[str]]:
+    return [[label, value or str(tongue.words["not_stated"])] for key, label, value in rows if key not in without]
 
 
 def _joined(parts: Iterable[str], tongue: Language) -> str:

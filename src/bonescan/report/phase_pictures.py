@@ -12,7 +12,8 @@ from scipy import ndimage
 
 from bonescan.reading.three_phase.curves import Curve
 from bonescan.reading.three_phase.phases import PhaseReading
-from bonescan.report.brush import beside, bundled_font, stroke
+from bonescan.report.brush import beside, bundled_font, font_for, stroke
+from bonescan.report.language import Language
 from bonescan.scan import Phase
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ def draw_phases(reading: PhaseReading, labels: Mapping[Phase, tuple[str, str]]) 
         framed.paste(tile, (6, 42))
         label = ImageDraw.Draw(framed)
         label.rectangle((5, 41, 6 + tile.width, 42 + tile.height), outline=_LINE)
-        label.text((6, 2), labels[phase][0], fill=_INK, font=bundled_font(17))
-        label.text((6, 22), labels[phase][1], fill=_SOFT, font=bundled_font(13))
+        label.text((6, 2), labels[phase][0], fill=_INK, font=font_for(labels[phase][0], 17))
+        label.text((6, 22), labels[phase][1], fill=_SOFT, font=font_for(labels[phase][1], 13))
         tiles.append(framed)
     return beside(tiles)
 
@@ -84,7 +85,7 @@ def _outline(tile: Image, mask: NDArray[np.bool_], colour: tuple[int, int, int])
     tile.paste(colour, (0, 0), Image.fromarray((255 * edge).astype(np.uint8)))
 
 
-def draw_curves(curves: Sequence[Curve], axes: tuple[str, str], names: Sequence[str]) -> Image:
+def draw_curves(curves: Sequence[Curve], axes: tuple[str, str], names: Sequence[str], tongue: Language) -> Image:
     """Draw counts a second over time, with their standard deviation and arrival, at twice the page's resolution.
 
     Parameters
@@ -95,6 +96,8 @@ def draw_curves(curves: Sequence[Curve], axes: tuple[str, str], names: Sequence[
         What stands at the level axis and the upright one.
     names : sequence of str
         Of the curves.
+    tongue : Language
+        Of the numbers.
 
     Returns
     -------
@@ -117,12 +120,12 @@ def draw_curves(curves: Sequence[Curve], axes: tuple[str, str], names: Sequence[
     for k in range(int(last / step_x) + 1):
         x = at(k * step_x, 0)[0]
         draw.line((x, box[1], x, box[3]), fill=_LINE)
-        draw.text((x, box[3] + 8), f"{k * step_x:g}", fill=_INK, font=font, anchor="mt")
+        draw.text((x, box[3] + 8), _mark(k * step_x, tongue), fill=_INK, font=font, anchor="mt")
     for k in range(int(top / step_y) + 1):
         y = at(0, k * step_y)[1]
         draw.line((box[0], y, box[2], y), fill=_LINE)
-        draw.text((box[0] - 10, y), f"{k * step_y:g}", fill=_INK, font=font, anchor="rm")
-    draw.text(((box[0] + box[2]) / 2, height - 10), axes[0], fill=_SOFT, font=font, anchor="mb")
+        draw.text((box[0] - 10, y), _mark(k * step_y, tongue), fill=_INK, font=font, anchor="rm")
+    draw.text(((box[0] + box[2]) / 2, height - 10), axes[0], fill=_SOFT, font=font_for(axes[0], 24), anchor="mb")
     _upright(sheet, axes[1], (10, (box[1] + box[3]) // 2))
     for curve, colour in zip(curves, (_RED, _BLUE), strict=False):
         points = [at(float(t), float(r)) for t, r in zip(curve.middles_s, curve.rate_cps, strict=True)]
@@ -140,7 +143,7 @@ def _legend(draw: ImageDraw, names: Sequence[str], box: tuple[int, int, int, int
     for k, (name, colour) in enumerate(zip(names, (_RED, _BLUE), strict=False)):
         y = box[3] - 70 + 32 * k
         draw.line((box[2] - 330, y, box[2] - 280, y), fill=colour, width=4)
-        draw.text((box[2] - 270, y), name, fill=_INK, font=bundled_font(24), anchor="lm")
+        draw.text((box[2] - 270, y), name, fill=_INK, font=font_for(name, 24), anchor="lm")
 
 
 def _upright(sheet: Image, text: str, place: tuple[int, int]) -> None:
@@ -148,9 +151,13 @@ def _upright(sheet: Image, text: str, place: tuple[int, int]) -> None:
     from PIL import Image, ImageDraw
 
     strip = Image.new("RGB", (320, 30), (255, 255, 255))
-    ImageDraw.Draw(strip).text((160, 15), text, fill=_SOFT, font=bundled_font(24), anchor="mm")
+    ImageDraw.Draw(strip).text((160, 15), text, fill=_SOFT, font=font_for(text, 24), anchor="mm")
     turned = strip.rotate(90, expand=True)
     sheet.paste(turned, (place[0], place[1] - turned.height // 2))
+
+
+def _mark(value: float, tongue: Language) -> str:
+    return f"{value:g}".replace(".", tongue.words["decimal"])
 
 
 def _step(length: float) -> float:

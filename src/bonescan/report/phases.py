@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import tomllib
 from collections.abc import Mapping
-from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,15 +14,12 @@ from numpy.typing import NDArray
 from bonescan.reading.three_phase.explanations import Call, Explanation, is_hand_or_foot
 from bonescan.reading.three_phase.phases import PhaseFinding, PhaseReading
 from bonescan.report.brush import embedded, png
-from bonescan.report.figures import cleaned, measured, tracer_name
-from bonescan.report.language import words
-from bonescan.report.pages import page_template, picture_svg, set_pages
+from bonescan.report.figures import cleaned, decimals, measured, tracer_name
+from bonescan.report.language import Language, language, wording
+from bonescan.report.pages import packaged_fonts, page_template, picture_svg, set_pages
 from bonescan.report.phase_pictures import draw_curves, draw_phases
 from bonescan.report.record import INTENDED_USE, json_bytes, json_measurement, json_number
 from bonescan.scan import DynamicScan, Phase, Scan
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["PHASE_SCHEMA_VERSION", "phase_content", "phase_record", "phase_schema", "render_phases"]
 
@@ -34,12 +29,14 @@ PHASE_SCHEMA_VERSION = "1.0.0"
 _NEAREST = 2  # rows shown where none fits
 
 
-def render_phases(reading: PhaseReading) -> dict[str, bytes]:
+def render_phases(reading: PhaseReading, code: str = "en") -> dict[str, bytes]:
     """Turn the reading of a three-phase study into its files.
 
     Parameters
     ----------
     reading : PhaseReading
+    code : str
+        Language of the page, one of `bonescan.report.language.report_languages`; the record is English.
 
     Returns
     -------
@@ -47,16 +44,22 @@ def render_phases(reading: PhaseReading) -> dict[str, bytes]:
         By name: ``phases.json``, ``phases.html``, ``phases.pdf``, ``phases.png``, ``phases_curves.png`` and
         ``phases_region.png``; without a flow of both sides there is no ``phases_curves.png``, without another
         side no ``phases_region.png``. The same reading gives the same bytes.
+
+    Raises
+    ------
+    InvalidValue
+        When there is no such language.
     """
-    content = phase_content(reading)
-    w = _words()
-    labels = {phase: (w[phase.value]["name"], _when(reading, phase)) for phase in Phase}
+    tongue = language(code)
+    content = phase_content(reading, tongue)
+    w = _words(tongue)
+    labels = {phase: (w[phase.value]["name"], _when(reading, phase, tongue)) for phase in Phase}
     plate = draw_phases(reading, labels)
     files = {"phases.json": json_bytes(phase_record(reading)), "phases.png": png(plate)}
     pictures = {"plate": embedded(plate)}
     if reading.curves:
-        names = [w["curves"]["name"][k].format(side=curve.side) for k, curve in enumerate(reading.curves)]
-        drawn = draw_curves(reading.curves, (w["curves"]["x"], w["curves"]["y"]), names)
+        names = [w["curves"]["name"][k].format(side=tongue.place(curve.side)) for k, curve in enumerate(reading.curves)]
+        drawn = draw_curves(reading.curves, (w["curves"]["x"], w["curves"]["y"]), names, tongue)
         files["phases_curves.png"] = png(drawn)
         pictures["curves"] = embedded(drawn)
     if reading.region is not None:
@@ -68,10 +71,8 @@ def render_phases(reading: PhaseReading) -> dict[str, bytes]:
     return files
 
 
-@cache
-def _words() -> Mapping[str, Any]:
-    text = resources.files("bonescan.report").joinpath("phases.en.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+def _words(tongue: Language) -> Mapping[str, Any]:
+    return wording("phases", tongue.code)
 
 
 def phase_schema() -> dict[str, Any]:
@@ -198,19 +199,20 @@ def phase_record(reading: PhaseReading) -> dict[str, Any]:
     }
 
 
-def phase_content(reading: PhaseReading) -> dict[str, Any]:
+def phase_content(reading: PhaseReading, tongue: Language) -> dict[str, Any]:
     """Return every text and table of the page, as JSON values without any markup.
 
     Parameters
     ----------
     reading : PhaseReading
+    tongue : Language
 
     Returns
     -------
     dict
         Whoever sets a text into a page escapes it.
     """
-    w, whole = _words(), words()
+    w, whole = _words(tongue), tongue.words
     study = reading.study
     first = study.first
     examined = first.acquired_at.strftime("%Y-%m-%d %H:%M") if first.acquired_at else whole["not_stated"]
@@ -221,63 +223,77 @@ def phase_content(reading: PhaseReading) -> dict[str, Any]:
     content: dict[str, Any] = cleaned(
         {
             "language": whole["language"],
+            "wide_letters": not whole["space"],
+            "colon": whole["colon"],
             "title": w["title"],
             "banner": whole["banner"],
             "page": whole["page"],
             "font_note": whole["font_note"],
             "footer": whole["footer"].format(patient_id=first.patient.patient_id or whole["not_stated"], date=examined),
-            "patient": [list(row) for row in zip(w["patient_rows"], _patient(reading, examined), strict=True)],
+            "patient": [list(row) for row in zip(w["patient_rows"], _patient(reading, examined, tongue), strict=True)],
             "summary": {
                 "heading": w["summary"],
                 "sentences": [
-                    *reading.sentences,
-                    w["told"].format(side=reading.told_side) if reading.told_side else w["untold"],
+                    *map(tongue.say, reading.sentences),
+                    w["told"].format(side=tongue.place(reading.told_side)) if reading.told_side else w["untold"],
                 ],
             },
             "plate": {
                 "heading": w["plate"]["heading"],
                 "caption": w["plate"]["caption"].format(
-                    views=w["plate"]["added"] if len(views) > 1 else w["plate"]["one"].format(view=views[0].value)
+                    views=w["plate"]["added"]
+                    if len(views) > 1
+                    else w["plate"]["one"].format(view=whole["views_within"][views[0].value])
                 ),
-                "alt": w["plate"]["alt"].format(phases=", ".join(phase.value for phase in phases)),
+                "alt": w["plate"]["alt"].format(
+                    phases=whole["joint"].join(tongue.phrase(phase.value) for phase in phases)
+                ),
             },
             "ratios": {
                 "heading": w["ratios"]["heading"],
                 "columns": w["ratios"]["columns"],
-                "rows": [_ratio_row(finding) for finding in reading.findings],
+                "rows": [_ratio_row(finding, tongue) for finding in reading.findings],
                 "notes": [
                     w["ratios"]["note"],
                     w["ratios"]["limits"],
                     *(
-                        [w["ratios"]["joints"].format(ratio=measured(reading.joints_ratio))]
+                        [w["ratios"]["joints"].format(ratio=measured(reading.joints_ratio, tongue))]
                         if reading.joints_ratio.value is not None and is_hand_or_foot(study.body_part)
                         else []
                     ),
                 ],
             },
-            "curves": _curve_content(reading),
+            "curves": _curve_content(reading, tongue),
             "table": {
                 "heading": w["table"]["heading"],
                 "note": w["table"]["note"]
                 if fitting or not shown
-                else f"{w['table']['fits_none']} {w['table']['note']}",
-                "rows": [_explained(one) for one in shown],
+                else whole["space"].join([w["table"]["fits_none"], w["table"]["note"]]),
+                "rows": [_explained(one, tongue) for one in shown],
                 "others_heading": w["table"]["others"],
-                "others": "; ".join(
-                    w["table"]["other"].format(name=one.name, percent=100 * one.agreement)
+                "others": whole["clause_joint"].join(
+                    w["table"]["other"].format(name=tongue.phrase(one.name), percent=round(100 * one.agreement))
                     for one in reading.explanations
                     if one not in shown
                 ),
                 **{key: w["table"][key] for key in ("for", "against", "cannot", "source")},
             },
-            "next": {"heading": w["next"]["heading"], "text": list(reading.advice), "none": w["next"]["none"]},
+            "next": {
+                "heading": w["next"]["heading"],
+                "text": [tongue.say(one) for one in reading.advice],
+                "none": w["next"]["none"],
+            },
             "quality": {
                 "heading": w["quality"]["heading"],
                 "columns": w["quality"]["columns"],
                 "rows": [
                     {
                         "style": check.verdict.value,
-                        "cells": [whole["quality"][check.verdict.value], check.question, check.text],
+                        "cells": [
+                            whole["quality"][check.verdict.value],
+                            tongue.say(check.question),
+                            tongue.say(check.text),
+                        ],
                     }
                     for check in reading.checks
                 ],
@@ -285,13 +301,16 @@ def phase_content(reading: PhaseReading) -> dict[str, Any]:
             "remarks": {
                 "heading": w["remarks"]["heading"],
                 "none": w["remarks"]["none"],
-                "rows": [remark.text for remark in reading.remarks],
+                "rows": [tongue.say(remark.text) for remark in reading.remarks],
             },
             "method": {
                 "heading": w["method"]["heading"],
                 "rows": [
-                    *([key, text] for key, text in reading.method.items()),
-                    [w["method"]["versions"], ", ".join(f"{name} {own}" for name, own in reading.versions.items())],
+                    *([w["method"]["of"].get(key, key), tongue.say(text)] for key, text in reading.method.items()),
+                    [
+                        w["method"]["versions"],
+                        whole["joint"].join(f"{name} {own}" for name, own in reading.versions.items()),
+                    ],
                     *(
                         [w["method"]["sources"], f"{source.file_name} (SHA-256 {source.sha256})"]
                         for phase in phases
@@ -311,8 +330,8 @@ def _scan(reading: PhaseReading, phase: Phase) -> DynamicScan | Scan:
     return scan
 
 
-def _patient(reading: PhaseReading, examined: str) -> list[str]:
-    first, absent = reading.study.first, words()["not_stated"]
+def _patient(reading: PhaseReading, examined: str, tongue: Language) -> list[str]:
+    first, absent = reading.study.first, tongue.words["not_stated"]
     injection = first.injection
     told = [
         tracer_name(injection.radiopharmaceutical or ""),
@@ -323,33 +342,41 @@ def _patient(reading: PhaseReading, examined: str) -> list[str]:
         first.patient.patient_id,
         examined,
         first.study_description,
-        (reading.study.body_part or "").lower(),
-        ", ".join(part for part in told if part),
+        tongue.phrase((reading.study.body_part or "").lower()),
+        tongue.words["fact_joint"].join(part for part in told if part),
         injection.injected_at.strftime("%Y-%m-%d %H:%M") if injection.injected_at else "",
         " ".join(part for part in (first.device.manufacturer, first.device.model) if part),
     ]
     return [row or absent for row in rows]
 
 
-def _when(reading: PhaseReading, phase: Phase) -> str:
+def _when(reading: PhaseReading, phase: Phase, tongue: Language) -> str:
     """How a phase was acquired, or why it is absent."""
-    scan, form = reading.study.of(phase), _words()[phase.value]["when"]
+    scan, form = reading.study.of(phase), _words(tongue)[phase.value]["when"]
     if scan is None:
-        return reading.study.absent[phase]
+        return tongue.say(reading.study.absent[phase])
     if isinstance(scan, DynamicScan):
-        return str(form.format(frames=len(scan.starts_s), seconds=sum(scan.durations_s)))
+        return str(form.format(frames=len(scan.starts_s), seconds=round(sum(scan.durations_s))))
     delay, seconds = scan.delay_h, scan.views[0].duration_s
     if delay is None or seconds is None:
         return ""
-    return str(form.format(minutes=60 * delay, hours=delay, seconds=seconds))
+    return str(form.format(minutes=round(60 * delay), hours=decimals(delay, 1, tongue), seconds=round(seconds)))
 
 
-def _ratio_row(finding: PhaseFinding) -> dict[str, Any]:
-    w = _words()
+def _ratio_row(finding: PhaseFinding, tongue: Language) -> dict[str, Any]:
+    w = _words(tongue)
     if finding.judgement is None:
         return {
             "style": "absent",
-            "cells": [w[finding.phase.value]["name"], w["unknown"], "–", "–", "–", "–", finding.ratio.absent_reason],
+            "cells": [
+                w[finding.phase.value]["name"],
+                w["unknown"],
+                "–",
+                "–",
+                "–",
+                "–",
+                tongue.say(finding.ratio.absent_reason),
+            ],
         }
     likely = sorted(finding.judgement.probabilities.items(), key=lambda pair: -pair[1])
     styles = {Call.NORMAL: "normal", Call.DOWN: "down", Call.FOCAL_DOWN: "down"}
@@ -357,37 +384,45 @@ def _ratio_row(finding: PhaseFinding) -> dict[str, Any]:
         "style": styles.get(finding.call or Call.NORMAL, "up"),
         "cells": [
             w[finding.phase.value]["name"],
-            finding.call.value if finding.call else "",
-            measured(finding.ratio),
-            measured(finding.rest_ratio) if finding.rest_ratio.value is not None else "–",
-            measured(finding.extent_mm) if finding.extent_mm.value is not None else "–",
-            f"{finding.limit:.2f}",
-            ", ".join(f"{call.value} {100 * share:.0f} %" for call, share in likely if share >= 0.005),
+            tongue.phrase(finding.call.value) if finding.call else "",
+            measured(finding.ratio, tongue),
+            measured(finding.rest_ratio, tongue) if finding.rest_ratio.value is not None else "–",
+            measured(finding.extent_mm, tongue) if finding.extent_mm.value is not None else "–",
+            decimals(finding.limit, 2, tongue),
+            tongue.words["joint"].join(
+                f"{tongue.phrase(call.value)} {100 * share:.0f} %" for call, share in likely if share >= 0.005
+            ),
         ],
     }
 
 
-def _curve_content(reading: PhaseReading) -> dict[str, Any]:
-    w = _words()["curves"]
-    rows = [[w["arrival"].format(side=curve.side), measured(curve.arrival_s)] for curve in reading.curves]
+def _curve_content(reading: PhaseReading, tongue: Language) -> dict[str, Any]:
+    w = _words(tongue)["curves"]
+    rows = [
+        [w["arrival"].format(side=tongue.place(curve.side)), measured(curve.arrival_s, tongue)]
+        for curve in reading.curves
+    ]
     if reading.curves:
-        rows += [[w["difference"], measured(reading.arrival_difference_s)], [w["slope"], measured(reading.slope_ratio)]]
+        rows += [
+            [w["difference"], measured(reading.arrival_difference_s, tongue)],
+            [w["slope"], measured(reading.slope_ratio, tongue)],
+        ]
     return {"heading": w["heading"], "rows": rows, **{key: w[key] for key in ("none", "caption", "alt")}}
 
 
-def _explained(one: Explanation) -> dict[str, Any]:
-    w = _words()["table"]
-    parts = [w["agreement"].format(percent=100 * one.agreement)]
+def _explained(one: Explanation, tongue: Language) -> dict[str, Any]:
+    w = _words(tongue)["table"]
+    parts = [w["agreement"].format(percent=round(100 * one.agreement))]
     if one.side:
-        parts.insert(0, w["side"].format(side=one.side))
+        parts.insert(0, w["side"].format(side=tongue.place(one.side)))
     return {
-        "name": one.name[:1].upper() + one.name[1:],
-        "note": ", ".join(parts),
+        "name": tongue.phrase(one.name[:1].upper() + one.name[1:]),
+        "note": tongue.words["fact_joint"].join(parts),
         "fits": one.fits,
-        "for": list(one.evidence_for),
-        "against": list(one.evidence_against),
-        "cannot": list(one.cannot_tell),
-        "source": one.source,
+        "for": [tongue.say(text) for text in one.evidence_for],
+        "against": [tongue.say(text) for text in one.evidence_against],
+        "cannot": [tongue.say(text) for text in one.cannot_tell],
+        "source": tongue.say(one.source),
     }
 
 
@@ -421,4 +456,5 @@ def _pdf(reading: PhaseReading, content: Mapping[str, Any], pictures: Mapping[st
     for name, picture in pictures.items():
         files[f"{name}.svg"] = picture_svg(picture)
     data = {"content": content, "has_curves": "curves" in pictures}
-    return set_pages(files, data, reading.study.first.acquired_at)
+    fonts = (packaged_fonts(),) if content["wide_letters"] else ()
+    return set_pages(files, data, reading.study.first.acquired_at, fonts=fonts)

@@ -72,9 +72,13 @@ def plain_text(content: Mapping[str, Any]) -> str:
     lines = [c["title"], c["status"]["text"], *amended, *told(c["banner"]), "", *rows(c["patient"]["rows"])]
     if c["brief"]["text"]:
         lines += [*heading(c["brief"]["heading"]), *(line for text in c["brief"]["text"] for line in told(text))]
+        lines += rows(c["brief"]["rows"])
     lines += [*heading(c["context"]["heading"]), *(rows(c["context"]["rows"]) or told(c["context"]["none"]))]
     lines += [*heading(c["procedure"]["heading"]), *rows(c["procedure"]["rows"])]
-    lines += [*heading(c["findings"]["heading"]), *told(c["summary"]["sentence"]), *rows(c["findings"]["rows"])]
+    lines += [*heading(c["findings"]["heading"]), *told(c["summary"]["sentence"])]
+    lines += [*(told(c["summary"]["removed"]) if c["summary"]["removed"] else []), *rows(c["findings"]["rows"])]
+    if c["comparison"]["rows"]:
+        lines += [*under(c["comparison"]["heading"]), *rows(c["comparison"]["rows"]), *told(c["comparison"]["note"])]
     lines += [*table(c["bone"]), *(table(c["normal"]) if c["normal"]["rows"] else []), *table(c["other"])]
     lines += [*under(c["burden"]["heading"]), *rows(c["burden"]["rows"]), *told(c["burden"]["note"])]
     own, proposed = c["interpretation"], c["impression"]

@@ -45,7 +45,7 @@ __all__ = [
 INTENDED_USE = "Research software. Not a medical device. Never the only basis of a decision."
 """What every record says of itself."""
 
-SCHEMA_VERSION = "1.4.0"
+SCHEMA_VERSION = "1.5.0"
 """Version of reading.json: major for a broken reader, minor for a new field."""
 
 
@@ -361,7 +361,12 @@ def _finding(
 def _revision(revision: Revision | None) -> dict[str, Any] | None:
     if revision is None:
         return None
-    return {"of_version": revision.of_version, "edits": [dict(edit) for edit in revision.edits], "by": revision.by}
+    return {
+        "of_version": revision.of_version,
+        "edits": [dict(edit) for edit in revision.edits],
+        "by": revision.by,
+        "removed": list(revision.removed),
+    }
 
 
 def _evidence(evidence: Iterable[Evidence]) -> list[dict[str, Any]]:

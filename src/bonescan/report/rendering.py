@@ -16,6 +16,7 @@ from bonescan.report.pages import packaged_fonts, page_template, picture_svg, se
 from bonescan.report.physician import PhysicianText
 from bonescan.report.plain_text import plain_text
 from bonescan.report.record import reading_record, record_bytes
+from bonescan.report.with_prior import refuse_another
 
 __all__ = ["REPORT_NAMES", "render", "report_files"]
 
@@ -23,7 +24,12 @@ REPORT_NAMES = ("report.html", "report.pdf", "report.txt", "key_images.pdf", "ke
 """What the report is made as."""
 
 
-def render(reading: Reading, code: str = "en", text: PhysicianText | None = None) -> dict[str, bytes]:
+def render(
+    reading: Reading,
+    code: str = "en",
+    text: PhysicianText | None = None,
+    comparison: Mapping[str, Any] | None = None,
+) -> dict[str, bytes]:
     """Turn a reading into every file that ``bonescan read`` writes.
 
     Parameters
@@ -33,6 +39,8 @@ def render(reading: Reading, code: str = "en", text: PhysicianText | None = None
         Language of the report, one of `bonescan.report.language.report_languages`.
     text : PhysicianText, optional
         What a physician has written for this study.
+    comparison : mapping, optional
+        With the scan before, as ``comparison.json`` holds it.
 
     Returns
     -------
@@ -60,11 +68,15 @@ def render(reading: Reading, code: str = "en", text: PhysicianText | None = None
         files[f"regions_{name}.png"] = map_png(labelled.regions)
         files[f"bones_{name}.npz"] = bones_npz(labelled.bones)
         files[f"findings_{name}.png"] = map_png(maps[labelled.name].ids)
-    return files | report_files(record, illustrations, tongue, text)
+    return files | report_files(record, illustrations, tongue, text, comparison)
 
 
 def report_files(
-    record: Mapping[str, Any], illustrations: Illustrations, tongue: Language, text: PhysicianText | None = None
+    record: Mapping[str, Any],
+    illustrations: Illustrations,
+    tongue: Language,
+    text: PhysicianText | None = None,
+    comparison: Mapping[str, Any] | None = None,
 ) -> dict[str, bytes]:
     """Make the report of a reading.
 
@@ -75,6 +87,8 @@ def report_files(
     illustrations : Illustrations
     tongue : Language
     text : PhysicianText, optional
+    comparison : mapping, optional
+        With the scan before, as ``comparison.json`` holds it.
 
     Returns
     -------
@@ -84,11 +98,13 @@ def report_files(
     Raises
     ------
     InvalidValue
-        When the text is of another study, or signed before the scan.
+        When the text or the comparison is of another study, or the text signed before the scan.
     """
     if text is not None:
         text.checked_for(record)
-    content = report_content(record, illustrations.shown, tongue, text)
+    if comparison is not None:
+        refuse_another(comparison, record)
+    content = report_content(record, illustrations.shown, tongue, text, comparison)
     crops = crops_content(record, illustrations.crops, tongue)
     acquired = record["scan"]["acquired_at"]
     dated = datetime.fromisoformat(acquired) if acquired else None

@@ -307,10 +307,11 @@ class OpenDraftAnswer(BaseModel):
 
 
 class DraftReadingAnswer(BaseModel):
-    """A draft, and what reading.json would hold after its edits."""
+    """A draft, what reading.json would hold after its edits, and its impression in every language of the report."""
 
     draft: DraftAnswer
     reading: dict[str, Any]
+    said: dict[str, list[str]]
 
 
 class _DestinationAnswer(BaseModel):

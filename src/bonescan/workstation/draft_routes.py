@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 
@@ -61,7 +61,7 @@ def reading(uid: str, who: Editor, rooms: InRooms) -> DraftReadingAnswer:
     if found is None:
         raise Refusal(404, "no_draft", "There is no draft of this study; begin one.")
     rooms.accesses.record(who, "study.viewed", uid, "draft")
-    return DraftReadingAnswer(draft=_told(found), reading=rooms.drafts.reading(found, who))
+    return _answer(found, rooms.drafts.reading(found, who))
 
 
 @router.post("/edits")
@@ -69,7 +69,7 @@ def edit(uid: str, wanted: EditRequest, who: Editor, rooms: InRooms) -> DraftRea
     """Make one more edit; where it cannot be made nothing changes."""
     rooms.studies.refuse_unknown(uid)
     after, revised = rooms.drafts.edit(uid, who, wanted.number, wanted.edit)
-    return DraftReadingAnswer(draft=_told(after), reading=revised)
+    return _answer(after, revised)
 
 
 @router.post("/undo")
@@ -77,7 +77,7 @@ def undo(uid: str, wanted: DraftNumber, who: Editor, rooms: InRooms) -> DraftRea
     """Take the last edit back."""
     rooms.studies.refuse_unknown(uid)
     after, revised = rooms.drafts.step(uid, who, wanted.number, back=True)
-    return DraftReadingAnswer(draft=_told(after), reading=revised)
+    return _answer(after, revised)
 
 
 @router.post("/redo")
@@ -85,7 +85,7 @@ def redo(uid: str, wanted: DraftNumber, who: Editor, rooms: InRooms) -> DraftRea
     """Make an edit again that was undone."""
     rooms.studies.refuse_unknown(uid)
     after, revised = rooms.drafts.step(uid, who, wanted.number, back=False)
-    return DraftReadingAnswer(draft=_told(after), reading=revised)
+    return _answer(after, revised)
 
 
 @router.put("/text")
@@ -113,6 +113,14 @@ def sign(uid: str, wanted: SignRequest, who: Signer, request: Request, rooms: In
 def _draft(rooms: Rooms, uid: str) -> Draft | None:
     rooms.studies.refuse_unknown(uid)
     return rooms.drafts.of(uid)
+
+
+def _answer(one: Draft, revised: dict[str, Any]) -> DraftReadingAnswer:
+    from bonescan.report.language import language, report_languages
+
+    sentences = (revised.get("impression") or {}).get("sentences", ())
+    said = {code: [language(code).say(text) for text in sentences] for code in report_languages()}
+    return DraftReadingAnswer(draft=_told(one), reading=revised, said=said)
 
 
 def _told(one: Draft) -> DraftAnswer:

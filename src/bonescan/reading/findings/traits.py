@@ -432,7 +432,7 @@ def _describe(
     sentences["level"] = f"It takes up {finding.uptake_ratio:.1f} times what normal bone would there."
 
     numbers["size.area"] = _log(one.area_mm2 / 100, 0.3, 100)
-    sentences["size"] = f"It covers {one.area_mm2 / 100:.0f} cm2." if one.area_mm2 >= 150 else "It is small."
+    sentences["size"] = f"It covers {one.area_mm2 / 100:.0f} cm²." if one.area_mm2 >= 150 else "It is small."
 
     both = len(finding.views) > 1
     numbers["views.both"] = float(both)

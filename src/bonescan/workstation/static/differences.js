@@ -73,12 +73,13 @@ export function differences(before, now) {
  * @param {Reading} reading
  * @returns {{index: string, hotSpots: string, metastases: string}}
  */
-export function figures({ burden, impression }) {
+export function figures({ burden, impression, findings }) {
   const bsi = burden?.bone_scan_index_percent ?? null;
   const value = impression?.metastatic ?? null;
+  const decided = value === 1 && findings.some((one) => one.judged_by === "physician" && one.natures?.metastatic);
   return {
     index: bsi === null ? WORDS.impression.withheld : index(bsi),
     hotSpots: String(burden?.hot_spot_count ?? 0),
-    metastases: value === null ? WORDS.impression.notJudged : percent(value),
+    metastases: value === null ? WORDS.impression.notJudged : decided ? EDITING.byPhysician : percent(value),
   };
 }

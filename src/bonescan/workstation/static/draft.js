@@ -30,6 +30,8 @@ export class Draft extends EventTarget {
     this.facts = null;
     /** The draft's reading. @type {Reading | null} */
     this.reading = null;
+    /** @type {Record<string, string[]>} */
+    this.said = {}; // the impression's sentences by language of the report
     /** The physician's text as it is on this page. @type {Record<string, string>} */
     this.text = {};
     /** Entries of it that the workstation does not have yet: the others may have been written at another place since. @type {Record<string, string>} */
@@ -91,6 +93,7 @@ export class Draft extends EventTarget {
   take(said) {
     this.facts = said.draft;
     this.reading = said.reading;
+    this.said = said.said;
     this.tell("reading");
   }
 

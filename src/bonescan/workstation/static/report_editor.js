@@ -83,10 +83,12 @@ export class ReportEditor {
     this.fields.get(name)?.focus();
   }
 
-  /** The reader's sentences into the interpretation, below what stands there; the browser's undo takes them back. */
+  /** The reader's sentences, in the report's language, into the interpretation, below what stands there; the browser's undo takes them back. */
   takeOver() {
     const area = this.fields.get("interpretation.text");
-    const said = this.draft.reading?.impression?.sentences.map(inOwnWords).join("\n") ?? "";
+    const { language } = this.draft;
+    const other = language === "en" ? undefined : this.draft.said[language];
+    const said = (other ?? this.draft.reading?.impression?.sentences.map(inOwnWords) ?? []).join("\n");
     if (!area || !said) return;
     area.focus();
     area.setSelectionRange(area.value.length, area.value.length);

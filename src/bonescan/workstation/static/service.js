@@ -29,7 +29,7 @@ import { WORDS } from "./words.js";
  *   | {do: "split", finding: number, view: string, line: [number, number][]}
  *   | {do: "merge", findings: number[]} | {do: "delete", finding: number}
  *   | {do: "change", finding: number, kind?: string, bone?: string, nature?: string}} Edit
- * @typedef {{draft: Draft, reading: import("./panel.js").Reading}} Revised
+ * @typedef {{draft: Draft, reading: import("./panel.js").Reading, said: Record<string, string[]>}} Revised
  * @typedef {{to: string, version: number, state: "waiting" | "running" | "sent" | "failed", reason: string, at: string}} Sending
  * @typedef {{number: number, study_uid: string, what: string}} Change
  * @typedef {{name: string, role: string, active: boolean, made_at?: string, changed_at?: string}} Account

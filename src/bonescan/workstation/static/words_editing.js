@@ -29,6 +29,7 @@ export const EDITING = {
   sign: "Sign …",
   signHint: "Look over what is signed, and sign (Shift+S)",
   physician: "physician",
+  byPhysician: "by the physician",
   physicianHint: "A physician decided what it is",
   drawn: "drawn by a physician",
   drawnHint: "A physician drew its outline; what it may be is the reader's judgement",
