@@ -8,6 +8,7 @@ from bonescan.dicom.deidentification import (
     without_identity,
 )
 from bonescan.dicom.dialects import Dialect
+from bonescan.dicom.listing import listed, listed_files, listed_inputs
 from bonescan.dicom.modules import Filing
 from bonescan.dicom.opening import open_scan
 from bonescan.dicom.phases import open_phases
@@ -43,6 +44,9 @@ __all__ = [
     "find_objects",
     "find_sources",
     "image_series",
+    "listed",
+    "listed_files",
+    "listed_inputs",
     "open_dynamic",
     "open_phases",
     "open_scan",
