@@ -28,6 +28,7 @@ __all__ = [
     "Scan",
     "Severity",
     "Source",
+    "StoredObject",
     "ThreePhaseStudy",
     "TomographicScan",
     "View",
@@ -117,6 +118,31 @@ class Source:
     file_name: str
     sha256: str
     sop_instance_uid: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """One DICOM object of a study, as a list of the study's objects tells it.
+
+    Parameters
+    ----------
+    study_uid, series_uid, sop_class_uid, sop_instance_uid : str
+    modality : str
+        In DICOM's code: ``"NM"``, ``"SR"``.
+    series_number, instance_number : int or None
+    series_description : str
+    series_started_at : datetime or None
+    """
+
+    study_uid: str
+    series_uid: str
+    sop_class_uid: str
+    sop_instance_uid: str
+    modality: str
+    series_number: int | None = None
+    series_description: str = ""
+    instance_number: int | None = None
+    series_started_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

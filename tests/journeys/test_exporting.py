@@ -6,7 +6,9 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
+import pydicom
 import pytest
+from fhir.resources.R4B.bundle import Bundle
 from tests.dicom.results.studies import Study, little_study, png
 
 from bonescan import dicom, journeys
@@ -114,3 +116,38 @@ def test_the_command_line_asks_for_both(source, tmp_path, monkeypatch, capsys):
     assert ended.value.code in (None, 0)
     assert names(out) == {*RESULT_NAMES, "source_1.dcm"}
     assert f"{DICOM_FOLDER}/measurements_sr.dcm" in capsys.readouterr().out
+
+
+def series_of(content: bytes) -> dict[str, list[str]]:
+    """By modality: the objects that FHIR lists, as an independent model reads them."""
+    parsed = Bundle.model_validate_json(content)
+    (study,) = [one.resource for one in parsed.entry if one.resource.get_resource_type() == "ImagingStudy"]
+    assert study.numberOfSeries == len(study.series)
+    assert study.numberOfInstances == sum(one.numberOfInstances for one in study.series)
+    found: dict[str, list[str]] = {}
+    for one in study.series:
+        assert one.numberOfInstances == len(one.instance)
+        found.setdefault(one.modality.code, []).extend(instance.uid for instance in one.instance)
+    return found
+
+
+def instances(folder: Path) -> set[str]:
+    return {str(pydicom.dcmread(path).SOPInstanceUID) for path in folder.glob("*.dcm")}
+
+
+@pytest.mark.parametrize("deidentify", [False, True])
+def test_fhir_lists_the_images_and_all_that_was_written(source, tmp_path, deidentify):
+    out = tmp_path / "out"
+    journeys.read([source], out, dicom_results=True, fhir=True, deidentify=deidentify)
+    told = series_of((out / "fhir.json").read_bytes())
+    assert set(told) == {"NM", "SEG", "SR", "OT", "DOC", "KO", "PR"}
+    own = set() if deidentify else {str(pydicom.dcmread(source).SOPInstanceUID)}
+    assert {uid for uids in told.values() for uid in uids} == instances(out / DICOM_FOLDER) | own
+    if deidentify:
+        assert str(pydicom.dcmread(source).SeriesInstanceUID) not in (out / "fhir.json").read_text()
+
+
+def test_fhir_alone_lists_the_images(source, tmp_path):
+    journeys.read([source], tmp_path / "out", fhir=True)
+    told = series_of((tmp_path / "out" / "fhir.json").read_bytes())
+    assert told == {"NM": [str(pydicom.dcmread(source).SOPInstanceUID)]}

@@ -53,6 +53,10 @@ def test_three_phases_are_read_end_to_end(folder, tmp_path, capsys):
     objects = {f"{journeys.DICOM_FOLDER}/{name}" for name in PHASE_RESULT_NAMES}
     assert set(said["outputs"]) == {*journeys.PHASE_NAMES, *objects}
     assert "Simulated^Legs" not in json.dumps(said)
+    told = json.loads((tmp_path / "out" / "phases_fhir.json").read_text(encoding="utf-8"))
+    (study,) = [one["resource"] for one in told["entry"] if one["resource"]["resourceType"] == "ImagingStudy"]
+    assert [one["modality"]["code"] for one in study["series"]] == ["NM", "NM", "NM", "SR", "OT", "DOC", "KO"]
+    assert study["numberOfInstances"] == 3 + len(PHASE_RESULT_NAMES)
 
 
 def test_a_later_reading_of_something_else_takes_the_phases_away(folder, tmp_path):

@@ -8,6 +8,7 @@ from bonescan.dicom.deidentification import (
     without_identity,
 )
 from bonescan.dicom.dialects import Dialect
+from bonescan.dicom.listing import listed, listed_files, listed_inputs
 from bonescan.dicom.modules import Filing
 from bonescan.dicom.opening import open_scan
 from bonescan.dicom.phases import open_phases
@@ -17,6 +18,8 @@ from bonescan.dicom.results import (
     SourceObject,
     find_objects,
     find_sources,
+    read_comparison_report,
+    read_phase_report,
     read_results,
     write_comparison,
     write_phases,
@@ -41,11 +44,16 @@ __all__ = [
     "find_objects",
     "find_sources",
     "image_series",
+    "listed",
+    "listed_files",
+    "listed_inputs",
     "open_dynamic",
     "open_phases",
     "open_scan",
     "open_tomographic",
     "phases_of",
+    "read_comparison_report",
+    "read_phase_report",
     "read_results",
     "study_without_identity",
     "without_identity",

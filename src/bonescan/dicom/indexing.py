@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import struct
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from types import MappingProxyType
 
 from bonescan.dicom.headers import texts
 from bonescan.dicom.node.shelf import Level
+from bonescan.dicom.quiet import keep_quiet
 from bonescan.errors import UnreadableInput
 
 __all__ = ["INDEXED", "UNIQUE_KEYS", "IndexFacts", "index_facts", "is_uid"]
@@ -113,8 +113,7 @@ def index_facts(path: Path) -> IndexFacts:
     """
     from pydicom import dcmread
 
-    # pydicom's warnings quote values. This is called by many threads, so nothing is put back as catch_warnings would.
-    warnings.filterwarnings("ignore", module=r"pydicom\b")
+    keep_quiet()
     keywords = [keyword for names in INDEXED.values() for keyword in names]
     try:
         dataset = dcmread(path, stop_before_pixels=True, specific_tags=[*keywords, "SpecificCharacterSet"])

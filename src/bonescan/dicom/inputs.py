@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from bonescan.dicom.quiet import keep_quiet
 from bonescan.errors import UnreadableInput
 
 __all__ = ["MAX_FILE_BYTES", "Item", "gather"]
@@ -213,19 +214,16 @@ def _is_directory_record(data: bytes) -> bool:
 
 
 def _from_directory_record(data: bytes, folder: Path, allowance: _Allowance) -> Iterator[tuple[str, bool, bytes]]:
-    import warnings
-
     import pydicom
 
     from bonescan.dicom.headers import items, texts
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            records = items(pydicom.dcmread(io.BytesIO(data)), "DirectoryRecordSequence")
-        except Exception as error:  # hostile bytes make pydicom raise almost anything
-            raise UnreadableInput("The DICOMDIR is damaged; give the folder it lies in.") from error
-        parts = [texts(record, "ReferencedFileID") for record in records]
+    keep_quiet()
+    try:
+        records = items(pydicom.dcmread(io.BytesIO(data)), "DirectoryRecordSequence")
+    except Exception as error:  # hostile bytes make pydicom raise almost anything
+        raise UnreadableInput("The DICOMDIR is damaged; give the folder it lies in.") from error
+    parts = [texts(record, "ReferencedFileID") for record in records]
     root = folder.resolve()
     missing = 0
     for part in filter(None, parts):

@@ -8,7 +8,6 @@ views, judge whether the pixels are counts.
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from bonescan.dicom.identity import Identified, identify, noise_departure, turn_
 from bonescan.dicom.inputs import Item, gather
 from bonescan.dicom.pictures import is_picture, picture_frames
 from bonescan.dicom.pixels import is_dicom, parse
+from bonescan.dicom.quiet import keep_quiet
 from bonescan.errors import InvalidValue, NotABoneScan, UnreadableInput
 from bonescan.scan import Remark, Scan, Severity, Source, View, ViewName
 
@@ -94,10 +94,8 @@ def open_scan(
     3596452.0
     """
     refuse_impossible_pixel(pixel_mm)
-    with warnings.catch_warnings():
-        # pydicom converts values late and warns with the value itself, which may be the patient's name.
-        warnings.simplefilter("ignore")
-        return open_items(gather(inputs, leave_out=leave_out), view, flip, pixel_mm)
+    keep_quiet()
+    return open_items(gather(inputs, leave_out=leave_out), view, flip, pixel_mm)
 
 
 def open_items(items: list[Item], view: ViewName | None, flip: bool, pixel_mm: float | None) -> Scan:

@@ -7,7 +7,6 @@ are the pool; later static views are the delayed phase; a later whole-body scan 
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,6 +20,7 @@ from bonescan.dicom.frames import detector_count, image_kind
 from bonescan.dicom.inputs import Item, gather
 from bonescan.dicom.opening import refuse_impossible_pixel
 from bonescan.dicom.pixels import is_dicom, parse
+from bonescan.dicom.quiet import keep_quiet
 from bonescan.errors import BoneScanError, NotABoneScan
 from bonescan.scan import DynamicScan, Phase, Remark, Scan, Severity, ThreePhaseStudy, View, ViewName
 
@@ -101,43 +101,40 @@ def open_phases(
     made, the series' descriptions do, and a remark says so.
     """
     refuse_impossible_pixel(pixel_mm)
-    with warnings.catch_warnings():
-        # pydicom converts values late and warns with the value itself, which may be the patient's name.
-        warnings.simplefilter("ignore")
-        items = gather(inputs, leave_out=leave_out)
-        dynamic, static, whole = _candidates(items)
-        if not dynamic and len(static) + len(whole) < 2:
-            return None
-        flows = [series.dynamic_of([one.item], view, flip, pixel_mm) for one in dynamic]
-        began = min((flow.acquired_at for flow in flows if flow.acquired_at is not None), default=None)
-        early, late, remarks = _by_time(static, began, bool(dynamic))
-        if not dynamic and not (early and (late or whole)):
-            return None
-        everything = [
-            opening.Opened(item=one.item, dataset=one.dataset, frames=[], remarks=[])
-            for one in (*dynamic, *static, *whole)
-        ]
-        opening.refuse_two_studies(everything)
-        opening.refuse_two_people(everything)
-        part = next((one.body_part for one in (*dynamic, *early, *late) if one.body_part), None)
-        flow, pool, found = _flow_and_pool(flows)
-        remarks += found
-        if early:
-            remarks += _also_pooled(pool)
-            pool = _views(early, part, view, flip, pixel_mm)
-        delayed = _views(late, part, view, flip, pixel_mm) if late else None
-        whole_late = [one for one in whole if not _is_early(one, began)]
-        remarks += _left_out(len(whole) - len(whole_late))
-        scans = {Phase.FLOW: flow, Phase.POOL: pool, Phase.DELAYED: delayed}
-        return ThreePhaseStudy(
-            flow=flow,
-            pool=pool,
-            delayed=delayed,
-            whole_body=_views(whole_late, None, view, flip, pixel_mm) if whole_late else None,
-            absent={phase: _ABSENT[phase] for phase, scan in scans.items() if scan is None},
-            body_part=part,
-            remarks=tuple(remarks),
-        )
+    keep_quiet()
+    items = gather(inputs, leave_out=leave_out)
+    dynamic, static, whole = _candidates(items)
+    if not dynamic and len(static) + len(whole) < 2:
+        return None
+    flows = [series.dynamic_of([one.item], view, flip, pixel_mm) for one in dynamic]
+    began = min((flow.acquired_at for flow in flows if flow.acquired_at is not None), default=None)
+    early, late, remarks = _by_time(static, began, bool(dynamic))
+    if not dynamic and not (early and (late or whole)):
+        return None
+    everything = [
+        opening.Opened(item=one.item, dataset=one.dataset, frames=[], remarks=[]) for one in (*dynamic, *static, *whole)
+    ]
+    opening.refuse_two_studies(everything)
+    opening.refuse_two_people(everything)
+    part = next((one.body_part for one in (*dynamic, *early, *late) if one.body_part), None)
+    flow, pool, found = _flow_and_pool(flows)
+    remarks += found
+    if early:
+        remarks += _also_pooled(pool)
+        pool = _views(early, part, view, flip, pixel_mm)
+    delayed = _views(late, part, view, flip, pixel_mm) if late else None
+    whole_late = [one for one in whole if not _is_early(one, began)]
+    remarks += _left_out(len(whole) - len(whole_late))
+    scans = {Phase.FLOW: flow, Phase.POOL: pool, Phase.DELAYED: delayed}
+    return ThreePhaseStudy(
+        flow=flow,
+        pool=pool,
+        delayed=delayed,
+        whole_body=_views(whole_late, None, view, flip, pixel_mm) if whole_late else None,
+        absent={phase: _ABSENT[phase] for phase, scan in scans.items() if scan is None},
+        body_part=part,
+        remarks=tuple(remarks),
+    )
 
 
 def _candidates(items: list[Item]) -> tuple[list[_Candidate], list[_Candidate], list[_Candidate]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import io
 import struct
-import warnings
 import zlib
 
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from bonescan.dicom.frames import WHOLE_BODY_ASPECT, Frame
 from bonescan.dicom.inputs import MAX_FILE_BYTES, Item
 from bonescan.dicom.pixels import MAX_PIXELS, MAX_SIDE
+from bonescan.dicom.quiet import keep_quiet
 from bonescan.errors import NotABoneScan, UnreadableInput
 from bonescan.scan import Remark, Severity
 
@@ -147,18 +147,17 @@ def _raster(item: Item) -> NDArray[np.generic]:
     from PIL import Image
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(item.data), formats=("PNG", "TIFF")) as picture:
+        keep_quiet()
+        with Image.open(io.BytesIO(item.data), formats=("PNG", "TIFF")) as picture:
+            _check_size(picture.height, picture.width, item.place)
+            if getattr(picture, "n_frames", 1) > 2:
+                raise NotABoneScan(f"{item.place.capitalize()} holds more than two pages; give one or two views.")
+            pages = []
+            for page in range(getattr(picture, "n_frames", 1)):
+                picture.seek(page)
                 _check_size(picture.height, picture.width, item.place)
-                if getattr(picture, "n_frames", 1) > 2:
-                    raise NotABoneScan(f"{item.place.capitalize()} holds more than two pages; give one or two views.")
-                pages = []
-                for page in range(getattr(picture, "n_frames", 1)):
-                    picture.seek(page)
-                    _check_size(picture.height, picture.width, item.place)
-                    flat = picture.convert("L") if picture.mode in ("1", "P") else picture
-                    pages.append(np.array(flat))
+                flat = picture.convert("L") if picture.mode in ("1", "P") else picture
+                pages.append(np.array(flat))
     except (NotABoneScan, UnreadableInput):
         raise
     except Exception as error:  # damaged pictures make Pillow raise almost anything

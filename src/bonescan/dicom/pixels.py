@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import struct
-import warnings
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from bonescan.dicom.headers import damaged_number, integers, number, text, texts
 from bonescan.dicom.inputs import MAX_FILE_BYTES
 from bonescan.dicom.jpeg import frame_header
+from bonescan.dicom.quiet import counted_departures, keep_quiet
 from bonescan.errors import NotABoneScan, UnreadableInput
 from bonescan.scan import Remark, Severity
 
@@ -118,13 +118,11 @@ def parse(data: bytes, place: str) -> tuple[Dataset, list[Remark]]:
         A header that is damaged or cut short, or content that unpacks beyond the limit.
     """
     import pydicom
-    from pydicom import config
     from pydicom.tag import BaseTag
 
     _check_deflated_size(data, place)
     try:
-        with warnings.catch_warnings(record=True) as departures, config.disable_value_validation():
-            warnings.simplefilter("always")
+        with counted_departures() as departures:
             dataset = pydicom.dcmread(io.BytesIO(data), force=True)
             if not hasattr(dataset, "file_meta") or not len(dataset):
                 raise UnreadableInput(f"The DICOM header of {place} is damaged or cut short; export it again.")
@@ -133,11 +131,11 @@ def parse(data: bytes, place: str) -> tuple[Dataset, list[Remark]]:
     except Exception as error:  # hostile bytes make pydicom raise almost anything, RecursionError included
         raise UnreadableInput(f"The DICOM header of {place} is damaged or cut short; export it again.") from error
     remarks = []
-    if departures:
+    if departures.count:
         remarks.append(
             Remark(
                 code="dicom.nonconforming",
-                text=f"The header departs from the DICOM standard in {len(departures)} place(s) that could be "
+                text=f"The header departs from the DICOM standard in {departures.count} place(s) that could be "
                 "tolerated.",
             )
         )
@@ -297,12 +295,11 @@ def decode_frame(dataset: Dataset, index: int, place: str, *, as_rgb: bool = Fal
         raise UnreadableInput(f"The compressed pixel data of {place} are cut short; fetch it again.") from error
     _check_frame(frame, rows, columns, bits, place, colours=colours)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if _precision(frame) == 12 and syntax == _JPEG_EXTENDED:
-                return _gdcm_twelve_bits(frame, rows, columns)
-            _quieten_gdcm(syntax)
-            return pixel_array(dataset, index=index, raw=not as_rgb, decoding_plugin=_decoder(syntax))
+        keep_quiet()
+        if _precision(frame) == 12 and syntax == _JPEG_EXTENDED:
+            return _gdcm_twelve_bits(frame, rows, columns)
+        _quieten_gdcm(syntax)
+        return pixel_array(dataset, index=index, raw=not as_rgb, decoding_plugin=_decoder(syntax))
     except NotImplementedError as error:
         raise UnreadableInput(f"The transfer syntax of {place} is not one that is read; fetch it whole.") from error
     except Exception as error:  # each decoder has its own ways to fail on damaged bytes
@@ -416,13 +413,12 @@ def _compressed(
     for frame in frames:
         _check_frame(frame, rows, columns, bits, place)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if _precision(frames[0]) == 12 and syntax == _JPEG_EXTENDED:
-                raw = np.stack([_gdcm_twelve_bits(frame, rows, columns) for frame in frames])
-            else:
-                _quieten_gdcm(syntax)
-                raw = pixel_array(dataset, raw=True, decoding_plugin=_decoder(syntax))
+        keep_quiet()
+        if _precision(frames[0]) == 12 and syntax == _JPEG_EXTENDED:
+            raw = np.stack([_gdcm_twelve_bits(frame, rows, columns) for frame in frames])
+        else:
+            _quieten_gdcm(syntax)
+            raw = pixel_array(dataset, raw=True, decoding_plugin=_decoder(syntax))
     except NotImplementedError as error:
         raise UnreadableInput(
             f"The transfer syntax of {place} is not one that is read; export it uncompressed."

@@ -6,7 +6,6 @@ object.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +38,7 @@ from bonescan.dicom.inputs import Item, gather
 from bonescan.dicom.modules import AXIS_OF_ROTATION
 from bonescan.dicom.opening import open_each, refuse_impossible_pixel, refuse_impossible_size
 from bonescan.dicom.pixels import Pixels, decode, is_dicom, parse
+from bonescan.dicom.quiet import keep_quiet
 from bonescan.errors import GeometryMismatch, InvalidValue, NotABoneScan, UnreadableInput
 from bonescan.scan import DynamicScan, Remark, Severity, Source, TomographicScan, ViewName
 
@@ -105,10 +105,8 @@ def open_dynamic(
         No dynamic acquisition, or more than one.
     """
     refuse_impossible_pixel(pixel_mm)
-    with warnings.catch_warnings():
-        # pydicom converts values late and warns with the value itself, which may be the patient's name.
-        warnings.simplefilter("ignore")
-        return dynamic_of(gather(inputs, leave_out=leave_out), view, flip, pixel_mm)
+    keep_quiet()
+    return dynamic_of(gather(inputs, leave_out=leave_out), view, flip, pixel_mm)
 
 
 def open_tomographic(
@@ -144,9 +142,8 @@ def open_tomographic(
     went before, upwards where the detector turned counter-clockwise (CC) as seen from the feet (PS3.3 C.8.4.12).
     """
     refuse_impossible_pixel(pixel_mm)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return tomographic_of(gather(inputs, leave_out=leave_out), pixel_mm)
+    keep_quiet()
+    return tomographic_of(gather(inputs, leave_out=leave_out), pixel_mm)
 
 
 def dynamic_of(items: list[Item], view: ViewName | None, flip: bool, pixel_mm: float | None) -> DynamicScan:
@@ -172,7 +169,7 @@ def is_dynamic(dataset: Dataset) -> bool:
     -------
     bool
     """
-    return image_kind(dataset) == "DYNAMIC" or (not image_kind(dataset) and "PhaseVector" in dataset)
+    return _is_of(dataset, "DYNAMIC", "PhaseVector")
 
 
 def is_tomographic(dataset: Dataset) -> bool:
@@ -186,8 +183,13 @@ def is_tomographic(dataset: Dataset) -> bool:
     -------
     bool
     """
-    kind = image_kind(dataset)
-    return kind == "TOMO" or (not kind and "RotationVector" in dataset and "SliceVector" not in dataset)
+    return _is_of(dataset, "TOMO", "RotationVector") and "SliceVector" not in dataset
+
+
+def _is_of(dataset: Dataset, kind: str, vector: str) -> bool:
+    """Whether an object says that it is of a kind, or says nothing and has the vector that only this kind has."""
+    said = image_kind(dataset)
+    return said == kind or (not said and vector in dataset)
 
 
 def _only(items: list[Item], is_wanted: Callable[[Dataset], bool], wanted: str) -> tuple[_Object, list[Remark]]:

@@ -8,7 +8,6 @@ are shown in the order in which they are stored.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -36,6 +35,7 @@ from bonescan.dicom.identity import identify, turn_head_up, view_words
 from bonescan.dicom.inputs import Item, gather
 from bonescan.dicom.phases import LONGEST_FLOW_FRAME_S, early_by_words, is_first_hour
 from bonescan.dicom.pixels import Pixels, decode, is_dicom, parse
+from bonescan.dicom.quiet import keep_quiet
 from bonescan.dicom.series import dynamic_of, is_dynamic, is_tomographic, tomographic_of
 from bonescan.dicom.volumes import turned
 from bonescan.errors import BoneScanError, NotABoneScan, UnreadableInput
@@ -148,28 +148,24 @@ def image_series(path: Path) -> tuple[ImageSeries, ...]:
     NotABoneScan
         No pictures of a gamma camera; gated series.
     """
-    with warnings.catch_warnings():
-        # pydicom converts values late and warns with the value itself, which may be the patient's name.
-        warnings.simplefilter("ignore")
-        if path.stat().st_size > MOST_BYTES:
-            raise UnreadableInput(f"A file of more than {MOST_BYTES >> 20} MiB is not shown.")
-        item = gather([path])[0]
-        if not is_dicom(item.data):
-            raise UnreadableInput("The file is no DICOM object.")
-        dataset, _ = parse(item.data, item.place)
-        check_modality(dataset, item.place)
-        _refuse_many(dataset)
-        if "GATED" in image_kind(dataset):
-            raise NotABoneScan("The object is a gated heart study, which is not shown.")
-        if is_tomographic(dataset):
-            return _tomographic(item, dataset)
-        if "TOMO" in image_kind(dataset) or "SliceVector" in dataset:
-            return (_volume(item, dataset),)
-        if is_dynamic(dataset) and next(iter(headers.integers(dataset, "NumberOfFrames")), 1) > detector_count(
-            dataset, 2
-        ):
-            return _dynamic(item, dataset)
-        return _planar(item, dataset)
+    keep_quiet()
+    if path.stat().st_size > MOST_BYTES:
+        raise UnreadableInput(f"A file of more than {MOST_BYTES >> 20} MiB is not shown.")
+    item = gather([path])[0]
+    if not is_dicom(item.data):
+        raise UnreadableInput("The file is no DICOM object.")
+    dataset, _ = parse(item.data, item.place)
+    check_modality(dataset, item.place)
+    _refuse_many(dataset)
+    if "GATED" in image_kind(dataset):
+        raise NotABoneScan("The object is a gated heart study, which is not shown.")
+    if is_tomographic(dataset):
+        return _tomographic(item, dataset)
+    if "TOMO" in image_kind(dataset) or "SliceVector" in dataset:
+        return (_volume(item, dataset),)
+    if is_dynamic(dataset) and next(iter(headers.integers(dataset, "NumberOfFrames")), 1) > detector_count(dataset, 2):
+        return _dynamic(item, dataset)
+    return _planar(item, dataset)
 
 
 def phases_of(found: Sequence[ImageSeries]) -> list[Phase | None]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bonescan.reading.model import Reading
     from bonescan.reading.signing import Signature
     from bonescan.reading.three_phase.phases import PhaseReading
-    from bonescan.scan import Scan, ThreePhaseStudy
+    from bonescan.scan import Scan, Source, ThreePhaseStudy
 
 __all__ = [
     "DICOM_FOLDER",
@@ -50,12 +50,15 @@ class Luggage:
         The images of the phases of a three-phase study.
     copies : mapping of str to bytes
         The de-identified images, where they are.
+    inputs : tuple of Path
+        What was opened, where the images leave as they are.
     """
 
     dicom: bool
     frames: tuple[SourceFrame, ...] = ()
     objects: tuple[SourceObject, ...] = ()
     copies: Mapping[str, bytes] = field(default_factory=dict)
+    inputs: tuple[Path, ...] = ()
 
 
 def taken_along(inputs: Sequence[Path], scan: Scan, *, dicom: bool, deidentify: bool) -> tuple[Scan, Luggage]:
@@ -85,7 +88,7 @@ def taken_along(inputs: Sequence[Path], scan: Scan, *, dicom: bool, deidentify: 
     from_dicom = any(source.sop_instance_uid for source in scan.sources)
     frames = find_sources(inputs, scan) if dicom or (deidentify and from_dicom) else ()
     if not deidentify:
-        return scan, Luggage(dicom=dicom, frames=frames)
+        return scan, Luggage(dicom=dicom, frames=frames, inputs=tuple(inputs))
     done = without_identity(scan, frames, secrets.token_hex(16))
     return (
         replace(done.scan, remarks=(*scan.remarks, *done.remarks)),
@@ -96,7 +99,7 @@ def taken_along(inputs: Sequence[Path], scan: Scan, *, dicom: bool, deidentify: 
 def dicom_files(
     reading: Reading, luggage: Luggage, rendered: Mapping[str, bytes], signature: Signature | None = None
 ) -> dict[str, bytes]:
-    """Write the DICOM objects that were asked for.
+    """Write the DICOM objects that were asked for, and list the study's objects in its FHIR.
 
     Parameters
     ----------
@@ -110,21 +113,21 @@ def dicom_files(
     Returns
     -------
     dict of str to bytes
-        By name within the reading's folder; empty where none was asked for.
+        By name within the reading's folder; no object where none was asked for.
     """
-    if not luggage.dicom:
-        return {}
-    from bonescan.dicom import write_results
+    written: dict[str, bytes] = {}
+    if luggage.dicom:
+        from bonescan.dicom import write_results
 
-    overlays = {
-        view.name: rendered[f"overlay_{view.name}.png"]
-        for view in reading.scan.views
-        if f"overlay_{view.name}.png" in rendered
-    }
-    written = write_results(
-        reading, luggage.frames, overlays=overlays, report_pdf=rendered.get("report.pdf"), signature=signature
-    )
-    return {f"{DICOM_FOLDER}/{name}": content for name, content in {**written, **luggage.copies}.items()}
+        overlays = {
+            view.name: rendered[f"overlay_{view.name}.png"]
+            for view in reading.scan.views
+            if f"overlay_{view.name}.png" in rendered
+        }
+        written = write_results(
+            reading, luggage.frames, overlays=overlays, report_pdf=rendered.get("report.pdf"), signature=signature
+        )
+    return _packed(luggage, written, rendered, "fhir.json", reading.scan.sources)
 
 
 def study_taken_along(
@@ -150,7 +153,7 @@ def study_taken_along(
     from bonescan.scan import Phase
 
     if not dicom and not deidentify:
-        return study, Luggage(dicom=False)
+        return study, Luggage(dicom=False, inputs=tuple(inputs))
     whole = study.whole_body
     of_phases = [source for phase in Phase if (scan := study.of(phase)) is not None for source in scan.sources]
     if not deidentify:
@@ -166,7 +169,7 @@ def study_taken_along(
 
 
 def phase_files(reading: PhaseReading, luggage: Luggage, rendered: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Write the DICOM objects of a three-phase study that were asked for.
+    """Write the DICOM objects of a three-phase study that were asked for, and list the study's objects in its FHIR.
 
     Parameters
     ----------
@@ -179,14 +182,38 @@ def phase_files(reading: PhaseReading, luggage: Luggage, rendered: Mapping[str, 
     Returns
     -------
     dict of str to bytes
-        By name within the reading's folder; empty where none was asked for.
+        By name within the reading's folder; no object where none was asked for.
     """
-    if not luggage.dicom:
-        return {}
-    from bonescan.dicom import write_phases
+    from bonescan.scan import Phase
 
-    written = write_phases(reading, luggage.objects, pictures=rendered, report_pdf=rendered.get("phases.pdf"))
-    return {f"{DICOM_FOLDER}/{name}": content for name, content in {**written, **luggage.copies}.items()}
+    written: dict[str, bytes] = {}
+    if luggage.dicom:
+        from bonescan.dicom import write_phases
+
+        written = write_phases(reading, luggage.objects, pictures=rendered, report_pdf=rendered.get("phases.pdf"))
+    scans = [scan for phase in Phase if (scan := reading.study.of(phase)) is not None]
+    return _packed(luggage, written, rendered, "phases_fhir.json", [one for scan in scans for one in scan.sources])
+
+
+def _packed(
+    luggage: Luggage,
+    written: Mapping[str, bytes],
+    rendered: Mapping[str, bytes],
+    fhir: str,
+    sources: Sequence[Source],
+) -> dict[str, bytes]:
+    """The objects in their folder, and the FHIR that lists them and the images, which are listed in any case."""
+    objects = {**written, **luggage.copies} if luggage.dicom else {}
+    files = {f"{DICOM_FOLDER}/{name}": content for name, content in objects.items()}
+    if fhir in rendered:
+        from bonescan.dicom import listed, listed_files, listed_inputs
+        from bonescan.report.fhir_study import with_series
+
+        images = listed([one.dataset for one in luggage.objects] + [one.dataset for one in luggage.frames])
+        if not images and luggage.inputs:
+            images = listed_inputs(luggage.inputs, sources)
+        files[fhir] = with_series(rendered[fhir], (*images, *listed_files(written.values())))
+    return files
 
 
 def comparison_files(series: Series, inputs: Sequence[Path], rendered: Mapping[str, bytes]) -> dict[str, bytes]:

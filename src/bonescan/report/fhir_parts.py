@@ -28,6 +28,7 @@ __all__ = [
     "SCT",
     "bundle",
     "coding",
+    "day_or_moment",
     "impression",
     "measured",
     "named",
@@ -80,7 +81,7 @@ def bundle(
     FHIR asks a time of day for its zone. Scanners rarely tell it; then the day alone is given.
     """
     key = scan.study_uid or _digest(scan)
-    when = {"effectiveDateTime": _when(scan.acquired_at)} if scan.acquired_at else {}
+    when = {"effectiveDateTime": day_or_moment(scan.acquired_at)} if scan.acquired_at else {}
     status = "preliminary" if signature is None else "final" if signature.amends is None else "amended"
     signed = {} if signature is None else _signed(signature, key)
     shared = {
@@ -226,8 +227,21 @@ def measured(measurement: Measurement) -> dict[str, Any]:
     }
 
 
-def _when(moment: datetime) -> str:
-    return moment.date().isoformat() if moment.tzinfo is None else moment.isoformat(timespec="seconds")
+def day_or_moment(moment: datetime) -> str:
+    """A time as FHIR takes it.
+
+    Parameters
+    ----------
+    moment : datetime
+
+    Returns
+    -------
+    str
+        The day alone where its zone is not known.
+    """
+    if moment.tzinfo is None:
+        return moment.date().isoformat()
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _patient(patient: PatientFacts) -> dict[str, Any]:
@@ -279,7 +293,7 @@ def _study(scan: Scan | DynamicScan, key: str) -> dict[str, Any]:
     if scan.study_uid:
         told["identifier"] = [{"system": "urn:dicom:uid", "value": f"urn:oid:{scan.study_uid}"}]
     if scan.acquired_at:
-        told["started"] = _when(scan.acquired_at)
+        told["started"] = day_or_moment(scan.acquired_at)
     told["modality"] = [{"system": DCM, "code": "NM", "display": "Nuclear Medicine"}]
     told["numberOfInstances"] = len(scan.sources)
     if scan.study_description:

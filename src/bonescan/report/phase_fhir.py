@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from bonescan.reading.three_phase.concepts import PHASE_CONCEPTS, PHASE_WORDS
 from bonescan.reading.three_phase.phases import PhaseFinding, PhaseReading
 from bonescan.report.fhir_parts import CODES, DCM, SCT, bundle, coding, impression, measured, named, quantity
 from bonescan.report.record import INTENDED_USE, json_bytes
@@ -12,7 +13,6 @@ from bonescan.report.record import INTENDED_USE, json_bytes
 __all__ = ["phase_fhir_bundle", "phase_fhir_bytes"]
 
 _RATIO, _PROBABILITY = (SCT, "118586006", "Ratio"), (DCM, "122157", "Probability")
-_NAMES = {"flow": "blood flow", "pool": "blood pool", "delayed": "delayed phase"}
 
 
 def phase_fhir_bytes(reading: PhaseReading) -> bytes:
@@ -51,19 +51,21 @@ def _observed(reading: PhaseReading) -> Iterable[tuple[str, dict[str, Any]]]:
     yield "phase_impression", impression(" ".join(reading.sentences))
     for finding in reading.findings:
         yield f"phase_{finding.phase.value}", _finding(finding)
-    arrival = named("arrival_difference_s", "Arrival of the bolus, region less counterpart")
-    yield "arrival_difference_s", {**arrival, **measured(reading.arrival_difference_s)}
-    slope = named("slope_ratio", "Slope of the first rise, region over counterpart", _RATIO)
-    yield "slope_ratio", {**slope, **measured(reading.slope_ratio)}
+    for field, standard in (("arrival_difference_s", ()), ("slope_ratio", (_RATIO,)), ("joints_ratio", (_RATIO,))):
+        yield field, {**_named(field, *standard), **measured(getattr(reading, field))}
+
+
+def _named(field: str, *standard: tuple[str, str, str]) -> dict[str, Any]:
+    return named(field, PHASE_CONCEPTS[field].meaning, *standard)
 
 
 def _finding(finding: PhaseFinding) -> dict[str, Any]:
     """One phase: the ratio of the sides, what that is called, and how sure."""
-    name = _NAMES[finding.phase.value]
+    name = PHASE_WORDS[finding.phase].lower()
     components = [
-        {**named("rest_ratio", "Rest of the side over that of the other", _RATIO), **measured(finding.rest_ratio)},
-        {**named("extent_mm", "Length of what the phase shows"), **measured(finding.extent_mm)},
-        {**named("limit", "Side ratio beyond which a side is up", _RATIO), **quantity(finding.limit, "1")},
+        {**_named("rest_ratio", _RATIO), **measured(finding.rest_ratio)},
+        {**_named("extent_mm"), **measured(finding.extent_mm)},
+        {**_named("limit", _RATIO), **quantity(finding.limit, "1")},
     ]
     if finding.judgement is not None:
         for call, share in finding.judgement.probabilities.items():

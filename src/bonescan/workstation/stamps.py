@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import or_, select
 
 from bonescan.archive import Archive
-from bonescan.archive.database import utc_now
 from bonescan.archive.tables import result
 
 __all__ = ["stamped"]
@@ -51,7 +51,7 @@ def stamped(
     told = {name: value for name, value in edit.items() if name not in ("number", "by", "at")}
     if told["do"] in CREATING:
         told["number"] = 1 + _highest(archive, *of, earlier)
-    return {**told, "by": by, "at": utc_now()}
+    return {**told, "by": by, "at": datetime.now(UTC).isoformat(timespec="seconds")}
 
 
 def _highest(archive: Archive, study_uid: str, of_version: int, earlier: Iterable[Mapping[str, Any]]) -> int:

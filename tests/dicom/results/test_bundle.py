@@ -20,7 +20,7 @@ OUTLINE_TOLERANCE = 2**-16  # pixels below 256 in 32-bit floats, which is all a 
 
 def assert_same(back, reading: Reading) -> None:
     said = back.said
-    for name in ("burden", "quality", "remarks", "method", "versions", "impression", "familiarity"):
+    for name in ("burden", "quality", "remarks", "method", "versions", "impression", "familiarity", "revision"):
         assert getattr(said, name) == getattr(reading, name), name
     assert said.labels == replace(reading.labels, views=())
     assert said.correlations == {view.name: view.correlation for view in reading.labels.views}

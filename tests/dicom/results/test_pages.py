@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import highdicom
 import numpy as np
 import pydicom
 import pytest
@@ -24,8 +25,11 @@ from tests.report.pair import compared, study
 
 from bonescan.dicom import (
     Filing,
+    SourceObject,
     find_objects,
     open_scan,
+    read_comparison_report,
+    read_phase_report,
     write_comparison,
     write_dynamic,
     write_phases,
@@ -33,11 +37,16 @@ from bonescan.dicom import (
 )
 from bonescan.dicom.phases import open_phases
 from bonescan.dicom.results import COMPARISON_RESULT_NAMES, PHASE_RESULT_NAMES
-from bonescan.errors import GeometryMismatch, InvalidValue
+from bonescan.dicom.results.comparison_report import comparison_report, reported_comparison
+from bonescan.dicom.results.phase_report import phase_report, reported_phases
+from bonescan.errors import GeometryMismatch, InvalidValue, UnreadableInput
+from bonescan.followup.area import AreaCall
 from bonescan.followup.model import LesionChange, Study
+from bonescan.followup.progression import BoneState, ScanState
 from bonescan.followup.series import Series, follow
+from bonescan.measurement import Measurement
 from bonescan.reading.three_phase.phases import PhaseReading, read_phases
-from bonescan.scan import Phase, Source
+from bonescan.scan import Phase, Remark, Source
 
 
 @dataclass(frozen=True)
@@ -207,3 +216,95 @@ def test_files_that_are_gone_and_pictures_are_refused(tmp_path):
     path.write_bytes(png())
     with pytest.raises(InvalidValue, match="opened from pictures"):
         find_objects([path], [Source(file_name="a.png", sha256=hashlib.sha256(png()).hexdigest())])
+
+
+def test_the_phases_come_back_whole():
+    reading, made = phased()
+    back = read_phase_report(made.results.values())
+    told = [one.name for one in fields(back) if one.name not in ("side", "rests_on", "explanations")]
+    for name in told:
+        assert getattr(back, name) == getattr(reading, name), name
+    assert back.side == reading.region.side
+    assert back.explanations == tuple(one for one in reading.explanations if one.fits)
+    assert back.explanations
+    assert {one.instance for one in back.rests_on} == uids(made)
+
+
+def test_phases_that_were_not_judged_come_back_as_such():
+    reading, _ = phased()
+    absent = Measurement(value=None, unit="1", method="none", absent_reason="No flow was recorded.")
+    first = replace(reading.findings[0], ratio=absent, judgement=None, call=None, text="Flow: not judged.")
+    bare = replace(
+        reading, findings=(first, *reading.findings[1:]), region=None, slope_ratio=absent, explanations=(), advice=(),
+        checks=(), remarks=(Remark(code="x.y", text="Nothing."),), told_side="left",
+    )  # fmt: skip
+    back = reported_phases(phase_report(bare, sources_of(phased()[1])))
+    assert (back.findings, back.slope_ratio, back.side, back.told_side) == (bare.findings, absent, "", "left")
+    assert (back.explanations, back.advice, back.checks, back.remarks) == ((), (), (), bare.remarks)
+
+
+def test_the_comparison_comes_back_whole():
+    """Lesions with their numbers, places, changes, dates and letters, but not their pixels."""
+    series, made = followed()
+    back, latest = read_comparison_report(made.results.values()), series.latest
+    for told, lesions in ((back.lesions, latest.lesions), (back.unmarked, latest.unmarked)):
+        assert len(told) == len(lesions) > 0
+        for one, lesion in zip(told, lesions, strict=True):
+            for field in fields(lesion):
+                if field.name != "masks":
+                    assert getattr(one, field.name) == getattr(lesion, field.name), field.name
+    assert back.letters == series.letters
+    for name in ("bone_scan_index", "lesion_area", "comparability", "remarks", "method"):
+        assert getattr(back, name) == getattr(latest, name), name
+    assert (back.progression, back.area) == (series.progression, series.area)
+    assert back.progression.treatment_start == date(2021, 1, 10)
+    assert [one.on for one in back.progression.scans] == [date(2021, 1, 4), date(2021, 3, 15)]
+    assert (back.aligned, back.alignment_remarks) == (latest.alignment.trusted, latest.alignment.remarks)
+    assert {one.instance for one in back.rests_on} == uids(made)
+    assert back.rests_on[0].study == series.studies[-1].scan.study_uid
+
+
+@pytest.mark.parametrize("state", list(BoneState))
+def test_every_state_and_date_of_progression_comes_back(state):
+    series, made = followed()
+    scan = ScanState(
+        on=None, state=state, reference_on=date(2020, 2, 29), new=("A", "AB"), confirmable_from=date(2020, 4, 11),
+        progressed_on=date(2020, 3, 1), text="", next_step="Scan again.",
+    )  # fmt: skip
+    rules = replace(
+        series.progression,
+        scans=(scan,),
+        state=state,
+        progressed_on=date(2020, 3, 1),
+        text="",
+        cautions=("One.", "Two."),
+    )
+    other = replace(series, progression=rules, area=replace(series.area, call=AreaCall.NOT_JUDGED))
+    back = reported_comparison(comparison_report(other, sources_of(made)))
+    assert (back.progression, back.area) == (rules, other.area)
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_one_kind_of_report_is_not_taken_for_another(kind):
+    reading = {"phases": read_comparison_report, "comparison": read_phase_report}[kind]
+    with pytest.raises(UnreadableInput, match="not one that bonescan wrote"):
+        reading(MADE[kind]()[1].results.values())
+    with pytest.raises(UnreadableInput, match="one structured report, these hold 0"):
+        reading([])
+
+
+def test_highdicom_reads_the_measurements_of_both():
+    for kind, expected in (("phases", 4), ("comparison", len(followed()[0].latest.lesions) + 2)):
+        report = highdicom.sr.srread(io.BytesIO(MADE[kind]()[1].results[f"{kind}_sr.dcm"])).content
+        groups = report.get_image_measurement_groups()
+        assert len(groups) == expected
+        told = {item.name.value: item.value for group in groups for item in group.get_measurements()}
+        assert "side-ratio" in told if kind == "phases" else "change-sd" in told
+
+
+def uids(made: Made) -> set[str]:
+    return {str(one.dataset.SOPInstanceUID) for one in sources_of(made)}
+
+
+def sources_of(made: Made) -> list[SourceObject]:
+    return [SourceObject(dataset=pydicom.dcmread(io.BytesIO(content))) for content in made.sources.values()]

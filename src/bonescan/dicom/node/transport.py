@@ -16,7 +16,6 @@ import select
 import socket
 import ssl
 import time
-import warnings
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,6 +33,7 @@ from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.transport import AssociationSocket, ThreadedAssociationServer
 
 from bonescan.dicom.node.settings import Limits
+from bonescan.dicom.quiet import keep_quiet
 
 if TYPE_CHECKING:
     from pynetdicom.association import Association
@@ -75,9 +75,8 @@ def keep_identities_out_of_the_log() -> None:
     _config.LOG_HANDLER_LEVEL = "none"
     _config.LOG_REQUEST_IDENTIFIERS = False
     _config.LOG_RESPONSE_IDENTIFIERS = False
-    for library in ("pynetdicom", "pydicom"):
-        logging.getLogger(library).setLevel(logging.CRITICAL + 1)
-    warnings.filterwarnings("ignore", module=r"pydicom\b")
+    logging.getLogger("pynetdicom").setLevel(logging.CRITICAL + 1)
+    keep_quiet()
 
 
 class Spool:

@@ -4,6 +4,8 @@ from bonescan.dicom.results.bundle import RESULT_NAMES, ReportedReading, read_re
 from bonescan.dicom.results.pages import (
     COMPARISON_RESULT_NAMES,
     PHASE_RESULT_NAMES,
+    read_comparison_report,
+    read_phase_report,
     write_comparison,
     write_phases,
 )
@@ -18,6 +20,8 @@ __all__ = [
     "SourceObject",
     "find_objects",
     "find_sources",
+    "read_comparison_report",
+    "read_phase_report",
     "read_results",
     "write_comparison",
     "write_phases",

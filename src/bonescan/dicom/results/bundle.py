@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,7 +14,7 @@ from bonescan.dicom import headers
 from bonescan.dicom.results.captures import capture, document, pixels_of
 from bonescan.dicom.results.display import key_objects, presentation_state
 from bonescan.dicom.results.heading import Reference, encoded, reference_to
-from bonescan.dicom.results.reports import REPORT_STORAGE
+from bonescan.dicom.results.reports import only_report, opened
 from bonescan.dicom.results.segmentation import (
     SEGMENTATION_STORAGE,
     Masks,
@@ -28,7 +26,6 @@ from bonescan.dicom.results.segmentation import (
 )
 from bonescan.dicom.results.sources import SourceFrame
 from bonescan.dicom.results.structured import Reported, Segmented, reported, structured_report
-from bonescan.errors import UnreadableInput
 from bonescan.reading.model import Reading
 from bonescan.reading.tracking import identities_of
 from bonescan.scan import ViewName
@@ -151,32 +148,15 @@ def read_results(contents: Iterable[bytes]) -> ReportedReading:
         For files that are not DICOM or not written by bonescan, and where no or more than one structured report is
         among them.
     """
-    import pydicom
-    from pydicom.errors import InvalidDicomError
-
-    documents: list[Dataset] = []
+    datasets = opened(contents)
     found: dict[str, dict[ViewName, Masks]] = {layer: {} for layer in _LAYERS}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for content in contents:
-            try:
-                dataset = pydicom.dcmread(io.BytesIO(content))
-            except InvalidDicomError as error:
-                raise UnreadableInput("A file among the results is not DICOM.") from error
-            kind = headers.text(dataset, "SOPClassUID")
-            if kind == REPORT_STORAGE:
-                documents.append(dataset)
-            elif kind == SEGMENTATION_STORAGE:
-                layer = (headers.text(dataset, "ContentLabel") or "").lower()
-                masks = segmented(dataset)
-                found.setdefault(layer, {})[masks.view] = masks
-    if len(documents) != 1:
-        raise UnreadableInput(
-            f"The objects of a reading hold one structured report, these hold {len(documents)}; give those "
-            "of one reading."
-        )
+    for dataset in datasets:
+        if headers.text(dataset, "SOPClassUID") == SEGMENTATION_STORAGE:
+            layer = (headers.text(dataset, "ContentLabel") or "").lower()
+            masks = segmented(dataset)
+            found.setdefault(layer, {})[masks.view] = masks
     return ReportedReading(
-        said=reported(documents[0], found["findings"]),
+        said=reported(only_report(datasets), found["findings"], found["bones"] | found["regions"] | found["findings"]),
         regions={view: _painted(masks) for view, masks in found["regions"].items()},
         bones={view: masks.by_name for view, masks in found["bones"].items()},
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bonescan.dicom.results import items
@@ -18,11 +19,15 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 __all__ = [
+    "SOURCE",
     "Choice",
+    "Day",
     "Field",
     "Figure",
     "Mapped",
     "Measured",
+    "Nested",
+    "Perhaps",
     "Record",
     "Records",
     "Sentences",
@@ -34,7 +39,7 @@ __all__ = [
 
 _YES, _NO = sct("373066001", "Yes"), sct("373067005", "No")
 _DEVIATION = sct("386136009", "Standard deviation")
-_METHOD, _SOURCE = own("method", "How it was measured"), own("source", "What the method rests on")
+_METHOD, SOURCE = own("method", "How it was measured"), own("source", "What the method rests on")
 _UNIT = own("unit", "Unit of what was not measured")
 
 
@@ -128,6 +133,22 @@ class Wholes:
 
 
 @dataclass(frozen=True, slots=True)
+class Day:
+    """A date; none where there is no item."""
+
+    name: Code
+
+    def write(self, value: date | None) -> list[Dataset]:
+        """One item."""
+        return [] if value is None else [items.day(self.name, value)]
+
+    def read(self, among: Sequence[Dataset]) -> date | None:
+        """The date."""
+        found = items.named(among, self.name)
+        return items.day_of(found[0]) if found else None
+
+
+@dataclass(frozen=True, slots=True)
 class Truth:
     """Yes or no."""
 
@@ -173,7 +194,7 @@ class Measured:
         """One number and its properties; where it is absent, a text with the reason."""
         parts = [items.text(_METHOD, value.method, items.PROPERTIES)] if value.method else []
         if value.source:
-            parts.append(items.text(_SOURCE, value.source, items.PROPERTIES))
+            parts.append(items.text(SOURCE, value.source, items.PROPERTIES))
         if value.uncertainty is not None:
             parts.append(items.number(_DEVIATION, value.uncertainty, value.unit, items.PROPERTIES))
         if value.value is None:
@@ -194,7 +215,7 @@ class Measured:
             unit=Words(_UNIT).read(parts) if found is None else found[1],
             uncertainty=None if spread is None else spread[0],
             method=Words(_METHOD).read(parts),
-            source=Words(_SOURCE).read(parts),
+            source=Words(SOURCE).read(parts),
             absent_reason=items.text_of(item) if found is None else "",
         )
 
@@ -236,6 +257,38 @@ class Records:
     def read(self, among: Sequence[Dataset]) -> tuple[Any, ...]:
         """The values in their order."""
         return tuple(self.record.read(item.ContentSequence) for item in items.named(among, self.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """One value of several fields under a heading of its own."""
+
+    name: Code
+    record: Record
+
+    def write(self, value: object) -> list[Dataset]:
+        """A container."""
+        return [items.container(self.name, self.record.write(value))]
+
+    def read(self, among: Sequence[Dataset]) -> Any:
+        """The value."""
+        return self.record.read(items.only(among, self.name).ContentSequence)
+
+
+@dataclass(frozen=True, slots=True)
+class Perhaps:
+    """A value that may be none: then there is no item."""
+
+    name: Code
+    field: Field
+
+    def write(self, value: object) -> list[Dataset]:
+        """The items of what is there."""
+        return [] if value is None else self.field.write(value)
+
+    def read(self, among: Sequence[Dataset]) -> Any:
+        """The value, or none."""
+        return self.field.read(among) if items.named(among, self.name) else None
 
 
 @dataclass(frozen=True, slots=True)

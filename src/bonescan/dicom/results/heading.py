@@ -28,6 +28,7 @@ __all__ = [
     "begun",
     "encoded",
     "evidence",
+    "evidenced",
     "instance_item",
     "own_coding_scheme",
     "part_of_body",
@@ -175,6 +176,32 @@ def evidence(objects: Iterable[Reference]) -> list[Dataset]:
             item.ReferencedSeriesSequence.append(part)
         items.append(item)
     return items
+
+
+def evidenced(dataset: Dataset) -> tuple[Reference, ...]:
+    """What a document rests on, of its own study first.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+
+    Returns
+    -------
+    tuple of Reference
+    """
+    told = ("CurrentRequestedProcedureEvidenceSequence", "PertinentOtherEvidenceSequence")
+    return tuple(
+        Reference(
+            study=str(study.StudyInstanceUID),
+            series=str(series.SeriesInstanceUID),
+            sop_class=str(one.ReferencedSOPClassUID),
+            instance=str(one.ReferencedSOPInstanceUID),
+        )
+        for keyword in told
+        for study in headers.items(dataset, keyword)
+        for series in study.ReferencedSeriesSequence
+        for one in series.ReferencedSOPSequence
+    )
 
 
 def begun(sources: Sequence[Sourced], series: Series, number: int = 1) -> Dataset:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from bonescan import __version__
 from bonescan.dicom import headers
 from bonescan.dicom.modules import uid
+from bonescan.dicom.quiet import keep_quiet
 from bonescan.dicom.results import items
-from bonescan.dicom.results.codes import SIDES, Code, dcm, sct
+from bonescan.dicom.results.codes import SIDES, Code, dcm, own, sct
 from bonescan.dicom.results.heading import DISCLAIMER, Reference, Series, begun, evidence, own_coding_scheme
 from bonescan.dicom.results.segmentation import finding_site, tracking_uid
 from bonescan.dicom.results.sources import Sourced
+from bonescan.errors import UnreadableInput
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -28,12 +31,16 @@ __all__ = [
     "FINDING",
     "GROUP",
     "IMPRESSIONS",
+    "LESION",
     "MEASUREMENTS",
     "REPORT_STORAGE",
     "SIDE",
     "TRACKED_AS",
+    "WORDS",
     "measurement_group",
     "measurement_report",
+    "only_report",
+    "opened",
     "person_name",
     "place_of",
 ]
@@ -49,6 +56,7 @@ FINDING, _SITE, SIDE = (
     sct("363698007", "Finding Site"),
     sct("272741003", "Laterality"),
 )
+LESION, WORDS = sct("52988006", "Lesion"), own("in-words", "In words")
 IMPRESSIONS, COMMENT = dcm("121072", "Impressions"), dcm("121106", "Comment")
 
 
@@ -149,6 +157,56 @@ def _verify(dataset: Dataset, signature: Signature, source: Dataset) -> None:
         if amends.sop_instance_uid:
             earlier = Reference(amends.study_uid, amends.series_uid, REPORT_STORAGE, amends.sop_instance_uid)
             dataset.PredecessorDocumentsSequence = evidence([earlier])
+
+
+def only_report(datasets: Iterable[Dataset]) -> Dataset:
+    """The one structured report among objects.
+
+    Parameters
+    ----------
+    datasets : iterable of pydicom.Dataset
+
+    Returns
+    -------
+    pydicom.Dataset
+
+    Raises
+    ------
+    UnreadableInput
+        Where there is none, or more than one.
+    """
+    found = [one for one in datasets if headers.text(one, "SOPClassUID") == REPORT_STORAGE]
+    if len(found) != 1:
+        raise UnreadableInput(
+            f"The objects of a reading hold one structured report, these hold {len(found)}; give those of one reading."
+        )
+    return found[0]
+
+
+def opened(contents: Iterable[bytes]) -> list[Dataset]:
+    """Open the files of results.
+
+    Parameters
+    ----------
+    contents : iterable of bytes
+
+    Returns
+    -------
+    list of pydicom.Dataset
+
+    Raises
+    ------
+    UnreadableInput
+        For what is no DICOM file.
+    """
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+
+    keep_quiet()
+    try:
+        return [pydicom.dcmread(io.BytesIO(content)) for content in contents]
+    except InvalidDicomError as error:
+        raise UnreadableInput("A file among the results is not DICOM.") from error
 
 
 def person_name(name: str) -> str:

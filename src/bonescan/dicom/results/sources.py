@@ -6,7 +6,6 @@ stored or turned by half a turn.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from bonescan.dicom import headers
 from bonescan.dicom.inputs import Item, gather
 from bonescan.dicom.pixels import decode, is_dicom, parse
+from bonescan.dicom.quiet import keep_quiet
 from bonescan.errors import GeometryMismatch, InvalidValue
 from bonescan.scan import Scan, Source, ViewName
 
@@ -118,9 +118,8 @@ def find_sources(inputs: Sequence[Path], scan: Scan) -> tuple[SourceFrame, ...]:
         When the inputs no longer hold the scan.
     """
     wanted = {source.sha256 for source in scan.sources}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom warns with values, which may be the patient's name
-        return match_sources((_parsed(item) for item in gather(inputs) if item.sha256 in wanted), scan)
+    keep_quiet()
+    return match_sources((_parsed(item) for item in gather(inputs) if item.sha256 in wanted), scan)
 
 
 def find_objects(inputs: Sequence[Path], sources: Iterable[Source]) -> tuple[SourceObject, ...]:
@@ -146,9 +145,8 @@ def find_objects(inputs: Sequence[Path], sources: Iterable[Source]) -> tuple[Sou
         When the inputs no longer hold them.
     """
     wanted = dict.fromkeys(source.sha256 for source in sources)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        found = {item.sha256: _parsed(item) for item in gather(inputs) if item.sha256 in wanted}
+    keep_quiet()
+    found = {item.sha256: _parsed(item) for item in gather(inputs) if item.sha256 in wanted}
     if not wanted or len(found) < len(wanted):
         raise GeometryMismatch(
             f"{len(wanted) - len(found)} of the files that were read are no longer there; give those the study was "

@@ -10,7 +10,8 @@
     │   ├── Measurement Group (TID 1501) for each finding: site, kind, natures, evidence, depth, probability
     │   └── Measurement Group (TID 1501) of the whole skeleton: Bone Scan Index, areas, by region
     ├── Impressions: sentences, probability, patterns, recommendations, what is not judged
-    └── quality, familiarity, fit, remarks, method, versions
+    ├── quality, familiarity, fit, remarks, method, versions
+    └── Changes by a physician: what was added, deleted and changed, by whom and when
 
 The groups of one finding share their tracking identifier with its segments.
 """
@@ -39,8 +40,23 @@ from bonescan.dicom.results.fields import (
     Words,
 )
 from bonescan.dicom.results.heading import Reference, instance_item, reference_item, references
+from bonescan.dicom.results.records import (
+    ADVICE,
+    CHECKS,
+    IMPRESSION,
+    LETTER,
+    P_METASTATIC,
+    PLACE,
+    QUALITY_HEAD,
+    REASON,
+    REGION_NUMBER,
+    REMARK,
+    Making,
+    making,
+    read_making,
+    section,
+)
 from bonescan.dicom.results.reports import (
-    COMMENT,
     FINDING,
     GROUP,
     IMPRESSIONS,
@@ -50,6 +66,7 @@ from bonescan.dicom.results.reports import (
     measurement_report,
     place_of,
 )
+from bonescan.dicom.results.revised import read_revision, revision_items
 from bonescan.dicom.results.segmentation import Masks
 from bonescan.dicom.results.sources import SourceFrame
 from bonescan.errors import UnreadableInput
@@ -64,8 +81,8 @@ from bonescan.reading.model import (
     Labels,
     Pattern,
     Quality,
-    QualityCheck,
     Reading,
+    Revision,
 )
 from bonescan.reading.signing import Signature
 from bonescan.reading.tracking import identities_of
@@ -93,33 +110,25 @@ _EVIDENCE = Record(
         "source": Words(own("weight-source", "Where the weight is from")),
     },
 )
-_REMARK = Record(
-    Remark,
-    {
-        "code": Words(own("remark-code", "Code of the remark")),
-        "text": Words(COMMENT),
-        "severity": Choice(own("severity", "Severity of the remark"), codes.SEVERITIES),
-    },
-)
 _FINDING_FIELDS = Record(
     Finding,
     {
         "kind": Choice(FINDING, codes.KINDS),
         "id": Whole(_NUMBER),
-        "letter": Words(own("letter", "Mark in pictures and tables")),
+        "letter": Words(LETTER),
         "polarity": Choice(own("uptake", "Direction of the uptake"), codes.POLARITIES),
         "bone": Words(own("bone-id", "Bone, by bonescan's name")),
         "side": Words(own("side", "Side, or midline")),
-        "place": Words(own("place", "Place in words")),
-        "region": Whole(own("region-number", "Planar region, 0 for none")),
+        "place": Words(PLACE),
+        "region": Whole(REGION_NUMBER),
         "uptake_ratio": Figure(_RATIO),
         "uptake_reference": Words(own("uptake-reference", "What the uptake is a multiple of")),
         "significance": Figure(_SIGNIFICANCE),
         "depth_mm": Measured(sct("131197000", "Depth")),
         "mass_share_percent": Figure(own("mass-share", "Share of skeletal mass"), "%"),
         "in_burden": Truth(own("in-burden", "Counts in the Bone Scan Index")),
-        "likelihood": Measured(own("p-metastatic", "Probability that it is metastatic")),
-        "reason": Words(own("reason", "Why it is called this")),
+        "likelihood": Measured(P_METASTATIC),
+        "reason": Words(REASON),
         "natures": Mapped(
             own("nature", "What it may be"),
             Choice(own("nature-is", "Nature"), codes.NATURES),
@@ -146,7 +155,7 @@ _BURDEN = Record(
         "lesion_area_mm2": Measured(own("lesion-area", "Sum of the hot spots' areas")),
         "by_region": Mapped(
             own("region-burden", "Burden of one region"),
-            Whole(own("region-number", "Planar region, 0 for none")),
+            Whole(REGION_NUMBER),
             (
                 Figure(own("bsi", "Bone Scan Index"), "%"),
                 Whole(own("hot-spot-count", "Findings that count")),
@@ -164,7 +173,7 @@ _PATTERN = Record(
         "evidence_for": Records(own("evidence-for", "Evidence for it"), _EVIDENCE),
         "evidence_against": Records(own("evidence-against", "Evidence against it"), _EVIDENCE),
         "findings": Wholes(own("made-of-finding", "Number of a finding it is made of")),
-        "advice": Sentences(dcm("121075", "Recommendation")),
+        "advice": Sentences(ADVICE),
         "source": Words(own("pattern-source", "Source of the rule")),
         "uncertainty": Words(own("uncertainty", "What the rule cannot know")),
     },
@@ -172,21 +181,11 @@ _PATTERN = Record(
 _IMPRESSION = Record(
     Impression,
     {
-        "sentences": Sentences(dcm("121073", "Impression")),
+        "sentences": Sentences(IMPRESSION),
         "metastatic": Measured(own("p-metastases", "Probability that the scan shows metastases")),
         "patterns": Records(own("pattern", "Pattern over the whole scan"), _PATTERN),
-        "advice": Sentences(dcm("121075", "Recommendation")),
+        "advice": Sentences(ADVICE),
         "abstains": Sentences(own("abstains", "What is not judged, and why")),
-    },
-)
-_CHECK = Record(
-    QualityCheck,
-    {
-        "code": Words(own("check-code", "Code of the check")),
-        "question": Words(own("question", "What was asked of the images")),
-        "verdict": Choice(own("verdict", "Verdict"), codes.VERDICTS),
-        "measured": Measured(own("check-measured", "What the verdict rests on")),
-        "text": Words(COMMENT),
     },
 )
 _FAMILIARITY = Record(
@@ -206,7 +205,7 @@ _FIT = Record(
             Words(own("parameter", "Name, with unit")),
             (Figure(own("parameter-value", "Value")),),
         ),
-        "remarks": Records(own("fit-remark", "Remark on the fit"), _REMARK),
+        "remarks": Records(own("fit-remark", "Remark on the fit"), REMARK),
     },
 )
 _REGIONS_IN_VIEW = Wholes(own("region-in-view", "Planar region that is in view"))
@@ -215,14 +214,7 @@ _CORRELATIONS = Mapped(
     Choice(_VIEW, codes.VIEWS),
     (Figure(own("correlation", "Correlation")),),
 )
-_CHECKS = Records(own("quality-check", "Quality check"), _CHECK)
-_REMARKS = Records(own("remark", "Remark"), _REMARK)
-_METHOD = Mapped(own("step", "Step of the method"), Words(own("step-name", "Step")), (Words(own("step-text", "How")),))
-_VERSIONS = Mapped(
-    own("version", "Version used"), Words(own("component", "Component")), (Words(own("version-is", "Version")),)
-)
-_QUALITY_HEAD, _FAMILIARITY_HEAD = own("quality", "Quality of the images"), own("familiarity", "Familiarity")
-_FIT_HEAD, _MAKING_HEAD = own("fit", "Fit of the skeleton"), own("making", "How the reading was made")
+_FAMILIARITY_HEAD, _FIT_HEAD = own("familiarity", "Familiarity"), own("fit", "Fit of the skeleton")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,7 +242,7 @@ class Reported:
         Without views: their masks are in the segmentations.
     correlations : mapping of ViewName to float
         `LabelledView.correlation`.
-    findings, burden, quality, remarks, method, versions, impression, familiarity
+    findings, burden, quality, remarks, method, versions, impression, familiarity, revision
         As in `Reading`.
     """
 
@@ -264,6 +256,7 @@ class Reported:
     versions: Mapping[str, str]
     impression: Impression | None
     familiarity: Familiarity | None
+    revision: Revision | None
 
 
 def structured_report(
@@ -304,17 +297,17 @@ def structured_report(
         *_REGIONS_IN_VIEW.write(sorted(labels.regions_in_view)),
         *_CORRELATIONS.write({view.name: view.correlation for view in labels.views}),
     ]
-    making = [*_REMARKS.write(reading.remarks), *_METHOD.write(reading.method), *_VERSIONS.write(reading.versions)]
     parts = []
     if reading.impression is not None:
         parts.append(items.container(IMPRESSIONS, _IMPRESSION.write(reading.impression)))
     if reading.quality.checks:
-        parts.append(items.container(_QUALITY_HEAD, _CHECKS.write(reading.quality.checks)))
+        parts.append(items.container(QUALITY_HEAD, CHECKS.write(reading.quality.checks)))
     if reading.familiarity is not None:
         parts.append(items.container(_FAMILIARITY_HEAD, _FAMILIARITY.write(reading.familiarity)))
     parts.append(items.container(_FIT_HEAD, fit))
-    if making:
-        parts.append(items.container(_MAKING_HEAD, making))
+    parts += making(Making(reading.remarks, reading.method, reading.versions))
+    if reading.revision is not None:
+        parts += revision_items(reading.revision, frames)
     pictures = [
         items.image(
             None,
@@ -353,7 +346,9 @@ def _finding_groups(
     return [*groups, measurement_group(frames, name, "1501", about, _FINDING_FIELDS.write(finding), identity)]
 
 
-def reported(dataset: Dataset, masks: Mapping[ViewName, Masks]) -> Reported:
+def reported(
+    dataset: Dataset, masks: Mapping[ViewName, Masks], geometry: Mapping[ViewName, Masks] | None = None
+) -> Reported:
     """Read back what `structured_report` wrote.
 
     Parameters
@@ -361,6 +356,8 @@ def reported(dataset: Dataset, masks: Mapping[ViewName, Masks]) -> Reported:
     dataset : pydicom.Dataset
     masks : mapping of ViewName to Masks
         Of the findings, from their segmentations.
+    geometry : mapping of ViewName to Masks, optional
+        Of any layer, for the outlines of a revision in views that show no finding now; else that of `masks`.
 
     Returns
     -------
@@ -386,11 +383,8 @@ def reported(dataset: Dataset, masks: Mapping[ViewName, Masks]) -> Reported:
             else:
                 view = Choice(_VIEW, codes.VIEWS).read(parts)
                 seen.setdefault(name, {})[view] = _seen(parts, name, masks[view])
-        sections = {
-            head: found[0].ContentSequence if (found := items.named(root, head)) else []
-            for head in (IMPRESSIONS, _QUALITY_HEAD, _FAMILIARITY_HEAD, _FIT_HEAD, _MAKING_HEAD)
-        }
-        fit = sections[_FIT_HEAD]
+        fit, familiarity = section(root, _FIT_HEAD), section(root, _FAMILIARITY_HEAD)
+        impression, made = section(root, IMPRESSIONS), read_making(root)
         if burden is None:
             raise KeyError(_WHOLE_BODY)
         return Reported(
@@ -398,12 +392,13 @@ def reported(dataset: Dataset, masks: Mapping[ViewName, Masks]) -> Reported:
             correlations=_CORRELATIONS.read(fit),
             findings=tuple(findings),
             burden=burden,
-            quality=Quality(checks=_CHECKS.read(sections[_QUALITY_HEAD])),
-            remarks=_REMARKS.read(sections[_MAKING_HEAD]),
-            method=_METHOD.read(sections[_MAKING_HEAD]),
-            versions=_VERSIONS.read(sections[_MAKING_HEAD]),
-            impression=_IMPRESSION.read(sections[IMPRESSIONS]) if sections[IMPRESSIONS] else None,
-            familiarity=_FAMILIARITY.read(sections[_FAMILIARITY_HEAD]) if sections[_FAMILIARITY_HEAD] else None,
+            quality=Quality(checks=CHECKS.read(section(root, QUALITY_HEAD))),
+            remarks=made.remarks,
+            method=made.method,
+            versions=made.versions,
+            impression=_IMPRESSION.read(impression) if impression else None,
+            familiarity=_FAMILIARITY.read(familiarity) if familiarity else None,
+            revision=read_revision(root, geometry or masks),
         )
     except (AttributeError, KeyError, IndexError, TypeError) as error:
         raise UnreadableInput(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
 
 from bonescan.dicom.node.shelf import StoredObject
+from bonescan.dicom.quiet import keep_quiet
 from bonescan.errors import InvalidValue, UnreadableInput
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def header_of(path: Path, transfer_syntax_uid: str) -> Header:
     """
     if transfer_syntax_uid == DEFLATED:
         raise InvalidValue("The object is deflated: it is given out whole, and not in parts.")
-    warnings.filterwarnings("ignore", module=r"pydicom\b")  # they quote values; many threads come here
+    keep_quiet()
     found: list[tuple[int, str, BulkData]] = []
     with path.open("rb") as file:
         bounded = _Bounded(file)
