@@ -333,7 +333,7 @@ def _look_at(
 
 def _aside(mask: NDArray[np.bool_], labelled: LabelledView) -> float:
     """How far a finding's middle lies beside that of the spine at its height, mm; infinite where no spine is."""
-    spine = np.isin(labelled.regions, _SPINE) & mask.any(axis=1)[:, None]
+    spine = np.isin(labelled.regions, _SPINE) & mask.any(axis=1, keepdims=True)
     if not spine.any():
         return math.inf
     return abs(float(labelled.x_mm[mask].mean()) - float(np.median(labelled.x_mm[spine])))
