@@ -186,6 +186,20 @@ def test_the_index_is_said_to_be_an_upper_bound_wherever_it_stands(reading: Read
         assert "No likelihood of metastasis is estimated yet" in text
 
 
+@pytest.mark.parametrize("chance", [0.5, 0.49])
+def test_the_index_is_no_upper_bound_where_only_what_is_likelier_metastatic_counts(
+    reading: Reading, chance: float
+) -> None:
+    natures = {Nature.METASTATIC: chance, Nature.DEGENERATIVE: 1 - chance}
+    findings = tuple(replace(one, natures=natures) if one.in_burden else one for one in reading.findings)
+    others = {Nature.METASTATIC: 0.1, Nature.DEGENERATIVE: 0.9}
+    findings = tuple(one if one.natures else replace(one, natures=others) for one in findings)
+    content = report_content(replace(reading, findings=findings), WINDOWS)
+    for text in (card(content, "Bone Scan Index")["note"], content["burden"]["note"]):
+        assert ("upper bound" in text) == (chance < 0.5)
+        assert ("likelier metastatic than not" in text) == (chance >= 0.5)
+
+
 def test_a_depth_that_tells_nothing_is_withheld_with_its_reason(reading: Reading) -> None:
     vague = replace(reading.findings[0].depth_mm, value=0.0, uncertainty=386.0, absent_reason=None)
     findings = (replace(reading.findings[0], depth_mm=vague), *reading.findings[1:])

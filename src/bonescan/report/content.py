@@ -28,6 +28,7 @@ from bonescan.report.language import Language
 from bonescan.report.overview import (
     WORST_FIRST,
     cards,
+    counts_metastases,
     examined_at,
     in_a_sentence,
     index_of,
@@ -338,7 +339,7 @@ def _burden(record: Mapping[str, Any], tongue: Language) -> dict[str, Any]:
             ],
             "none": w["by_region_none"],
         },
-        "note": w["note"] + unjudged(record, tongue),
+        "note": w["judged_note" if counts_metastases(record) else "note"] + unjudged(record, tongue),
     }
 
 

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from bonescan.measurement import Measurement
-from bonescan.reading.model import Kind, Polarity, Verdict
+from bonescan.reading.findings.natures import COUNTED_FROM
+from bonescan.reading.model import Kind, Nature, Polarity, Verdict
 from bonescan.report.conclusion import familiarity_card
 from bonescan.report.figures import decimals, measured, rounded, short, tracer_name, two_digits
 from bonescan.report.finding_tables import ended, sorted_out
@@ -17,6 +18,7 @@ from bonescan.report.language import Language
 __all__ = [
     "WORST_FIRST",
     "cards",
+    "counts_metastases",
     "examined_at",
     "in_a_sentence",
     "index_of",
@@ -257,7 +259,7 @@ def cards(record: Mapping[str, Any], tongue: Language) -> list[dict[str, str]]:
         {
             "label": w["burden"],
             "value": measured(index, tongue) if index.value is not None else tongue.words["not_given"],
-            "note": w["burden_note" if burden["hot_spot_count"] else "burden_none_note"].format(
+            "note": w[_burden_note(record)].format(
                 counted=burden["hot_spot_count"], hot=hot, table=tongue.phrase(table)
             )
             + unjudged(record, tongue)
@@ -295,6 +297,36 @@ def cards(record: Mapping[str, Any], tongue: Language) -> list[dict[str, str]]:
             "tone": "plain",
         },
     ]
+
+
+def counts_metastases(record: Mapping[str, Any]) -> bool:
+    """Say whether the index counts what is likelier metastatic than not, and that alone.
+
+    Where no network read and no physician judged, findings count by place and level, whatever their cause.
+
+    Parameters
+    ----------
+    record : mapping
+
+    Returns
+    -------
+    bool
+    """
+    of_bone = [
+        one
+        for one in record["findings"]
+        if one["kind"] == Kind.BONE and one["polarity"] == Polarity.HOT and one["bone"]
+    ]
+    return all(
+        bool(one.get("natures")) and one["in_burden"] == (one["natures"][Nature.METASTATIC] >= COUNTED_FROM)
+        for one in of_bone
+    )
+
+
+def _burden_note(record: Mapping[str, Any]) -> str:
+    if not record["burden"]["hot_spot_count"]:
+        return "burden_none_note"
+    return "burden_judged_note" if counts_metastases(record) else "burden_note"
 
 
 def unjudged(record: Mapping[str, Any], tongue: Language) -> str:

@@ -5,6 +5,7 @@ from importlib import resources
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tests.reading import figure
 from tests.reading.glimpse import glance
 
@@ -13,6 +14,7 @@ from bonescan.reading.findings.natures import (
     fitted,
     in_company,
     judge,
+    judged_by_physician,
     kept,
     patient_likelihood,
     probabilities,
@@ -21,6 +23,7 @@ from bonescan.reading.findings.natures import (
 from bonescan.reading.findings.spots import find
 from bonescan.reading.findings.traits import by_place, company, describe
 from bonescan.reading.model import Finding, Kind, Nature, Polarity
+from bonescan.scan import ViewName
 
 FACTS = json.loads(resources.files("bonescan.reading").joinpath("data/natures.json").read_text(encoding="utf-8"))
 FEMUR = (-92.0, -250.0)
@@ -202,6 +205,57 @@ def test_traits_tell_a_line_of_ribs_and_a_twin() -> None:
     assert max(traits.numbers["shape.line"] for traits in ribs) == 2
     shoulders = [traits for place, traits in told.items() if "humerus" in place]
     assert [traits.numbers["symmetry.twin"] for traits in shoulders] == [1.0, 1.0]
+
+
+L3 = 160.0
+
+
+def plate(name: ViewName, x_mm: float, z_mm: float, width_mm: float, height_mm: float) -> NDArray[np.float32]:
+    x, z = figure.axes(name)
+    inside = (np.abs(x - x_mm) <= width_mm / 2) & (np.abs(z - z_mm) <= height_mm / 2)
+    return np.where(inside, 3.0, 1.0).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("plates", "band"),
+    [
+        pytest.param([(0.0, L3, 44.0, 12.0)], True, id="a plate as wide as the body"),
+        pytest.param([(0.0, L3, 28.0, 28.0)], False, id="as high as wide"),
+        pytest.param([(16.0, L3, 26.0, 10.0)], False, id="over one side"),
+        pytest.param([(0.0, L3, 44.0, 12.0), (0.0, L3 + 36.0, 44.0, 12.0)], False, id="its neighbour too"),
+        pytest.param([(0.0, 600.0, 34.0, 12.0)], False, id="in the neck"),
+    ],
+)
+def test_a_band_is_flat_as_wide_as_one_vertebra_and_alone(
+    plates: list[tuple[float, float, float, float]], band: bool
+) -> None:
+    """Witness: plates drawn with a ruler across the spine of the figure."""
+    scan = figure.scan(4, factor=lambda name: np.max([plate(name, *one) for one in plates], axis=0))
+    findings = find(scan, figure.LABELS)
+    told = describe(findings, scan, figure.LABELS)
+    here = [t for one, t in zip(findings, told, strict=True) if one.region in (2, 9)]
+    assert here
+    assert {bool(one.numbers["shape.band"]) for one in here} == {band}
+    assert {"flat band" in one.sentences["shape"] for one in here} == {band}
+
+
+@pytest.mark.parametrize("with_network", [False, True])
+@pytest.mark.parametrize("trait", ["shape.band", "shape.line", "symmetry.twin"])
+def test_signs_of_benign_disease_never_speak_for_metastasis(trait: str, with_network: bool) -> None:
+    """Witness: what is known of them, whatever the simulated people it was fitted on would say."""
+    model = fitted(with_network)
+    assert model.metastatic.weights[trait] <= 0
+    assert model.alone.weights[trait] <= 0
+
+
+def test_a_metastasis_by_a_physician_that_takes_up_less_than_normal_counts_with_a_warning(judged: Finding) -> None:
+    def reason(ratio: float) -> str:
+        told = judged_by_physician(dataclasses.replace(judged, uptake_ratio=ratio), Nature.METASTATIC)
+        assert told.in_burden
+        return told.reason
+
+    assert "Caution: it takes up 83% of what normal bone would there" in reason(0.834)
+    assert "Caution" not in reason(1.0)
 
 
 @pytest.mark.parametrize("name", sorted(FACTS["witnesses"]))

@@ -6,7 +6,7 @@ import pytest
 from tests.reading import figure
 
 from bonescan.reading.findings.detection import Spot
-from bonescan.reading.findings.physiologic import Call, Sighting, classify, find_bladder, find_twins, locate
+from bonescan.reading.findings.physiologic import Call, Sighting, as_bone, classify, find_bladder, find_twins, locate
 from bonescan.reading.model import Kind, Polarity
 from bonescan.scan import ViewName
 
@@ -211,3 +211,10 @@ def test_an_injection_is_one_sided_where_it_is_seen_best() -> None:
     assert seen.kind is Kind.BONE
     hand = call(dataclasses.replace(both, region=14))
     assert hand.kind is Kind.BONE
+
+
+def test_what_takes_up_no_more_than_normal_bone_is_said_to_and_does_not_count() -> None:
+    call = as_bone(sighting(0.0, 160.0, region=9, off_bone=0.0, ratio=0.8), LANDMARKS)
+    assert call == Call(
+        kind=Kind.BONE, place="", in_burden=False, reason="No more uptake than this person's normal bone."
+    )

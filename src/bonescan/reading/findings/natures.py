@@ -340,7 +340,8 @@ def judged_by_physician(finding: Finding, nature: Nature) -> Finding:
     ----------
     finding : Finding
     nature : Nature
-        Surely: every other one is excluded. A metastasis counts in the Bone Scan Index where it is a hot one of a bone.
+        Surely: every other one is excluded. A metastasis counts in the Bone Scan Index where it is a hot one of a bone;
+        the reason warns where it takes up less than normal bone.
 
     Returns
     -------
@@ -350,6 +351,11 @@ def judged_by_physician(finding: Finding, nature: Nature) -> Finding:
     counts = metastatic and finding.polarity is Polarity.HOT and bool(finding.bone)
     if counts:
         rule = "Counts in the Bone Scan Index."
+        if round(finding.uptake_ratio, 2) < 1:
+            rule += (
+                f" Caution: it takes up {finding.uptake_ratio:.0%} of what normal bone would there; check the outline, "
+                "and whether it is a cold lesion, which does not count."
+            )
     elif metastatic:
         why = "no bone is known to lie there" if finding.polarity is Polarity.HOT else "it takes up less than normal"
         rule = f"Does not count in the Bone Scan Index: {why}."

@@ -154,6 +154,11 @@ class Sighting:
         return max(spot.peak_ratio for spot in self.spots.values())
 
     @property
+    def mean_ratio(self) -> float:
+        """Largest mean over normal, which is what a finding is told to take up."""
+        return max(spot.uptake_ratio for spot in self.spots.values())
+
+    @property
     def level_ratio(self) -> float:
         """Largest peak over the skeleton's level."""
         return max(spot.level_ratio for spot in self.spots.values())
@@ -470,6 +475,8 @@ def as_bone(sighting: Sighting, landmarks: Landmarks, has_twin: bool = False) ->
     """
     s, at = sighting, landmarks
     mild = s.ratio <= MILD_RATIO
+    if s.mean_ratio < 1:
+        return _not_counted("No more uptake than this person's normal bone.")
     paired = has_twin or (not math.isnan(s.mirror_ratio) and s.mirror_ratio >= SYMMETRY)
     if s.region in (_HAND, _FOOT) or _at_ankle(s, at):
         return _not_counted(
