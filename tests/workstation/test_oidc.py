@@ -125,7 +125,9 @@ def hospital(clock: Clock) -> Iterator[Hospital]:
 @pytest.fixture
 def workstation(archive: Archive, clock: Clock, hospital: Hospital) -> Workstation:
     roles = (("heads", "admin"), ("doctors", "physician"), ("staff", "researcher"))
-    provider = ProviderSettings(issuer=hospital.issuer, client_id="bonescan", client_secret="s3cret", roles=roles)
+    provider = ProviderSettings(
+        issuer=hospital.issuer, client_id="bonescan", client_secret="s3cret+50%:all", roles=roles
+    )
     made = Workstation(archive, HttpSettings(provider=provider), hasher=CHEAP, clock=clock)
     made.rooms.people.add("Root", Role.ADMIN, PASSWORD, actor="test")
     return made
@@ -174,7 +176,10 @@ def test_a_person_signs_in_at_the_provider_with_the_role_of_their_group(new_brow
     assert answer.headers["location"] == "/study/1.9.1"
     said = browser.hello().json()
     assert (said["user"], said["by_password"]) == ({"name": "Ada Lovelace", "role": "physician"}, False)
-    assert hospital.asked[0]["authorization"] == "Basic " + base64.b64encode(b"bonescan:s3cret").decode()
+    # RFC 6749, section 2.3.1: both are encoded as in a form before they are joined
+    assert (
+        base64.b64decode(hospital.asked[0]["authorization"].removeprefix("Basic ")) == b"bonescan:s3cret%2B50%25%3Aall"
+    )
     made = [one for one in audit.entries(archive.database) if one.action == "account.made"][-1]
     assert (made.actor, made.subject, made.detail["role"]) == ("provider", "Ada Lovelace", "physician")
 

@@ -17,7 +17,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from tests.workstation.conftest import CHEAP, PASSWORD
+from tests.workstation.conftest import CHEAP, PASSWORD, put_whole_body
 
 from bonescan.archive import Archive, audit
 from bonescan.workstation import HttpSettings, Role, Workstation, serve
@@ -87,6 +87,56 @@ def caddy(folder: Path, port: int, behind: int, certificate: tuple[Path, Path]) 
         "--config",
         str(folder / "Caddyfile"),
     ]
+
+
+def nginx_before_ohif(folder: Path, port: int, behind: int, certificate: tuple[Path, Path]) -> list[str]:
+    """OHIF's server, with one page in place of OHIF, before the same workstation."""
+    (folder / "ohif").mkdir()
+    (folder / "ohif" / "index.html").write_text("a viewer", encoding="utf-8")
+    command = nginx(folder, 1, behind, certificate)
+    shipped = (DEPLOY / "ohif" / "nginx.conf").read_text(encoding="utf-8")
+    for ours, theirs in (
+        ("listen 8443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
+        ("/etc/ssl/bonescan.crt", str(certificate[0])),
+        ("/etc/ssl/private/bonescan.key", str(certificate[1])),
+        ("http://127.0.0.1:8080", f"http://127.0.0.1:{behind}"),
+        ("/opt/ohif;", f"{folder}/ohif;"),
+    ):
+        assert ours in shipped
+        shipped = shipped.replace(ours, theirs)
+    whole = (folder / "nginx.conf").read_text(encoding="utf-8").rpartition("}")[0]
+    first = whole[whole.index("server {") :]  # the workstation's own port is not needed here
+    alone = "master_process off; "  # as whoever runs the tests, whose folders are nobody else's
+    (folder / "nginx.conf").write_text(f"{alone}{whole.replace(first, '')}{shipped}}}", encoding="utf-8")
+    return command
+
+
+def test_before_ohif_a_signed_in_person_reads_dicomweb_and_nothing_else_is_passed_on(
+    archive: Archive, tmp_path: Path, certificate: tuple[Path, Path]
+):
+    if not shutil.which("nginx", path=PATHS):
+        pytest.skip("nginx is not installed")
+    settings = HttpSettings(port=0, names=(NAME,), proxies=("127.0.0.1",))
+    workstation = Workstation(archive, settings, hasher=CHEAP)
+    shown = workstation.rooms.tokens.add("viewer", Role.PHYSICIAN, actor="test")[1]
+    put_whole_body(archive, "1.9.7")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with serve(archive, settings, workstation=workstation) as served:
+        before = subprocess.Popen(nginx_before_ohif(tmp_path, port, served.port, certificate), cwd=tmp_path)
+        try:
+            client = connected(port, certificate[0])
+            assert client.get("/dicomweb/studies").status_code == 401
+            viewer = {"Authorization": f"Bearer {shown}"}
+            (study,) = client.get("/dicomweb/studies", headers=viewer).json()
+            assert study["00081190"]["Value"] == [f"https://{NAME}:{port}/dicomweb/studies/1.9.7"]
+            assert client.post("/dicomweb/studies", headers=viewer).status_code == 403
+            for path in ("/", "/viewer", "/api/v1/session", "/metrics", "/dicomweb/../api/v1/session"):
+                assert client.get(path).text == "a viewer", path
+        finally:
+            before.terminate()
+            before.wait(20)
 
 
 @pytest.mark.parametrize("proxy", [nginx, caddy])

@@ -30,7 +30,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote_plus, urlencode, urlsplit
 
 import httpx2 as httpx
 import jwt
@@ -239,7 +239,8 @@ class Provider:
         by_post = settings.client_secret and "client_secret_basic" not in ways
         if by_post:
             form["client_secret"] = settings.client_secret
-        basic = httpx.BasicAuth(settings.client_id, settings.client_secret) if settings.client_secret else None
+        named = [quote_plus(one) for one in (settings.client_id, settings.client_secret)]  # RFC 6749, 2.3.1
+        basic = httpx.BasicAuth(*named) if settings.client_secret else None
         said = self._asked("POST", endpoint, data=form, auth=None if by_post else basic)
         token = said.get("id_token")
         if not isinstance(token, str):

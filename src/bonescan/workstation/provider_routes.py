@@ -69,7 +69,7 @@ def from_provider(request: Request, rooms: InRooms) -> Response:
             begin_session(rooms, who, request, response)
     except BoneScanError as error:
         refusal = refusal_of(error)
-        _log.warning("a sign-in at the provider was refused: %s", refusal.code)
+        _log.warning("a sign-in at the provider was refused: %s", refusal if refusal.code == "untrue" else refusal.code)
         if identity is not None:  # whom the provider knows; anybody else could fill the audit trail
             detail = {"address": request.client.host if request.client else "", "provider": refusal.code}
             with rooms.archive.database.write() as connection:
