@@ -126,7 +126,9 @@ def test_a_machines_token_is_shown_once_and_revoked(opened, served) -> None:
     dialog = page.get_by_role("dialog", name="Access token of PACS, second floor")
     expect(dialog.get_by_label("Access token", exact=True)).to_have_value("bonescan_shown-once")
     dialog.get_by_role("button", name="I have copied it").click()
-    expect(page.locator("dialog")).to_have_count(0)  # by its element: a closed dialog has no role left, yet goes a moment later
+    expect(page.locator("dialog")).to_have_count(
+        0
+    )  # by its element: a closed dialog has no role left, yet goes a moment later
     assert "bonescan_shown-once" not in page.content()
     page.get_by_role("button", name="Revoke: PACS, second floor").click()
     page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
@@ -199,6 +201,15 @@ def test_webgl_and_canvas_draw_the_same_picture(opened, uid) -> None:
     assert (told[:, 3] > 60).all()  # a picture, not one grey
     # One grey level: both round, the one in 32-bit floats of the card, the other in 64-bit ones.
     assert told[:, 2].max() <= 1
+
+
+def test_without_a_graphics_card_the_plain_canvas_draws(opened) -> None:
+    """A canvas gives no other context than its first; this browser's WebGL2 is drawn in software, and is slower."""
+    gives = "(context) => document.querySelector('.counts').getContext(context) !== null"
+    page = _study(opened("/study/1.2.10"))
+    assert page.evaluate(gives, "2d")
+    page = _study(opened("/study/1.2.10?painter=webgl2"))
+    assert page.evaluate(gives, "webgl2")
 
 
 def test_window_follows_slider_key_and_drag(opened) -> None:
