@@ -1,9 +1,9 @@
 """How fast the pages are in a real Chromium: first paint of a study, and frames a second while the window is dragged.
 
 The study is a doll of whole-body size, 1024 x 256, served over loopback by the tests' stand-in, so that the pages alone
-are measured. A frame counts when the browser asks for it (requestAnimationFrame) and gets a new
-window drawn. The browser is as it starts on a machine without a graphics card; how much processor time all its processes
-take for a frame says more than the frames a second where the machine has other work.
+are measured. A frame counts when the browser asks for it (requestAnimationFrame) and gets a new window drawn. The
+browser is as it starts on a machine without a graphics card. Where the machine has other work, how much processor time
+all its processes take for a frame says more than the frames a second.
 
     python -m bench.workstation_pages
 """
@@ -61,7 +61,7 @@ def main() -> None:
                 page.close()
             print(
                 f"{painter:18} first picture {np.median(paints):5.0f} ms (worst {max(paints):.0f})   window slider "
-                f"{np.median(rates):5.1f} frames/s (worst {min(rates):.1f}), {np.median(costs):5.1f} ms of processor a frame"
+                f"{np.median(rates):5.1f} frames/s (worst {min(rates):.1f}), {np.median(costs):5.1f} ms of CPU a frame"
             )
         browser.close()
 
