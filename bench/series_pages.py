@@ -28,7 +28,7 @@ from bonescan.dicom import write_dynamic, write_scan
 from bonescan.scan import ViewName
 from bonescan.workstation import HttpSettings, Role, Workstation, serve
 
-SOFTWARE_GL = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
+WITHOUT_A_CARD = ["--enable-unsafe-swiftshader"]  # WebGL is drawn in software, and pages are put together so anyway
 FLOW, VOLUME = "1.2.3.4", "1.2.3.5"
 STEP = """(seconds) => new Promise((done) => {
   const slider = document.querySelector("#cine-at");
@@ -60,7 +60,7 @@ def main() -> None:
         workstation = Workstation(archive, settings, hasher=CHEAP)
         workstation.rooms.people.add("Ada", Role.PHYSICIAN, PASSWORD, actor="bench")
         chromium = shutil.which("chromium")
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", *SOFTWARE_GL])
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", *WITHOUT_A_CARD])
         with serve(archive, settings, workstation=workstation) as served:
             address = f"http://localhost:{served.port}"
             context = browser.new_context(viewport={"width": 1680, "height": 1000}, base_url=address)

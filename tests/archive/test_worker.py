@@ -27,7 +27,7 @@ from bonescan.archive.settings import Settings
 from bonescan.archive.shelf import Archive
 from bonescan.archive.tables import draft, metadata
 from bonescan.archive.upkeep import check
-from bonescan.archive.worker import publish, run_worker
+from bonescan.archive.worker import _Worker, publish, run_worker
 from bonescan.dicom.node.sending import Outcome, Sent
 from bonescan.dicom.node.settings import NodeSettings, Peer
 from bonescan.errors import ArchiveUnavailable, InvalidValue, QuotaExceeded
@@ -47,6 +47,15 @@ if line:
     {act}
 """
 WRITES = '(out / "reading.json").write_text(str(len(inputs))); say(done={})'
+
+
+class Clock:
+    """Seconds that grow when a test says so."""
+
+    now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
 
 
 def command(act: str) -> tuple[str, ...]:
@@ -93,6 +102,42 @@ def test_a_study_is_read_and_its_reading_kept_in_versions(archive: Archive):
     assert {path.name for path in readings[1].folder.iterdir()} == {"reading.json", "result.json"}
     assert check(archive).well
     assert [e.action for e in audit.entries(archive.database)].count("reading.made") == 2
+
+
+def test_a_reading_begins_before_its_study_is_complete_and_is_withdrawn_when_more_comes(tmp_path: Path):
+    """Never a version of half a study: the first reading has begun, and is as good as done, when the rest comes."""
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    act = f"(pathlib.Path({str(begun)!r}) / str(len(inputs))).touch(); {WRITES}; sys.stdin.read()"
+    with Archive(tmp_path / "archive", replace(QUICK, quiet_s=20.0)) as archive:
+        clock = Clock()
+        worker = _Worker(archive, 1, command(act), clock, None)
+
+        def turn_until(true: Callable[[], object]) -> None:
+            end = time.monotonic() + PATIENCE_S
+            while not true() and time.monotonic() < end:
+                worker.turn()
+                clock.now_s += 0.001
+                time.sleep(0.02)
+            assert true()
+
+        try:
+            archive.keep(object_of(1))
+            worker.turn()
+            clock.now_s += 1.0  # far less than a study has to be quiet
+            turn_until((begun / "1").exists)
+            archive.keep(object_of(2))
+            turn_until(lambda: worker._queue.jobs() == [])  # withdrawn
+            clock.now_s += 1.0
+            turn_until((begun / "2").exists)
+            assert [job.state for job in worker._queue.jobs()] == [JobState.RUNNING]
+            assert archive.results.of_study("1.9.1") == []
+            clock.now_s += 19.5
+            turn_until(lambda: settled(worker._queue.jobs()))
+        finally:
+            worker.end()
+        (reading,) = archive.results.of_study("1.9.1")
+        assert (reading.folder / "reading.json").read_text() == "2"
 
 
 @pytest.mark.parametrize(

@@ -203,6 +203,15 @@ def test_webgl_and_canvas_draw_the_same_picture(opened, uid) -> None:
     assert told[:, 2].max() <= 1
 
 
+def test_without_a_graphics_card_the_plain_canvas_draws(opened) -> None:
+    """A canvas gives no other context than its first; this browser's WebGL2 is drawn in software, and is slower."""
+    gives = "(context) => document.querySelector('.counts').getContext(context) !== null"
+    page = _study(opened("/study/1.2.10"))
+    assert page.evaluate(gives, "2d")
+    page = _study(opened("/study/1.2.10?painter=webgl2"))
+    assert page.evaluate(gives, "webgl2")
+
+
 def test_window_follows_slider_key_and_drag(opened) -> None:
     page = _study(opened("/study/1.2.10"))
     upper = page.locator("output").nth(1)

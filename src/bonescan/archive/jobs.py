@@ -17,6 +17,9 @@ A job has a kind, ``read``, ``sign``, ``send`` and what `bonescan.archive.kinds`
 to be done with the study. Readings are asked for by `Queue.settle`, once for each state of the study; all others by
 `Queue.ask`, as often as somebody wants.
 
+A reading may be asked for, and begun, before it is sure that its study is complete: `Queue.take_back` withdraws it when
+more comes.
+
 A job that fails counts an attempt; one whose worker was killed counts an interruption, which is not the job's fault and
 may happen often.
 """
@@ -32,7 +35,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, delete, func, insert, select, update
 
 from bonescan.archive import audit
 from bonescan.archive.database import Database, utc_now
@@ -235,6 +238,33 @@ class Queue:
         with self._database.write() as connection:
             self._change(connection, claimed, heartbeat=job.c.heartbeat + 1, progress=progress[:200])
 
+    def take_back(self, claimed: Job) -> bool:
+        """Withdraw a reading when more has come of its study; `settle` asks for another once nothing comes any more.
+
+        Parameters
+        ----------
+        claimed : Job
+            Of the kind ``read``.
+
+        Returns
+        -------
+        bool
+            Whether it was withdrawn: it was begun too early, and the index does not know it any more.
+
+        Raises
+        ------
+        JobLost
+            When another worker has the job now.
+        """
+        grown = (study.c.StudyInstanceUID == claimed.study_instance_uid) & (study.c.revision > study.c.queued_revision)
+        with self._database.read() as connection:
+            if connection.execute(select(study.c.revision).where(grown)).one_or_none() is None:
+                return False
+        with self._database.write() as connection:
+            if connection.execute(delete(job).where(self._own(claimed))).rowcount == 0:
+                raise JobLost(f"Job {claimed.id} was taken over by another worker.", job=claimed.id)
+        return True
+
     def finish(self, connection: Connection, claimed: Job) -> None:
         """Say that a job is done, in the transaction in which its results are published.
 
@@ -366,9 +396,14 @@ class Queue:
             return _as_job({**row, **values})
 
     def _change(self, connection: Connection, claimed: Job, **values: Any) -> None:
-        own = (job.c.id == claimed.id) & (job.c.owner == self._owner) & (job.c.state == JobState.RUNNING)
-        if connection.execute(update(job).where(own).values(changed_at=utc_now(), **values)).rowcount == 0:
+        if (
+            connection.execute(update(job).where(self._own(claimed)).values(changed_at=utc_now(), **values)).rowcount
+            == 0
+        ):
             raise JobLost(f"Job {claimed.id} was taken over by another worker.", job=claimed.id)
+
+    def _own(self, claimed: Job) -> ColumnElement[bool]:
+        return (job.c.id == claimed.id) & (job.c.owner == self._owner) & (job.c.state == JobState.RUNNING)
 
 
 def ask_again(database: Database, study_uid: str, *, actor: str) -> None:

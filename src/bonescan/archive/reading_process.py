@@ -28,6 +28,15 @@ from bonescan.errors import BoneScanError, InvalidValue, OutputFailed, place_of
 __all__ = ["limit_memory", "main"]
 
 Step = Callable[[str], None]
+_NEEDED = (
+    "bonescan.journeys",
+    "bonescan.dicom.results",
+    "bonescan.reading.labels",
+    "bonescan.reading.findings.spots",
+    "bonescan.reading.conclusion.impression",
+    "bonescan.report",
+    "typst",
+)
 _WORKER_GONE = 3
 _MIB = 2**20
 
@@ -36,7 +45,7 @@ def main() -> None:
     """Wait for one job, do it, say how it went, and end."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a library prints must not stand between the lines of JSON
-    for name in ("bonescan.journeys", "bonescan.dicom.results", "bonescan.reading.labels", "bonescan.report", "typst"):
+    for name in _NEEDED:
         import_module(name)
     line = sys.stdin.readline()
     if not line:

@@ -4,7 +4,8 @@
 
     study quiet ─► job ─► reading process ─► results folder ─► one transaction: row, audit, job done
                     │         │ too long, too much memory, crashed, refused
-                    │         └─► another attempt after a pause, or dead with the reason
+                    │         ├─► another attempt after a pause, or dead with the reason
+                    │         └─► withdrawn: more came of the study before it was sure to be complete
                     └ send ─► thread ─► peer ─► one transaction: audit, job done
 
 What a kind of job is given and what is kept of it says `bonescan.archive.kinds`; that a job sends, only here and in
@@ -28,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from bonescan.archive import audit
 from bonescan.archive.children import Child
-from bonescan.archive.jobs import Job, JobLost, Queue
+from bonescan.archive.jobs import READ, Job, JobLost, Queue
 from bonescan.archive.kinds import INPUTS, KINDS, Laid, Made, link
 from bonescan.archive.sendings import Delivered, deliver, sent
 from bonescan.archive.shelf import Archive
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["publish", "run_worker"]
 
 _POLL_S = 0.1
+_HEAD_START_S = 0.5  # [D] a sender's next object of the same study comes within, nearly always
 _UPKEEP_S = 60.0
 _PATIENCE_S = 2.0
 _TOLD_S = 0.5
@@ -133,6 +135,7 @@ class _Running:
     laid: Laid
     since_s: float
     beaten_s: float
+    sure: bool  # that it is wanted: nothing came of its study for as long as a complete one is quiet
     progress: str = ""
     told: str = ""
     last: dict[str, Any] = field(default_factory=dict)
@@ -173,6 +176,9 @@ class _Worker:
         self._receivers = tuple(peer.ae_title for peer in node.peers if peer.results) if node is not None else ()
         settings = archive.settings
         self._queue = Queue(archive.database, lease_s=settings.lease_s, attempts=settings.attempts, clock=clock)
+        # A reading begins soon after its study's last object, and is kept or failed only once the study was quiet for
+        # long enough: the wait for further objects and the reading go on at the same time.
+        self._head_start_s = min(_HEAD_START_S, settings.quiet_s)
         self._running: list[_Running] = []
         self._sendings: list[_Sending] = []
         self._spare: Child | None = None
@@ -192,7 +198,7 @@ class _Worker:
             audit.anchor(self._archive.database, self._archive.folder)
             self._kept_up_s = self._clock()
         self._keep_a_spare()
-        self._queue.settle(self._archive.settings.quiet_s)
+        self._queue.settle(self._head_start_s)
         while len(self._running) < self._processes and (claimed := self._claim()) is not None:
             self._begin(claimed)
         while self._node and len(self._sendings) < _SENDINGS and (claimed := self._claim(sends=True)) is not None:
@@ -249,32 +255,47 @@ class _Worker:
         where = {"do": claimed.kind, "inputs": str(making / INPUTS), "out": str(making), "memory_bytes": memory}
         process.order({**laid.order, **where})
         now = self._clock()
+        sure = claimed.kind != READ or self._archive.settings.quiet_s <= self._head_start_s
         self._running.append(
-            _Running(job=claimed, process=process, making=making, laid=laid, since_s=now, beaten_s=now)
+            _Running(job=claimed, process=process, making=making, laid=laid, since_s=now, beaten_s=now, sure=sure)
         )
 
     def _look_after(self, running: _Running) -> None:
-        ended = running.process.ended
-        self._hear(running, patience_s=1.0 if ended else 0.0)
-        last = running.last
         try:
-            if "done" in last:
-                self._publish(running)
-            elif "failed" in last:
-                self._fail(running, str(last["failed"]), may_help=bool(last.get("may_help")))
-            elif ended:
-                code = running.process.popen.returncode
-                how = f"by signal {-code}, as when memory runs out" if code < 0 else f"with status {code}"
-                self._fail(running, f"The reading process ended {how}.", may_help=True)
-            elif self._clock() - running.since_s > self._archive.settings.time_limit_s:
-                limit = self._archive.settings.time_limit_s
-                self._fail(running, f"The reading took longer than the {limit:g} s it may take.", may_help=True)
-            elif self._beat_due(running):
+            if not running.sure:
+                if self._queue.take_back(running.job):
+                    self._drop(running)
+                    return
+                quiet_s = self._clock() - running.since_s + self._head_start_s
+                running.sure = quiet_s >= self._archive.settings.quiet_s
+            ended = running.process.ended
+            self._hear(running, patience_s=1.0 if ended and running.sure else 0.0)
+            if running.sure and self._conclude_reading(running, ended):
+                return
+            if self._beat_due(running):
                 self._queue.beat(running.job, running.progress)
                 running.beaten_s, running.told = self._clock(), running.progress
         except JobLost as error:
             _log.warning("%s", error)
             self._drop(running)
+
+    def _conclude_reading(self, running: _Running, ended: bool) -> bool:
+        """Keep what was made or tell what went wrong; false while it goes on."""
+        last = running.last
+        if "done" in last:
+            self._publish(running)
+        elif "failed" in last:
+            self._fail(running, str(last["failed"]), may_help=bool(last.get("may_help")))
+        elif ended:
+            code = running.process.popen.returncode
+            how = f"by signal {-code}, as when memory runs out" if code < 0 else f"with status {code}"
+            self._fail(running, f"The reading process ended {how}.", may_help=True)
+        elif self._clock() - running.since_s > self._archive.settings.time_limit_s:
+            limit = self._archive.settings.time_limit_s
+            self._fail(running, f"The reading took longer than the {limit:g} s it may take.", may_help=True)
+        else:
+            return False
+        return True
 
     def _look_after_sending(self, sending: _Sending) -> None:
         try:

@@ -33,38 +33,141 @@ const VERTEX = `#version 300 es
 const vec2 corners[3] = vec2[3](vec2(-1, -1), vec2(3, -1), vec2(-1, 3));
 void main() { gl_Position = vec4(corners[gl_VertexID], 0, 1); }`;
 
-/** @param {"usampler2D" | "sampler2D"} sampler */
-const fragment = (sampler) => `#version 300 es
+/**
+ * The shader of the last step, in which a flat picture gets its grey.
+ * @param {"usampler2D" | "sampler2D"} sampler
+ * @param {string} read What makes a number of a texel's first component `r`.
+ */
+const showing = (sampler, read) => `#version 300 es
 precision highp float;
+precision highp int;
 precision highp ${sampler};
 uniform ${sampler} counts;
+uniform float gain;
 uniform vec2 corner;   // of the pane, device pixels from the upper left
 uniform float height;  // of the canvas
 uniform vec4 part;     // column, row at the corner; columns, rows a device pixel
-uniform vec2 levels;   // lower, upper
-uniform bvec3 how;     // logarithmic, inverse, smooth
-uniform vec3 surround;
+uniform vec2 levels;   // lower; what a count (or its logarithm) above it counts for
+uniform ivec3 how;     // logarithmic, inverse, smooth
 out vec4 colour;
-float at(ivec2 place) {
-  return float(texelFetch(counts, clamp(place, ivec2(0), textureSize(counts, 0) - 1), 0).r);
-}
 void main() {
   vec2 device = vec2(gl_FragCoord.x, height - gl_FragCoord.y) - corner;
   vec2 place = part.xy + device * part.zw;
-  vec2 size = vec2(textureSize(counts, 0));
-  if (any(lessThan(place, vec2(0))) || any(greaterThanEqual(place, size))) { colour = vec4(surround, 1); return; }
+  ivec2 last = textureSize(counts, 0) - 1;
   float n;
-  if (how.z) {
+  if (how.z != 0) {
     vec2 centred = place - 0.5;
-    ivec2 low = ivec2(floor(centred));
-    vec2 share = centred - floor(centred);
-    n = mix(mix(at(low), at(low + ivec2(1, 0)), share.x), mix(at(low + ivec2(0, 1)), at(low + ivec2(1, 1)), share.x), share.y);
-  } else n = at(ivec2(floor(place)));
-  float above = max(n - levels.x, 0.0);
-  float span = levels.y - levels.x;
-  float t = min(how.x ? log(1.0 + above) / log(1.0 + span) : above / span, 1.0);
-  colour = vec4(vec3(how.y ? 1.0 - t : t), 1);
+    vec2 low = floor(centred);
+    vec2 share = centred - low;
+    ivec2 a = clamp(ivec2(low), ivec2(0), last);
+    ivec2 b = clamp(ivec2(low) + 1, ivec2(0), last);
+    n = mix(mix(${read}(texelFetch(counts, a, 0).r), ${read}(texelFetch(counts, ivec2(b.x, a.y), 0).r), share.x),
+      mix(${read}(texelFetch(counts, ivec2(a.x, b.y), 0).r), ${read}(texelFetch(counts, b, 0).r), share.x), share.y);
+  } else n = ${read}(texelFetch(counts, clamp(ivec2(floor(place)), ivec2(0), last), 0).r);
+  float above = max(gain * n - levels.x, 0.0);
+  if (how.x != 0) above = log(1.0 + above);
+  float t = min(above * levels.y, 1.0);
+  colour = vec4(vec3(how.y != 0 ? 1.0 - t : t), 1);
 }`;
+
+/**
+ * The program of the last step.
+ * @param {WebGL2RenderingContext} gl
+ * @param {"usampler2D" | "sampler2D"} sampler
+ * @param {"float" | "uintBitsToFloat"} read
+ */
+export const shower = (gl, sampler, read) => program(gl, showing(sampler, read), ["gain", "corner", "height", "part", "levels", "how"]);
+
+/**
+ * @typedef {NonNullable<ReturnType<typeof program>>} Program
+ * @typedef {{x: number, y: number, width: number, height: number, row: number, column: number, rows: number, columns: number}} Part
+ */
+
+/**
+ * The device pixels of a pane whose centres lie on its picture, from the pane's corner.
+ * @param {Part} pane
+ * @param {{rows: number, columns: number}} size Of the picture.
+ */
+export function covered(pane, size) {
+  /** @param {number} place @param {number} each @param {number} within */
+  const first = (place, each, within) => Math.min(Math.max(Math.ceil(place / each - 0.5), 0), within);
+  const [left, right] = [first(-pane.column, pane.columns, pane.width), first(size.columns - pane.column, pane.columns, pane.width)];
+  const [top, bottom] = [first(-pane.row, pane.rows, pane.height), first(size.rows - pane.row, pane.rows, pane.height)];
+  return { left, top, width: right - left, height: bottom - top };
+}
+
+/**
+ * The last step of both painters by WebGL2: flat pictures that lie in textures, each where its pane shows it, in grey.
+ * @param {WebGL2RenderingContext} gl
+ * @param {ReadonlyArray<{pane: Part, size: {rows: number, columns: number}, texture: WebGLTexture | null, by: Program, gain: number}>} flats
+ * @param {Window} window
+ * @param {Colour} surround
+ */
+export function showFlats(gl, flats, window, surround) {
+  const { width, height } = gl.canvas;
+  const [red, green, blue] = surround;
+  const span = window.upper - window.lower;
+  gl.viewport(0, 0, width, height);
+  gl.enable(gl.SCISSOR_TEST);
+  gl.scissor(0, 0, width, height);
+  gl.clearColor(red / 255, green / 255, blue / 255, 1);
+  gl.clear(gl.COLOR_BUFFER_BIT);
+  for (const { pane, size, texture, by, gain } of flats) {
+    gl.scissor(pane.x, height - pane.y - pane.height, pane.width, pane.height);
+    gl.clear(gl.COLOR_BUFFER_BIT);
+    const seen = covered(pane, size);
+    gl.scissor(pane.x + seen.left, height - pane.y - seen.top - seen.height, seen.width, seen.height);
+    gl.bindTexture(gl.TEXTURE_2D, texture);
+    gl.useProgram(by.program);
+    gl.uniform1f(by.at("gain"), gain);
+    gl.uniform2f(by.at("corner"), pane.x, pane.y);
+    gl.uniform1f(by.at("height"), height);
+    gl.uniform4f(by.at("part"), pane.column, pane.row, pane.columns, pane.rows);
+    gl.uniform2f(by.at("levels"), window.lower, 1 / (window.log ? Math.log(1 + span) : span));
+    gl.uniform3i(by.at("how"), Number(window.log), Number(window.inverse), Number(window.smooth));
+    gl.drawArrays(gl.TRIANGLES, 0, 3);
+  }
+}
+
+/**
+ * What was drawn, from the upper left on.
+ * @param {WebGL2RenderingContext} gl
+ */
+export function drawnPixels(gl) {
+  const { width, height } = gl.canvas;
+  const upward = new Uint8Array(4 * width * height);
+  gl.readPixels(0, 0, width, height, gl.RGBA, gl.UNSIGNED_BYTE, upward);
+  const pixels = new Uint8ClampedArray(upward.length);
+  const line = 4 * width;
+  for (let i = 0; i < height; i += 1) pixels.set(upward.subarray(i * line, (i + 1) * line), (height - 1 - i) * line);
+  return pixels;
+}
+
+/** What programs that draw without a graphics card call themselves: Chromium's, Mesa's, Windows'. */
+const SOFTWARE = /swiftshader|llvmpipe|softpipe|swrast|software|basic render/i;
+
+/** Whether a graphics card draws here, which not every browser says by `failIfMajorPerformanceCaveat`. */
+function cardDraws() {
+  const gl = document.createElement("canvas").getContext("webgl2", { failIfMajorPerformanceCaveat: true });
+  if (!gl) return false;
+  const told = gl.getExtension("WEBGL_debug_renderer_info");
+  const name = String(gl.getParameter(told ? told.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
+  gl.getExtension("WEBGL_lose_context")?.loseContext();
+  return !SOFTWARE.test(name);
+}
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {boolean} anyway Also where no graphics card draws: the plain canvas is faster then.
+ */
+export function webglOf(canvas, anyway) {
+  if (!anyway && !cardDraws()) return null;
+  const how = { alpha: false, antialias: false, depth: false, stencil: false, powerPreference: "high-performance" };
+  const gl = /** @type {WebGL2RenderingContext | null} */ (canvas.getContext("webgl2", how));
+  gl?.bindVertexArray(gl.createVertexArray());
+  gl?.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
+  return gl;
+}
 
 /**
  * A painter by WebGL2.
@@ -73,12 +176,10 @@ void main() {
  * @returns {Painter | null} Null where the browser has none.
  */
 export function webglPainter(canvas, anyway = false) {
-  const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, depth: false, stencil: false, powerPreference: "high-performance", failIfMajorPerformanceCaveat: !anyway });
+  const gl = webglOf(canvas, anyway);
   if (!gl) return null;
-  const programs = { u: program(gl, "usampler2D"), f: program(gl, "sampler2D") };
+  const programs = { u: shower(gl, "usampler2D", "float"), f: shower(gl, "sampler2D", "float") };
   if (!programs.u || !programs.f) return null;
-  gl.bindVertexArray(gl.createVertexArray());
-  gl.enable(gl.SCISSOR_TEST);
   /** @type {Map<Picture, {texture: WebGLTexture | null, kind: "u" | "f"}>} */
   const textures = new Map();
 
@@ -93,7 +194,6 @@ export function webglPainter(canvas, anyway = false) {
     const whole = picture.data instanceof Uint16Array;
     const texture = gl.createTexture();
     gl.bindTexture(gl.TEXTURE_2D, texture);
-    gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
     const [inside, format, type] = whole ? [gl.R16UI, gl.RED_INTEGER, gl.UNSIGNED_SHORT] : [gl.R32F, gl.RED, gl.FLOAT];
     gl.texImage2D(gl.TEXTURE_2D, 0, inside, picture.columns, picture.rows, 0, format, type, picture.data);
     gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.NEAREST);
@@ -104,27 +204,13 @@ export function webglPainter(canvas, anyway = false) {
   /** @type {Painter["paint"]} */
   function paint(panes, window, surround) {
     if (!gl) return;
-    gl.viewport(0, 0, canvas.width, canvas.height);
-    gl.scissor(0, 0, canvas.width, canvas.height);
-    const [red, green, blue] = surround;
-    gl.clearColor(red / 255, green / 255, blue / 255, 1);
-    gl.clear(gl.COLOR_BUFFER_BIT);
-    for (const pane of panes) {
+    const flats = panes.flatMap((pane) => {
       add(pane.picture);
       const known = textures.get(pane.picture);
-      const used = known && programs[known.kind];
-      if (!used) continue;
-      gl.scissor(pane.x, canvas.height - pane.y - pane.height, pane.width, pane.height);
-      gl.bindTexture(gl.TEXTURE_2D, known.texture);
-      gl.useProgram(used.program);
-      gl.uniform2f(used.corner, pane.x, pane.y);
-      gl.uniform1f(used.height, canvas.height);
-      gl.uniform4f(used.part, pane.column, pane.row, pane.columns, pane.rows);
-      gl.uniform2f(used.levels, window.lower, window.upper);
-      gl.uniform3i(used.how, Number(window.log), Number(window.inverse), Number(window.smooth));
-      gl.uniform3f(used.surround, red / 255, green / 255, blue / 255);
-      gl.drawArrays(gl.TRIANGLES, 0, 3);
-    }
+      const by = known && programs[known.kind];
+      return by ? [{ pane, size: pane.picture, texture: known.texture, by, gain: 1 }] : [];
+    });
+    showFlats(gl, flats, window, surround);
   }
 
   return {
@@ -134,37 +220,30 @@ export function webglPainter(canvas, anyway = false) {
     paint,
     pixels(panes, window, surround) {
       paint(panes, window, surround);
-      const upward = new Uint8Array(4 * canvas.width * canvas.height);
-      gl.readPixels(0, 0, canvas.width, canvas.height, gl.RGBA, gl.UNSIGNED_BYTE, upward);
-      const pixels = new Uint8ClampedArray(upward.length);
-      const line = 4 * canvas.width;
-      for (let i = 0; i < canvas.height; i += 1) pixels.set(upward.subarray(i * line, (i + 1) * line), (canvas.height - 1 - i) * line);
-      return pixels;
+      return drawnPixels(gl);
     },
   };
 }
 
 /**
  * @param {WebGL2RenderingContext} gl
- * @param {"usampler2D" | "sampler2D"} sampler
+ * @param {string} source Of the fragment shader.
+ * @param {string[]} names Of its uniforms.
+ * @returns {{program: WebGLProgram, at: (name: string) => WebGLUniformLocation | null} | null}
  */
-function program(gl, sampler) {
+export function program(gl, source, names) {
   const made = gl.createProgram();
-  for (const [type, source] of /** @type {const} */ ([[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, fragment(sampler)]])) {
+  for (const [type, text] of /** @type {const} */ ([[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, source]])) {
     const shader = gl.createShader(type);
     if (!made || !shader) return null;
-    gl.shaderSource(shader, source);
+    gl.shaderSource(shader, text);
     gl.compileShader(shader);
     gl.attachShader(made, shader);
   }
   gl.linkProgram(made);
   if (!gl.getProgramParameter(made, gl.LINK_STATUS)) return null;
-  /** @param {string} name */
-  const uniform = (name) => gl.getUniformLocation(made, name);
-  return {
-    program: made, corner: uniform("corner"), height: uniform("height"), part: uniform("part"), levels: uniform("levels"),
-    how: uniform("how"), surround: uniform("surround"),
-  };
+  const places = new Map(names.map((name) => [name, gl.getUniformLocation(made, name)]));
+  return { program: made, at: (name) => places.get(name) ?? null };
 }
 
 /**
@@ -174,14 +253,15 @@ function program(gl, sampler) {
  */
 export function canvasPainter(canvas) {
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { alpha: false, willReadFrequently: false }));
-  /** @type {Map<string, Float32Array>} */
+  /** @type {Map<string, Resampled>} */
   const kept = new Map();
   /** Weakly, so that a picture which nobody shows any more goes. @type {WeakMap<Picture, number>} */
   const numbers = new WeakMap();
   let numbered = 0;
+  /** @type {ImageData | null} */
+  let sheet = null;
 
   /**
-   * Counts at every device pixel of a pane; below 0 beside the picture.
    * @param {Pane} pane
    * @param {boolean} smooth
    */
@@ -200,33 +280,14 @@ export function canvasPainter(canvas) {
   function paint(panes, window, surround, over = false) {
     context.fillStyle = `rgb(${surround.join(" ")})`;
     if (!over) context.fillRect(0, 0, canvas.width, canvas.height);
-    const beside = (255 << 24) | (surround[2] << 16) | (surround[1] << 8) | surround[0];
-    // A table of greys over the window, so that a slider costs one look-up a pixel. The logarithm is too steep for one.
-    const steps = 8192;
-    const table = new Int32Array(steps + 1);
-    const span = window.upper - window.lower;
-    /** @param {number} n */
-    const ink = (n) => {
-      const shade = grey(n, window);
-      return (255 << 24) | (shade << 16) | (shade << 8) | shade;
-    };
-    for (let k = 0; k <= steps; k += 1) table[k] = ink(window.lower + (span * k) / steps);
+    const table = inks(window);
     for (const pane of panes) {
-      if (pane.width < 1 || pane.height < 1) continue;
-      const counts = resampled(pane, window.smooth);
-      const image = context.createImageData(pane.width, pane.height);
-      const words = new Int32Array(image.data.buffer);
-      const per = steps / span;
-      for (let k = 0; k < counts.length; k += 1) {
-        const n = /** @type {number} */ (counts[k]);
-        if (n < 0) words[k] = beside;
-        else if (window.log) words[k] = ink(n);
-        else {
-          const step = (n - window.lower) * per + 0.5;
-          words[k] = /** @type {number} */ (table[step <= 0 ? 0 : step >= steps ? steps : step | 0]);
-        }
-      }
-      context.putImageData(image, pane.x, pane.y);
+      context.fillRect(pane.x, pane.y, pane.width, pane.height);
+      const { left, top, width, height, counts } = resampled(pane, window.smooth);
+      if (!counts.length) continue;
+      if (sheet?.width !== width || sheet.height !== height) sheet = context.createImageData(width, height);
+      ink(counts, window, table, new Int32Array(sheet.data.buffer));
+      context.putImageData(sheet, pane.x + left, pane.y + top);
     }
   }
 
@@ -242,46 +303,78 @@ export function canvasPainter(canvas) {
   };
 }
 
+const STEPS = 8192;
+
+/**
+ * Grey words from the lower level to the upper, so that a slider costs one look-up a pixel. A logarithm is steep at the lower
+ * level: its steps go with the fourth power, and a step is then less than half a grey level up to a span of 10^8 counts.
+ * @param {Window} window
+ */
+function inks(window) {
+  const span = window.upper - window.lower;
+  const table = new Int32Array(STEPS + 1);
+  for (let k = 0; k <= STEPS; k += 1) {
+    const shade = grey(window.lower + span * (k / STEPS) ** (window.log ? 4 : 1), window);
+    table[k] = (255 << 24) | (shade << 16) | (shade << 8) | shade;
+  }
+  return table;
+}
+
+/**
+ * @param {Float32Array} counts
+ * @param {Window} window
+ * @param {Int32Array} table Of `inks`.
+ * @param {Int32Array} words What becomes of the counts.
+ */
+function ink(counts, { lower, upper, log }, table, words) {
+  const per = 1 / (upper - lower);
+  for (let k = 0; k < counts.length; k += 1) {
+    const t = (/** @type {number} */ (counts[k]) - lower) * per;
+    const step = t <= 0 ? 0 : t >= 1 ? STEPS : STEPS * (log ? Math.sqrt(Math.sqrt(t)) : t) + 0.5;
+    words[k] = /** @type {number} */ (table[step | 0]);
+  }
+}
+
+/**
+ * Counts at the device pixels where a pane shows its picture, from `left` and `top` in the pane on.
+ * @typedef {{left: number, top: number, width: number, height: number, counts: Float32Array}} Resampled
+ */
+
 /**
  * @param {Pane} pane
  * @param {boolean} smooth
- * @returns {Float32Array}
+ * @returns {Resampled}
  */
 function resample(pane, smooth) {
-  const { picture, width, height } = pane;
-  const { data, rows, columns } = picture;
-  const made = new Float32Array(width * height).fill(-1);
+  const { data, rows, columns } = pane.picture;
+  const { left, top, width, height } = covered(pane, pane.picture);
+  const counts = new Float32Array(width * height);
   const low = new Int32Array(width);
   const high = new Int32Array(width);
   const shares = new Float32Array(width);
-  let [from, to] = [width, 0];
   for (let x = 0; x < width; x += 1) {
-    const place = pane.column + (x + 0.5) * pane.columns;
-    if (place < 0 || place >= columns) continue;
-    from = Math.min(from, x);
-    to = x + 1;
+    const place = pane.column + (left + x + 0.5) * pane.columns;
     const centred = smooth ? place - 0.5 : Math.floor(place);
     const floor = Math.floor(centred);
-    low[x] = Math.max(floor, 0);
+    low[x] = Math.min(Math.max(floor, 0), columns - 1);
     high[x] = Math.min(floor + 1, columns - 1);
     shares[x] = centred - floor;
   }
-  for (let y = 0; y < height; y += 1) {
-    const place = pane.row + (y + 0.5) * pane.rows;
-    if (place < 0 || place >= rows) continue;
+  for (let y = 0, k = 0; y < height; y += 1) {
+    const place = pane.row + (top + y + 0.5) * pane.rows;
     const centred = smooth ? place - 0.5 : Math.floor(place);
     const floor = Math.floor(centred);
-    const above = Math.max(floor, 0) * columns;
+    const above = Math.min(Math.max(floor, 0), rows - 1) * columns;
     const below = Math.min(floor + 1, rows - 1) * columns;
     const share = centred - floor;
-    for (let x = from, k = y * width + from; x < to; x += 1, k += 1) {
+    for (let x = 0; x < width; x += 1, k += 1) {
       const [a, b, s] = [/** @type {number} */ (low[x]), /** @type {number} */ (high[x]), /** @type {number} */ (shares[x])];
       const n00 = /** @type {number} */ (data[above + a]);
       const n10 = /** @type {number} */ (data[below + a]);
       const upper = n00 + s * (/** @type {number} */ (data[above + b]) - n00);
       const lower = n10 + s * (/** @type {number} */ (data[below + b]) - n10);
-      made[k] = upper + share * (lower - upper);
+      counts[k] = upper + share * (lower - upper);
     }
   }
-  return made;
+  return { left, top, width, height, counts };
 }

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { canvasPainter } from "./painters.js";
+import { canvasPainter, drawnPixels, program, showFlats, shower, webglOf } from "./painters.js";
 import { flatten, nameOf, rays, sizeOf } from "./stacks.js";
 
 /** @typedef {import("./stacks.js").Stack} Stack */
@@ -27,10 +27,6 @@ import { flatten, nameOf, rays, sizeOf } from "./stacks.js";
  */
 
 const KEPT_FLATS = 160;
-
-const VERTEX = `#version 300 es
-const vec2 corners[3] = vec2[3](vec2(-1, -1), vec2(3, -1), vec2(-1, 3));
-void main() { gl_Position = vec4(corners[gl_VertexID], 0, 1); }`;
 
 /** The first step: a cut's own pixels, as the bits of a float, which every WebGL2 can draw into. @param {"usampler3D" | "sampler3D"} sampler */
 const cutting = (sampler) => `#version 300 es
@@ -73,40 +69,6 @@ void main() {
   bits = uvec4(floatBitsToUint(n), 0u, 0u, 1u);
 }`;
 
-const SHOWING = `#version 300 es
-precision highp float;
-precision highp int;
-precision highp usampler2D;
-uniform usampler2D flat_;
-uniform float gain;
-uniform vec2 corner;   // of the pane, device pixels from the upper left
-uniform float height;  // of the canvas
-uniform vec4 part;     // column, row at the corner; columns, rows a device pixel
-uniform vec2 levels;   // lower, upper
-uniform ivec3 how;     // logarithmic, inverse, smooth
-uniform vec3 surround;
-out vec4 colour;
-float at(ivec2 place) {
-  return gain * uintBitsToFloat(texelFetch(flat_, clamp(place, ivec2(0), textureSize(flat_, 0) - 1), 0).r);
-}
-void main() {
-  vec2 device = vec2(gl_FragCoord.x, height - gl_FragCoord.y) - corner;
-  vec2 place = part.xy + device * part.zw;
-  vec2 size = vec2(textureSize(flat_, 0));
-  if (any(lessThan(place, vec2(0))) || any(greaterThanEqual(place, size))) { colour = vec4(surround, 1); return; }
-  float n;
-  if (how.z != 0) {
-    vec2 centred = place - 0.5;
-    ivec2 low = ivec2(floor(centred));
-    vec2 share = centred - floor(centred);
-    n = mix(mix(at(low), at(low + ivec2(1, 0)), share.x), mix(at(low + ivec2(0, 1)), at(low + ivec2(1, 1)), share.x), share.y);
-  } else n = at(ivec2(floor(place)));
-  float above = max(n - levels.x, 0.0);
-  float span = levels.y - levels.x;
-  float t = min(how.x != 0 ? log(1.0 + above) / log(1.0 + span) : above / span, 1.0);
-  colour = vec4(vec3(how.y != 0 ? 1.0 - t : t), 1);
-}`;
-
 /**
  * A painter by WebGL2.
  * @param {HTMLCanvasElement} canvas
@@ -114,13 +76,12 @@ void main() {
  * @returns {Painter | null} Null where the browser has none.
  */
 export function webglStackPainter(canvas, anyway = false) {
-  const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, depth: false, stencil: false, powerPreference: "high-performance", failIfMajorPerformanceCaveat: !anyway });
+  const gl = webglOf(canvas, anyway);
   if (!gl) return null;
-  const cutters = { u: program(gl, cutting("usampler3D"), ["way", "span", "heading", "ray", "spacing"]), f: program(gl, cutting("sampler3D"), ["way", "span", "heading", "ray", "spacing"]) };
-  const shower = program(gl, SHOWING, ["gain", "corner", "height", "part", "levels", "how", "surround"]);
-  if (!cutters.u || !cutters.f || !shower) return null;
-  gl.bindVertexArray(gl.createVertexArray());
-  gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
+  const uniforms = ["way", "span", "heading", "ray", "spacing"];
+  const cutters = { u: program(gl, cutting("usampler3D"), uniforms), f: program(gl, cutting("sampler3D"), uniforms) };
+  const by = shower(gl, "usampler2D", "uintBitsToFloat");
+  if (!cutters.u || !cutters.f || !by) return null;
   const longest = gl.getParameter(gl.MAX_3D_TEXTURE_SIZE);
   /** @type {Map<Stack, WebGLTexture | null>} */
   const stacks = new Map();
@@ -192,27 +153,9 @@ export function webglStackPainter(canvas, anyway = false) {
 
   /** @type {Painter["paint"]} */
   function paint(panes, window, surround) {
-    if (!gl || !shower) return;
-    const drawn = panes.map((pane) => ({ pane, texture: flatOf(pane.cut) }));
-    gl.viewport(0, 0, canvas.width, canvas.height);
-    gl.disable(gl.SCISSOR_TEST);
-    const [red, green, blue] = surround;
-    gl.clearColor(red / 255, green / 255, blue / 255, 1);
-    gl.clear(gl.COLOR_BUFFER_BIT);
-    gl.enable(gl.SCISSOR_TEST);
-    gl.useProgram(shower.program);
-    gl.uniform1f(shower.at("height"), canvas.height);
-    gl.uniform2f(shower.at("levels"), window.lower, window.upper);
-    gl.uniform3i(shower.at("how"), Number(window.log), Number(window.inverse), Number(window.smooth));
-    gl.uniform3f(shower.at("surround"), red / 255, green / 255, blue / 255);
-    for (const { pane, texture } of drawn) {
-      gl.scissor(pane.x, canvas.height - pane.y - pane.height, pane.width, pane.height);
-      gl.bindTexture(gl.TEXTURE_2D, texture);
-      gl.uniform1f(shower.at("gain"), pane.gain);
-      gl.uniform2f(shower.at("corner"), pane.x, pane.y);
-      gl.uniform4f(shower.at("part"), pane.column, pane.row, pane.columns, pane.rows);
-      gl.drawArrays(gl.TRIANGLES, 0, 3);
-    }
+    if (!gl || !by) return;
+    const flats = panes.map((pane) => ({ pane, size: sizeOf(pane.cut), texture: flatOf(pane.cut), by, gain: pane.gain }));
+    showFlats(gl, flats, window, surround);
   }
 
   return {
@@ -223,35 +166,9 @@ export function webglStackPainter(canvas, anyway = false) {
     paint,
     pixels(panes, window, surround) {
       paint(panes, window, surround);
-      const upward = new Uint8Array(4 * canvas.width * canvas.height);
-      gl.readPixels(0, 0, canvas.width, canvas.height, gl.RGBA, gl.UNSIGNED_BYTE, upward);
-      const pixels = new Uint8ClampedArray(upward.length);
-      const line = 4 * canvas.width;
-      for (let i = 0; i < canvas.height; i += 1) pixels.set(upward.subarray(i * line, (i + 1) * line), (canvas.height - 1 - i) * line);
-      return pixels;
+      return drawnPixels(gl);
     },
   };
-}
-
-/**
- * @param {WebGL2RenderingContext} gl
- * @param {string} source Of the fragment shader.
- * @param {string[]} names
- * @returns {{program: WebGLProgram, at: (name: string) => WebGLUniformLocation | null} | null}
- */
-function program(gl, source, names) {
-  const made = gl.createProgram();
-  for (const [type, text] of /** @type {const} */ ([[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, source]])) {
-    const shader = gl.createShader(type);
-    if (!made || !shader) return null;
-    gl.shaderSource(shader, text);
-    gl.compileShader(shader);
-    gl.attachShader(made, shader);
-  }
-  gl.linkProgram(made);
-  if (!gl.getProgramParameter(made, gl.LINK_STATUS)) return null;
-  const places = new Map(names.map((name) => [name, gl.getUniformLocation(made, name)]));
-  return { program: made, at: (name) => places.get(name) ?? null };
 }
 
 /**
