@@ -24,6 +24,7 @@ __all__ = [
     "NewUser",
     "OpenDraftAnswer",
     "PriorsAnswer",
+    "ProposedAnswer",
     "SendingRequest",
     "SendingsAnswer",
     "SessionAnswer",
@@ -187,6 +188,7 @@ class _SignedAnswer(BaseModel):
     version: int
     signed_by: str
     signed_at: str
+    concluded: str
 
 
 class StudyAnswer(BaseModel):
@@ -311,6 +313,13 @@ class DraftReadingAnswer(BaseModel):
 
     draft: DraftAnswer
     reading: dict[str, Any]
+
+
+class ProposedAnswer(BaseModel):
+    """What the reader says of a draft, sentence by sentence, in a language of reports."""
+
+    language: str
+    sentences: list[str]
 
 
 class _DestinationAnswer(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 
 from bonescan.workstation.answers import (
     DraftAnswer,
@@ -13,6 +13,7 @@ from bonescan.workstation.answers import (
     DraftRequest,
     EditRequest,
     OpenDraftAnswer,
+    ProposedAnswer,
     SigningAnswer,
     SignRequest,
     TextRequest,
@@ -62,6 +63,24 @@ def reading(uid: str, who: Editor, rooms: InRooms) -> DraftReadingAnswer:
         raise Refusal(404, "no_draft", "There is no draft of this study; begin one.")
     rooms.accesses.record(who, "study.viewed", uid, "draft")
     return DraftReadingAnswer(draft=_told(found), reading=rooms.drafts.reading(found))
+
+
+@router.get("/proposed")
+def proposed(
+    uid: str, who: Editor, rooms: InRooms, language: Annotated[str, Query(max_length=8)] = "en"
+) -> ProposedAnswer:
+    """What the reader says of the draft, in a language of reports: where a physician's own text may begin."""
+    found = _draft(rooms, uid)
+    if found is None:
+        raise Refusal(404, "no_draft", "There is no draft of this study; begin one.")
+    from bonescan.report.language import language as language_of
+    from bonescan.report.language import report_languages
+
+    if language not in report_languages():
+        raise Refusal(422, "language", f"Reports are written in {', '.join(report_languages())}.")
+    said = (rooms.drafts.reading(found).get("impression") or {}).get("sentences") or ()
+    rooms.accesses.record(who, "study.viewed", uid, "draft")
+    return ProposedAnswer(language=language, sentences=[language_of(language).say(one) for one in said])
 
 
 @router.post("/edits")

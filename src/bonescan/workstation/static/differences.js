@@ -73,12 +73,13 @@ export function differences(before, now) {
  * @param {Reading} reading
  * @returns {{index: string, hotSpots: string, metastases: string}}
  */
-export function figures({ burden, impression }) {
+export function figures({ burden, impression, findings }) {
+  const certain = findings.some((one) => one.judged_by === "physician");
   const bsi = burden?.bone_scan_index_percent ?? null;
   const value = impression?.metastatic ?? null;
   return {
     index: bsi === null ? WORDS.impression.withheld : index(bsi),
     hotSpots: String(burden?.hot_spot_count ?? 0),
-    metastases: value === null ? WORDS.impression.notJudged : percent(value),
+    metastases: value === null ? WORDS.impression.notJudged : (certain && WORDS.impression.decided[value]) || percent(value),
   };
 }

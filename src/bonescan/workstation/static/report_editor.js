@@ -5,6 +5,8 @@
 
 import { figures } from "./differences.js";
 import { button, make } from "./elements.js";
+import { say } from "./page.js";
+import { proposed } from "./service.js";
 import { duration, figure, percent } from "./telling.js";
 import { WORDS } from "./words.js";
 import { EDITING } from "./words_editing.js";
@@ -66,7 +68,7 @@ export class ReportEditor {
       area.addEventListener("blur", () => this.draft.writeNow());
       this.fields.set(name, area);
       return make("div", { class: "field" }, make("label", { for: id }, label), hint && make("span", { class: "hint", id: `${id}-hint` }, ` ${hint}`), area, left,
-        name === "interpretation.text" && button(words.take, () => this.takeOver(), { title: words.takeHint }));
+        name === "interpretation.text" && button(words.take, () => void this.takeOver(), { title: words.takeHint }));
     }));
   }
 
@@ -84,9 +86,18 @@ export class ReportEditor {
   }
 
   /** The reader's sentences into the interpretation, below what stands there; the browser's undo takes them back. */
-  takeOver() {
+  async takeOver() {
     const area = this.fields.get("interpretation.text");
-    const said = this.draft.reading?.impression?.sentences.map(inOwnWords).join("\n") ?? "";
+    const { uid, reading } = this.draft;
+    const language = this.language.value;
+    let said = "";
+    try {
+      // English is what the reader writes; the report's other languages are the workstation's to say.
+      const sentences = language === "en" ? reading?.impression?.sentences.map(inOwnWords) : await proposed(uid, language);
+      said = sentences?.join("\n") ?? "";
+    } catch (error) {
+      return say(error);
+    }
     if (!area || !said) return;
     area.focus();
     area.setSelectionRange(area.value.length, area.value.length);

@@ -22,6 +22,9 @@ const PLANES = /** @type {const} */ (["transverse", "coronal", "sagittal"]);
 const CANVAS_VOXELS = 2 ** 22; // a projection of these takes less than a tenth of a second without a graphics card
 const TURNS = { webgl2: 120, canvas: 60 };
 // What stands left, right, above and below of each plane, seen from the feet, from in front and from the left.
+// What stands left and right of the projection from the front, the left, behind and the right.
+const SIDES_ROUND = /** @type {const} */ ([["R", "L"], ["A", "P"], ["L", "R"], ["P", "A"]]);
+const NEAR_A_SIDE_DEG = 30; // farther round, no side of the picture is one of the patient's [D]
 const SIDES = { transverse: ["R", "L", "A", "P"], coronal: ["R", "L", "H", "F"], sagittal: ["A", "P", "H", "F"] };
 
 /** What the page shows and the hand changes. */
@@ -184,7 +187,7 @@ class View {
         context.lineWidth = 2;
         context.strokeRect(x + 1, y + 1, width - 2, height - 2);
       }
-      const letters = SIDES[/** @type {Plane} */ (id)];
+      const letters = id === "mip" ? roundAbout(this.turn) : SIDES[/** @type {Plane} */ (id)];
       if (letters && stack.facts.orientation !== "unknown") {
         const [left, right, above, below] = letters;
         plate(context, left ?? "", x + 6, y + height / 2 - 9, "start");
@@ -279,6 +282,14 @@ class View {
       mm(cross.slice, stack.frames, stack.sliceMm, to.down, to.up)];
     return [`${figure(stack.at(cross.slice, cross.row, cross.column))} ${WORDS.counts}`, ...places].join(" · ");
   }
+}
+
+/** @param {number} turn Degrees. @returns {readonly string[]} What stands left, right, above and below of the projection. */
+function roundAbout(turn) {
+  const quarter = Math.round(turn / 90);
+  const near = Math.abs(turn - 90 * quarter) <= NEAR_A_SIDE_DEG;
+  const [left, right] = SIDES_ROUND[((quarter % 4) + 4) % 4] ?? ["", ""];
+  return near ? [left, right, "H", "F"] : ["", "", "H", "F"];
 }
 
 const view = new View();
