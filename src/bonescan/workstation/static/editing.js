@@ -465,7 +465,7 @@ export class Editing {
         if (nature) void this.decide(finding, nature);
       })() },
       { keys: ["R"], shown: "Shift+R", text: keys.reader, run: chosen((finding) => void this.decide(finding, "")) },
-      { keys: ["B"], text: keys.bone, run: chosen((finding) => {
+      { keys: ["B"], shown: "Shift+B", text: keys.bone, run: chosen((finding) => {
         const place = document.getElementById("bone-field");
         if (place) place.focus();
         else if (finding.kind !== "bone") say(EDITING.say.noBone);
@@ -482,7 +482,7 @@ export class Editing {
         if (this.sketch.tool === "merge" && !this.stage.crossing) return this.sketch.pick(this.stage.chosen);
         return false;
       }) },
-      { keys: ["S"], text: keys.sign, run: editing(() => this.sign()) },
+      { keys: ["S"], shown: "Shift+S", text: keys.sign, run: editing(() => this.sign()) },
     ];
   }
 }

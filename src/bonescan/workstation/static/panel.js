@@ -241,7 +241,7 @@ function depthOf({ depth_mm: depth, depth_uncertainty: spread, depth_absent_reas
   const words = WORDS.findings;
   if (depth === null) return reason ? words.depthAbsent(reason) : WORDS.absent;
   if (spread !== null && spread > LARGEST_DEPTH_SPREAD_MM) return words.depthAbsent(words.depthVague(LARGEST_DEPTH_SPREAD_MM / 10));
-  return words.depthTold(`${figure(depth / 10, 2)}${spread === null ? "" : ` ± ${figure(spread / 10, 2)}`}`);
+  return words.depthTold(`${Math.round(depth / 10)}${spread === null ? "" : ` ± ${Math.round(spread / 10)}`}`);
 }
 
 /** @param {Finding} finding */

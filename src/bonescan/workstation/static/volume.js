@@ -154,7 +154,12 @@ class View {
   /** @param {CanvasRenderingContext2D} context */
   over(context) {
     const { stack, thick, cross } = this;
-    if (!stack || !thick || !this.volume) return;
+    if (!stack || !thick) return;
+    if (!this.volume) {
+      const angle = stack.facts.angles_deg[this.projection];
+      for (const shown of this.stage.shown) if (angle !== undefined) lettered(context, shown, roundAbout(angle + 180)); // 0° is behind
+      return;
+    }
     for (const shown of this.stage.shown) {
       const { id, x, y, width, height } = shown;
       const last = stack.frames - 1 - cross.slice;
@@ -188,13 +193,7 @@ class View {
         context.strokeRect(x + 1, y + 1, width - 2, height - 2);
       }
       const letters = id === "mip" ? roundAbout(this.turn) : SIDES[/** @type {Plane} */ (id)];
-      if (letters && stack.facts.orientation !== "unknown") {
-        const [left, right, above, below] = letters;
-        plate(context, left ?? "", x + 6, y + height / 2 - 9, "start");
-        plate(context, right ?? "", x + width - 6, y + height / 2 - 9, "end");
-        plate(context, above ?? "", x + width / 2, y + 4, "center");
-        plate(context, below ?? "", x + width / 2, y + height - 22, "center");
-      }
+      if (letters && stack.facts.orientation !== "unknown") lettered(context, shown, letters);
     }
   }
 
@@ -290,6 +289,17 @@ function roundAbout(turn) {
   const near = Math.abs(turn - 90 * quarter) <= NEAR_A_SIDE_DEG;
   const [left, right] = SIDES_ROUND[((quarter % 4) + 4) % 4] ?? ["", ""];
   return near ? [left, right, "H", "F"] : ["", "", "H", "F"];
+}
+
+/**
+ * Letters at the four sides of a pane.
+ * @param {CanvasRenderingContext2D} context @param {import("./camera.js").Rectangle} pane @param {readonly string[]} letters
+ */
+function lettered(context, { x, y, width, height }, [left = "", right = "", above = "", below = ""]) {
+  plate(context, left, x + 6, y + height / 2 - 9, "start");
+  plate(context, right, x + width - 6, y + height / 2 - 9, "end");
+  plate(context, above, x + width / 2, y + 4, "center");
+  plate(context, below, x + width / 2, y + height - 22, "center");
 }
 
 const view = new View();

@@ -29,7 +29,7 @@ async function show() {
     "table",
     { class: "worklist" },
     make("caption", { class: "unseen" }, WORDS.list.caption),
-    make("thead", {}, make("tr", {}, ...WORDS.list.columns.map((text) => make("th", { scope: "col", title: hints[text] }, text)))),
+    make("thead", {}, make("tr", {}, ...WORDS.list.columns.map((text) => make("th", { scope: "col", title: hints[text], class: WORDS.list.numbers.includes(text) ? "right" : null }, text)))),
     body,
   );
   const below = make("div", { class: "below" });
@@ -206,7 +206,8 @@ function likelihood(one) {
   if (value === null || value === undefined) return WORDS.absent;
   // A signed reading's probability is what the physician let stand; one that is certain, the physician's decision.
   const decided = one.reading?.signed && (value === 0 || value === 1);
-  return make("span", { class: value >= 0.5 ? "high" : "" }, decided ? WORDS.impression.decided[value] : percent(value));
+  if (decided) return make("span", { class: value ? "high" : "" }, value ? WORDS.list.yes : WORDS.list.no, make("span", { class: "hint second" }, WORDS.impression.byPhysician));
+  return make("span", { class: value >= 0.5 ? "high" : "" }, percent(value));
 }
 
 show().catch(say);
