@@ -128,7 +128,7 @@ def test_the_counts_are_those_asked_for_and_those_expected(study, scan):
 
 def test_the_header_says_who_when_and_that_it_is_simulated(study, scan):
     truth = study.truth
-    assert scan.patient.name == "Simulated^Person 4 0"  # and not what the scenario put in
+    assert scan.patient.name == "Simulated^Emil^A"  # and not what the scenario put in
     assert scan.patient.patient_id == "SIMULATED-4-0"
     assert (scan.patient.sex, scan.patient.age_years) == ("M", 55)
     assert scan.patient.weight_kg == pytest.approx(truth["person"]["mass_kg"], abs=0.1)

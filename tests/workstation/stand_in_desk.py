@@ -92,7 +92,9 @@ class Desk:
 
     @staticmethod
     def _revised(draft: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
-        return {"draft": draft, "reading": revised(base, draft["edits"])}
+        sentences = base["impression"]["sentences"]
+        said = {"en": sentences, "de": [f"Auf Deutsch: {one}" for one in sentences]}
+        return {"draft": draft, "reading": revised(base, draft["edits"]), "said": said}
 
     def _sign(
         self,

@@ -66,7 +66,7 @@ def test_studies_are_simulated_sent_and_not_sent_again(tmp_path, monkeypatch):
 
 
 def test_the_demonstration_has_a_follow_up_and_three_phases():
-    assert len({one.seed for one in DEMO_STUDIES}) == 6
+    assert len({one.seed for one in DEMO_STUDIES}) == 12
     later = [one for one in DEMO_STUDIES if one.study]
     assert any(one.seed == later[0].seed and one.study == 0 for one in DEMO_STUDIES)
     assert any(one.protocol == "three-phase" for one in DEMO_STUDIES)

@@ -302,7 +302,8 @@ def test_what_is_signed_is_a_new_version_and_the_draft_is_gone(browser, archive,
     facts = ("version", "signed", "signed_by", "amends", "revised", "outdated")
     assert [newest[name] for name in facts] == [2, True, "the physician", None, True, False]
     assert [oldest[name] for name in facts] == [1, False, "", None, False, False]
-    assert detail["last_signed"] == {"version": 2, "signed_by": "the physician", "signed_at": newest["signed_at"]}
+    last = {"version": 2, "signed_by": "the physician", "signed_at": newest["signed_at"], "concluded": ""}
+    assert detail["last_signed"] == last  # this worker's stand-in keeps no words
     assert ada.get(DRAFT).json() == {"draft": None}
     assert [folder_digest(one.folder) for one in archive.results.of_study(STUDY)][:1] == before
     sent = ada.get(f"/api/v1/studies/{STUDY}/sendings").json()["sendings"]
@@ -335,10 +336,27 @@ def test_an_amendment_goes_on_from_the_signed_version_and_says_why(browser, arch
 
 def test_a_reading_made_anew_leaves_the_signed_one_as_the_last_signed(browser, archive, workstation, read_study):
     signed(archive, by="the physician")
+    text = "No metastases.\n" + "Worn knees. " * 40
+    words = archive.results.of_study(STUDY)[-1].folder / "words.json"
+    words.write_text(json.dumps({"words": {"interpretation.text": text}, "language": "en"}))
     put_reading(archive, STUDY, small_reading())
     workstation.rooms.studies.catch_up()
     line = browser("physician").get("/api/v1/studies").json()["studies"][0]
     assert (line["reading"]["version"], line["reading"]["signed"], line["last_signed"]["version"]) == (3, False, 2)
+    assert line["last_signed"]["concluded"].startswith("No metastases. Worn knees.")
+    assert len(line["last_signed"]["concluded"]) <= 302  # a line of a list, not the report
+    assert browser("researcher").get("/api/v1/studies").json()["studies"][0]["last_signed"] is None
+
+
+def test_what_the_reader_says_of_a_draft_comes_in_the_reports_language(browser, read_study, workstation, monkeypatch):
+    said = {"impression": {"sentences": ["Metastatic by a physician's judgement: L3 vertebra (A)."]}}
+    monkeypatch.setattr(workstation.rooms.drafts, "reading", lambda *_: said)
+    ada = browser("physician")
+    begun(ada)
+    spoken = ada.get(f"{DRAFT}/reading").json()["said"]
+    assert spoken["en"] == said["impression"]["sentences"]
+    (sentence,) = spoken["de"]
+    assert sentence.startswith("Nach ärztlichem Urteil metastatisch: ")  # as in words.de.toml
 
 
 def test_nothing_is_signed_without_an_interpretation_or_a_physicians_name(browser, archive, workstation, read_study):

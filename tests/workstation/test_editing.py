@@ -204,9 +204,11 @@ def test_deciding_by_key_deleting_and_the_bone_by_name(opened, department) -> No
     page = _editing(opened())
     page.keyboard.press("n")
     page.keyboard.press("6")
-    expect(page.locator("[data-finding='1'] .nature")).to_contain_text("degenerative 100 %physician")
+    expect(page.locator("[data-finding='1'] .nature")).to_contain_text("degenerativeby the physician")
     expect(page.locator("[data-finding='1'] .nature-choice").first).to_contain_text("83 %")  # what the reader thought
-    page.keyboard.press(".")
+    expect(page.locator("[data-finding='1'] .natures")).to_have_count(0)  # nobody's decision is a probability
+    page.keyboard.press(".")  # a smaller or larger brush, and nothing else
+    page.keyboard.press("R")
     expect(page.locator("[data-finding='1'] .nature")).to_contain_text("metastatic 83 %")
     page.keyboard.press("9")
     expect(page.locator("[data-finding='1'] .nature")).to_contain_text("physiologic")
@@ -404,7 +406,7 @@ def test_help_has_every_key_of_editing(opened) -> None:
     page = opened()
     page.keyboard.press("?")
     section = page.get_by_role("dialog").locator("section", has_text="Editing (physicians)")
-    for key in ["Ctrl+Z", "Ctrl+Shift+Z", "Delete", "S", "q", "h"]:
+    for key in ["Ctrl+Z", "Ctrl+Shift+Z", "Delete", "Shift+S", "Shift+R", "q", "h"]:
         expect(section.get_by_text(key, exact=True)).not_to_have_count(0)
 
 

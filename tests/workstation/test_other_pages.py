@@ -128,7 +128,7 @@ def test_the_desk_plans_by_keyboard_and_gets_both_sheets(opened):
 
 def test_a_physician_tells_what_was_signed_and_nothing_before(opened):
     page = opened(f"/study/{UNSIGNED}/leaflet", "physician")
-    expect(page.locator(".attend")).to_contain_text("No physician has signed")
+    expect(page.locator(".attend")).to_contain_text("A physician has to sign")  # and nothing was asked for
     page = opened(f"/study/{SIGNED}/leaflet", "physician")
     page.get_by_label("Wear of joints").check()
     expect(page.get_by_label("Nothing stands out")).to_be_disabled()

@@ -23,6 +23,9 @@ expect.set_options(timeout=30_000)  # a busy machine is no failure
 NEEDLE = "<img src onerror=alert(1)><svg/onload=alert(1)>"
 SOFTWARE_GL = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
 
+SIGNED = {"signed": True, "metastases_likelihood": 1.0}
+CONCLUDED = {"version": 1, "signed_by": "Dr. Ada", "signed_at": "2026-03-02T10:00:00Z", "concluded": "New metastases."}
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -39,6 +42,8 @@ def served() -> Iterator[tuple[Department, str]]:
         made_study("1.2.11", "Float^View", dtype="float32"),
         Study(line("1.2.12", "Doe^Jane", "reading", progress="labelling regions"), {}, {}),
         Study(line("1.2.13", "Roe^Rick", "failed", reason="No whole-body view."), {}, {}),
+        Study(line("1.2.14", "Poe^Paul", "slices", reason="SPECT alone: look at the slices."), {}, {}),
+        Study(line("1.2.15", "Low^Lena", reading=SIGNED, last_signed=CONCLUDED), {}, {}),
     ]
     department = Department(studies, [{"name": NAME, "role": "admin", "active": True}])
     with serving(department) as address:
@@ -138,7 +143,7 @@ def test_a_machines_token_is_shown_once_and_revoked(opened, served) -> None:
 
 def test_worklist_is_worked_by_keyboard_and_follows_the_workstation(opened, served) -> None:
     page = opened("/")
-    expect(page.locator("tbody tr")).to_have_count(4)
+    expect(page.locator("tbody tr")).to_have_count(6)
     expect(page.locator("tr.urgent")).to_have_count(1)
     expect(page.locator("tr[data-uid='1.2.12']")).to_contain_text("labelling regions")
     served[0].studies[2].line["progress"] = "measuring the burden"
@@ -148,11 +153,24 @@ def test_worklist_is_worked_by_keyboard_and_follows_the_workstation(opened, serv
     page.keyboard.type("nobody")
     expect(page.get_by_text("Nothing matches")).to_be_visible()
     page.get_by_role("button", name="Show all studies").click()
-    expect(page.locator("tbody tr")).to_have_count(4)
+    expect(page.locator("tbody tr")).to_have_count(6)
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     page.wait_for_url("**/study/1.2.11")
+
+
+def test_a_line_says_what_the_physician_signed_and_slices_are_no_failure(opened) -> None:
+    page = opened("/")
+    signed = page.locator("tr[data-uid='1.2.15']")
+    expect(signed).to_contain_text("New metastases.")
+    expect(signed).to_contain_text("Signed by Dr. Ada")
+    expect(signed).not_to_contain_text("Made up for a test.")  # what the software says
+    expect(signed).not_to_contain_text("100 %")
+    slices = page.locator("tr[data-uid='1.2.14']")
+    expect(slices.locator(".wrong, .mark.failed")).to_have_count(0)
+    expect(slices.locator("a.open")).to_have_attribute("href", "/study/1.2.14/volume")
+    expect(page.locator("tr[data-uid='1.2.13'] .wrong")).to_have_count(1)
 
 
 def test_names_stay_text(opened) -> None:
@@ -287,7 +305,10 @@ def test_measuring_by_keyboard_gives_millimetres_and_counts(opened, served) -> N
     expect(page.locator(".measures")).to_contain_text("1 Distance")
     told = float(page.locator(".measures li p").inner_text().removesuffix(" mm"))
     assert told == pytest.approx(120.0, abs=0.75 * 2.4)
-    page.keyboard.press("Delete")
+    page.keyboard.press("Delete")  # takes findings out while somebody edits, and nothing else
+    expect(page.locator(".measures")).to_contain_text("1 Distance")
+    page.keyboard.press("D")
+    expect(page.locator(".measures")).not_to_contain_text("1 Distance")
     page.keyboard.press("b")
     for key in ["ArrowUp", "Enter", *["Shift+ArrowRight"] * 2, *["Shift+ArrowDown"] * 2, "Enter"]:
         page.keyboard.press(key)

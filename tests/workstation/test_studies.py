@@ -80,6 +80,21 @@ def test_a_study_without_a_camera_says_that_nothing_can_be_read(archive: Archive
     assert (line.state, line.reason) == (State.FAILED, "The study holds no images of a gamma camera.")
 
 
+def test_spect_alone_has_not_failed(archive: Archive):
+    kinds = (["ORIGINAL", "PRIMARY", "TOMO", "EMISSION"], ["ORIGINAL", "PRIMARY", "RECON TOMO", "EMISSION"])
+    alone = put_study(archive, 1, ImageType=kinds[0])
+    archive.keep(object_of(12, study=2, ImageType=kinds[1]))
+    beside = put_study(archive, 2, ImageType=["ORIGINAL", "PRIMARY", "WHOLE BODY", "EMISSION"])
+    set_job(archive, alone, state="dead", reason="No planar scan.")
+    set_job(archive, beside, state="dead", reason="No skeleton.", revision=2)
+    studies = Studies(archive)
+    assert uids(studies, state="slices") == [alone]
+    assert uids(studies, state="failed") == [beside]
+    line, _ = studies.one(alone)
+    assert line.reason.startswith("SPECT alone")
+    assert "failed" not in line.reason
+
+
 def test_facts_are_taken_once_for_each_reading(archive: Archive, monkeypatch):
     uid = put_study(archive)
     put_reading(archive, uid)

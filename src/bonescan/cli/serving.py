@@ -86,7 +86,7 @@ def serve(
     systemd's journal, or by what runs the container.
 
     \b
-    --demo fills the archive with seven studies of six simulated patients, sent and
+    --demo fills the archive with thirteen studies of twelve simulated patients, sent and
     read as a camera's, and makes an account of every role with a random password,
     which it prints. A folder that holds patients is never filled so.
 

@@ -51,6 +51,11 @@ COHORT = "cohort"
 
 _INJECTED_AT = datetime(2026, 1, 15, 9, 0)  # of every simulated study: nothing depends on the day it was made
 _BETWEEN_STUDIES = timedelta(weeks=12)
+_GIVEN_NAMES = {
+    "female": ["Anna", "Beatriz", "Clara", "Dana", "Elena", "Farah", "Greta", "Hana", "Ines", "Julia", "Karin", "Lina"],
+    "male": ["Adam", "Bruno", "Carlos", "Daniel", "Emil", "Felix", "Georg", "Hugo", "Ivan", "Jonas", "Karim", "Luis"],
+}
+"""Of people who are called Simulated, and can be told apart by whoever looks at a list of them."""
 _FOLDERS = ("dicom", "truth")
 _NAMES = (*_FOLDERS, "preview.png")
 _FULL_MM = 3.0
@@ -87,6 +92,8 @@ class Settings:
     study : int
         0, or a later study of the same person, 12 weeks after the one before: `bonescan.patient.series` says what
         became of the lesions, and the truth which of them is which.
+    day : int
+        How many days later than 15 January 2026, when simulated studies are made, and than `study` says.
 
     Raises
     ------
@@ -105,6 +112,7 @@ class Settings:
     volumes: bool | None = None
     repeat: int = 0
     study: int = 0
+    day: int = 0
 
     def __post_init__(self) -> None:
         if self.counts is not None and not 1e3 <= self.counts <= 1e8:
@@ -119,6 +127,8 @@ class Settings:
             raise InvalidValue(
                 f"A series has the first study, 0, to the 50th after it; got {self.study}.", got=self.study
             )
+        if not 0 <= self.day <= 3650:
+            raise InvalidValue(f"A study is made 0 to 3650 days after the first one, got {self.day}.", got=self.day)
 
     @property
     def voxel_mm(self) -> float:
@@ -285,7 +295,7 @@ def simulate(
             histories=settings.histories,
             dialect=settings.dialect,
             patient=_patient_facts(patient, seed, number),
-            injected_at=_INJECTED_AT + settings.study * _BETWEEN_STUDIES,
+            injected_at=_INJECTED_AT + settings.study * _BETWEEN_STUDIES + timedelta(days=settings.day),
             description="Bone scan, simulated",
             key=json.dumps([Path(scenario).name, seed, number, _told(settings), *inputs]),
             seeds=_again(root, settings.repeat),
@@ -509,7 +519,7 @@ def _later(
 def _told(settings: Settings) -> dict[str, object]:
     """What tells two studies of one patient apart; a first study is named as it was before there were later ones."""
     told = asdict(replace(settings, volumes=None))
-    return told if settings.study else {key: value for key, value in told.items() if key != "study"}
+    return {key: value for key, value in told.items() if value or key not in ("study", "day")}
 
 
 def _read_scenario(path: Path) -> Scenario:
@@ -574,13 +584,19 @@ def _patient_facts(patient: Patient, seed: int, number: int) -> PatientFacts:
     person = patient.person
     stature = getattr(person, "stature_mm", None)
     return PatientFacts(
-        name=f"Simulated^Person {seed} {number}"[:64],  # not the scenario: a reader must find that out
+        name=_name(person.sex, seed + number),  # not the scenario: a reader must find that out
         patient_id=f"SIMULATED-{seed}-{number}",
         sex=person.sex[0].upper(),
         age_years=float(int(person.age_years)),
         stature_m=None if stature is None else round(stature / 1000, 2),
         weight_kg=round(person.mass_kg, 1),
     )
+
+
+def _name(sex: str, which: int) -> str:
+    """A name that is plainly no patient's; it comes again after 312 people, their numbers do not."""
+    given = _GIVEN_NAMES[sex]
+    return f"Simulated^{given[which % len(given)]}^{chr(ord('A') + which // len(given) % 26)}"
 
 
 def _preview(title: str, session: Session, seed: int, number: int, taken: Sequence[Taken]) -> bytes:

@@ -228,7 +228,9 @@ def _key_page(record: Mapping[str, Any], tongue: Language) -> dict[str, Any]:
         "title": w["title"],
         "rows": rows,
         "figures": [[w["findings"], str(len(bone))], [w["burden"], measured(index_of(record), tongue)]],
-        "findings": [[finding["letter"], said] for finding, said in zip(bone, told, strict=False)],
+        "findings": [
+            [finding["letter"], style_of_record(finding), said] for finding, said in zip(bone, told, strict=False)
+        ],
         "more": w["more"].format(count=more) if more else "",
     }
 

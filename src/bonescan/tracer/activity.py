@@ -147,7 +147,7 @@ def prescribe(
         remarks.append(
             Remark(
                 code="plan.age.assumed",
-                text="The age was not given: planned as an adult. Below 18 years the activity differs: give --age.",
+                text="The age was not given: planned as an adult. Below 18 years the activity differs: give the age.",
                 severity=Severity.WARNING,
             )
         )

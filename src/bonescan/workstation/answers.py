@@ -187,6 +187,7 @@ class _SignedAnswer(BaseModel):
     version: int
     signed_by: str
     signed_at: str
+    concluded: str
 
 
 class StudyAnswer(BaseModel):

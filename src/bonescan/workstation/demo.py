@@ -39,24 +39,37 @@ class DemoStudy:
     study : int
         0, or a later study of the same person.
     protocol : str
+    day : int
+        When: days after 15 January 2026, and after what `study` makes of it.
+    counts : float, optional
+        As in `bonescan.journeys.Settings`.
     """
 
     scenario: str
     seed: int
     study: int = 0
     protocol: str = "whole-body"
+    day: int = 0
+    counts: float | None = None
 
 
 DEMO_STUDIES = (
-    DemoStudy(scenario="single_metastasis", seed=611),
-    DemoStudy(scenario="normal", seed=612),
-    DemoStudy(scenario="metastases", seed=613),
-    DemoStudy(scenario="metastases", seed=613, study=1),
-    DemoStudy(scenario="regional_pain", seed=614, protocol="three-phase"),
-    DemoStudy(scenario="rib_fractures", seed=615),
-    DemoStudy(scenario="metastatic_superscan", seed=616),
+    DemoStudy(scenario="single_metastasis", seed=611, day=103),
+    DemoStudy(scenario="normal", seed=612, day=96),
+    DemoStudy(scenario="metastases", seed=613, day=20),
+    DemoStudy(scenario="metastases", seed=613, study=1, day=20),
+    DemoStudy(scenario="regional_pain", seed=614, protocol="three-phase", day=90),
+    DemoStudy(scenario="rib_fractures", seed=615, day=82),
+    DemoStudy(scenario="metastatic_superscan", seed=616, day=75),
+    DemoStudy(scenario="degenerative_spine", seed=617, day=61),
+    DemoStudy(scenario="normal", seed=618, day=54, counts=450_000),  # whoever looks at the counts over time finds it
+    DemoStudy(scenario="arthritis", seed=619, day=41),
+    DemoStudy(scenario="healing_fracture", seed=620, day=34),
+    DemoStudy(scenario="normal", seed=621, day=13),
+    DemoStudy(scenario="sacral_insufficiency", seed=622, day=0),
 )
-"""Six people: one with a follow-up, one of three phases."""
+"""Twelve people in four months: one with a follow-up, one of three phases; those at whom one looks first come first, so
+that they are there after a minute."""
 
 
 def is_demo(folder: Path) -> bool:
@@ -174,7 +187,14 @@ def _fill(
         name = f"{wanted.scenario}-{wanted.seed}-{wanted.study}"
         if name in sent or stop.is_set():
             continue
-        settings = journeys.Settings(protocol=wanted.protocol, fast=True, volumes=False, study=wanted.study)
+        settings = journeys.Settings(
+            protocol=wanted.protocol,
+            fast=True,
+            volumes=False,
+            study=wanted.study,
+            day=wanted.day,
+            counts=wanted.counts,
+        )
         try:
             with tempfile.TemporaryDirectory(prefix="bonescan-demo-") as place:
                 journeys.simulate(wanted.scenario, Path(place) / "study", seed=wanted.seed, settings=settings)

@@ -306,6 +306,7 @@ class QualityOverTime:
                 .where(dated, measured.c.day >= first)
                 .order_by(measured.c.day, measured.c.StudyInstanceUID)
             ).all()
+        first = rows[0].day  # an archive that is younger than the time asked for
         cameras = Counter(row.camera for row in rows)
         seen = [row for row in rows if not camera or row.camera == camera]
         return Overview(

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from sqlalchemy import Connection, func, select
 
 from bonescan.archive.jobs import JobState
+from bonescan.archive.signing import WORDS_NAME
 from bonescan.archive.tables import draft, job, result
 
 __all__ = ["Signed", "Signing", "Standing", "standing"]
+
+_MOST_CONCLUDED = 300
+"""Characters of a conclusion that a line of the worklist has room for [D]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +37,20 @@ class Signing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signed:
-    """The last signed version of a study's reading."""
+    """The last signed version of a study's reading.
+
+    Parameters
+    ----------
+    version : int
+    signed_by, signed_at : str
+    concluded : str
+        How the physician's interpretation begins; empty where its words were not kept.
+    """
 
     version: int
     signed_by: str
     signed_at: str
+    concluded: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +70,15 @@ class Standing:
     last_signed: Signed | None = None
 
 
-def standing(connection: Connection, uids: Sequence[str]) -> dict[str, Standing]:
+def standing(connection: Connection, uids: Sequence[str], results: Path) -> dict[str, Standing]:
     """Say of studies who is at work on them and what is signed.
 
     Parameters
     ----------
     connection : Connection
     uids : sequence of str
+    results : Path
+        The folder with the readings' folders.
 
     Returns
     -------
@@ -78,7 +95,12 @@ def standing(connection: Connection, uids: Sequence[str]) -> dict[str, Standing]
     )
     same = (result.c.StudyInstanceUID == newest.c.StudyInstanceUID) & (result.c.version == newest.c.version)
     for row in connection.execute(select(result).join(newest, same)):
-        last = Signed(version=row.version, signed_by=row.signed_by, signed_at=row.signed_at)
+        last = Signed(
+            version=row.version,
+            signed_by=row.signed_by,
+            signed_at=row.signed_at,
+            concluded=_concluded(results / row.folder / WORDS_NAME),
+        )
         found[row.StudyInstanceUID] = Standing(last_signed=last)
     drafted = (
         select(draft.c.StudyInstanceUID, draft.c.author, job.c.state, job.c.reason)
@@ -89,6 +111,16 @@ def standing(connection: Connection, uids: Sequence[str]) -> dict[str, Standing]
         known = found.get(row.StudyInstanceUID, Standing())
         found[row.StudyInstanceUID] = replace(known, draft_by=row.author, signing=_signing(row.state, row.reason))
     return found
+
+
+def _concluded(words: Path) -> str:
+    """How a physician's interpretation begins; empty where a signed version has none of its own."""
+    try:
+        said = str(json.loads(words.read_bytes())["words"].get("interpretation.text", ""))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return ""
+    said = " ".join(said.split())
+    return said if len(said) <= _MOST_CONCLUDED else said[:_MOST_CONCLUDED].rstrip() + " …"
 
 
 def _signing(state: str | None, reason: str | None) -> Signing | None:

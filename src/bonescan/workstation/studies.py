@@ -21,11 +21,24 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, case, func, literal, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    tuple_,
+)
 
 from bonescan.archive import Archive, JobState
 from bonescan.archive.jobs import ask_again
-from bonescan.archive.tables import instance, job, result, study
+from bonescan.archive.tables import instance, job, result, series, study
 from bonescan.dicom.indexing import is_uid
 from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.standing import Signed, Signing, Standing, standing
@@ -46,12 +59,13 @@ _SENTENCES = 2
 
 
 class State(StrEnum):
-    """How far a study is."""
+    """How far a study is; one of slices alone has nothing that a reading could be made of, and nothing failed."""
 
     ARRIVING = "arriving"
     QUEUED = "queued"
     READING = "reading"
     READ = "read"
+    SLICES = "slices"
     FAILED = "failed"
 
 
@@ -96,7 +110,7 @@ class Listed:
     progress : str
         The step a reading is at.
     reason : str
-        Why it failed.
+        Why it failed, or was not read.
     reading : StudyReading or None
         The newest one.
     draft_by : str
@@ -234,7 +248,7 @@ class Studies:
             lines: dict[str, Listed] = {}
             for start in range(0, len(uids), 200):
                 these = uids[start : start + 200]
-                stand = standing(connection, these)
+                stand = standing(connection, these, self._archive.results.folder)
                 some = _lines().where(study.c.StudyInstanceUID.in_(these))
                 lines |= {row["StudyInstanceUID"]: _listed(row, stand) for row in connection.execute(some).mappings()}
         following = _name(rows[limit - 1]) if more else None
@@ -277,7 +291,7 @@ class Studies:
                 )
                 for row in connection.execute(versions)
             ]
-            stand = standing(connection, [study_uid])
+            stand = standing(connection, [study_uid], self._archive.results.folder)
         return _listed(line, stand), found
 
     def told_of(self, study_uids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
@@ -410,10 +424,26 @@ def _said(sentences: Sequence[str]) -> str:
 
 _RESULT = result.alias("newest")
 _URGENT = told.c.urgent & (_RESULT.c.signed_by == "")
+
+
+def _pictures(of: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether a study has pictures of a gamma camera of which something holds."""
+    own = and_(series.c.SeriesInstanceUID == instance.c.SeriesInstanceUID, series.c.Modality == "NM")
+    same = and_(
+        instance.c.StudyInstanceUID == study.c.StudyInstanceUID, series.c.StudyInstanceUID == study.c.StudyInstanceUID
+    )
+    return exists().where(own, same, of)
+
+
+# value 3 of the image type: TOMO, RECON TOMO, and both GATED (PS3.3 C.8.4.9.1.1)
+_SLICES_ALONE = and_(
+    _pictures(instance.c.ImageType.contains("TOMO")), not_(_pictures(not_(instance.c.ImageType.contains("TOMO"))))
+)
 _STATE: ColumnElement[str] = case(
     (study.c.revision > study.c.queued_revision, str(State.ARRIVING)),
     (job.c.state == str(JobState.WAITING), str(State.QUEUED)),
     (job.c.state == str(JobState.RUNNING), str(State.READING)),
+    (and_(job.c.state == str(JobState.DEAD), _SLICES_ALONE), str(State.SLICES)),
     (job.c.state == str(JobState.DEAD), str(State.FAILED)),
     (told.c.folder.is_not(None), str(State.READ)),
     (study.c.revision == 0, str(State.FAILED)),
@@ -453,6 +483,8 @@ def _listed(row: RowMapping, stand: Mapping[str, Standing]) -> Listed:
     reason = (row["reason"] or "") if state is State.FAILED else ""
     if state is State.FAILED and row["revision"] == 0:
         reason = "The study holds no images of a gamma camera."
+    if state is State.SLICES:
+        reason = "SPECT alone: there is no whole-body or spot view to read. Look at the slices."
     reading = None
     if row["result_version"] is not None:
         reading = StudyReading(

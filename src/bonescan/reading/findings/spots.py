@@ -71,7 +71,12 @@ __all__ = ["Ground", "find", "ground_of", "letter_of", "outlined", "source_depth
 
 MU_SD_PER_MM = 0.001
 THICKNESS_SD_MM = 15.0
-OUTLINE_SD = 0.15
+OUTLINE_SD = 0.45
+"""Of the net counts within one view's outline: what lies before and behind, and an outline drawn in noise [C]."""
+
+BEYOND_BONE_MM = 15.0
+"""How far from the fitted bone a depth is believed: the fit and what a focus adds to the bone's surface [D]."""
+
 JOIN_MM = 14.0
 ONE_PLACE_MM, APART_MM = 25.0, 35.0
 """How far apart sightings of one named place are one focus told twice, in one view and one in each [D]: vertebrae and
@@ -450,7 +455,7 @@ def _finding(
         uptake_ratio=max(ratios) if first.polarity is Polarity.HOT else min(ratios),
         uptake_reference="this person's normal bone there: along the bone, on the other side, and by region",
         significance=strongest.significance,
-        depth_mm=_depth(bone_id, sighting, views),
+        depth_mm=_depth(bone_id, sighting, ground),
         mass_share_percent=share,
         in_burden=call.in_burden,
         likelihood=_absent("1", "probability of metastasis", "not judged"),
@@ -507,15 +512,22 @@ def _maps(bone_id: str, view: LabelledView) -> Iterable[BoneMap]:
     return (bone for bone in view.bones if bone.bone == bone_id)
 
 
-def _depth(bone_id: str, sighting: Sighting, views: Mapping[ViewName, tuple[View, LabelledView]]) -> Measurement:
+def _depth(bone_id: str, sighting: Sighting, ground: Ground) -> Measurement:
     method = "attenuated ratio of net counts, anterior to posterior, mu_eff 0.12/cm"
     if len(sighting.spots) < 2:
         return _absent("mm", method, "seen in one view only")
     if any(spot.saturated for spot in sighting.spots.values()):
         return _absent("mm", method, "its pixels are saturated")
-    depths = {name: [bone.depth_mm for bone in _maps(bone_id, views[name][1])] for name in sighting.spots}
+    depths = {name: [bone.depth_mm for bone in _maps(bone_id, ground.views[name][1])] for name in sighting.spots}
     if not all(depths.values()):
         return _absent("mm", method, "no bone there tells the body's thickness")
     front, back = sighting.spots[ViewName.ANTERIOR], sighting.spots[ViewName.POSTERIOR]
     thickness = sum(values[0] for values in depths.values())
-    return source_depth(front.net_counts, back.net_counts, front.net_variance, back.net_variance, thickness)
+    found = source_depth(front.net_counts, back.net_counts, front.net_variance, back.net_variance, thickness)
+    extent = ground.atlas.extents_mm.get(bone_id)
+    if found.value is None or extent is None:
+        return found
+    middle = depths[ViewName.POSTERIOR][0]
+    if not middle - extent[0] - BEYOND_BONE_MM <= found.value <= middle + extent[1] + BEYOND_BONE_MM:
+        return _absent("mm", method, "the two views' counts place it outside the bone that lies there", found.source)
+    return found

@@ -74,12 +74,12 @@ export function differences(before, now) {
  * @returns {{index: string, hotSpots: string, metastases: string}}
  */
 export function figures({ burden, impression, findings }) {
+  const certain = findings.some((one) => one.judged_by === "physician");
   const bsi = burden?.bone_scan_index_percent ?? null;
   const value = impression?.metastatic ?? null;
-  const decided = value === 1 && findings.some((one) => one.judged_by === "physician" && one.natures?.metastatic);
   return {
     index: bsi === null ? WORDS.impression.withheld : index(bsi),
     hotSpots: String(burden?.hot_spot_count ?? 0),
-    metastases: value === null ? WORDS.impression.notJudged : decided ? EDITING.byPhysician : percent(value),
+    metastases: value === null ? WORDS.impression.notJudged : (certain && WORDS.impression.decided[value]) || percent(value),
   };
 }

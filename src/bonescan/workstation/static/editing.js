@@ -458,17 +458,14 @@ export class Editing {
       { keys: ["c"], text: keys.edit, run: () => (this.active ? this.leave() : void this.begin()) },
       { keys: ["q"], text: keys.tab, run: editing(() => this.show(this.tab === "report" ? "reading" : "report")) },
       ...EDIT_TOOLS.map((tool) => ({ keys: [EDITING.key[tool]], text: keys[tool], run: editing(() => this.take(tool)) })),
-      { keys: [","], shown: ", .", text: keys.size, run: size(-1) },
-      { keys: ["Delete"], text: keys.remove, run: editing(() => (this.chosen && !this.stage.measuring ? this.remove(this.chosen.id) : false)) },
+      { keys: [",", "."], text: keys.size, run: (event) => size(event.key === "," ? -1 : 1)() },
+      { keys: ["Delete"], text: keys.remove, run: chosen((finding) => void this.remove(finding.id)) },
       { keys: natures.map(([, , key]) => key), shown: "4 … 9", text: keys.nature, run: (event) => chosen((finding) => {
         const nature = natures.find(([, , key]) => key === event.key)?.[0];
         if (nature) void this.decide(finding, nature);
       })() },
-      { keys: ["."], text: keys.reader, run: editing(() => {
-        if (this.sketch.tool === "brush" || this.sketch.tool === "contour") return size(1)();
-        return chosen((finding) => void this.decide(finding, ""))();
-      }) },
-      { keys: ["B"], text: keys.bone, run: chosen((finding) => {
+      { keys: ["R"], shown: "Shift+R", text: keys.reader, run: chosen((finding) => void this.decide(finding, "")) },
+      { keys: ["B"], shown: "Shift+B", text: keys.bone, run: chosen((finding) => {
         const place = document.getElementById("bone-field");
         if (place) place.focus();
         else if (finding.kind !== "bone") say(EDITING.say.noBone);
@@ -485,7 +482,7 @@ export class Editing {
         if (this.sketch.tool === "merge" && !this.stage.crossing) return this.sketch.pick(this.stage.chosen);
         return false;
       }) },
-      { keys: ["S"], text: keys.sign, run: editing(() => this.sign()) },
+      { keys: ["S"], shown: "Shift+S", text: keys.sign, run: editing(() => this.sign()) },
     ];
   }
 }

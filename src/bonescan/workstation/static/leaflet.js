@@ -33,6 +33,10 @@ async function show() {
     room.append(make("p", { class: "hint" }, LEAFLET.onlyPhysician));
     return;
   }
+  if (!here.last_signed) {
+    room.append(make("div", { class: "attend" }, make("h3", {}, LEAFLET.notSigned), make("p", {}, LEAFLET.signFirst)));
+    return;
+  }
   /** @type {Tellable} */
   let told;
   try {

@@ -21,7 +21,7 @@ import { WORDS } from "./words.js";
  *   significance: number | null}} FindingView
  * @typedef {{text: string, weight: number, source: string}} Evidence
  * @typedef {Drawn & {place: string, side: string, views: Record<string, FindingView>, uptake_ratio: number | null, uptake_reference: string,
- *   significance: number | null, depth_mm: number | null, depth_uncertainty: number | null,
+ *   significance: number | null, depth_mm: number | null, depth_uncertainty: number | null, depth_absent_reason?: string | null,
  *   mass_share_percent: number | null, in_burden: boolean, reason: string,
  *   natures: Record<string, number>, evidence: Evidence[], likelihood: number | null, bone: string, region: number,
  *   judged_by?: string, drawn_by?: string}} Finding

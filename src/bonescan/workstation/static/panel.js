@@ -26,6 +26,8 @@ import { EDITING } from "./words_editing.js";
  *   revision?: {of_version: number, by: string} | null}} Reading What the pages use of reading.json.
  */
 
+const LARGEST_DEPTH_SPREAD_MM = 50; // as the report has it
+
 /**
  * @param {string} title
  * @param {string} kind
@@ -131,12 +133,14 @@ export function qualityPart(reading) {
  * @returns {string}
  */
 function nature(finding) {
+  const decided = finding.judged_by === "physician"; // nobody's decision is a probability
   if (finding.kind !== "bone") {
     const share = finding.natures[finding.kind];
-    return share === undefined ? finding.kind : `${finding.kind} ${percent(share)}`;
+    return share === undefined || decided ? finding.kind : `${finding.kind} ${percent(share)}`;
   }
   const [first] = Object.entries(finding.natures).sort((a, b) => b[1] - a[1]);
-  return first ? `${first[0]} ${percent(first[1])}` : WORDS.findings.natureAbsent;
+  if (!first) return WORDS.findings.natureAbsent;
+  return decided ? first[0] : `${first[0]} ${percent(first[1])}`;
 }
 
 /** The list of findings, linked to the picture both ways. */
@@ -224,9 +228,20 @@ export class FindingsList {
  * @returns {HTMLElement | null}
  */
 function physicianMark(finding) {
-  if (finding.judged_by === "physician") return make("span", { class: "pill", title: EDITING.physicianHint }, EDITING.physician);
+  if (finding.judged_by === "physician") return make("span", { class: "pill", title: EDITING.physicianHint }, WORDS.impression.byPhysician);
   if (finding.drawn_by === "physician") return make("span", { class: "pill", title: EDITING.drawnHint }, EDITING.drawn);
   return null;
+}
+
+/**
+ * How deep it lies, counted from the skin of the back; one that is told to half a trunk's thickness tells nothing.
+ * @param {Finding} finding
+ */
+function depthOf({ depth_mm: depth, depth_uncertainty: spread, depth_absent_reason: reason }) {
+  const words = WORDS.findings;
+  if (depth === null) return reason ? words.depthAbsent(reason) : WORDS.absent;
+  if (spread !== null && spread > LARGEST_DEPTH_SPREAD_MM) return words.depthAbsent(words.depthVague(LARGEST_DEPTH_SPREAD_MM / 10));
+  return words.depthTold(`${Math.round(depth / 10)}${spread === null ? "" : ` ± ${Math.round(spread / 10)}`}`);
 }
 
 /** @param {Finding} finding */
@@ -238,7 +253,7 @@ function detail(finding) {
   if (finding.uptake_ratio !== null) facts.push([words.uptake, `${finding.uptake_ratio.toFixed(1)} ${words.times}, ${words.reference} ${finding.uptake_reference}`]);
   if (finding.significance !== null) facts.push([words.significance, `${figure(finding.significance, 2)} ${words.sd}`]);
   facts.push([words.seenIn, Object.entries(finding.views).map(([name, seen]) => `${(views[name] ?? name).toLowerCase()} (${figure(seen.area_mm2 / 100, 2)} cm²)`).join(", ")]);
-  if (finding.depth_mm !== null) facts.push([words.depth, `${figure(finding.depth_mm / 10, 2)}${finding.depth_uncertainty === null ? "" : ` ± ${figure(finding.depth_uncertainty / 10, 2)}`} cm`]);
+  facts.push([words.depth, depthOf(finding)]);
   if (finding.mass_share_percent !== null) facts.push([words.mass, `${figure(finding.mass_share_percent, 2)} %, ${finding.in_burden ? words.inBurden : words.notInBurden}`]);
   const natures = Object.entries(finding.natures).sort((a, b) => b[1] - a[1]).filter(([, share]) => share >= 0.005);
   /** @param {number} sign */
@@ -248,7 +263,7 @@ function detail(finding) {
     make("li", {}, make("span", { class: "weight", title: words.weight }, `${one.weight > 0 ? "+" : "−"}${Math.abs(one.weight).toFixed(1)}`),
       make("span", {}, one.text))))) : null;
   return [
-    natures.length ? make("div", {}, make("h3", {}, words.natures), make("dl", { class: "natures" }, ...natures.flatMap(([name, share]) => {
+    natures.length && finding.judged_by !== "physician" ? make("div", {}, make("h3", {}, words.natures), make("dl", { class: "natures" }, ...natures.flatMap(([name, share]) => {
       const bar = make("span", { class: "share" });
       bar.style.inlineSize = `${100 * share}%`;
       return [make("dt", {}, name), make("dd", {}, make("span", { class: "track" }, bar), make("span", { class: "number" }, percent(share)))];

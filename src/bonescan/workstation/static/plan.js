@@ -15,6 +15,14 @@ import { PLAN } from "./words_plan.js";
  */
 
 const PAUSE_MS = 250;
+/**
+ * Fields that say something only together; `also` are those that say something only beside them.
+ * @type {ReadonlyArray<{named: Record<string, string>, needs: string[], also: string[], without: (missing: string) => string}>}
+ */
+const TOGETHER = [
+  { named: { vial_mbq: PLAN.vialMbq, vial_ml: PLAN.vialMl, vial_at: PLAN.vialAt }, needs: ["vial_mbq", "vial_ml", "vial_at"], also: ["residual_percent"], without: PLAN.withoutVial },
+  { named: { previous_mbq: PLAN.earlierMbq, previous_at: PLAN.earlierAt }, needs: ["previous_mbq", "previous_at"], also: ["previous_tracer"], without: PLAN.withoutEarlier },
+];
 const given = new URLSearchParams(location.search);
 
 /** The next quarter of an hour, as a field of date and time has it. */
@@ -93,23 +101,34 @@ async function show() {
   language.select.addEventListener("change", plan);
   if (given.get("weight_kg")) plan();
 
-  /** What stands in the form, as the interface asks for it. */
+  /**
+   * What stands in the form, as the interface asks for it, without what is told by half; and what is missing there.
+   * @returns {{wanted: URLSearchParams, missing: string[]}}
+   */
   function asked() {
     const wanted = new URLSearchParams();
     for (const [name, value] of new FormData(form)) if (value !== "") wanted.set(name, String(value));
-    if (!wanted.has("previous_mbq") && !wanted.has("previous_at")) wanted.delete("previous_tracer");
-    return wanted;
+    /** @type {string[]} */
+    const missing = [];
+    for (const { named, needs, also, without } of TOGETHER) {
+      const absent = needs.filter((name) => !wanted.has(name));
+      if (!absent.length) continue;
+      const more = also.filter((name) => Number(wanted.get(name)) > 0);
+      if (absent.length < needs.length || more.length) missing.push(without(absent.map((name) => named[name] ?? name).join(", ")));
+      for (const name of [...needs, ...also]) wanted.delete(name);
+    }
+    return { wanted, missing };
   }
 
   async function plan() {
-    const wanted = asked();
+    const { wanted, missing } = asked();
     if (!wanted.has("weight_kg") || !wanted.has("inject_at")) return;
     asking.abort();
     const mine = (asking = new AbortController());
     answer.setAttribute("aria-busy", "true");
     try {
       const found = await (await ask(`/plan?${wanted}`, { signal: mine.signal })).json();
-      answer.replaceChildren(...sheet(found.sheet, wanted));
+      answer.replaceChildren(...missing.map((text) => make("p", { class: "missing" }, text)), ...sheet(found.sheet, wanted));
     } catch (error) {
       if (mine.signal.aborted) return;
       answer.replaceChildren(make("p", { class: "wrong" }, error instanceof Error ? error.message : String(error)));

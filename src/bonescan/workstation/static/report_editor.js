@@ -66,7 +66,7 @@ export class ReportEditor {
       area.addEventListener("blur", () => this.draft.writeNow());
       this.fields.set(name, area);
       return make("div", { class: "field" }, make("label", { for: id }, label), hint && make("span", { class: "hint", id: `${id}-hint` }, ` ${hint}`), area, left,
-        name === "interpretation.text" && button(words.take, () => this.takeOver(), { title: words.takeHint }));
+        name === "interpretation.text" && button(words.take, () => void this.takeOver(), { title: words.takeHint }));
     }));
   }
 
@@ -86,14 +86,19 @@ export class ReportEditor {
   /** The reader's sentences, in the report's language, into the interpretation, below what stands there; the browser's undo takes them back. */
   takeOver() {
     const area = this.fields.get("interpretation.text");
-    const { language } = this.draft;
-    const other = language === "en" ? undefined : this.draft.said[language];
-    const said = (other ?? this.draft.reading?.impression?.sentences.map(inOwnWords) ?? []).join("\n");
+    const said = this.proposed().join("\n");
     if (!area || !said) return;
     area.focus();
     area.setSelectionRange(area.value.length, area.value.length);
     area.setRangeText((area.value.trim() ? "\n" : "") + said, area.value.length, area.value.length, "end");
     area.dispatchEvent(new Event("input"));
+  }
+
+  /** The reader's sentences in the report's language. @returns {string[]} */
+  proposed() {
+    const language = this.language.value;
+    const other = language === "en" ? undefined : this.draft.said[language];
+    return other ?? this.draft.reading?.impression?.sentences.map(inOwnWords) ?? [];
   }
 
   /** Show what is measured, and what will be said. */
@@ -117,7 +122,7 @@ export class ReportEditor {
     const paragraphs = (/** @type {string} */ said) => said.split(/\n+/).map((line) => make("p", {}, line));
     const parts = words.sections.map(([section, title, entries], k) => {
       const own = entries.filter(([entry]) => written(`${section}.${entry}`));
-      const proposed = section === "interpretation" && !written("interpretation.text") ? reading.impression?.sentences ?? [] : [];
+      const proposed = section === "interpretation" && !written("interpretation.text") ? this.proposed() : [];
       return make("section", {}, make("h3", {}, `${k + 1} ${title}`),
         ...(told[section] ?? []).map((one) => one.cloneNode(true)),
         own.length ? make("dl", {}, ...own.flatMap(([entry, label]) => [make("dt", {}, label), make("dd", {}, ...paragraphs(written(`${section}.${entry}`)))])) : null,

@@ -14,9 +14,9 @@ import { WORDS } from "./words.js";
  *   outdated: boolean}} ListedReading
  * @typedef {{study_uid: string, patient_name: string, patient_id: string, birth_date: string, sex: string,
  *   study_date: string, study_time: string, accession_number: string, description: string, objects: number,
- *   state: "arriving" | "queued" | "reading" | "read" | "failed", progress: string, reason: string,
+ *   state: "arriving" | "queued" | "reading" | "read" | "slices" | "failed", progress: string, reason: string,
  *   reading: ListedReading | null, signing?: {state: "waiting" | "running" | "failed", reason: string} | null,
- *   draft_by?: string}} ListedStudy
+ *   draft_by?: string, last_signed?: {version: number, signed_by: string, signed_at: string, concluded: string} | null}} ListedStudy
  * @typedef {{version: number, read_at: string, signed: boolean, outdated: boolean, signed_by?: string, signed_at?: string,
  *   amends?: number | null, revised?: boolean}} Version
  * @typedef {{name: string, rows: number, columns: number, row_spacing_mm: number, column_spacing_mm: number,

@@ -128,7 +128,7 @@ async function show() {
     await editing.begin();
   }
   panel.setAttribute("aria-busy", "false");
-  if (!reading) panel.replaceChildren(banners, make("p", { class: "hint" }, version === null ? WORDS.study.noReading : WORDS.study.noReadingFiles), measures.element);
+  if (!reading) panel.replaceChildren(banners, make("p", { class: "hint" }, here.state === "slices" ? WORDS.study.noReadingOfSlices : version === null ? WORDS.study.noReading : WORDS.study.noReadingFiles), measures.element);
   watch(async (changes) => {
     if (!changes.some((change) => change.study_uid === uid || change.study_uid === "")) return;
     try {
@@ -250,6 +250,7 @@ async function show() {
         say(error);
       }
     });
+    if (state === "slices") told.push(make("div", { class: "banner" }, `${here.reason} `, make("a", { class: "button", href: `/study/${encodeURIComponent(uid)}/volume` }, WORDS.study.slices)));
     if (state === "failed") told.push(make("div", { class: "banner wrong" }, make("strong", {}, `${WORDS.study.failed}. `), here.reason, !masked && again()));
     if (state === "reading") told.push(make("div", { class: "banner" }, make("span", { class: "turning", "aria-hidden": "true" }), `${WORDS.study.reading}: ${here.progress}`));
     if (state === "queued") told.push(make("div", { class: "banner" }, WORDS.study.queued));
@@ -350,7 +351,7 @@ async function show() {
       { keys: ["b"], text: keys.box, run: () => stage.setTool("box") },
       { keys: ["x"], text: keys.cross, run: () => (stage.aiming ? stage.otherView() : false) },
       { keys: ["Enter"], text: keys.set, run: () => (stage.aiming && stage.crossing ? stage.setPoint() : false) },
-      { keys: ["Delete"], text: keys.remove, run: () => { const last = stage.measures.at(-1); if (last) stage.removeMeasure(last.id); } },
+      { keys: ["D"], shown: "Shift+D", text: keys.remove, run: () => { const last = stage.measures.at(-1); if (last) stage.removeMeasure(last.id); } },
       { keys: ["o"], text: keys.report, run: openReport },
       { keys: ["u"], text: keys.back, run: () => location.assign("/") },
       { keys: ["Escape"], text: keys.escape, run: () => {

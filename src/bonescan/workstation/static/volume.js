@@ -22,6 +22,9 @@ const PLANES = /** @type {const} */ (["transverse", "coronal", "sagittal"]);
 const CANVAS_VOXELS = 2 ** 22; // a projection of these takes less than a tenth of a second without a graphics card
 const TURNS = { webgl2: 120, canvas: 60 };
 // What stands left, right, above and below of each plane, seen from the feet, from in front and from the left.
+// What stands left and right of the projection from the front, the left, behind and the right.
+const SIDES_ROUND = /** @type {const} */ ([["R", "L"], ["A", "P"], ["L", "R"], ["P", "A"]]);
+const NEAR_A_SIDE_DEG = 30; // farther round, no side of the picture is one of the patient's [D]
 const SIDES = { transverse: ["R", "L", "A", "P"], coronal: ["R", "L", "H", "F"], sagittal: ["A", "P", "H", "F"] };
 
 /** What the page shows and the hand changes. */
@@ -151,7 +154,12 @@ class View {
   /** @param {CanvasRenderingContext2D} context */
   over(context) {
     const { stack, thick, cross } = this;
-    if (!stack || !thick || !this.volume) return;
+    if (!stack || !thick) return;
+    if (!this.volume) {
+      const angle = stack.facts.angles_deg[this.projection];
+      for (const shown of this.stage.shown) if (angle !== undefined) lettered(context, shown, roundAbout(angle + 180)); // 0° is behind
+      return;
+    }
     for (const shown of this.stage.shown) {
       const { id, x, y, width, height } = shown;
       const last = stack.frames - 1 - cross.slice;
@@ -184,14 +192,8 @@ class View {
         context.lineWidth = 2;
         context.strokeRect(x + 1, y + 1, width - 2, height - 2);
       }
-      const letters = SIDES[/** @type {Plane} */ (id)];
-      if (letters && stack.facts.orientation !== "unknown") {
-        const [left, right, above, below] = letters;
-        plate(context, left ?? "", x + 6, y + height / 2 - 9, "start");
-        plate(context, right ?? "", x + width - 6, y + height / 2 - 9, "end");
-        plate(context, above ?? "", x + width / 2, y + 4, "center");
-        plate(context, below ?? "", x + width / 2, y + height - 22, "center");
-      }
+      const letters = id === "mip" ? roundAbout(this.turn) : SIDES[/** @type {Plane} */ (id)];
+      if (letters && stack.facts.orientation !== "unknown") lettered(context, shown, letters);
     }
   }
 
@@ -279,6 +281,25 @@ class View {
       mm(cross.slice, stack.frames, stack.sliceMm, to.down, to.up)];
     return [`${figure(stack.at(cross.slice, cross.row, cross.column))} ${WORDS.counts}`, ...places].join(" · ");
   }
+}
+
+/** @param {number} turn Degrees. @returns {readonly string[]} What stands left, right, above and below of the projection. */
+function roundAbout(turn) {
+  const quarter = Math.round(turn / 90);
+  const near = Math.abs(turn - 90 * quarter) <= NEAR_A_SIDE_DEG;
+  const [left, right] = SIDES_ROUND[((quarter % 4) + 4) % 4] ?? ["", ""];
+  return near ? [left, right, "H", "F"] : ["", "", "H", "F"];
+}
+
+/**
+ * Letters at the four sides of a pane.
+ * @param {CanvasRenderingContext2D} context @param {import("./camera.js").Rectangle} pane @param {readonly string[]} letters
+ */
+function lettered(context, { x, y, width, height }, [left = "", right = "", above = "", below = ""]) {
+  plate(context, left, x + 6, y + height / 2 - 9, "start");
+  plate(context, right, x + width - 6, y + height / 2 - 9, "end");
+  plate(context, above, x + width / 2, y + 4, "center");
+  plate(context, below, x + width / 2, y + height - 22, "center");
 }
 
 const view = new View();

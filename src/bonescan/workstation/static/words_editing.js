@@ -92,7 +92,7 @@ export const EDITING = {
     ]),
     percentsAre: "Percent: what the reader thinks likely.",
     reader: "As the reader judges",
-    readerHint: "Take your decision back (.)",
+    readerHint: "Take your decision back (Shift+R)",
     /** @param {string} percent */
     readers: (percent) => `reader ${percent}`,
     bone: "Bone",
@@ -238,7 +238,7 @@ export const EDITING = {
     size: "brush or share: smaller, larger",
     split: "split a finding by a line",
     merge: "merge the chosen finding with another",
-    remove: "delete the chosen finding (while nothing is measured)",
+    remove: "delete the chosen finding",
     nature: "metastatic, traumatic, degenerative, inflammatory, other benign, physiologic",
     reader: "as the reader judges",
     bone: "change the bone",

@@ -30,11 +30,15 @@ export const PLAN = {
   vialMbq: "Activity, MBq",
   vialMl: "Volume, ml",
   vialAt: "Calibrated at",
+  /** @param {string} missing */
+  withoutVial: (missing) => `Planned without the vial, so without the volume to draw. Still missing of it: ${missing}.`,
   residual: "Stays in syringe, %",
   earlier: "Earlier study of nuclear medicine",
   earlierMbq: "Activity, MBq",
   earlierAt: "Injected at",
   earlierTracer: "Tracer or nuclide",
+  /** @param {string} missing */
+  withoutEarlier: (missing) => `Planned as if there had been no earlier study. Still missing of it: ${missing}.`,
   earlierTracers: ["Tc-99m", "Tc-99m MDP", "F-18 fluoride", "F-18", "I-123", "Tl-201", "In-111", "Ga-67", "Lu-177", "I-131"],
   empty: "Tell the weight and when you inject: the plan appears here.",
   department: "Department's sheet (PDF)",
@@ -56,6 +60,7 @@ export const LEAFLET = {
   after: "After the scan",
   onlyPhysician: "Only a physician makes the leaflet after the scan: it is in that physician's name.",
   notSigned: "Not yet",
+  signFirst: "A physician has to sign a reading of this study first; then the leaflet can be made here.",
   lead: "The program's own findings are never told: only what you choose here, in your name and of today.",
   /** @param {number} version */
   version: (version) => `From reading ${version}, which is signed.`,

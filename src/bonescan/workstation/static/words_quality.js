@@ -13,7 +13,7 @@ export const QUALITY = {
   /** @param {number} n @param {string} first @param {string} last */
   count: (n, first, last) => `${n} ${n === 1 ? "study" : "studies"}, ${first} to ${last}`,
   /** @param {number} n */
-  undated: (n) => `${n} without a date are left out.`,
+  undated: (n) => `${n} without a date of a whole-body scan ${n === 1 ? "is" : "are"} left out.`,
   emptyTitle: "No readings yet",
   empty: ["What the cameras counted appears here as soon as studies have been read."],
   lead: "Of the newest reading of each study. No names are here.",

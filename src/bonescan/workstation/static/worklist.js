@@ -6,8 +6,9 @@
 import { button, make } from "./elements.js";
 import { frame, keyboard, say, signedIn, teaching } from "./page.js";
 import { Refused, studies, study, watch } from "./service.js";
-import { age, index, percent, personName } from "./telling.js";
+import { age, index, moment, percent, personName } from "./telling.js";
 import { WORDS } from "./words.js";
+import { EDITING } from "./words_editing.js";
 
 /** @typedef {import("./service.js").ListedStudy} ListedStudy */
 
@@ -28,7 +29,7 @@ async function show() {
     "table",
     { class: "worklist" },
     make("caption", { class: "unseen" }, WORDS.list.caption),
-    make("thead", {}, make("tr", {}, ...WORDS.list.columns.map((text) => make("th", { scope: "col", title: hints[text] }, text)))),
+    make("thead", {}, make("tr", {}, ...WORDS.list.columns.map((text) => make("th", { scope: "col", title: hints[text], class: WORDS.list.numbers.includes(text) ? "right" : null }, text)))),
     body,
   );
   const below = make("div", { class: "below" });
@@ -160,13 +161,13 @@ function line(one) {
     "tr",
     { "data-uid": one.study_uid, class: reading?.urgent && !reading.signed ? "urgent" : "" },
     make("td", { class: "state" }, stateOf(one)),
-    make("th", { scope: "row" }, make("a", { class: "open", href: `/study/${encodeURIComponent(one.study_uid)}` }, personName(one.patient_name))),
+    make("th", { scope: "row" }, make("a", { class: "open", href: `/study/${encodeURIComponent(one.study_uid)}${one.state === "slices" ? "/volume" : ""}` }, personName(one.patient_name))),
     make("td", { class: "number" }, one.patient_id || WORDS.absent),
     make("td", { class: "number" }, one.birth_date || WORDS.absent, years !== null && make("span", { class: "hint" }, ` ${years} ${WORDS.study.years}`)),
     make("td", {}, one.sex || WORDS.absent),
     make("td", { class: "number" }, [one.study_date, one.study_time.slice(0, 5)].filter(Boolean).join(" ") || WORDS.absent,
       make("span", { class: "hint second" }, one.description)),
-    make("td", { class: "says" }, says(one)),
+    make("td", { class: "says" }, ...[says(one)].flat()),
     make("td", { class: "number right" }, likelihood(one)),
     make("td", { class: "number right" }, reading && reading.bone_scan_index_percent !== null ? index(reading.bone_scan_index_percent) : WORDS.absent),
     make("td", { class: "number right" }, reading ? String(reading.bone_findings) : WORDS.absent),
@@ -183,13 +184,19 @@ function stateOf(one) {
   return make("span", { class: "marks" }, ...marks.filter((mark) => !(one.state === "read" && marks.length > 1 && mark.classList.contains("read"))));
 }
 
-/** @param {ListedStudy} one */
+/** @param {ListedStudy} one @returns {import("./elements.js").Child | import("./elements.js").Child[]} */
 function says(one) {
   if (one.state === "failed") return make("span", { class: "wrong" }, one.reason);
+  if (one.state === "slices") return one.reason;
   if (one.state === "reading") return make("span", { class: "progress" }, make("span", { class: "turning", "aria-hidden": "true" }), one.progress || WORDS.study.reading);
   if (one.state === "arriving") return WORDS.list.objects(one.objects);
   if (one.state === "queued") return WORDS.study.queued;
-  if (one.reading?.signed) return `${WORDS.impression.bySoftware} ${one.reading.conclusion}`; // the physician's words are in the report
+  const signed = one.last_signed;
+  if (signed?.concluded) {
+    const newer = one.reading && one.reading.version > signed.version;
+    return [make("span", {}, signed.concluded), make("span", { class: "hint second" }, EDITING.signing.by(signed.signed_by, moment(signed.signed_at)), newer && ` ${WORDS.list.newer}`)];
+  }
+  if (one.reading?.signed) return `${WORDS.impression.bySoftware} ${one.reading.conclusion}`; // whose words were not kept, or are not for whoever looks
   return one.reading?.conclusion ?? WORDS.absent;
 }
 
@@ -197,6 +204,9 @@ function says(one) {
 function likelihood(one) {
   const value = one.reading?.metastases_likelihood;
   if (value === null || value === undefined) return WORDS.absent;
+  // A signed reading's probability is what the physician let stand; one that is certain, the physician's decision.
+  const decided = one.reading?.signed && (value === 0 || value === 1);
+  if (decided) return make("span", { class: value ? "high" : "" }, value ? WORDS.list.yes : WORDS.list.no, make("span", { class: "hint second" }, WORDS.impression.byPhysician));
   return make("span", { class: value >= 0.5 ? "high" : "" }, percent(value));
 }
 
