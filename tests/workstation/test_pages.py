@@ -126,7 +126,9 @@ def test_a_machines_token_is_shown_once_and_revoked(opened, served) -> None:
     dialog = page.get_by_role("dialog", name="Access token of PACS, second floor")
     expect(dialog.get_by_label("Access token", exact=True)).to_have_value("bonescan_shown-once")
     dialog.get_by_role("button", name="I have copied it").click()
-    expect(page.locator("dialog")).to_have_count(0)  # by its element: a closed dialog has no role left, yet goes a moment later
+    expect(page.locator("dialog")).to_have_count(
+        0
+    )  # by its element: a closed dialog has no role left, yet goes a moment later
     assert "bonescan_shown-once" not in page.content()
     page.get_by_role("button", name="Revoke: PACS, second floor").click()
     page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
