@@ -23,7 +23,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 
-from bonescan.followup.matching import Match
+from bonescan.followup.matching import NEW_RATIO, Match
 from bonescan.followup.model import Change, ChangeKind, Comparability, IndexChange, LesionChange, Trend
 from bonescan.followup.together import common_likelihood
 from bonescan.measurement import Measurement
@@ -34,9 +34,9 @@ __all__ = ["INDEX_REPEATABILITY_PERCENT", "change_of", "index_change", "lesion_c
 INDEX_REPEATABILITY_PERCENT = 0.30
 _REPEAT_SD_PERCENT = 0.15  # of the difference between repeated scans (Anand 2016) [V]
 
-LEAST_RATIO = 1.3
-"""A persisting lesion is brighter or fainter from this ratio on, as a place of the difference pictures is, where that
-is also beyond its uncertainty [D]."""
+LEAST_RATIO = NEW_RATIO
+"""A persisting lesion is brighter or fainter from the ratio on that a new one must have, where that is also beyond its
+uncertainty [D]."""
 
 _TOLD_PERCENT = 0.01  # by which the change must differ from that of the readings to be told apart
 _INTERVAL = 1.96
