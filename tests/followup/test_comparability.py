@@ -6,7 +6,7 @@ from tests.followup.person import pose, read_person
 
 from bonescan.followup.comparability import comparability
 from bonescan.followup.model import Study
-from bonescan.reading.model import Verdict
+from bonescan.reading.model import QualityCheck, Verdict
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +43,24 @@ def test_speed(study, times, expected):
     assert verdict(study, other, "speed.anterior") is expected
 
 
-@pytest.mark.parametrize(("share", "expected"), [(0.8, Verdict.PASS), (0.6, Verdict.WARN), (0.3, Verdict.WITHHOLD)])
+@pytest.mark.parametrize(("share", "expected"), [(0.8, Verdict.PASS), (0.6, Verdict.WARN), (0.3, Verdict.WARN)])
 def test_counts(study, share, expected):
     views = tuple(replace(view, counts=share * view.counts) for view in study.scan.views)
     assert study.scan.views[0].total_counts > 1.2e6  # else the shares above mean something else
     assert verdict(study, with_scan(study, views=views), "counts.anterior") is expected
     exported = with_views(study, counts_are_raw=False)
     assert verdict(study, exported, "counts.anterior") is Verdict.UNKNOWN
+
+
+def test_counts_withhold_where_the_reading_withholds_its_index(study):
+    counts = QualityCheck(
+        code="quality.counts.anterior", question="Enough?", verdict=Verdict.WITHHOLD, measured=None, text="Too few."
+    )
+    quality = replace(study.reading.quality, checks=(*study.reading.quality.checks, counts))
+    other = replace(study, reading=replace(study.reading, quality=quality))
+    assert verdict(study, other, "counts.anterior") is Verdict.WITHHOLD
+    assert verdict(other, study, "counts.anterior") is Verdict.WITHHOLD
+    assert verdict(study, other, "counts.posterior") is Verdict.PASS
 
 
 @pytest.mark.parametrize(("hour", "expected"), [(12, Verdict.PASS), (13, Verdict.WARN), (15, Verdict.WARN)])

@@ -241,6 +241,18 @@ def test_without_the_start_of_treatment_the_second_scan_has_the_stricter_rule():
     assert any("start of treatment is not told" in caution for caution in more.cautions)
 
 
+def test_without_the_start_of_treatment_both_assumptions_are_told():
+    # witness: the table's two rows for two new lesions that stay: flare on a first scan, progression on a later one
+    split = series((0, ""), (20, "pq"), (30, "pq"), start=None)
+    assert split.state == BoneState.FLARE
+    assert any(
+        "Had treatment run" in caution and f"confirmed and dated {week(20)}" in caution for caution in split.cautions
+    )
+    alike = series((0, ""), (20, ""), start=None)
+    assert alike.cautions[-1].endswith("would say the same.")
+    assert not any("Had treatment run" in caution for caution in series((0, ""), start=None).cautions)
+
+
 def test_the_baseline_is_the_last_scan_up_to_the_start():
     judged = series((-30, ""), (0, "pq"), (9, "pq"))
     assert states(judged) == ["before_treatment", "baseline", "no_new"]

@@ -23,7 +23,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 
-from bonescan.followup.matching import Match
+from bonescan.followup.matching import NEW_RATIO, Match
 from bonescan.followup.model import Change, ChangeKind, Comparability, IndexChange, LesionChange, Trend
 from bonescan.followup.together import common_likelihood
 from bonescan.measurement import Measurement
@@ -34,8 +34,9 @@ __all__ = ["INDEX_REPEATABILITY_PERCENT", "change_of", "index_change", "lesion_c
 INDEX_REPEATABILITY_PERCENT = 0.30
 _REPEAT_SD_PERCENT = 0.15  # of the difference between repeated scans (Anand 2016) [V]
 
-LEAST_RATIO = 1.25
-"""A persisting lesion is brighter or fainter from this ratio on, where that is also beyond its uncertainty [D]."""
+LEAST_RATIO = NEW_RATIO
+"""A persisting lesion is brighter or fainter from the ratio on that a new one must have, where that is also beyond its
+uncertainty [D]."""
 
 _TOLD_PERCENT = 0.01  # by which the change must differ from that of the readings to be told apart
 _INTERVAL = 1.96
@@ -149,13 +150,14 @@ def _index_text(as_read: Change, change: Change, flagged: bool) -> str:
     if difference is None or a is None or b is None:
         reason = change.difference.absent_reason
         return f"The change of the Bone Scan Index is not given: {reason[:1].lower()}{reason[1:].rstrip('.')}."
-    went = f"The Bone Scan Index went from {a:.2f} to {b:.2f} % ({difference:+.2f})"
+    went = f"The Bone Scan Index went from {a:.2f} to {b:.2f} % ({difference:+.2f} percentage points)"
     if as_read.difference.value is not None and abs(as_read.difference.value - difference) >= _TOLD_PERCENT:
         went = (
             f"The Bone Scan Index is {as_read.prior.value:.2f} and {as_read.current.value:.2f} % as read; with every "
-            f"lesion decided once for both scans it went from {a:.2f} to {b:.2f} % ({difference:+.2f})"
+            f"lesion decided once for both scans it went from {a:.2f} to {b:.2f} % "
+            f"({difference:+.2f} percentage points)"
         )
-    limit = f"{INDEX_REPEATABILITY_PERCENT:.1f}"
+    limit = f"{INDEX_REPEATABILITY_PERCENT:.1f} points"
     if not flagged:
         return f"{went}, within the {limit} by which repeated scans differ."
     times = f", {math.log2(b / a):+.1f} doublings" if a > 0 and b > 0 else ""

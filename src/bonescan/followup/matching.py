@@ -26,8 +26,9 @@ not be laid on itself, or before the lumbar spine and sacrum without a trace fro
 
 Finders miss faint lesions that a subtraction shows. What is left of the risen and gone places of the difference
 pictures, with a peak of `ALONE_SD` and an area of `ALONE_MM2`, on bone and off every finding, is told as a new or
-vanished place that neither reading marks; hands, forearms and feet, and what they lie over, are left out, as no
-alignment holds them well enough.
+vanished place that neither reading marks, if it is still beyond `ALONE_PLACE_SD` where the other scan is shifted to be
+most alike; hands, forearms and feet, and what they lie over, are left out, as no alignment holds them well enough, and
+so is what the front view alone shows before the lumbar spine and sacrum.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ SAME_DICE = 0.4
 NEW_SD, NEW_RATIO = 3.0, 1.35
 FAINT_RATIO, JUMP_RATIO = 1.5, 2.5
 CORE = 0.7
-ALONE_SD, ALONE_MM2, ALONE_RATIO = 5.0, 60.0, 1.4
+ALONE_SD, ALONE_PLACE_SD, ALONE_MM2, ALONE_RATIO = 5.0, 4.0, 60.0, 1.4
 _NOT_ALONE = ("forearm", "hand", "foot")
 _BEHIND_THE_BELLY = ("vertebra_l", "sacrum")
 _WITH_MORE = {ChangeKind.NEW: "current", ChangeKind.VANISHED: "prior"}
@@ -206,7 +207,8 @@ def _alone(
                 noise = subtraction.noise[difference.name]
                 place = _view_change(mask, difference, noise, labelled, shifted=True)
                 sign = 1 if kind is ChangeKind.NEW else -1
-                if sign * math.log(max(place.brightness, 1e-6)) >= math.log(ALONE_RATIO):
+                sure = sign * place.significance >= ALONE_PLACE_SD
+                if sure and sign * math.log(max(place.brightness, 1e-6)) >= math.log(ALONE_RATIO):
                     x, z = float(labelled.x_mm[mask].mean()), float(labelled.z_mm[mask].mean())
                     found.append((kind, difference.name, mask, x, z, place))
     found.sort(key=lambda one: -abs(one[5].significance))
@@ -216,11 +218,14 @@ def _alone(
         if any(kind is k and math.hypot(x - px, z - pz) <= JOIN_MM for k, px, pz in places):
             continue
         places.append((kind, x, z))
+        named = _named(mask, x, labels[name])
+        if name is ViewName.ANTERIOR and ViewName.POSTERIOR in labels and named.bone.startswith(_BEHIND_THE_BELLY):
+            continue
         times = place.brightness if kind is ChangeKind.NEW else 1 / max(place.brightness, 1e-6)
         matches.append(
             Match(
                 kind=kind,
-                named=_named(mask, x, labels[name]),
+                named=named,
                 prior=(),
                 current=(),
                 masks={name: mask},

@@ -248,7 +248,7 @@ def judge_progression(scans: Sequence[ScanEvent], *, treatment_start: date | Non
         treatment_start=treatment_start,
         text=text,
         next_step=next_step,
-        cautions=_cautions(scans, treatment_start, baseline),
+        cautions=_cautions(scans, treatment_start, baseline, last),
     )
 
 
@@ -429,14 +429,17 @@ def _said(course: _Course, scan: ScanEvent, state: BoneState, text: str, next_st
     )
 
 
-def _cautions(scans: Sequence[ScanEvent], start: date | None, baseline: int | None) -> tuple[str, ...]:
+def _cautions(
+    scans: Sequence[ScanEvent], start: date | None, baseline: int | None, judged: ScanState
+) -> tuple[str, ...]:
     said = []
     if start is None:
         said.append(
-            "The start of treatment is not told: the first scan is taken for the baseline and the second for the first "
-            "one under treatment."
+            "The start of treatment is not told, and without it nobody can say whether new lesions of the second scan "
+            "may be flare: tell it. Until then treatment is taken to have begun between the first two scans, the "
+            "first of them being the baseline."
         )
-        return tuple(said)
+        return (*said, *_otherwise(scans, baseline, judged))
     days = [scan.on for scan in scans if scan.on is not None]
     under = [day for day in days if day > start]
     if not under:
@@ -456,6 +459,24 @@ def _cautions(scans: Sequence[ScanEvent], start: date | None, baseline: int | No
                 "it began count as new."
             )
     return tuple(said)
+
+
+def _otherwise(scans: Sequence[ScanEvent], baseline: int | None, judged: ScanState) -> tuple[str, ...]:
+    """What the rules would say had treatment run for more than the flare's window at the first scan; that is a guess.
+
+    Then no scan is a first one under treatment: two new lesions ask for two of them still there, not for two more.
+    """
+    first = None if baseline is None else scans[baseline].on
+    if first is None or judged.state in (BoneState.BASELINE, BoneState.NOT_EVALUABLE):
+        return ()
+    other = judge_progression(scans, treatment_start=first - timedelta(days=FLARE_WINDOW_DAYS + 1))
+    had = f"Had treatment run for more than 12 weeks at the first scan, {first}, the rules would say"
+    if other.progressed_on == judged.progressed_on and (other.state, other.next_step) == (
+        judged.state,
+        judged.next_step,
+    ):
+        return (f"{had} the same.",)
+    return (f"{had}: {other.text} {other.next_step}",)
 
 
 def _progressed(day: date) -> str:

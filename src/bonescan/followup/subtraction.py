@@ -12,7 +12,9 @@ prior is carried to the current pixels (`bonescan.followup.alignment`) and scale
   is 1.25 times the bones' spread over the root of their number. Where so much of the skeleton is diseased that
   few normal pixels are left, a remark says so: in a superscan what is taken for normal bone may be disease.
 - *Natural variation t M.* Normal bone does not take up the same share twice (time after injection, hydration,
-  positioning): t is the spread of log(C / P) over pixels of normal bone beyond counting noise, at least `LEAST_SPREAD`.
+  positioning): t_b is the spread of log(C / s P) about 0 over a bone's pixels outside findings, beyond counting noise,
+  at least `LEAST_SPREAD`; t is its median over bones. Where disease has changed bones that nobody marked, they are
+  the noisier ones, and do not drown the change of the others as long as they are fewer than half.
 - *Alignment m |grad M|.* A place known to m = `PLACE_MM` on a slope is a difference too.
 
 Beside hot structures of the urine (found as physiologic in either reading) z is 0 within `URINE_MM`: they fill and
@@ -150,7 +152,7 @@ def _subtract_view(
     scale = math.exp(log_scale)
     scaled, noise = scale * carried, variance + scale**2 * carried_variance
     mean = 0.5 * (smooth + scaled)
-    spread = _natural_spread(smooth, scaled, noise, normal)
+    spread = _natural_spread(smooth, scaled, noise, normal, labels)
     row_mm, column_mm = labels.pixel_mm
     slope = np.hypot(*np.gradient(mean, row_mm, column_mm))
     total = np.sqrt(noise + (spread * mean) ** 2 + (PLACE_MM * slope) ** 2 + 1e-3)
@@ -284,15 +286,21 @@ def _weighted_median(values: NDArray[np.float64], weights: NDArray[np.float64]) 
     return float(values[order][np.searchsorted(cumulative, cumulative[-1] / 2)])
 
 
-def _natural_spread(smooth: Picture, scaled: Picture, noise: Picture, normal: Mask) -> float:
-    """Spread of the log ratio over normal bone beyond counting noise: robust, as some of it has changed."""
-    if normal.sum() < _FEWEST:
+def _natural_spread(smooth: Picture, scaled: Picture, noise: Picture, normal: Mask, labels: LabelledView) -> float:
+    """Spread of the log ratio over normal bone beyond counting noise: the median over bones, as disease moves some."""
+    spreads, weights = [], []
+    for one in labels.bones:
+        box = one.box
+        inside = normal[box] & (one.thickness_mm > 0.3 * float(one.thickness_mm.max()))
+        if np.count_nonzero(inside) >= _FEWEST:
+            a, b = smooth[box][inside], scaled[box][inside]
+            seen = 1.4826 * float(np.median(np.abs(np.log(a / np.maximum(b, 1e-3)))))
+            counted = float(np.median(noise[box][inside] / (0.5 * (a + b)) ** 2))
+            spreads.append(math.sqrt(max(seen**2 - counted, LEAST_SPREAD**2)))
+            weights.append(min(float(np.count_nonzero(inside)), 1500.0))
+    if len(spreads) < 5:
         return 2 * LEAST_SPREAD
-    a, b = smooth[normal], scaled[normal]
-    log = np.log(a / np.maximum(b, 1e-3))
-    seen = (1.4826 * float(np.median(np.abs(log - np.median(log))))) ** 2
-    counted = float(np.median(noise[normal] / (0.5 * (a + b)) ** 2))
-    return math.sqrt(max(seen - counted, LEAST_SPREAD**2))
+    return _weighted_median(np.array(spreads), np.array(weights))
 
 
 def _scale_remark(name: ViewName, labels: LabelledView, shown: Mask, marked: Mask) -> Remark | None:

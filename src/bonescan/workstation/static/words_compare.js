@@ -85,6 +85,7 @@ export const COMPARE = {
     index: "Bone Scan Index",
     indexAsRead: "Bone Scan Index, as each was read",
     indexChange: "Change",
+    points: "percentage points",
     indexTogether: "Same lesions counted in both",
     beyond: "more than a repeat scan would differ",
     within: "no more than a repeat scan may differ",
