@@ -101,6 +101,7 @@ def test_every_choice_of_read_reaches_the_journey(rooms, small_scan, run):
 
 def test_fhir_and_tables_are_written_when_asked_and_go_with_the_reading(rooms, run):
     extra = {"fhir.json", "study.csv", "findings.csv"}
+    Path("scan.dcm").write_bytes(b"no object of DICOM, so that the study lists no series")
     run("read", "scan.dcm", "-o", "reading", "--fhir", "--tables")
     assert extra <= {path.name for path in Path("reading").iterdir()}
     assert len(Path("reading/findings.csv").read_text(encoding="utf-8").splitlines()) == 3  # the fixture's two findings

@@ -105,7 +105,7 @@ def test_what_cannot_be_reported_is_refused_and_an_earlier_report_stays(folder, 
 def test_reading_a_study_keeps_its_text_and_refuses_a_folder_with_that_of_another(rooms, small_scan, tmp_path):
     out = tmp_path / "out"
     told = []
-    rooms.render = lambda finished, code, text: told.append((code, text)) or {"reading.json": b"{}"}
+    rooms.render = lambda finished, code, text, _: told.append((code, text)) or {"reading.json": b"{}"}
     journeys.read([Path("scan.dcm")], out, language="zh")
     empty = (out / TEXT).read_bytes()
     assert told == [("zh", None)]

@@ -60,12 +60,13 @@ def report(reading: Path, out: Path, *, language: str = "en", text: Path | None 
 
     tongue = language_of(language)
     record, illustrations = opened_record(reading_json(reading)), _illustrations(reading)
-    comparison = comparison_beside(reading, record["scan"]["study_uid"])
+    with taken_for_a_record():
+        study_uid = record["scan"]["study_uid"]
+    comparison = comparison_beside(reading, study_uid)
     beside = out / TEXT_NAME
     source = text or next((path for path in (beside, reading / TEXT_NAME) if path.is_file()), None)
     kept = _bytes(beside) if beside.is_file() else None
-    with taken_for_a_record():
-        written = empty_text(record["scan"]["study_uid"], tongue) if source is None else _bytes(source)
+    written = empty_text(study_uid, tongue) if source is None else _bytes(source)
     if kept not in (None, written):
         raise OutputFailed(
             f"The folder already holds a {TEXT_NAME} that differs from the one given, and it is never overwritten; "
