@@ -94,9 +94,10 @@ quiet_s = 1.0
             [str(dataset.StudyInstanceUID), version],
         )
         assert [one["judged_by"] for one in told["findings"]].count("physician") == 1
-        assert told["revision"]["edits"] == [
-            {"do": "change", "finding": before["id"], "kind": "bone", "nature": "metastatic"}
-        ]
+        (edit,) = told["revision"]["edits"]
+        wanted = {"do": "change", "finding": before["id"], "kind": "bone", "nature": "metastatic", "by": edit["by"]}
+        assert edit == {**wanted, "at": edit["at"]}
+        assert edit["by"].startswith("Dr. Ada")
         assert complaints == []
         browser.close()
         department.end()
@@ -136,7 +137,9 @@ def _read_and_edit(page: Page, uid: str) -> dict[str, Any]:
     expect(page.locator(".figures .key").nth(1)).to_contain_text("%")
     page.keyboard.press("n")
     page.keyboard.press("4")
-    expect(page.locator(f"[data-finding='{number}'] .nature")).to_contain_text("metastatic 100 %")
+    judged = page.locator(f"[data-finding='{number}'] .nature")
+    expect(judged).to_contain_text("metastatic")
+    expect(judged).to_contain_text("by the physician")
     expect(page.locator(".figures .key").nth(1)).to_contain_text("→")  # the index follows at once
     return {"id": number}
 

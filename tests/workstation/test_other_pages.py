@@ -24,6 +24,7 @@ from bonescan.archive import Archive
 from bonescan.archive.settings import Settings
 from bonescan.archive.tables import result
 from bonescan.workstation import HttpSettings, Role, Workstation, serve
+from bonescan.workstation.demo import DEMO_STUDIES
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 if CHROMIUM is None or importlib.util.find_spec("playwright") is None:
@@ -183,7 +184,7 @@ def test_the_demonstration_fills_itself_through_node_and_reader(tmp_path):
     with log.open("w") as out:
         running = subprocess.Popen([*command, "--http-port", "0", "--dicom-port", "0"], stderr=out, stdout=out)
     try:
-        said = awaited(lambda: log.read_text(), r"Simulated study 1 of 7 came in", running)
+        said = awaited(lambda: log.read_text(), rf"Simulated study 1 of {len(DEMO_STUDIES)} came in", running)
         url = re.search(r"http://localhost:\d+", said)[0]
         password = re.search(r"demo researcher with the password ([^\s\"]+)", said)[1]
         with httpx.Client(base_url=url, timeout=60) as client:

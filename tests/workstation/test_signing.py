@@ -141,7 +141,10 @@ def edited_and_signed(ada: Browser, uid: str) -> list[dict[str, Any]]:
 def amended(ada: Browser, uid: str, edits: list[dict[str, Any]]) -> None:
     path = f"/api/v1/studies/{uid}/draft"
     held = ada.post(path, json={"version": 2}).json()
-    assert (held["edits"], held["text"]) == (edits, {"interpretation.text": "No metastases."})
+    assert [one.pop("by") for one in held["edits"]] == ["Dr. Ada"]
+    assert all(one.pop("at") for one in held["edits"])
+    assert held["edits"] == edits
+    assert held["text"] == {"interpretation.text": "No metastases."}
     said = {"number": held["number"], "password": PASSWORD, "reason": "A word was missing."}
     text = {"number": held["number"], "text": {"interpretation.text": "No sign of metastases."}}
     said["number"] = ada.put(f"{path}/text", json=text).json()["number"]
