@@ -68,6 +68,27 @@ def test_a_later_object_asks_for_another_reading_and_a_report_does_not(archive: 
     assert [job.revision for job in queue.jobs()] == [1, 2]
 
 
+def test_a_reading_begun_too_early_is_withdrawn_also_where_another_worker_has_asked_for_the_rest(
+    anywhere: Archive, clock: Clock
+):
+    """Else the worker that looked late would keep a version of half a study."""
+    first = with_one_job(anywhere, clock)
+    early = first.claim()
+    assert early is not None
+    assert not first.take_back(early)
+    anywhere.keep(object_of(2))
+    other = queue_of(anywhere, clock)
+    other.settle(0.0)
+    assert len(other.jobs([JobState.WAITING])) == 1
+    assert first.take_back(early)
+    assert [job.state for job in first.jobs()] == [JobState.DONE, JobState.WAITING]
+    with pytest.raises(JobLost):
+        first.beat(early, "")
+    whole = first.claim()
+    assert whole is not None
+    assert not first.take_back(whole)  # the last one is nobody's to withdraw
+
+
 def test_many_workers_take_every_job_once(anywhere: Archive, clock: Clock):
     for study in range(1, 13):
         anywhere.keep(object_of(study, study=study))

@@ -109,7 +109,7 @@ def test_a_reading_begins_before_its_study_is_complete_and_is_withdrawn_when_mor
     begun = tmp_path / "begun"
     begun.mkdir()
     act = f"(pathlib.Path({str(begun)!r}) / str(len(inputs))).touch(); {WRITES}; sys.stdin.read()"
-    with Archive(tmp_path / "archive", replace(QUICK, quiet_s=20.0)) as archive:
+    with Archive(tmp_path / "archive", replace(QUICK, quiet_s=5.0)) as archive:
         clock = Clock()
         worker = _Worker(archive, 1, command(act), clock, None)
 
@@ -127,12 +127,12 @@ def test_a_reading_begins_before_its_study_is_complete_and_is_withdrawn_when_mor
             clock.now_s += 1.0  # far less than a study has to be quiet
             turn_until((begun / "1").exists)
             archive.keep(object_of(2))
-            turn_until(lambda: worker._queue.jobs() == [])  # withdrawn
+            turn_until(lambda: [job.state for job in worker._queue.jobs()] == [JobState.DONE])  # withdrawn
             clock.now_s += 1.0
             turn_until((begun / "2").exists)
-            assert [job.state for job in worker._queue.jobs()] == [JobState.RUNNING]
+            assert [job.state for job in worker._queue.jobs()] == [JobState.DONE, JobState.RUNNING]
             assert archive.results.of_study("1.9.1") == []
-            clock.now_s += 19.5
+            clock.now_s += 4.5
             turn_until(lambda: settled(worker._queue.jobs()))
         finally:
             worker.end()

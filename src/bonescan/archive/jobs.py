@@ -35,7 +35,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from bonescan.archive import audit
 from bonescan.archive.database import Database, utc_now
@@ -249,20 +249,25 @@ class Queue:
         Returns
         -------
         bool
-            Whether it was withdrawn: it was begun too early, and the index does not know it any more.
+            Whether it was withdrawn: it was begun too early. Its row stays, for a number must not come to mean another
+            job.
 
         Raises
         ------
         JobLost
             When another worker has the job now.
         """
-        grown = (study.c.StudyInstanceUID == claimed.study_instance_uid) & (study.c.revision > study.c.queued_revision)
+        same = study.c.StudyInstanceUID == claimed.study_instance_uid
+        grown = select(study.c.revision).where(same, study.c.revision > study.c.queued_revision)
+        own = (job.c.kind == READ) & (job.c.StudyInstanceUID == claimed.study_instance_uid)
+        later = select(job.c.id).where(  # another worker saw what came, and asked, before this one looked
+            own, job.c.revision > claimed.revision, job.c.state.in_([JobState.WAITING, JobState.RUNNING])
+        )
         with self._database.read() as connection:
-            if connection.execute(select(study.c.revision).where(grown)).one_or_none() is None:
+            if connection.execute(grown).first() is None and connection.execute(later).first() is None:
                 return False
         with self._database.write() as connection:
-            if connection.execute(delete(job).where(self._own(claimed))).rowcount == 0:
-                raise JobLost(f"Job {claimed.id} was taken over by another worker.", job=claimed.id)
+            self._change(connection, claimed, state=JobState.DONE, progress="", reason="More came of the study.")
         return True
 
     def finish(self, connection: Connection, claimed: Job) -> None:
@@ -396,14 +401,9 @@ class Queue:
             return _as_job({**row, **values})
 
     def _change(self, connection: Connection, claimed: Job, **values: Any) -> None:
-        if (
-            connection.execute(update(job).where(self._own(claimed)).values(changed_at=utc_now(), **values)).rowcount
-            == 0
-        ):
+        own = (job.c.id == claimed.id) & (job.c.owner == self._owner) & (job.c.state == JobState.RUNNING)
+        if connection.execute(update(job).where(own).values(changed_at=utc_now(), **values)).rowcount == 0:
             raise JobLost(f"Job {claimed.id} was taken over by another worker.", job=claimed.id)
-
-    def _own(self, claimed: Job) -> ColumnElement[bool]:
-        return (job.c.id == claimed.id) & (job.c.owner == self._owner) & (job.c.state == JobState.RUNNING)
 
 
 def ask_again(database: Database, study_uid: str, *, actor: str) -> None:

@@ -42,6 +42,7 @@ __all__ = ["publish", "run_worker"]
 
 _POLL_S = 0.1
 _HEAD_START_S = 0.5  # [D] a sender's next object of the same study comes within, nearly always
+_MOST_AHEAD_S = 5.0  # [D] about what a reading takes: one that is made and waits keeps others, and signing, waiting
 _UPKEEP_S = 60.0
 _PATIENCE_S = 2.0
 _TOLD_S = 0.5
@@ -178,7 +179,7 @@ class _Worker:
         self._queue = Queue(archive.database, lease_s=settings.lease_s, attempts=settings.attempts, clock=clock)
         # A reading begins soon after its study's last object, and is kept or failed only once the study was quiet for
         # long enough: the wait for further objects and the reading go on at the same time.
-        self._head_start_s = min(_HEAD_START_S, settings.quiet_s)
+        self._head_start_s = min(settings.quiet_s, max(_HEAD_START_S, settings.quiet_s - _MOST_AHEAD_S))
         self._running: list[_Running] = []
         self._sendings: list[_Sending] = []
         self._spare: Child | None = None

@@ -83,13 +83,13 @@ def begun(connection: Connection, study_uid: str, version: int, who: Account, st
     Parameters
     ----------
     connection : Connection
-    Of `bonescan.archive.database.Database.write`.
+        Of `bonescan.archive.database.Database.write`.
     study_uid : str
     version : int
-    From which it is begun.
+        From which it is begun.
     who : Account
     started : mapping
-    ``of_version``, ``edits``, ``words``, ``language``.
+        ``of_version``, ``edits``, ``words``, ``language``.
 
     Returns
     -------

@@ -17,7 +17,6 @@ export const WORDS = {
   help: "Help",
   helpKeys: "Keyboard and help (?)",
   close: "Close",
-  cancel: "Cancel",
   save: "Save",
   absent: "–",
   light: "Light",
@@ -181,7 +180,6 @@ export const WORDS = {
     old: "This is an older reading.",
     more: "Other pages of this study",
     counts: "counts",
-    perPixel: "counts per pixel",
     years: "y",
     /** @param {string} text */
     after: (text) => `${text} after injection`,
@@ -254,7 +252,6 @@ export const WORDS = {
     hotSpots: "hot spots",
     withheld: "withheld",
     notJudged: "not judged",
-    basis: "Basis",
     advice: "Advice",
     abstains: "Not judged",
     basisText: "Probabilities are those of a model fitted on simulated people; see the report for method and limits.",

@@ -29,7 +29,6 @@ export const EDITING = {
   sign: "Sign …",
   signHint: "Look over what is signed, and sign (Shift+S)",
   physician: "physician",
-  byPhysician: "by the physician",
   physicianHint: "A physician decided what it is",
   drawn: "drawn by a physician",
   drawnHint: "A physician drew its outline; what it may be is the reader's judgement",
@@ -102,7 +101,6 @@ export const EDITING = {
     redraw: "Redraw",
     drawThere: "Draw",
     takeOut: "Take out",
-    notThere: "not drawn",
     /** @param {string} what @param {string} view */
     inView: (what, view) => `${what}, ${view}`,
   },
