@@ -10,7 +10,7 @@ marked so: nothing is lost, nothing is guessed.
 The holes, told by their names (a digit behind a name tells two of a kind apart): ``{text}`` sentences, ``{clause}`` a
 sentence that begins small or lacks its full stop, ``{phrase}`` a phrase of ``[said]`` or several apart by commas or
 semicolons, ``{place}`` a place, ``{named}`` findings with their letters, ``{count}`` a number that may be a word,
-``{raw}`` anything, kept; every other name is a number.
+``{raw}`` anything within a sentence, kept; every other name is a number.
 """
 
 from __future__ import annotations
@@ -206,7 +206,7 @@ def _pattern(english: str) -> re.Pattern[str]:
         parts[at] = re.escape(parts[at])
     for at in range(1, len(parts), 2):
         kind = _kind(parts[at])
-        within = {"count": f"(?i:{_COUNT})", "number": _NUMBER}.get(kind, ".+?")
+        within = {"count": f"(?i:{_COUNT})", "number": _NUMBER, "raw": r"(?:(?![.!?]\s+[A-Z]).)+?"}.get(kind, ".+?")
         parts[at] = f"(?P<{parts[at]}>{within})"
     return re.compile("".join(parts), re.DOTALL)
 
