@@ -81,6 +81,7 @@ def read_case(scan: Scan, *, learned: bool = True, progress: Callable[[str], Non
     with ThreadPoolExecutor() as pool:  # neither needs the other
         checking = pool.submit(quality.assess, scan, labels, with_network=glance is not None)
         findings = natures.judge(spots.find(scan, labels, glance), scan, labels, glance)
+        findings = spots.believed(findings, labels)
         checked = checking.result()
     progress("summing up the burden")
     summed = burden.measure(scan, labels, findings, checked, glance=glance)

@@ -265,6 +265,7 @@ def _findings(case: Case, drafts: Iterable[_Draft]) -> tuple[Finding, ...]:
     reading = case.reading
     if anew:
         measured = list(natures.judge_outlined(measured, anew, reading.scan, reading.labels, case.glance))
+    measured = list(spots.believed(measured, reading.labels))
     return tuple(sorted(measured, key=lambda one: (one.kind is not Kind.BONE, -abs(one.significance))))
 
 

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from tests.reading import figure
 
 from bonescan.errors import GeometryMismatch
-from bonescan.measurement import Measurement
 from bonescan.reading.findings.detection import threshold
-from bonescan.reading.findings.spots import BEYOND_BONE_MM, find, ground_of, outlined, source_depth
+from bonescan.reading.findings.spots import BEYOND_BONE_MM, believed, find, source_depth
 from bonescan.reading.model import Kind, Polarity
 from bonescan.scan import ViewName
 
@@ -141,26 +140,16 @@ def test_impossible_depth_is_absent() -> None:
     assert "no single depth" in measured.absent_reason
 
 
-def test_a_depth_outside_the_bone_is_withheld() -> None:
-    scan = figure.scan(16, factor=lambda name: figure.lesion(name, 0.0, 160.0, 30.0, 5.0))
-    ground = ground_of(scan, figure.LABELS)
-    found = find(scan, figure.LABELS)[0]
-    masks = {name: view.mask for name, view in found.views.items()}
-    flat = {name: np.ones(view.counts.shape, np.float32) for name, (view, _) in ground.views.items()}
-
-    def measured(behind: float, before: float) -> Measurement:
-        atlas = dataclasses.replace(ground.atlas, extents_mm={found.bone: (behind, before)})
-        return outlined(
-            masks, dataclasses.replace(ground, atlas=atlas), flat, number=1, kind=Kind.BONE, bone=found.bone
-        ).depth_mm
-
-    free = measured(500.0, 500.0)
-    assert free.value == pytest.approx(found.depth_mm.value)  # without a fitted pose nothing is held against it
-    away = free.value - 100.0  # the figure's bones lie at 100 mm
-    assert measured(max(-away, 0.0), max(away, 0.0)).value == free.value
-    far = measured(0.0, away - BEYOND_BONE_MM - 1) if away > 0 else measured(-away - BEYOND_BONE_MM - 1, 0.0)
-    assert far.value is None
-    assert "outside the bone" in far.absent_reason
+def test_a_vertebras_depth_outside_it_is_withheld() -> None:
+    (found, *_) = find(figure.scan(16, factor=lambda name: figure.lesion(name, 0.0, 160.0, 30.0, 5.0)), figure.LABELS)
+    bones = [one for view in figure.LABELS.views if view.name is ViewName.POSTERIOR for one in view.bones]
+    (bone,) = [one for one in bones if one.bone == found.bone]
+    reach = float(bone.thickness_mm.max()) / 2 + BEYOND_BONE_MM
+    for beyond, told_of in ((-1.0, True), (1.0, False)):
+        depth = dataclasses.replace(found.depth_mm, value=bone.depth_mm + reach + beyond)
+        (told,) = believed([dataclasses.replace(found, depth_mm=depth)], figure.LABELS)
+        assert (told.depth_mm.value is not None) is told_of
+    assert "outside the bone" in told.depth_mm.absent_reason
 
 
 def test_a_faint_spot_counts_where_the_other_view_shows_it_clearly() -> None:

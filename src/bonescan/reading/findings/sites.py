@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from bonescan.anatomy.body import TISSUE_MU_PER_MM
 from bonescan.anatomy.bones import REGION_NAMES
 from bonescan.anatomy.bones import bone as bone_of
-from bonescan.anatomy.pose import PARAMETERS, PosedSkeleton, move_points, pose_skeleton
+from bonescan.anatomy.pose import PARAMETERS, move_points, pose_skeleton
 from bonescan.anatomy.projection import project_bones
 from bonescan.anatomy.skeleton import SEGMENTS, default_skeleton
 from bonescan.anatomy.tables import rows
@@ -193,17 +193,16 @@ def atlas_of(labels: Labels) -> Atlas:
     Atlas
     """
     if not all(parameter.name in labels.parameters for parameter in PARAMETERS):
-        return Atlas(labels=labels, points_mm=None, faint={}, extents_mm={})
+        return Atlas(labels=labels, points_mm=None, faint={})
     pose = np.array([labels.parameters[parameter.name] for parameter in PARAMETERS])
     every = sites()
     points = move_points(np.array([one.point_mm for one in every]), np.array([one.segment for one in every]), pose)
     posed = pose_skeleton(default_skeleton(), pose)
-    faint, middle = {}, dict[str, float]()
+    faint = {}
     for view in labels.views:
         side = -1 if view.name is ViewName.ANTERIOR else 1
         plane = np.full_like(view.x_mm, side * _FRONT_MM)
         shadows = project_bones(posed, view.x_mm, view.z_mm, skin_mm=plane, side=side, mu_per_mm=TISSUE_MU_PER_MM)
-        middle |= {one.bone: one.y_mm for one in shadows}
         known = {one.bone for one in view.bones}
         faint[view.name] = {
             one.bone: BoneMap(
@@ -212,21 +211,7 @@ def atlas_of(labels: Labels) -> Atlas:
             for one in shadows
             if one.bone in known
         }
-    return Atlas(labels=labels, points_mm=points, faint=faint, extents_mm=_extents_mm(posed, middle))
-
-
-def _extents_mm(posed: PosedSkeleton, middle: Mapping[str, float]) -> dict[str, tuple[float, float]]:
-    """How far each bone reaches behind and before its middle: an ellipsoid c + A u by sqrt((A A^T)_yy) about c."""
-    half = np.linalg.norm(posed.axes_mm[:, 1], axis=1)
-    centre, of = posed.centres_mm[:, 1], posed.skeleton.bone_index
-    return {
-        bone: (
-            float((centre + half)[of == k].max()) - middle[bone],
-            middle[bone] - float((centre - half)[of == k].min()),
-        )
-        for k, bone in enumerate(posed.skeleton.bones)
-        if bone in middle
-    }
+    return Atlas(labels=labels, points_mm=points, faint=faint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -240,14 +225,11 @@ class Atlas:
         Where the places of `sites` lie in the body's frame.
     faint : mapping of ViewName to mapping of str to BoneMap
         By bone, its attenuated length along the rays of each view; empty without a fitted pose.
-    extents_mm : mapping of str to (behind, before)
-        How far a bone reaches to the back and to the front from its middle; empty without a fitted pose.
     """
 
     labels: Labels
     points_mm: NDArray[np.float64] | None
     faint: Mapping[ViewName, Mapping[str, BoneMap]]
-    extents_mm: Mapping[str, tuple[float, float]]
 
     def place(self, seen: Mapping[ViewName, Seen], region: int, x_mm: float, z_mm: float, bone: str = "") -> Place:
         """Name the bone and the place of one finding.

@@ -67,7 +67,7 @@ from bonescan.reading.network import DenseView, Glance
 from bonescan.reading.outlines import border
 from bonescan.scan import Scan, View, ViewName
 
-__all__ = ["Ground", "find", "ground_of", "letter_of", "outlined", "source_depth"]
+__all__ = ["Ground", "believed", "find", "ground_of", "letter_of", "outlined", "source_depth"]
 
 MU_SD_PER_MM = 0.001
 THICKNESS_SD_MM = 15.0
@@ -75,7 +75,7 @@ OUTLINE_SD = 0.45
 """Of the net counts within one view's outline: what lies before and behind, and an outline drawn in noise [C]."""
 
 BEYOND_BONE_MM = 15.0
-"""How far from the fitted bone a depth is believed: the fit and what a focus adds to the bone's surface [D]."""
+"""How far from the fitted bone a depth is believed: the fit, and what a focus adds to the bone's surface [D]."""
 
 JOIN_MM = 14.0
 ONE_PLACE_MM, APART_MM = 25.0, 35.0
@@ -484,6 +484,36 @@ def _absent(unit: str, method: str, reason: str, source: str = "") -> Measuremen
     return Measurement(value=None, unit=unit, method=method, source=source, absent_reason=reason)
 
 
+def believed(findings: Iterable[Finding], labels: Labels) -> tuple[Finding, ...]:
+    """Withhold depths that the two views' counts place outside the vertebra that lies there.
+
+    Findings are judged before: that a spot lies outside the bone tells what it is, and the weights were fitted so.
+
+    Parameters
+    ----------
+    findings : iterable of Finding
+    labels : Labels
+        Of the same scan.
+
+    Returns
+    -------
+    tuple of Finding
+        A depth is believed within the vertebra, as thick as its shadow is at most, and `BEYOND_BONE_MM` around it.
+        Other bones are left: a rib lies at every depth.
+    """
+    back = {bone.bone: bone for view in labels.views if view.name is ViewName.POSTERIOR for bone in view.bones}
+    told = []
+    for one in findings:
+        depth, bone = one.depth_mm, back.get(one.bone)
+        if depth.value is not None and bone is not None and one.bone.startswith("vertebra_"):
+            reach = float(bone.thickness_mm.max()) / 2 + BEYOND_BONE_MM
+            if abs(depth.value - bone.depth_mm) > reach:
+                why = "the two views' counts place it outside the bone that lies there"
+                one = replace(one, depth_mm=_absent("mm", depth.method, why, depth.source))
+        told.append(one)
+    return tuple(told)
+
+
 def letter_of(number: int) -> str:
     """The mark of a finding in pictures and tables.
 
@@ -523,11 +553,4 @@ def _depth(bone_id: str, sighting: Sighting, ground: Ground) -> Measurement:
         return _absent("mm", method, "no bone there tells the body's thickness")
     front, back = sighting.spots[ViewName.ANTERIOR], sighting.spots[ViewName.POSTERIOR]
     thickness = sum(values[0] for values in depths.values())
-    found = source_depth(front.net_counts, back.net_counts, front.net_variance, back.net_variance, thickness)
-    extent = ground.atlas.extents_mm.get(bone_id)
-    if found.value is None or extent is None:
-        return found
-    middle = depths[ViewName.POSTERIOR][0]
-    if not middle - extent[0] - BEYOND_BONE_MM <= found.value <= middle + extent[1] + BEYOND_BONE_MM:
-        return _absent("mm", method, "the two views' counts place it outside the bone that lies there", found.source)
-    return found
+    return source_depth(front.net_counts, back.net_counts, front.net_variance, back.net_variance, thickness)
