@@ -258,6 +258,19 @@ def test_a_metastasis_by_a_physician_that_takes_up_less_than_normal_counts_with_
     assert "Caution" not in reason(1.0)
 
 
+def test_diseased_bone_is_told_however_many_places_are_in_doubt() -> None:
+    def told(metastatic: float, ratio: float, share: float) -> bool:
+        kind, numbers, chances = candidate(share, 0.95 - share, z=1.0, ratio=ratio)
+        doubtful = [candidate(0.5, 0.0, z=1.0, ratio=1.2)] * 9
+        numbers = {**numbers, "network.metastatic": metastatic}
+        return kept([(kind, numbers, chances), *doubtful], 0.2, 8)[0]
+
+    assert told(1.5, 0.9, 0.8)
+    assert not told(1.0, 0.9, 0.8)  # the network is not sure
+    assert not told(1.5, 0.7, 0.8)  # much less than normal bone
+    assert not told(1.5, 0.9, 0.2)  # likelier benign
+
+
 @pytest.mark.parametrize("name", sorted(FACTS["witnesses"]))
 def test_the_fitted_file_is_as_good_as_it_says(name: str) -> None:
     """Witness: candidates of the simulated people it was fitted on, kept in the file with their truth."""

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.reading import figure
+from tests.reading.glimpse import glance
 
 from bonescan.errors import GeometryMismatch
 from bonescan.reading.findings.detection import threshold
@@ -164,3 +165,24 @@ def test_a_faint_spot_counts_where_the_other_view_shows_it_clearly() -> None:
     limit = threshold(figure.LABELS.views[0], figure.PIXEL_MM, figure.PIXEL_MM)
     assert one.views[ViewName.ANTERIOR].significance < limit < one.views[ViewName.POSTERIOR].significance
     assert [f.bone for f in alone if f.kind is Kind.BONE] == []
+
+
+@pytest.mark.parametrize(("share", "bones"), [(0.9, {"vertebra_l03", "vertebra_t08"}), (0.7, set())])
+def test_bones_that_a_network_sees_diseased_throughout_are_candidates(share: float, bones: set[str]) -> None:
+    """Witness: normal uptake, in which no filter shows a focus, under a map that covers two vertebrae wholly."""
+    scan = figure.scan(4)
+    seen = glance()
+    for view, labelled in zip(seen.views, figure.LABELS.views, strict=True):
+        view.foci["metastatic"][np.isin(labelled.regions, (3, 9))] = share
+    candidates = [one for one in find(scan, figure.LABELS, seen) if one.kind is Kind.BONE]
+    assert {one.bone for one in candidates} == bones
+    assert all(len(one.views) == 2 for one in candidates if one.bone == "vertebra_l03")
+
+
+def test_of_a_diseased_bone_only_what_is_unmarked_is_a_candidate() -> None:
+    """Witness: a focus drawn over most of a vertebra that the map covers wholly."""
+    scan = figure.scan(5, factor=lambda name: figure.lesion(name, 0.0, 160.0, 150.0, 4.0))
+    seen = glance()
+    for view, labelled in zip(seen.views, figure.LABELS.views, strict=True):
+        view.foci["metastatic"][labelled.regions == 9] = 0.9
+    assert [one.bone for one in find(scan, figure.LABELS, seen) if one.kind is Kind.BONE].count("vertebra_l03") == 1

@@ -105,6 +105,10 @@ SEEN_ALONE = 0.06
 """From which a peak of the ``hot`` map is a candidate though the filter shows nothing there [D]; followed out to half
 of it."""
 
+FILLED_FROM, FILLED = 0.8, 0.5
+"""The network's share of metastatic bone from which bone is surely diseased; the share of a bone's shadow that is so, and
+of that unmarked, from which the bone is a candidate as a whole [D]."""
+
 HOT_NOISE = 0.02
 """Ripple of the ``hot`` map that parts no two peaks [D]."""
 
@@ -338,6 +342,11 @@ def detect_hot(
                 _measure(mask, Polarity.HOT, normal, labelled, normal.expected, float(z[mask].max()))
                 for mask in _seen_alone(dense.foci["hot"], taken, normal)
             ]
+            taken = [spot.mask for spot in spots if spot.stands_alone]
+            spots += [
+                _measure(mask, Polarity.HOT, normal, labelled, normal.expected, float(z[mask].max()))
+                for mask in _confluent(dense.foci["metastatic"], taken, normal, labelled)
+            ]
         hot[normal.name] = tuple(sorted(spots, key=lambda spot: -spot.significance))
     return hot
 
@@ -376,6 +385,34 @@ def _seen_alone(
             whole[box] = mask
             alone.append(whole)
     return alone
+
+
+def _confluent(
+    metastatic: NDArray[np.float32], taken: Sequence[NDArray[np.bool_]], normal: NormalView, labelled: LabelledView
+) -> list[NDArray[np.bool_]]:
+    """Outlines of bones that the network sees metastatic throughout, beside the spots that are there already.
+
+    Where disease fills the skeleton nothing stands out from its surroundings: no filter shows a focus, and the ``hot``
+    map is level. What is left unmarked of such a bone is one candidate; bones nearer the camera come first.
+    """
+    known = np.zeros(metastatic.shape, dtype=np.bool_)
+    for mask in taken:
+        known |= mask
+    found = []
+    for bone in sorted(labelled.bones, key=lambda one: one.depth_mm):
+        shadow = bone.thickness_mm > 0
+        diseased = shadow & (metastatic[bone.box] >= FILLED_FROM)
+        rest = diseased & ~known[bone.box]
+        if diseased.sum() < FILLED * shadow.sum() or rest.sum() < FILLED * diseased.sum():
+            continue
+        pieces, number = ndimage.label(rest)
+        mask = pieces == 1 + int(np.bincount(pieces[rest], minlength=number + 1)[1:].argmax())
+        if mask.sum() * normal.row_mm * normal.column_mm >= MINIMUM_AREA_MM2:
+            whole = np.zeros(metastatic.shape, dtype=np.bool_)
+            whole[bone.box] = mask
+            known |= whole
+            found.append(whole)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ from typing import Any
 import numpy as np
 
 from bonescan.measurement import Measurement
-from bonescan.reading.findings.detection import CONFIRMED_Z
+from bonescan.reading.findings.detection import CONFIRMED_Z, FILLED_FROM
 from bonescan.reading.findings.sites import USUAL
 from bonescan.reading.findings.spots import letter_of
 from bonescan.reading.findings.traits import (
@@ -109,6 +109,12 @@ FADED_RATIO = 1.1
 """Uptake over normal below which a finding that the network alone sees, and is not sure of, must be likelier disease
 than normal uptake to be told [C]: of 43 that were not, on simulated people with metastases, 34 were nothing. At a usual
 place of normal uptake, and where it shows less than normal bone, it is not told at all [D]."""
+
+CONFLUENT_RATIO = 0.75
+"""Uptake over normal from which diseased bone is told where disease fills the skeleton [D]: this person's normal is
+then diseased too, so that little stands out from it; what shows still less is not told as a hot spot."""
+
+AMID_DISEASE = "The network sees metastatic bone here and around it, so that little stands out."
 
 FILTER_Z = 4.5
 """From which the filter's word stands by itself: about its threshold in a view without disease."""
@@ -520,8 +526,16 @@ def kept(candidates: Sequence[Candidate], keep_from: float, doubts_allowed: int)
     in_doubt = doubts(candidates) > doubts_allowed
     return [
         _focus(chances) >= max(_least(numbers, keep_from, in_doubt), 0.0 if kind is Kind.BONE else 0.5)
+        or (kind is Kind.BONE and _is_confluent(numbers, chances))
         for kind, numbers, chances in candidates
     ]
+
+
+def _is_confluent(numbers: Mapping[str, float], chances: Mapping[Nature, float]) -> bool:
+    """Whether the network sees metastatic bone there without doubt, however much of the scan is like it."""
+    surely = numbers.get("network.metastatic", -math.inf) >= _logit(FILLED_FROM)
+    bright = numbers.get("level.ratio", 0.0) >= math.log(CONFLUENT_RATIO)
+    return surely and bright and chances[Nature.METASTATIC] >= COUNTED_FROM
 
 
 def _least(numbers: Mapping[str, float], keep_from: float, in_doubt: bool) -> float:
@@ -612,6 +626,8 @@ def _choose(finding: Finding, chances: Mapping[Nature, float], traits: Traits, i
         place = f"{finding.place} or bone beside it"  # no bone is known, and an organ is no place of metastasis in bone
         return _counted(replace(finding, kind=Kind.BONE, place=place, reason=reason), chances)
     if is_bone:
+        if finding.uptake_ratio < FADED_RATIO and _is_confluent(traits.numbers, chances):
+            finding = replace(finding, reason=f"{finding.reason} {AMID_DISEASE}")
         return _counted(finding, chances)
     urine = _sigmoid(traits.numbers.get("network.urine", -9.0))
     apart = replace(finding, in_burden=False, bone="", mass_share_percent=0.0)
