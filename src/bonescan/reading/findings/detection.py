@@ -106,8 +106,8 @@ SEEN_ALONE = 0.06
 of it."""
 
 FILLED_FROM, FILLED = 0.8, 0.5
-"""The network's share of metastatic bone from which bone is surely diseased; the share of a bone's shadow that is so, and
-of that unmarked, from which the bone is a candidate as a whole [D]."""
+"""The network's metastatic share from which bone is surely diseased; the share of a bone's shadow that is so,
+and of that unmarked, from which the bone is a candidate as a whole [D]."""
 
 HOT_NOISE = 0.02
 """Ripple of the ``hot`` map that parts no two peaks [D]."""
