@@ -164,7 +164,8 @@ def test_high_throughput_jpeg_2000_says_by_its_wavelet_whether_it_is_lossy(synta
 
 
 @pytest.mark.parametrize(
-    ("syntax", "said"), [(uid.MPEG2MPML, "as MPEG2 Main Profile / Main Level"), ("1.2.3", "in a way of its maker's own")]
+    ("syntax", "said"),
+    [(uid.MPEG2MPML, "as MPEG2 Main Profile / Main Level"), ("1.2.3", "in a way of its maker's own")],
 )
 def test_an_encoding_without_a_decoder_is_named(opened, syntax, said):
     ds = nm([np.zeros((8, 8), np.uint16)], codes=(ANTERIOR,), angles=(180,))

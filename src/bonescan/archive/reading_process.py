@@ -5,7 +5,7 @@
     stdin   one line of JSON: what to do, with what, where to, how much memory at most; its end means that the worker
             is gone
     stdout  lines of JSON: {"step": ...} as it goes on, at last {"done": summary} or {"failed": reason, "may_help":
-    bool}
+    bool, "nothing_to_read": bool}
 
 It imports what a reading needs before it listens, so that a spare one begins at once.
 """
@@ -23,7 +23,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
-from bonescan.errors import BoneScanError, InvalidValue, OutputFailed, place_of
+from bonescan.errors import BoneScanError, InvalidValue, OutputFailed, SlicesAlone, place_of
 
 __all__ = ["limit_memory", "main"]
 
@@ -57,6 +57,7 @@ def main() -> None:
         said: dict[str, object] = {"done": _DONE_BY[wanted["do"]](wanted, partial(_step, out))}
     except BoneScanError as error:
         said = {"failed": str(error), "may_help": isinstance(error, OutputFailed)}
+        said["nothing_to_read"] = isinstance(error, SlicesAlone)
     except Exception as error:
         if isinstance(error, MemoryError) or "new thread" in str(error):  # a thread's stack found no room
             limit = f"{wanted['memory_bytes'] // _MIB} MiB"
