@@ -4,8 +4,8 @@
 
 Simulated two-view studies, each of another patient, are sent one after another to `bonescan serve` in a process of its
 own. What is measured begins when storescu is started and ends when the page's own request for the study says that it
-is read. The first study after an installation (an empty NUMBA_CACHE_DIR) takes longer when it comes before the server had
-time to rehearse, which --wait-s gives it.
+is read. The first study after an installation (an empty NUMBA_CACHE_DIR) takes longer when it comes before the server
+had time to rehearse, which --wait-s gives it.
 """
 
 from __future__ import annotations
