@@ -64,13 +64,18 @@ def focus(region: int, place: str, letter: str = "A", **natures: float) -> Findi
 
 
 def test_a_clean_scan_is_called_unsuspicious_and_what_is_normal_is_said(measured):
-    bladder = replace(BONE, kind=Kind.PHYSIOLOGIC, bone="", place=BLADDER)
-    said = concluded((bladder,))
+    said = concluded()
     assert said.sentences[0] == "No finding suspicious of bone metastasis."
     assert "kidneys and bladder are seen" in said.sentences[-1]
-    assert not any("bladder" in sentence for sentence in concluded().sentences)  # as the check of its filling says
     assert (said.patterns, said.advice, said.abstains) == ((), (), ())
     assert said.metastatic.absent_reason
+
+
+def test_a_bladder_is_seen_where_the_check_of_its_filling_or_a_finding_shows_one(measured):
+    measured({**NORMAL, "bladder_hides_percent": 0})
+    assert not any("bladder" in sentence for sentence in concluded().sentences)
+    bladder = replace(BONE, kind=Kind.PHYSIOLOGIC, bone="", place=BLADDER)
+    assert any("bladder" in sentence for sentence in concluded((bladder,)).sentences)
 
 
 def test_the_words_nothing_suspicious_are_kept_for_scans_on_which_nothing_is_held_back(measured):
@@ -156,6 +161,8 @@ def test_a_flat_band_of_a_vertebra_is_told(measured):
     told = "A flat band across the vertebra, as compression fractures show: L1 vertebra (A)."
     assert told in concluded((found,)).sentences
     assert told not in concluded((replace(found, evidence=()),)).sentences
+    unlikely = {Nature.METASTATIC: 0.9, Nature.TRAUMATIC: 0.1}  # such a band is a metastasis more often than a fracture
+    assert told not in concluded((replace(found, natures=unlikely),)).sentences
 
 
 def test_what_is_likelier_nothing_than_a_focus_is_a_faint_place_unless_metastasis_is_a_quarter_or_more(measured):

@@ -207,7 +207,7 @@ class _Foci:
             settled = [one for one in self.settled if _first(one) is nature]
             if settled:
                 sentences.append(f"By a physician's judgement {IN_WORDS[nature]}: {_named(settled)}.")
-        bands = [one for one in self.judged if not one.likely_normal and any(e.text == BAND for e in one.evidence)]
+        bands = [one for one in self.judged if _traumatic(one) >= FAINT and any(e.text == BAND for e in one.evidence)]
         if bands:
             sentences.append(f"A flat band across the vertebra, as compression fractures show: {_named(bands)}.")
         if self.cold:
@@ -374,7 +374,8 @@ def _normal_said(signs: Mapping[str, Sign], present: Sequence[Judgement], findin
             spine, pairs = "uptake of the spine is even", "uptake of paired bones is alike"
             both = f"{spine} and that of paired bones alike"
             normal.append(both if even and alike else spine if even else pairs)
-    bladder = any(one.is_bladder for one in findings)  # as the check of its filling says
+    filled = value("bladder_hides_percent") > 0 or any(one.is_bladder for one in findings)
+    bladder = filled and value("bladder") > 1
     if value("kidneys") > 0.3 and bladder and not shown & {"kidney_failure", "metastatic_superscan"}:
         normal.append("kidneys and bladder are seen")
     if 7 < value("bone_to_soft_tissue") < 30 and not shown & {"too_late", "metabolic_superscan"}:
@@ -394,6 +395,10 @@ def _one_sided(findings: Sequence[Finding]) -> bool:
 
 def _metastasis(finding: Finding) -> float:
     return finding.natures.get(Nature.METASTATIC, 0.0)
+
+
+def _traumatic(finding: Finding) -> float:
+    return finding.natures.get(Nature.TRAUMATIC, 0.0)
 
 
 def _nothing(finding: Finding) -> float:

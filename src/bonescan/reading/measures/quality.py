@@ -534,8 +534,13 @@ def _soft_tissue(pairs: Sequence[Pair]) -> QualityCheck:
 def _bladder(pairs: Sequence[Pair], findings: Iterable[Finding]) -> QualityCheck:
     """(guideline) void before imaging; (design) warned of when it covers a tenth of pelvis and sacrum."""
     code, question = "quality.bladder", "Was the bladder empty?"
-    method = "part of hip bones and sacrum behind or before the finding that is the bladder"
-    if not any(one.bone.startswith("hip_bone") for _, labelled in pairs for one in labelled.bones):
+    method = "part of hip bones and sacrum behind or before the bladder"
+    shown = [one.views for one in findings if one.is_bladder]
+    found = []
+    for view, labelled in pairs:
+        outline = next((views[view.name].mask for views in shown if view.name in views), None)
+        found += [] if (one := disturbance.bladder(view, labelled, outline)) is None else [one]
+    if not found:
         return QualityCheck(
             code=code,
             question=question,
@@ -543,14 +548,7 @@ def _bladder(pairs: Sequence[Pair], findings: Iterable[Finding]) -> QualityCheck
             measured=_unknown("%", method, EANM, "The pelvis is not in view."),
             text="The bladder cannot be judged: the pelvis is not in view.",
         )
-    outlines = [one.views for one in findings if one.is_bladder]
-    found = [
-        measured
-        for view, labelled in pairs
-        for views in outlines
-        if view.name in views and (measured := disturbance.bladder(view, labelled, views[view.name].mask)) is not None
-    ]
-    if not found:
+    if not any(one.counts_percent for one in found):
         return QualityCheck(
             code=code,
             question=question,
