@@ -617,8 +617,7 @@ def _flood(
     columns: int,
     least: NDArray[np.float64],
 ) -> NDArray[np.int32]:
-    """Basins by flooding from the peaks down; ``least`` holds the fraction and noise of a real saddle, anywhere, and
-    of another in limbs."""
+    """Flood from the peaks down; by row, ``least`` has fraction and noise of a real saddle: anywhere, in limbs."""
     label = np.zeros(net.size, dtype=np.int32)
     parent = np.zeros(order.size + 1, dtype=np.int32)
     peak = np.zeros(order.size + 1, dtype=np.int64)
