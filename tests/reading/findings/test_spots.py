@@ -58,6 +58,15 @@ def test_two_merging_lesions_stay_two() -> None:
     assert len(found) == 2
 
 
+@pytest.mark.parametrize(("counts", "foci"), [(1e7, 2), (2e5, 1)])
+def test_a_shallow_saddle_parts_two_lesions_of_a_limb_only_where_it_is_beyond_noise(counts: float, foci: int) -> None:
+    def factor(name: ViewName) -> np.ndarray:
+        return np.maximum(figure.lesion(name, -92.0, -200.0, 33.0, 8.0), figure.lesion(name, -92.0, -233.0, 33.0, 8.0))
+
+    scan = figure.scan(9, factor=factor, counts=counts, natural=0.0)
+    assert [f.bone for f in find(scan, figure.LABELS) if f.kind is Kind.BONE] == ["femur_r"] * foci
+
+
 def test_bladder_and_the_lesion_beside_it() -> None:
     def bladder(name: ViewName) -> np.ndarray:
         return 4.0 * (figure.lesion(name, 0.0, -55.0, 60.0, 2.0) - 1)
