@@ -150,6 +150,20 @@ def test_impossible_depth_is_absent() -> None:
     assert "no single depth" in measured.absent_reason
 
 
+@pytest.mark.parametrize(("front", "bones"), [(2.2, ["vertebra_t08"]), (9.0, ["sternum_body", "vertebra_t08"])])
+def test_a_vertebra_that_shines_through_the_sternum_is_one_finding(front: float, bones: list[str]) -> None:
+    """Witness: by attenuation a focus of a vertebra shows less from the front; what shows more is the sternum's own."""
+    times = {ViewName.ANTERIOR: front, ViewName.POSTERIOR: 4.0}
+    scan = figure.scan(6, factor=lambda name: figure.lesion(name, 0.0, 420.0, 24.0, times[name]))
+    deep = {ViewName.ANTERIOR: 130.0, ViewName.POSTERIOR: 60.0}
+    views = [
+        dataclasses.replace(view, bones=tuple(dataclasses.replace(one, depth_mm=deep[view.name]) for one in view.bones))
+        for view in figure.LABELS.views
+    ]
+    labels = dataclasses.replace(figure.LABELS, views=tuple(views))
+    assert sorted(one.bone for one in find(scan, labels) if one.kind is Kind.BONE) == bones
+
+
 def test_a_vertebras_depth_outside_it_is_withheld() -> None:
     (found, *_) = find(figure.scan(16, factor=lambda name: figure.lesion(name, 0.0, 160.0, 30.0, 5.0)), figure.LABELS)
     bones = [one for view in figure.LABELS.views if view.name is ViewName.POSTERIOR for one in view.bones]
