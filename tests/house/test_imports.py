@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -52,3 +53,13 @@ def test_opening_a_room_compiles_nothing():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_network_leaves_no_identifier_of_the_machine_and_tells_nobody_where_it_runs(tmp_path: Path):
+    program = "import bonescan.reading.network, onnxruntime\nprint(onnxruntime.get_device())\n"
+    kept = {name: value for name, value in os.environ.items() if name != "CI" and not name.startswith("ORT_")}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env={**kept, "HOME": str(tmp_path)}
+    )
+    assert done.stdout.strip() == "CPU"
+    assert list(tmp_path.rglob("*onnx*")) == []
