@@ -20,16 +20,23 @@ Anand A et al. J Nucl Med 2016, doi:10.2967/jnumed.115.160085. Armstrong AJ et a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from bonescan.followup.matching import NEW_RATIO, Match
 from bonescan.followup.model import Change, ChangeKind, Comparability, IndexChange, LesionChange, Trend
-from bonescan.followup.together import common_likelihood
 from bonescan.measurement import Measurement
 from bonescan.reading.model import Burden, Finding, Polarity
 
-__all__ = ["INDEX_REPEATABILITY_PERCENT", "change_of", "index_change", "lesion_changes"]
+__all__ = [
+    "INDEX_REPEATABILITY_PERCENT",
+    "INTERVAL",
+    "brightness_change",
+    "change_of",
+    "common_likelihood",
+    "index_change",
+    "lesion_changes",
+]
 
 INDEX_REPEATABILITY_PERCENT = 0.30
 _REPEAT_SD_PERCENT = 0.15  # of the difference between repeated scans (Anand 2016) [V]
@@ -38,8 +45,10 @@ LEAST_RATIO = NEW_RATIO
 """A persisting lesion is brighter or fainter from the ratio on that a new one must have, where that is also beyond its
 uncertainty [D]."""
 
+_AT_MOST = 0.999  # of a probability, so that one reading alone never decides
 _TOLD_PERCENT = 0.01  # by which the change must differ from that of the readings to be told apart
-_INTERVAL = 1.96
+INTERVAL = 1.96
+"""Standard deviations within which nothing is called a change."""
 _RATIO_SPREAD, _AREA_SPREAD = 0.15, 0.20
 """Relative standard deviations of a finding's uptake ratio and area in repeated scans [D]."""
 
@@ -181,6 +190,28 @@ def lesion_changes(matches: Iterable[Match]) -> tuple[LesionChange, ...]:
     return tuple(replace(lesion, id=number) for number, lesion in enumerate(measured, start=1))
 
 
+def common_likelihood(findings: Sequence[Finding]) -> Measurement:
+    """Probability that a lesion is metastatic, by the mean log-odds of its findings.
+
+    Parameters
+    ----------
+    findings : sequence of Finding
+        Of one lesion, in both scans.
+
+    Returns
+    -------
+    Measurement
+        Absent where none was judged.
+    """
+    method = "probability of metastasis, mean log-odds over both scans"
+    judged = [one.likelihood.value for one in findings if one.likelihood.value is not None]
+    if not judged:
+        return Measurement(value=None, unit="1", method=method, absent_reason="not judged")
+    kept = [min(max(value, 1 - _AT_MOST), _AT_MOST) for value in judged]
+    odds = sum(math.log(value / (1 - value)) for value in kept) / len(kept)
+    return Measurement(value=1 / (1 + math.exp(-odds)), unit="1", method=method)
+
+
 _ORDER = {
     ChangeKind.NEW: 0,
     ChangeKind.MERGED: 2,
@@ -198,7 +229,7 @@ def _rank(lesion: LesionChange) -> tuple[float, float]:
 
 
 def _lesion(one: Match) -> LesionChange:
-    brightness, trend = _brightness(one)
+    brightness, trend = brightness_change(one)
     return LesionChange(
         id=0,
         kind=one.kind,
@@ -224,7 +255,19 @@ def _both(one: Match) -> tuple[tuple[tuple[Finding, ...], str], tuple[tuple[Find
     return (one.prior, "prior"), (one.current, "current")
 
 
-def _brightness(one: Match) -> tuple[Measurement, Trend]:
+def brightness_change(one: Match) -> tuple[Measurement, Trend]:
+    """The change of a lesion's uptake.
+
+    Parameters
+    ----------
+    one : Match
+
+    Returns
+    -------
+    ratio : Measurement
+        Mean counts at its place, current over prior, scaled to the same normal bone.
+    trend : Trend
+    """
     method = "mean counts at the place, current over prior, scaled to the same normal bone"
     value, spread = one.place.brightness, one.place.log_spread
     if not (math.isfinite(value) and math.isfinite(spread)):
@@ -237,7 +280,7 @@ def _brightness(one: Match) -> tuple[Measurement, Trend]:
     if not one.prior or not one.current:
         return measured, Trend.UNCHANGED
     log = math.log(max(value, 1e-6))
-    if abs(log) < max(_INTERVAL * spread, math.log(LEAST_RATIO)):
+    if abs(log) < max(INTERVAL * spread, math.log(LEAST_RATIO)):
         return measured, Trend.UNCHANGED
     return measured, Trend.ROSE if log > 0 else Trend.FELL
 
@@ -280,6 +323,6 @@ def _of(uncertainty: float | None) -> float:
 def _trend(difference: float, spread: float | None) -> Trend:
     if spread is None:
         return Trend.UNKNOWN
-    if abs(difference) <= _INTERVAL * spread:
+    if abs(difference) <= INTERVAL * spread:
         return Trend.UNCHANGED
     return Trend.ROSE if difference > 0 else Trend.FELL

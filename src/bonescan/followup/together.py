@@ -1,22 +1,24 @@
 """What counts in the index, decided once for both scans: a finding near one half flips, disease does not.
 
-Two readings of one lesion differ by chance in whether the finder marks it and in whether it is called metastatic. So
-that a change of the index is one of the disease and not of that decision, every lesion of a pair is decided once:
+Two readings of one lesion differ by chance in whether the finder marks it, in whether it is called metastatic, and in
+its outline. So that a change of the index is one of the disease and not of these, every lesion of a pair is decided
+once:
 
 - seen in both scans and counted in one alone: by the mean of both findings' log-odds of being metastatic, for both;
 - marked in one scan alone, its uptake the same in both: as that scan has it, for both, with the same mass;
+- in both scans with the same uptake: with the mean of both masses, for both, unless the masses of all such lesions
+  together differ by more than `OUTLINE_SPREAD` of each explains;
 - not comparable: in neither;
 - new or vanished: as its own scan says.
 
-The index of either scan is then corrected by the mass m of what is decided otherwise than it was read, in units of the
-pair's own index I per outlined mass M of counted findings ::
+With R_a, R_b the outlined mass of the findings that count as they were read, D_a, D_b of those that count as decided,
+and I_a, I_b the indices as read ::
 
-    I' = I + w k (sum of m now counted - sum of m no longer counted),     k = min(1, (I_a + I_b) / (M_a + M_b))
+    I_a' = w k D_a + (1 - w) I_a,    I_b' = w k D_b + (1 - w) I_b,    k = (I_a + I_b) / (R_a + R_b)
 
-so that a finding stands for no more than the mass under its outline; what is no longer counted though both scans show
-it takes away the smaller of both outlines' masses, as the rest was doubt. In widespread disease the index follows
-the whole skeleton and no longer its findings (`bonescan.reading.measures.burden`): w falls from 1 to 0 while the larger
-index passes from `FEW_PERCENT` to `WIDE_PERCENT`. The area of the lesions is corrected by their areas.
+so that what did not change changes no index. In widespread disease the index follows the whole skeleton and no longer
+its findings (`bonescan.reading.measures.burden`): w falls from 1 to 0 while the larger index passes from `FEW_PERCENT`
+to `WIDE_PERCENT`. The area of the lesions is corrected by their areas.
 """
 
 from __future__ import annotations
@@ -25,16 +27,18 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from bonescan.followup.change import INTERVAL, brightness_change, common_likelihood
 from bonescan.followup.matching import Match
-from bonescan.followup.model import ChangeKind
+from bonescan.followup.model import ChangeKind, Trend
 from bonescan.measurement import Measurement
 from bonescan.reading.findings.natures import COUNTED_FROM
 from bonescan.reading.measures.burden import FEW_PERCENT, WIDE_PERCENT
 from bonescan.reading.model import Burden, Finding, Polarity
 
-__all__ = ["Together", "common_likelihood", "decide_together"]
+__all__ = ["Together", "decide_together"]
 
-_AT_MOST = 0.999  # of a probability, so that one reading alone never decides
+OUTLINE_SPREAD = 0.20
+"""Relative standard deviation of the mass under a lesion's outline in repeated scans [D]."""
 _HOW = "lesions decided once for both scans"
 
 
@@ -65,46 +69,44 @@ def decide_together(matches: Iterable[Match], prior: Burden, current: Burden) ->
     -------
     Together
     """
-    hot = [one for one in matches if all(f.polarity is Polarity.HOT for f in (*one.prior, *one.current))]
-    masses, areas, counted = [0.0, 0.0], [0.0, 0.0], 0.0
-    for one in hot:
-        sides = one.prior, one.current
-        own = tuple(tuple(f for f in side if f.in_burden) for side in sides)
-        counted += sum(_mass(side) for side in own)
-        for k, decided in enumerate(_decided(one, own)):
-            less = not decided and bool(one.prior) and bool(one.current)
-            masses[k] += _mass(decided) - (min(_mass(own[k]), *map(_mass, sides)) if less else _mass(own[k]))
-            areas[k] += _area(decided) - _area(own[k])
+    outlined, decided, same = [0.0, 0.0], [0.0, 0.0], []
+    areas = [0.0, 0.0]
+    for one in matches:
+        if any(f.polarity is not Polarity.HOT for f in (*one.prior, *one.current)):
+            continue
+        own = tuple(tuple(f for f in side if f.in_burden) for side in (one.prior, one.current))
+        counted = _decided(one, own)
+        mass = tuple(_mass(side) for side in counted)
+        if one.prior and one.current and brightness_change(one)[1] is Trend.UNCHANGED:
+            same.append(mass)
+        for k in (0, 1):
+            outlined[k] += _mass(own[k])
+            decided[k] += mass[k]
+            areas[k] += _area(counted[k]) - _area(own[k])
+    grew = sum(now - before for before, now in same)
+    if abs(grew) <= INTERVAL * OUTLINE_SPREAD * math.hypot(*(m for pair in same for m in pair)):
+        decided = [decided[0] + grew / 2, decided[1] - grew / 2]
     read = prior.bone_scan_index_percent, current.bone_scan_index_percent
-    known = [one.value or 0.0 for one in read]
-    by_findings = min(max((WIDE_PERCENT - max(known)) / (WIDE_PERCENT - FEW_PERCENT), 0.0), 1.0)
-    scale = by_findings * min(sum(known) / counted, 1.0) if counted > 0 else 0.0
     return Together(
-        index=(_corrected(read[0], scale * masses[0]), _corrected(read[1], scale * masses[1])),
+        index=_index(read, outlined, decided),
         area=(_corrected(prior.lesion_area_mm2, areas[0]), _corrected(current.lesion_area_mm2, areas[1])),
     )
 
 
-def common_likelihood(findings: Sequence[Finding]) -> Measurement:
-    """Probability that a lesion is metastatic, by the mean log-odds of its findings.
-
-    Parameters
-    ----------
-    findings : sequence of Finding
-        Of one lesion, in both scans.
-
-    Returns
-    -------
-    Measurement
-        Absent where none was judged.
-    """
-    method = "probability of metastasis, mean log-odds over both scans"
-    judged = [one.likelihood.value for one in findings if one.likelihood.value is not None]
-    if not judged:
-        return Measurement(value=None, unit="1", method=method, absent_reason="not judged")
-    kept = [min(max(value, 1 - _AT_MOST), _AT_MOST) for value in judged]
-    odds = sum(math.log(value / (1 - value)) for value in kept) / len(kept)
-    return Measurement(value=1 / (1 + math.exp(-odds)), unit="1", method=method)
+def _index(
+    read: tuple[Measurement, Measurement], outlined: Sequence[float], decided: Sequence[float]
+) -> tuple[Measurement, Measurement]:
+    """Both indices by the module's equation; as read where one is absent or nothing counts."""
+    before, now = (one.value for one in read)
+    if before is None or now is None or sum(outlined) == 0:
+        return read
+    by_findings = min(max((WIDE_PERCENT - max(before, now)) / (WIDE_PERCENT - FEW_PERCENT), 0.0), 1.0)
+    a_mass = (before + now) / sum(outlined)
+    prior, current = (
+        _corrected(one, by_findings * (a_mass * mass - value))
+        for one, mass, value in zip(read, decided, (before, now), strict=True)
+    )
+    return prior, current
 
 
 def _decided(one: Match, own: tuple[tuple[Finding, ...], ...]) -> tuple[tuple[Finding, ...], ...]:
