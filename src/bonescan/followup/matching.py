@@ -73,7 +73,7 @@ _LEAST_SHOWN = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceChange:
-    """What the difference pictures say of one place, in the view that says it most surely.
+    """What the difference pictures say of one place, over the views that show it.
 
     Parameters
     ----------
@@ -469,18 +469,24 @@ def _place_change(
     shifted: bool,
     cold: bool,
 ) -> PlaceChange:
-    """The change of mean counts over the place, of the view with the most counts over noise."""
-    best, surest = PlaceChange(brightness=math.nan, log_spread=math.inf, significance=0.0), 0.0
-    for difference in subtraction.views:
-        mask = masks.get(difference.name)
-        if mask is None:
-            continue
-        change = _view_change(
+    """The change of mean counts over the place, of all views that show it, each by how sure it is."""
+    changes = [
+        _view_change(
             mask, difference, subtraction.noise[difference.name], labels[difference.name], shifted=shifted, cold=cold
         )
-        if math.isfinite(change.brightness) and abs(change.significance) >= surest:
-            best, surest = change, abs(change.significance)
-    return best
+        for difference in subtraction.views
+        if (mask := masks.get(difference.name)) is not None
+    ]
+    told = [one for one in changes if math.isfinite(one.brightness)]
+    if not told:
+        return PlaceChange(brightness=math.nan, log_spread=math.inf, significance=0.0)
+    weights = np.array([1 / one.log_spread**2 for one in told])
+    weights /= weights.sum()
+    return PlaceChange(
+        brightness=float(np.exp(weights @ np.log([one.brightness for one in told]))),
+        log_spread=min(one.log_spread for one in told),  # what displaces one view displaces the other
+        significance=float(weights @ [one.significance for one in told]),
+    )
 
 
 def _view_change(
