@@ -345,6 +345,31 @@ def test_help_tells_keys_and_single_keys_can_be_switched_off(opened) -> None:
     expect(page.locator("[data-finding='1'] button")).to_have_attribute("aria-expanded", "false")
 
 
+def test_studies_are_read_one_after_another_as_the_worklist_stood(opened) -> None:
+    page = opened("/")
+    page.get_by_role("searchbox").fill("e")  # what is searched for is what is walked through
+    expect(page.locator("tbody tr")).to_have_count(6)
+    order = page.locator("tbody tr").evaluate_all("rows => rows.map((row) => row.dataset.uid)")
+    page.locator("tr[data-uid='1.2.10'] a").click()
+    _study(page)
+    expect(page.locator(".round")).to_have_text(f"‹{order.index('1.2.10') + 1} of 6›")
+    page.keyboard.press("l")
+    page.keyboard.press("f")
+    page.keyboard.press("2")
+    page.keyboard.press("Shift+N")
+    page.wait_for_url(f"**/study/{order[order.index('1.2.10') + 1]}")
+    for name, pressed in (("Log", "true"), ("Findings", "false"), ("Posterior", "true"), ("Inverse", "true")):
+        expect(page.locator(".controls button", has_text=name).first).to_have_attribute("aria-pressed", pressed)
+    page.keyboard.press("Shift+P")
+    page.wait_for_url("**/study/1.2.10")
+
+
+def test_who_comes_by_an_address_walks_through_the_whole_worklist(opened) -> None:
+    page = _study(opened("/study/1.2.10"))
+    page.get_by_role("button", name="next study of the worklist").click()
+    page.wait_for_url("**/study/1.2.11")
+
+
 def test_report_stands_in_a_frame_without_rights(opened) -> None:
     page = _study(opened("/study/1.2.10"))
     page.keyboard.press("o")

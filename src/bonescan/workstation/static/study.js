@@ -10,6 +10,7 @@ import { frame, keyboard, openDialog, say, signedIn, teaching } from "./page.js"
 import { conclusionPart, FindingsList, impressionPart, MeasuresList, qualityPart } from "./panel.js";
 import { Picture } from "./pictures.js";
 import { regionIds } from "./regions.js";
+import { keepLook, Round } from "./round.js";
 import { seriesLinks } from "./series_links.js";
 import { counts, readAgain, readingAddress, readingFile, Refused, study, watch } from "./service.js";
 import { Sendings } from "./signing.js";
@@ -39,7 +40,9 @@ async function show() {
   const said = await signedIn();
   const masked = said.user.role === "researcher";
   const stage = new Stage(asked.get("painter"));
+  keepLook(stage);
   const bar = controls(stage);
+  const round = new Round(uid);
   const who = make("div", { class: "who" });
   const banners = make("div", { class: "banners", role: "status" });
   const readout = make("p", { class: "readout", "aria-live": "off" });
@@ -71,9 +74,10 @@ async function show() {
 
   const help = keyboard([...(editing ? [{ title: EDITING.keys.title, commands: editing.commands() }] : []), { title: WORDS.help_.onStudy, commands: commands() }],
     [make("section", {}, make("h3", {}, WORDS.help_.mouse), make("dl", { class: "hands" }, ...WORDS.help_.mouseLines.flatMap(([what, does]) => [make("dt", {}, what), make("dd", {}, does)])))]);
-  const { main } = frame({ session: said, here: "study", middle: [who], help });
+  const { main } = frame({ session: said, here: "study", middle: [round.element, who], help });
   main.classList.add("study");
   const looking = make("section", { class: "looking", "aria-label": WORDS.study.picture }, make("h1", { class: "unseen" }, WORDS.study.picture), bar.element, ...(editing ? [editing.bar] : []), stage.element, readout);
+  round.show().catch(say);
   panel.append(make("p", { class: "hint" }, WORDS.study.opening));
   main.append(looking, panel);
 
@@ -353,6 +357,8 @@ async function show() {
       { keys: ["Enter"], text: keys.set, run: () => (stage.aiming && stage.crossing ? stage.setPoint() : false) },
       { keys: ["D"], shown: "Shift+D", text: keys.remove, run: () => { const last = stage.measures.at(-1); if (last) stage.removeMeasure(last.id); } },
       { keys: ["o"], text: keys.report, run: openReport },
+      { keys: ["N"], shown: "Shift+N", text: WORDS.round.next, run: () => round.go(1) },
+      { keys: ["P"], shown: "Shift+P", text: WORDS.round.previous, run: () => round.go(-1) },
       { keys: ["u"], text: keys.back, run: () => location.assign("/") },
       { keys: ["Escape"], text: keys.escape, run: () => {
         if (editing?.sketch.escape()) return;
