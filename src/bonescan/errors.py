@@ -5,6 +5,7 @@
     BoneScanError
     ├── UnreadableInput      (ValueError)   bytes that cannot be decoded: truncated, corrupt, wrong format
     ├── NotABoneScan         (ValueError)   a readable object, but not planar bone scintigraphy
+    │   └── SlicesAlone                     SPECT without a planar view: nothing is wrong, and nothing is read
     ├── InvalidValue         (ValueError)   a value outside its stated range, caught at construction
     │   └── UnknownSetting                  a name in a settings file that is none
     ├── GeometryMismatch     (ValueError)   arrays or grids that do not belong together
@@ -31,6 +32,7 @@ __all__ = [
     "NotABoneScan",
     "OutputFailed",
     "QuotaExceeded",
+    "SlicesAlone",
     "UnknownSetting",
     "UnreadableInput",
     "place_of",
@@ -59,6 +61,10 @@ class UnreadableInput(BoneScanError, ValueError):
 
 class NotABoneScan(BoneScanError, ValueError):
     """The input was decoded but is not planar bone scintigraphy."""
+
+
+class SlicesAlone(NotABoneScan):
+    """Every object holds SPECT projections or reconstructed slices: sound, but no planar view that could be read."""
 
 
 class InvalidValue(BoneScanError, ValueError):

@@ -14,7 +14,7 @@ from bonescan.archive.jobs import SIGN, Job, Queue
 from bonescan.archive.kinds import INPUTS, KINDS, Laid, link
 from bonescan.archive.results import StoredReading
 from bonescan.archive.shelf import Archive
-from bonescan.archive.signing import SignOrder, ask
+from bonescan.archive.signing import WORDS_NAME, SignOrder, ask
 from bonescan.archive.tables import draft
 from bonescan.archive.worker import publish
 
@@ -47,6 +47,8 @@ def render(archive: Archive, queue: Queue, job: Job) -> tuple[Path, Laid]:
     link(laid.inputs, making / INPUTS)
     shutil.copyfile(Path(laid.order["reading"]) / "reading.json", making / "reading.json")
     (making / "edits.json").write_text(json.dumps(laid.order["edits"]), encoding="utf-8")
+    words = {"words": job.payload["words"], "language": job.payload["language"]}
+    (making / WORDS_NAME).write_text(json.dumps(words), encoding="utf-8")
     (making / "dicom_results").mkdir()
     (making / "dicom_results" / "report.dcm").write_bytes(b"a report")
     return making, laid

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from tests.archive.made import object_of
 
-from bonescan.archive.jobs import JobLost, JobState, Queue
+from bonescan.archive.jobs import JobLost, JobState, Queue, ask_again
 from bonescan.archive.shelf import Archive
 from bonescan.archive.stillness import Stillness
 from bonescan.errors import InvalidValue
@@ -206,6 +206,69 @@ def test_a_study_that_is_deleted_and_comes_back_is_read_again(archive: Archive, 
     archive.keep(object_of(1))
     assert queue.settle(0.0) == 1
     assert queue.claim() is not None
+
+
+def test_a_reading_that_is_asked_for_once_more_begins_as_if_nobody_had_tried(archive: Archive, clock: Clock):
+    queue = with_one_job(archive, clock)
+    silent = queue.claim()
+    assert silent is not None
+    clock.now_s += 100.0
+    taken_over = queue_of(archive, clock)
+    taken_over.claim()
+    clock.now_s += 100.0
+    job = taken_over.claim()
+    assert job is not None
+    assert job.interruptions == 1
+    taken_over.fail(job, "No planar scan.", may_help=False, nothing_to_read=True)
+    ask_again(archive.database, "1.9.1", actor="test")
+    (again,) = queue.jobs()
+    assert (again.state, again.attempts, again.interruptions) == (JobState.WAITING, 0, 0)
+    assert (again.reason, again.progress, again.nothing_to_read) == ("", "", False)
+    job = queue.claim()
+    assert job is not None
+    queue.fail(job, "No skeleton.", may_help=False)
+    queue.retry(job.id, actor="test")
+    assert [(one.state, one.reason) for one in queue.jobs()] == [(JobState.WAITING, "")]
+
+
+def test_what_waits_after_a_failure_is_withdrawn_when_a_reading_of_more_was_made_meanwhile(
+    archive: Archive, clock: Clock
+):
+    """Else the older job would publish the same images once more, as the newest version."""
+    queue = with_one_job(archive, clock)
+    early = queue.claim()
+    assert early is not None
+    assert queue.fail(early, "The disk.", may_help=True) is JobState.WAITING
+    archive.keep(object_of(2))
+    queue.settle(0.0)
+    whole = queue.claim()
+    assert whole is not None
+    assert whole.revision == 2
+    with archive.database.write() as connection:
+        queue.finish(connection, whole)
+    queue.claim()
+    clock.now_s += 1000.0
+    late = queue.claim()
+    assert late is not None
+    assert late.revision == 1
+    assert queue.take_back(late)
+
+
+def test_a_dead_reading_lives_again_when_a_damaged_object_is_sent_anew(archive: Archive, clock: Clock):
+    queue = with_one_job(archive, clock)
+    archive.objects.place_of("1.2.3.1").unlink()
+    job = queue.claim()
+    assert job is not None
+    queue.fail(job, "The study's objects cannot be laid out.", may_help=False)
+    archive.keep(object_of(1))
+    assert [(one.state, one.reason) for one in queue.jobs()] == [(JobState.WAITING, "")]
+    job = queue.claim()
+    assert job is not None
+    with archive.database.write() as connection:
+        queue.finish(connection, job)
+    archive.objects.place_of("1.2.3.1").unlink()
+    archive.keep(object_of(1))
+    assert [one.state for one in queue.jobs()] == [JobState.DONE]  # what was read is as good as it was
 
 
 def test_stillness_counts_from_the_last_change(clock: Clock):

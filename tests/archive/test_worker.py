@@ -20,7 +20,7 @@ from tests.archive.signed import EDITS, WORDS, ask_to_sign, put_draft, render, s
 
 from bonescan.archive import audit
 from bonescan.archive.jobs import READ, Job, JobLost, JobState, Queue
-from bonescan.archive.kinds import KINDS
+from bonescan.archive.kinds import KINDS, Laid
 from bonescan.archive.results import folder_digest
 from bonescan.archive.sendings import ask_sending, sendings
 from bonescan.archive.settings import Settings
@@ -138,6 +138,63 @@ def test_a_reading_begins_before_its_study_is_complete_and_is_withdrawn_when_mor
             worker.end()
         (reading,) = archive.results.of_study("1.9.1")
         assert (reading.folder / "reading.json").read_text() == "2"
+
+
+def test_a_reading_that_cannot_begin_fails_no_sooner_than_its_study_is_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """What came first cannot be laid out; the rest comes a moment later, and the whole is read."""
+
+    def lay_out(archive: Archive, job: Job) -> Laid:
+        if len(archive.readable(job.study_instance_uid)) < 2:
+            raise InvalidValue("Half of it is missing.")
+        return KINDS[READ].lay_out(archive, job)
+
+    monkeypatch.setattr("bonescan.archive.worker.KINDS", {READ: replace(KINDS[READ], lay_out=lay_out)})
+    with Archive(tmp_path / "archive", replace(QUICK, quiet_s=5.0)) as archive:
+        clock = Clock()
+        worker = _Worker(archive, 1, command(WRITES), clock, None)
+        try:
+            archive.keep(object_of(1))
+            worker.turn()
+            clock.now_s += 1.0
+            worker.turn()
+            clock.now_s += 1.0
+            worker.turn()
+            assert [job.state for job in worker._queue.jobs()] == [JobState.RUNNING]
+            archive.keep(object_of(2))
+            worker.turn()
+            assert [job.state for job in worker._queue.jobs()] == [JobState.DONE]  # withdrawn
+            end = time.monotonic() + PATIENCE_S
+            while not archive.results.of_study("1.9.1") and time.monotonic() < end:
+                clock.now_s += 0.5
+                worker.turn()
+                time.sleep(0.02)
+            assert [job.state for job in worker._queue.jobs()] == [JobState.DONE, JobState.DONE]
+            archive.keep(object_of(3, study=2))  # of this one nothing more comes
+            while not (jobs := worker._queue.jobs([JobState.DEAD])) and time.monotonic() < end:
+                clock.now_s += 0.5
+                worker.turn()
+            assert [(job.study_instance_uid, job.reason) for job in jobs] == [("1.9.2", "Half of it is missing.")]
+        finally:
+            worker.end()
+        actions = [entry.action for entry in audit.entries(archive.database)]
+        assert (actions.count("reading.made"), actions.count("job.dead")) == (1, 1)
+
+
+def test_a_disk_that_is_full_for_long_is_no_fault_of_the_job(archive: Archive, monkeypatch: pytest.MonkeyPatch):
+    refusals = iter([QuotaExceeded("full")] * 3)
+
+    def lay_out(archive: Archive, job: Job) -> Laid:
+        if (refusal := next(refusals, None)) is not None:
+            raise refusal
+        return KINDS[READ].lay_out(archive, job)
+
+    monkeypatch.setattr("bonescan.archive.worker.KINDS", {READ: replace(KINDS[READ], lay_out=lay_out)})
+    monkeypatch.setattr("bonescan.archive.worker._PATIENCE_S", 0.01)
+    archive.keep(object_of(1))
+    (job,) = worked(archive, WRITES, settled)
+    assert (job.state, job.attempts, job.interruptions) == (JobState.DONE, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -412,3 +469,4 @@ def test_the_reading_process_refuses_what_is_no_bone_scan_in_a_sentence(archive:
     assert job.attempts == 1
     assert "should have foreseen" not in job.reason
     assert job.reason.endswith(".")
+    assert not job.nothing_to_read  # it is broken

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from pydicom.fileset import FileSet
 from tests.dicom.phantom import ANTERIOR, PATIENT_ID, PATIENT_NAME, POSTERIOR, body, both, nm, written
+from tests.dicom.scans import tomographic
 
-from bonescan.dicom import open_scan
-from bonescan.errors import NotABoneScan, UnreadableInput
+from bonescan.dicom import open_scan, write_tomographic
+from bonescan.errors import NotABoneScan, SlicesAlone, UnreadableInput
 
 
 def views(**options):
@@ -212,3 +213,26 @@ def test_the_truth_of_a_simulated_study_is_refused(save, tmp_path, named):
     simulated_study(save, "study")
     with pytest.raises(UnreadableInput, match="never read"):
         open_scan([tmp_path / named])
+
+
+@pytest.mark.parametrize(
+    ("beside", "error", "said"),
+    [
+        ([], SlicesAlone, "SPECT projections"),
+        (
+            [written(nm([np.ones((64, 64), np.uint16)], kind="RECON TOMO", codes=None, angles=None))],
+            SlicesAlone,
+            "slices",
+        ),
+        ([written(both())[:60_000]], UnreadableInput, "cut short"),
+        ([written(nm([np.zeros((256, 64), np.uint16)] * 2))], NotABoneScan, "every pixel is zero"),
+    ],
+    ids=["alone", "reconstructed", "damaged", "empty"],
+)
+def test_slices_alone_are_told_apart_from_what_went_wrong_beside_them(tmp_path: Path, beside, error, said):
+    (projections,) = write_tomographic(tomographic()).values()
+    for number, content in enumerate([projections, *beside] if said != "slices" else [*beside, projections]):
+        (tmp_path / f"{number}.dcm").write_bytes(content)
+    with pytest.raises(error, match=said) as refused:
+        open_scan([tmp_path])
+    assert type(refused.value) is error

@@ -20,6 +20,15 @@ def test_a_sound_frame_says_its_size(name, precision):
     assert frame_header(frame(name)) == (precision, 1024, 256)
 
 
+@pytest.mark.parametrize("fill", [1, 2, 5])
+def test_fill_bytes_before_the_last_marker_belong_to_no_scan(fill):
+    # T.81, B.1.1.2: any marker may be preceded by any number of bytes FF
+    sound = frame("JPEG-LL.dcm")
+    scan = sound[: sound.rindex(b"\xff\xd9")]
+    assert frame_header(scan + b"\xff" * fill + b"\xff\xd9") == (16, 1024, 256)
+    assert frame_header(scan + b"\xff" * fill) is None
+
+
 @pytest.mark.parametrize(
     "damage",
     [

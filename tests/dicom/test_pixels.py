@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +11,12 @@ import pydicom
 import pytest
 from pydicom import uid
 from pydicom.data import get_testdata_file
-from tests.dicom.phantom import body, both, nm, written
+from pydicom.encaps import encapsulate
+from tests.dicom.phantom import ANTERIOR, body, both, nm, written
 
-from bonescan.dicom import open_scan
+from bonescan.dicom import image_series, open_scan
+from bonescan.dicom.pixels import decode, decode_frame, parse
+from bonescan.dicom.web.pixels import Frames, Picture
 from bonescan.errors import NotABoneScan, UnreadableInput
 from bonescan.scan import Severity
 
@@ -70,6 +75,105 @@ def test_the_lossy_encodings_of_nm1_are_read_with_a_warning(name, largest_differ
     assert np.corrcoef(scan.views[0].counts.ravel(), lossless.ravel())[0, 1] > 0.9
     assert {"dicom.pixels.lossy", "dicom.counts.disagree"} <= codes(scan)
     assert not scan.views[0].counts_are_raw
+
+
+def through_dcmtk(save, command: str, content) -> Path:
+    """An object as one of dcmtk's encoders compresses it."""
+    program, *options = command.split()
+    if not shutil.which(program):
+        pytest.skip("dcmtk is not installed")
+    compressed = save(b"", f"{program}.dcm")
+    subprocess.run([program, *options, save(content), compressed], check=True)
+    return compressed
+
+
+@pytest.mark.parametrize(
+    ("command", "syntax", "off_by"),
+    [
+        ("dcmcjpls", uid.JPEGLSLossless, 0),
+        ("dcmcjpls +en +md 2", uid.JPEGLSNearLossless, 2),
+        ("dcmcjpeg +el", uid.JPEGLossless, 0),
+        ("dcmcjpeg +e1", uid.JPEGLosslessSV1, 0),
+        ("dcmcrle", uid.RLELossless, 0),
+        ("dcmconv +tb", uid.ExplicitVRBigEndian, 0),
+        ("dcmconv +td", uid.DeflatedExplicitVRLittleEndian, 0),
+    ],
+)
+def test_dcmtk_s_encodings_mean_the_same_to_reader_series_and_dicomweb(save, command, syntax, off_by):
+    # at seeds 1 to 4 the encoders end some frames in the fill byte FF before the last marker (T.81, B.1.1.2)
+    frames = np.stack([body(view, seed=seed) for seed in (1, 2, 3, 4) for view in ("anterior", "posterior")])
+    path = through_dcmtk(save, command, nm(frames[:2], kind="WHOLE BODY"))
+    assert pydicom.dcmread(path, stop_before_pixels=True).file_meta.TransferSyntaxUID == syntax
+    for view, counts in zip(open_scan([path]).views, frames, strict=False):
+        assert np.abs(view.counts - counts).max() <= off_by
+    shown = [one.frames[0].astype(int) for one in image_series(path)]
+    assert np.abs(np.stack(shown) - frames[:2]).max() <= off_by
+    if syntax != uid.DeflatedExplicitVRLittleEndian:  # given out whole only
+        web = Frames(path, str(syntax))
+        assert web.drawn(2, Picture(form="png"))[:4] == b"\x89PNG"
+        sent = [np.frombuffer(web.stored(number), "<u2").reshape(frames[0].shape) for number in (1, 2)]
+        assert np.abs(np.stack(sent).astype(int) - frames[:2]).max() <= off_by
+    many = through_dcmtk(save, command, nm(frames, kind="DYNAMIC", codes=None, angles=None))
+    decoded = decode(parse(many.read_bytes(), "the file")[0], "the file").frames
+    assert np.abs(decoded - frames).max() <= off_by
+
+
+@pytest.mark.parametrize("command", ["dcmcjpls", "dcmcjpeg +el", "dcmcjpeg +e1", "dcmcrle"])
+@pytest.mark.parametrize(("dtype", "stored"), [("u1", 8), ("u2", 8), ("u2", 12), ("u2", 15), ("i2", 16)])
+def test_pixels_of_any_depth_survive_lossless_compression(save, command, dtype, stored):
+    top = 2 ** (stored - (dtype == "i2")) - 1
+    values = np.minimum(body("anterior").astype(int) ** 2, top).astype(dtype) - (3 if dtype == "i2" else 0)
+    path = through_dcmtk(save, command, nm([values, values // 2], BitsStored=stored, HighBit=stored - 1))
+    np.testing.assert_array_equal(decode_frame(parse(path.read_bytes(), "it")[0], 0, "it"), values)
+
+
+def high_throughput(syntax: str, stream: str) -> bytes:
+    """An object of one frame of 8 x 8 pixels, as OpenJPH 0.26 compressed them."""
+    ds = nm([np.zeros((8, 8), np.uint16)], codes=(ANTERIOR,), angles=(180,))
+    ds.file_meta.TransferSyntaxUID = syntax
+    ds.PixelData = encapsulate([bytes.fromhex(stream)])
+    ds["PixelData"].VR = "OB"
+    ds["PixelData"].is_undefined_length = True
+    return written(ds)
+
+
+REVERSIBLE = (
+    "ff4fff5100294000000000080000000800000000000000000000000800000008000000000000000000010f0101ff50000800020000000aff52"
+    "000c00020001000504044001ff5c00132088909090909090909090909090888888ff64001700014f70656e4a50482056657220302e32362e33"
+    "2eff90000a00000000008b0001ff93c00026cdfa050774000000c00012c00013400013007a01877400bcfc0307740098fe02077400c0001510"
+    "00055400012807072c7400639400ff71bbff30d00186b400a00043d400c0002ba00016cc0002501f0418f6810006fc08ed0425b600ff7fff7f"
+    "ff7fff0f7efee1eb1ffefe61f4000000c7e431b800fee0185400ffd9"
+)
+IRREVERSIBLE = (
+    "ff4fff5100294000000000080000000800000000000000000000000800000008000000000000000000010f0101ff50000800020000002aff52"
+    "000c00020001000504044000ff5c002322b718b6eab6eab6bcaf00af00aee2a74ca74ca76490039003904697d297d29761ff64001700014f70"
+    "656e4a50482056657220302e32362e332eff90000a00000000008f0001ff93c0000138772ae1080774000000c00004d000013400004a42fd02"
+    "8774002aee040774004a02077400c00015300005540001300d0ab012f3008394001be46e13441401c6b40000f700235400c000168400016ac0"
+    "001300e0e2f1409cbb39118000a125e69b770060ee96327155ac1c16a36d19fb00a5029ba9d6380044f484f72400ffd9"
+)
+
+
+@pytest.mark.parametrize(
+    ("syntax", "stream", "lossy"),
+    [(uid.HTJ2KLossless, REVERSIBLE, False), (uid.HTJ2K, REVERSIBLE, False), (uid.HTJ2K, IRREVERSIBLE, True)],
+)
+def test_high_throughput_jpeg_2000_says_by_its_wavelet_whether_it_is_lossy(syntax, stream, lossy):
+    pixels = decode(parse(high_throughput(syntax, stream), "the file")[0], "the file")
+    assert np.abs(pixels.frames[0] - np.arange(64).reshape(8, 8) ** 2).max() <= 2 * lossy
+    assert pixels.changed == ("lossy compression" if lossy else "")
+
+
+@pytest.mark.parametrize(
+    ("syntax", "said"),
+    [(uid.MPEG2MPML, "as MPEG2 Main Profile / Main Level"), ("1.2.3", "in a way of its maker's own")],
+)
+def test_an_encoding_without_a_decoder_is_named(opened, syntax, said):
+    ds = nm([np.zeros((8, 8), np.uint16)], codes=(ANTERIOR,), angles=(180,))
+    ds.file_meta.TransferSyntaxUID = syntax
+    ds.PixelData = encapsulate([b"moving"])
+    ds["PixelData"].VR, ds["PixelData"].is_undefined_length = "OB", True
+    with pytest.raises(UnreadableInput, match=said):
+        opened(written(ds))
 
 
 def test_signed_pixels_below_zero_become_zero_with_a_remark(opened, codes):

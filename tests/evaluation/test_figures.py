@@ -88,6 +88,7 @@ def test_probabilities_are_scores_where_they_are_given():
     assert told["people.auc.all"].value == 1.0  # by significance it would be 0
     assert told["calibration.findings"].value == pytest.approx(0.1)
     assert told["calibration.people"].value == pytest.approx(0.1)
+    assert told["calibration.people.if_true"].value == pytest.approx(0.18, abs=0.03)  # each of two: 2 p (1 - p)
     cases[1]["impression"] = {"metastatic": 0.95, "familiar": True}
     told = figures_of(cases)
     assert told["people.auc.all"].value == 0.0  # the impression comes first

@@ -13,6 +13,7 @@ from bonescan.evaluation.statistics import (
     area_under_curve,
     bootstrap,
     calibration_error,
+    calibration_error_if_true,
     correlation,
     draw_people,
     equal_count_bins,
@@ -129,6 +130,15 @@ def test_a_well_calibrated_reader_has_the_error_that_its_docstring_says():
     errors = [calibration_error(said, rng.random(1000) < 0.3) for _ in range(100)]
     # mean absolute deviation of a share over 100 items: 0.8 sqrt(p q / 100); 100 draws of 10 bins give it to 3 %
     assert np.mean(errors) == pytest.approx(0.8 * math.sqrt(0.3 * 0.7 * 10 / 1000), rel=0.1)
+
+
+def test_the_error_of_true_probabilities_is_that_of_a_share_and_that_of_sure_ones_is_none():
+    told = calibration_error_if_true(np.full(1000, 0.3))
+    # as above: 0.8 sqrt(p q / 100) in the mean of bins of 100
+    assert told.value == pytest.approx(0.8 * math.sqrt(0.3 * 0.7 * 10 / 1000), rel=0.1)
+    assert told.low < told.value < told.high
+    assert calibration_error_if_true([0.0, 1.0, 1.0]).high == 0.0
+    assert math.isnan(calibration_error_if_true([]).value)
 
 
 def test_correlation_and_slope_agree_with_scipy():

@@ -63,7 +63,7 @@ def test_without_the_network_the_model_based_reader_reads_alone(scan, monkeypatc
 
 
 def test_every_step_is_told_in_its_order(reading, told):
-    steps = ["fitting the skeleton", "labelling", "checking image quality", "looking for hot", "summing up", "drawing"]
+    steps = ["fitting the skeleton", "labelling", "looking for hot", "checking image quality", "summing up", "drawing"]
     first = [next(k for k, words in enumerate(told) if words.startswith(step)) for step in steps]
     assert first == sorted(first)
 

@@ -63,7 +63,7 @@ def test_without_natures_the_table_has_no_such_column(reading: Reading) -> None:
 def test_no_more_natures_than_three_and_none_that_says_nothing(reading: Reading) -> None:
     shares = dict(zip(Nature, (0.3, 0.2, 0.2, 0.15, 0.09, 0.05, 0.01), strict=True))
     told = nature_words(shares, language("en"))
-    assert told == "metastasis 30 %, trauma 20 %, degeneration 20 %"
+    assert told == "metastasis 30 %, fracture or injury 20 %, degeneration 20 %"
 
 
 def test_a_scan_unlike_those_known_is_shouted(content: dict, reading: Reading) -> None:

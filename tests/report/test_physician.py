@@ -189,7 +189,7 @@ def test_what_a_physician_drew_and_judged_is_marked(reading: Reading) -> None:
     revised = replace(reading, findings=(changed, *bone[1:]))
     table = report_content(revised, WINDOWS)["bone"]
     assert {"Outlined by a physician: A.", "Judged by a physician: A."} <= set(table["notes"])
-    assert "trauma, by a physician" in table["rows"][0]["cells"]
+    assert "fracture or injury, by a physician" in table["rows"][0]["cells"]
     before = report_content(replace(reading, findings=tuple(bone)), WINDOWS)["bone"]
     assert not any("physician" in note for note in before["notes"])
 

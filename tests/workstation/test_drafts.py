@@ -302,8 +302,8 @@ def test_what_is_signed_is_a_new_version_and_the_draft_is_gone(browser, archive,
     facts = ("version", "signed", "signed_by", "amends", "revised", "outdated")
     assert [newest[name] for name in facts] == [2, True, "the physician", None, True, False]
     assert [oldest[name] for name in facts] == [1, False, "", None, False, False]
-    last = {"version": 2, "signed_by": "the physician", "signed_at": newest["signed_at"], "concluded": ""}
-    assert detail["last_signed"] == last  # this worker's stand-in keeps no words
+    last = {"version": 2, "signed_by": "the physician", "signed_at": newest["signed_at"]}
+    assert detail["last_signed"] == last | {"concluded": "None."}
     assert ada.get(DRAFT).json() == {"draft": None}
     assert [folder_digest(one.folder) for one in archive.results.of_study(STUDY)][:1] == before
     sent = ada.get(f"/api/v1/studies/{STUDY}/sendings").json()["sendings"]

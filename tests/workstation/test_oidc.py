@@ -156,6 +156,11 @@ def back(browser: Browser, brought: dict[str, str]) -> httpx.Response:
     return answer
 
 
+def planted(browser: Browser) -> dict[str, str]:
+    """The cookies of sign-ins that wait, by name."""
+    return {one.name: one.value or "" for one in browser.cookies.jar if one.name.startswith("bonescan_provider_")}
+
+
 def refused(answer: httpx.Response) -> str:
     assert answer.headers["location"].startswith("/sign-in?refused="), answer.headers["location"]
     return answer.headers["location"].removeprefix("/sign-in?refused=")
@@ -298,11 +303,12 @@ def test_a_code_and_an_answer_are_good_once_and_in_one_browser(new_browser, hosp
     mine, thief = new_browser(), new_browser()
     brought = hospital.lets_in(begun(mine))
     assert refused(back(thief, brought)) == "state"  # another browser has not the cookie that was planted
-    cookie, code = mine.cookies["bonescan_provider"], dict(hospital.codes)
+    ((name, cookie),) = planted(mine).items()
+    code = dict(hospital.codes)
     assert back(mine, brought).headers["location"] == "/"  # whose it is does not suffer from that
     assert refused(back(mine, brought)) == "state"  # the cookie is gone
     hospital.codes |= code  # a provider that takes a code twice
-    thief.cookies.set("bonescan_provider", cookie, domain="localhost.local", path="/api/v1/session/provider")
+    thief.cookies.set(name, cookie, domain="localhost.local", path="/api/v1/session/provider")
     assert refused(back(thief, brought)) == "state"  # and a copy of it is worth nothing either
     assert thief.hello().json()["user"] is None
     begun(thief)
@@ -325,12 +331,35 @@ def test_who_begins_sign_ins_without_number_ends_nobody_elses(new_browser, hospi
     assert mine.hello().json()["user"]["name"] == "Ada Lovelace"
 
 
+def test_two_tabs_sign_in_one_after_the_other_whichever_comes_back_first(new_browser, hospital):
+    browser = new_browser()
+    first, second = begun(browser, next="/study/1.9.1"), begun(browser, next="/study/1.9.2")
+    assert len(planted(browser)) == 2
+    assert refused(back(browser, {"state": "made up", "code": "x"})) == "state"  # which takes nothing from either
+    assert back(browser, hospital.lets_in(first)).headers["location"] == "/study/1.9.1"
+    assert back(browser, hospital.lets_in(second)).headers["location"] == "/study/1.9.2"
+    assert browser.hello().json()["user"]["name"] == "Ada Lovelace"
+    assert planted(browser) == {}
+
+
+def test_a_browser_keeps_few_sign_ins_and_the_oldest_makes_room(new_browser, hospital, clock):
+    browser = new_browser()
+    addresses = []
+    for _ in range(6):
+        addresses.append(begun(browser))
+        clock.now += 1
+    assert len(planted(browser)) == 4
+    assert [refused(back(browser, hospital.lets_in(address))) for address in addresses[:2]] == ["state", "state"]
+    for address in addresses[2:]:
+        assert back(browser, hospital.lets_in(address)).headers["location"] == "/"
+
+
 def test_what_waits_in_the_browser_tells_nothing_and_cannot_be_made_or_changed(new_browser, hospital, workstation):
     browser = new_browser()
     brought = hospital.lets_in(begun(browser, next="/study/1.9.1"))
-    cookie = browser.cookies["bonescan_provider"]
+    (cookie,) = planted(browser).values()
     assert all(part.encode() not in base64.urlsafe_b64decode(cookie) for part in (brought["state"], "/study/1.9.1"))
-    own = Provider(workstation.rooms.provider.settings).begin(redirect="http://localhost/", onward="/")[1]
+    own = Provider(workstation.rooms.provider.settings).begin(redirect="http://localhost/", onward="/")[2]
     changed = cookie[:60] + ("A" if cookie[60] != "A" else "B") + cookie[61:]
     for made in (own, changed, "", "é", "a.b.c"):
         with pytest.raises(Refusal, match="not begun in this browser"):

@@ -271,6 +271,26 @@ def _overlay(page: Page) -> bytes:
     return str(page.evaluate("document.querySelector('.over').toDataURL()")).encode()
 
 
+LINES = """async ([number, chosen]) => {
+  const { Overlay } = await import("/static/overlay.js");
+  const overlay = new Overlay(document.createElement("canvas"));
+  const told = [];
+  overlay.letter = (one, line) => told.push(line);
+  const views = { anterior: { outline: [[10, 10], [20, 10], [20, 20]] } };
+  const findings = [...Array(number).keys()].map((id) => ({ id, letter: "A", kind: "bone", polarity: "hot", views }));
+  const camera = { toPoint: (picture, pane, row, column) => ({ x: column, y: row }) };
+  const pane = { x: 0, y: 0, width: 100, height: 1000 };
+  overlay.outlines({ pane, picture: { key: "anterior", columns: 90 } }, { findings, chosen, camera, opacity: 1 });
+  return told;
+}"""
+
+
+def test_where_many_letters_stand_only_the_chosen_one_has_a_line(opened) -> None:
+    page = _study(opened("/study/1.2.10"))
+    assert page.evaluate(LINES, [40, 3]) == [True] * 40
+    assert page.evaluate(LINES, [41, 3]) == [False] * 40 + [True]  # the chosen one is drawn last
+
+
 def test_overlays_come_and_go(opened) -> None:
     page = _study(opened("/study/1.2.10"))
     page.mouse.move(5, 5)

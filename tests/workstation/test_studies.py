@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
+import threading
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
-from tests.archive.made import object_of
-from tests.archive.signed import signed
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from tests.archive.made import RECEIVED, object_of
+from tests.archive.signed import WORDS, signed
+from tests.dicom.phantom import nm
+from tests.dicom.scans import tomographic
 from tests.workstation.conftest import put_reading, put_study, set_job, small_reading
 
 from bonescan.archive import Archive
+from bonescan.archive.settings import Settings
 from bonescan.archive.tables import job
+from bonescan.archive.worker import run_worker
+from bonescan.dicom import write_tomographic
+from bonescan.dicom.node import ReceivedObject
 from bonescan.errors import InvalidValue
 from bonescan.workstation.refusal import Refusal
 from bonescan.workstation.studies import State, Studies, facts_of
 
+PATIENCE_S = 120.0  # how long a test waits before it gives up; nothing is measured
 SUPERSCAN = {
     "impression": {
         "sentences": ["Superscan."], "metastatic": 0.9,
@@ -80,19 +93,75 @@ def test_a_study_without_a_camera_says_that_nothing_can_be_read(archive: Archive
     assert (line.state, line.reason) == (State.FAILED, "The study holds no images of a gamma camera.")
 
 
-def test_spect_alone_has_not_failed(archive: Archive):
-    kinds = (["ORIGINAL", "PRIMARY", "TOMO", "EMISSION"], ["ORIGINAL", "PRIMARY", "RECON TOMO", "EMISSION"])
-    alone = put_study(archive, 1, ImageType=kinds[0])
-    archive.keep(object_of(12, study=2, ImageType=kinds[1]))
-    beside = put_study(archive, 2, ImageType=["ORIGINAL", "PRIMARY", "WHOLE BODY", "EMISSION"])
-    set_job(archive, alone, state="dead", reason="No planar scan.")
-    set_job(archive, beside, state="dead", reason="No skeleton.", revision=2)
+def test_only_a_reading_that_found_nothing_but_slices_has_not_failed(archive: Archive):
+    kind = ["ORIGINAL", "PRIMARY", "TOMO", "EMISSION"]
+    alone, crashed = put_study(archive, 1, ImageType=kind), put_study(archive, 2, ImageType=kind)
+    set_job(archive, alone, state="dead", reason="No planar scan.", nothing_to_read=True)
+    set_job(archive, crashed, state="dead", reason="The reading process ended by signal 9.")
     studies = Studies(archive)
     assert uids(studies, state="slices") == [alone]
-    assert uids(studies, state="failed") == [beside]
-    line, _ = studies.one(alone)
-    assert line.reason.startswith("SPECT alone")
-    assert "failed" not in line.reason
+    assert uids(studies, state="failed") == [crashed]
+    assert studies.one(alone)[0].reason.startswith("SPECT alone")
+    assert studies.one(crashed)[0].reason == "The reading process ended by signal 9."
+
+
+def as_received(dataset: Dataset) -> ReceivedObject:
+    buffer = io.BytesIO()
+    dataset.save_as(buffer, enforce_file_format=True)
+    return ReceivedObject(
+        content=buffer.getvalue(),
+        sop_class_uid=str(dataset.SOPClassUID),
+        sop_instance_uid=str(dataset.SOPInstanceUID),
+        transfer_syntax_uid=str(dataset.file_meta.TransferSyntaxUID),
+        calling_ae="CAM",
+        received_at=RECEIVED,
+    )
+
+
+@pytest.mark.long
+def test_the_reader_itself_says_of_spect_alone_that_there_is_nothing_to_read(tmp_path: Path):
+    slices, beside = (
+        dcmread(io.BytesIO(next(iter(write_tomographic(tomographic(study_uid=uid)).values()))))
+        for uid in ("1.9.1", "1.9.2")
+    )
+    empty = nm([np.zeros((256, 64), np.uint16)] * 2, study="1.9.2", PatientID=beside.PatientID, counts=None)
+    with Archive(tmp_path / "archive", Settings(reserve_gib=0.0, quiet_s=0.0, attempts=1)) as archive:
+        for one in (slices, beside, empty):
+            archive.keep(as_received(one))
+        studies, stop = Studies(archive), threading.Event()
+        worker = threading.Thread(target=run_worker, args=(archive, stop))
+        worker.start()
+        try:
+            end = time.monotonic() + PATIENCE_S
+            while {one.state for one in studies.page().studies} - {State.SLICES, State.FAILED}:
+                assert time.monotonic() < end
+                time.sleep(0.1)
+        finally:
+            stop.set()
+            worker.join()
+        assert uids(studies, state="slices") == ["1.9.1"]
+        assert uids(studies, state="failed") == ["1.9.2"]
+        assert "is empty: every pixel is zero" in studies.one("1.9.2")[0].reason
+
+
+def test_the_conclusion_of_a_signed_study_is_taken_once_and_never_looked_up_again(archive: Archive, monkeypatch):
+    uid = put_study(archive)
+    put_reading(archive, uid)
+    studies = Studies(archive)
+    signed(archive, uid)
+    studies.catch_up()
+    said = WORDS["interpretation.text"]
+    monkeypatch.setattr("bonescan.workstation.standing._concluded", lambda _: pytest.fail("a list looks into no file"))
+    (line,) = studies.page().studies
+    assert (line.last_signed.version, line.last_signed.concluded) == (2, said)
+    assert studies.one(uid)[0].last_signed.concluded == said
+    monkeypatch.undo()
+    put_reading(
+        archive, uid, small_reading(**SUPERSCAN)
+    )  # a later one of the software's replaces nothing that is signed
+    studies.catch_up()
+    (line,) = studies.page().studies
+    assert (line.reading.version, line.last_signed.version, line.last_signed.concluded) == (3, 2, said)
 
 
 def test_facts_are_taken_once_for_each_reading(archive: Archive, monkeypatch):
@@ -180,8 +249,8 @@ def test_who_may_not_know_names_finds_nothing_by_them(archive: Archive):
 
 
 def test_the_place_of_a_next_part_tells_no_hour_to_whom_it_may_not(archive: Archive):
-    for number, time in ((1, "091500"), (2, "171500")):
-        put_study(archive, number, StudyTime=time)
+    for number, hour in ((1, "091500"), (2, "171500")):
+        put_study(archive, number, StudyTime=hour)
     studies, asked = Studies(archive), {"limit": 1, "identity": False}
     first = studies.page(**asked)
     assert b"1500" not in base64.urlsafe_b64decode(first.next)

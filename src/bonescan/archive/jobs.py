@@ -18,7 +18,8 @@ to be done with the study. Readings are asked for by `Queue.settle`, once for ea
 `Queue.ask`, as often as somebody wants.
 
 A reading may be asked for, and begun, before it is sure that its study is complete: `Queue.take_back` withdraws it when
-more comes.
+more comes. One that is dead lives again when more comes, for that asks for another, and when an object that was damaged
+is sent anew: `revive`. One that found nothing to be read has not failed, though it is as dead: `Job.nothing_to_read`.
 
 A job that fails counts an attempt; one whose worker was killed counts an interruption, which is not the job's fault and
 may happen often.
@@ -33,9 +34,10 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, insert, select, update
 
 from bonescan.archive import audit
 from bonescan.archive.database import Database, utc_now
@@ -44,7 +46,7 @@ from bonescan.archive.stillness import Stillness
 from bonescan.archive.tables import job, study
 from bonescan.errors import BoneScanError, InvalidValue
 
-__all__ = ["READ", "SEND", "SIGN", "Job", "JobLost", "JobState", "Queue", "ask_again"]
+__all__ = ["READ", "SEND", "SIGN", "Job", "JobLost", "JobState", "Queue", "ask_again", "revive"]
 
 READ, SIGN, SEND = "read", "sign", "send"
 """Kinds of jobs of the archive's own."""
@@ -53,6 +55,9 @@ _MOST_INTERRUPTIONS = 100
 _SENT_FOR = 150  # [D] attempts; with the pauses below about a day, which is how long another node may be down
 _FIRST_PAUSE_S = 5.0
 _LONGEST_PAUSE_S = 600.0
+_AFRESH: Mapping[str, Any] = MappingProxyType(
+    {"attempts": 0, "interruptions": 0, "wait_s": 0.0, "progress": "", "reason": "", "nothing_to_read": False}
+)
 
 
 class JobState(StrEnum):
@@ -85,6 +90,8 @@ class Job:
         The step it is at, in words.
     reason : str
         Why it failed last, in a sentence.
+    nothing_to_read : bool
+        Whether it is dead because its study holds nothing that a reading could be made of, and nothing is wrong.
     made_at, changed_at : str
         UTC.
     payload : mapping of str to object
@@ -100,6 +107,7 @@ class Job:
     interruptions: int
     progress: str
     reason: str
+    nothing_to_read: bool
     made_at: str
     changed_at: str
     payload: Mapping[str, Any] = field(default_factory=dict)
@@ -258,13 +266,9 @@ class Queue:
             When another worker has the job now.
         """
         same = study.c.StudyInstanceUID == claimed.study_instance_uid
-        grown = select(study.c.revision).where(same, study.c.revision > study.c.queued_revision)
-        own = (job.c.kind == READ) & (job.c.StudyInstanceUID == claimed.study_instance_uid)
-        later = select(job.c.id).where(  # another worker saw what came, and asked, before this one looked
-            own, job.c.revision > claimed.revision, job.c.state.in_([JobState.WAITING, JobState.RUNNING])
-        )
+        grown = select(study.c.revision).where(same, study.c.revision > claimed.revision)
         with self._database.read() as connection:
-            if connection.execute(grown).first() is None and connection.execute(later).first() is None:
+            if connection.execute(grown).first() is None:
                 return False
         with self._database.write() as connection:
             self._change(connection, claimed, state=JobState.DONE, progress="", reason="More came of the study.")
@@ -286,7 +290,7 @@ class Queue:
         """
         self._change(connection, claimed, state=JobState.DONE, progress="", reason="")
 
-    def fail(self, claimed: Job, reason: str, *, may_help: bool) -> JobState:
+    def fail(self, claimed: Job, reason: str, *, may_help: bool, nothing_to_read: bool = False) -> JobState:
         """Say that a job failed.
 
         Parameters
@@ -296,6 +300,8 @@ class Queue:
             One sentence without a patient's identity.
         may_help : bool
             Whether another attempt may help.
+        nothing_to_read : bool
+            As in `Job`.
 
         Returns
         -------
@@ -312,7 +318,8 @@ class Queue:
         state = JobState.WAITING if again else JobState.DEAD
         pause = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 4.0 ** (attempts - 1)) if again else 0.0
         with self._database.write() as connection:
-            self._change(connection, claimed, state=state, attempts=attempts, wait_s=pause, reason=reason, progress="")
+            said = {"reason": reason, "nothing_to_read": nothing_to_read, "progress": ""}
+            self._change(connection, claimed, state=state, attempts=attempts, wait_s=pause, **said)
             if state is JobState.DEAD:
                 _tell_dead(connection, claimed.study_instance_uid, reason)
         return state
@@ -349,8 +356,7 @@ class Queue:
             if row.kind != READ and row.payload == "{}":
                 raise InvalidValue(f"What job {job_id} was to do was deleted with its study.", got=job_id)
             uid = row.StudyInstanceUID
-            fresh = {"attempts": 0, "interruptions": 0, "wait_s": 0.0, "changed_at": utc_now()}
-            connection.execute(update(job).where(dead).values(state=JobState.WAITING, **fresh))
+            _begin_afresh(connection, dead)
             audit.append(connection, actor=actor, action="job.retried", subject=uid, detail={"job": job_id})
 
     def jobs(self, states: Collection[JobState] = tuple(JobState)) -> list[Job]:
@@ -438,6 +444,26 @@ def ask_again(database: Database, study_uid: str, *, actor: str) -> None:
         audit.append(connection, actor=actor, action="reading.asked", subject=study_uid)
 
 
+def revive(connection: Connection, study_uid: str) -> None:
+    """Have a study read after all, in a writing transaction in which an object of it was mended.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of `Database.write`.
+    study_uid : str
+        Nothing happens unless the last reading that was asked for is dead.
+    """
+    last = select(study.c.queued_revision).where(study.c.StudyInstanceUID == study_uid).scalar_subquery()
+    own = (job.c.kind == READ) & (job.c.StudyInstanceUID == study_uid) & (job.c.revision == last)
+    _begin_afresh(connection, own & (job.c.state == JobState.DEAD))
+
+
+def _begin_afresh(connection: Connection, which: ColumnElement[bool]) -> None:
+    """Let jobs wait again as if nobody had ever tried them."""
+    connection.execute(update(job).where(which).values(state=JobState.WAITING, changed_at=utc_now(), **_AFRESH))
+
+
 def _ask(connection: Connection, uid: str, revision: int) -> int:
     """Ask for one reading, unless more has come or another worker was faster."""
     same = (study.c.StudyInstanceUID == uid) & (study.c.revision == revision) & (study.c.queued_revision < revision)
@@ -445,7 +471,7 @@ def _ask(connection: Connection, uid: str, revision: int) -> int:
         return 0
     asked = (job.c.kind == READ) & (job.c.StudyInstanceUID == uid) & (job.c.revision == revision)
     if connection.execute(select(job.c.id).where(asked)).one_or_none() is not None:  # deleted, and sent once more
-        connection.execute(update(job).where(asked).values(state=JobState.WAITING, attempts=0, wait_s=0.0))
+        _begin_afresh(connection, asked)
         return 1
     _insert(connection, READ, uid, revision, {})
     return 1
@@ -462,6 +488,7 @@ def _insert(connection: Connection, kind: str, uid: str, revision: int, payload:
         "attempts": 0,
         "interruptions": 0,
         "heartbeat": 0,
+        "nothing_to_read": False,
         "made_at": now,
         "changed_at": now,
     }
@@ -474,9 +501,9 @@ def _tell_dead(connection: Connection, uid: str, reason: str) -> None:
 
 
 def _as_job(row: Any) -> Job:
-    names = ("id", "kind", "revision", "attempts", "interruptions", "progress", "reason", "made_at", "changed_at")
+    names = ("id", "kind", "revision", "attempts", "interruptions", "progress", "reason", "nothing_to_read")
     return Job(
-        **{name: row[name] for name in names},
+        **{name: row[name] for name in (*names, "made_at", "changed_at")},
         study_instance_uid=row["StudyInstanceUID"],
         state=JobState(row["state"]),
         payload=json.loads(row["payload"] or "{}"),

@@ -5,15 +5,17 @@
     stdin   one line of JSON: what to do, with what, where to, how much memory at most; its end means that the worker
             is gone
     stdout  lines of JSON: {"step": ...} as it goes on, at last {"done": summary} or {"failed": reason, "may_help":
-    bool}
+    bool, "nothing_to_read": bool}
 
-It imports what a reading needs before it listens, so that a spare one begins at once.
+It imports what a reading needs before it is told anything, so that a spare one begins at once; after an installation it
+rehearses first, see `bonescan.archive.rehearsal`.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import queue
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -23,7 +25,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
-from bonescan.errors import BoneScanError, InvalidValue, OutputFailed, place_of
+from bonescan.archive.rehearsal import rehearse
+from bonescan.dicom.quiet import keep_quiet
+from bonescan.errors import BoneScanError, InvalidValue, OutputFailed, SlicesAlone, place_of
 
 __all__ = ["limit_memory", "main"]
 
@@ -34,7 +38,12 @@ _NEEDED = (
     "bonescan.reading.labels",
     "bonescan.reading.findings.spots",
     "bonescan.reading.conclusion.impression",
+    "bonescan.reading.state",
     "bonescan.report",
+    "bonescan.report.leaflet",
+    "jinja2",
+    "onnxruntime",
+    "PIL.Image",
     "typst",
 )
 _WORKER_GONE = 3
@@ -45,18 +54,19 @@ def main() -> None:
     """Wait for one job, do it, say how it went, and end."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a library prints must not stand between the lines of JSON
+    orders: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(orders,), daemon=True).start()
     for name in _NEEDED:
         import_module(name)
-    line = sys.stdin.readline()
-    if not line:
-        return
-    threading.Thread(target=_end_with_the_worker, daemon=True).start()
-    wanted = json.loads(line)
+    keep_quiet()  # imports the decoders
+    rehearse(lambda: not orders.empty())
+    wanted = json.loads(orders.get())
     limit_memory(int(wanted["memory_bytes"]))
     try:
         said: dict[str, object] = {"done": _DONE_BY[wanted["do"]](wanted, partial(_step, out))}
     except BoneScanError as error:
         said = {"failed": str(error), "may_help": isinstance(error, OutputFailed)}
+        said["nothing_to_read"] = isinstance(error, SlicesAlone)
     except Exception as error:
         if isinstance(error, MemoryError) or "new thread" in str(error):  # a thread's stack found no room
             limit = f"{wanted['memory_bytes'] // _MIB} MiB"
@@ -142,8 +152,11 @@ def _say(out: IO[str], said: Mapping[str, Any]) -> None:
     print(json.dumps(said, default=str), file=out, flush=True)
 
 
-def _end_with_the_worker() -> None:
-    while os.read(0, 4096):
+def _listen(orders: queue.SimpleQueue[str]) -> None:
+    """Take the one order; end with the worker."""
+    if line := sys.stdin.readline():
+        orders.put(line)
+    while line and os.read(0, 4096):
         pass
     os._exit(_WORKER_GONE)
 

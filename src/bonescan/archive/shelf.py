@@ -28,6 +28,7 @@ from sqlalchemy import Connection, and_, delete, func, insert, select, update
 from bonescan.archive import audit
 from bonescan.archive.comparisons import Comparisons
 from bonescan.archive.database import Database
+from bonescan.archive.jobs import revive
 from bonescan.archive.matching import find
 from bonescan.archive.objects import ObjectStore, Spooled, file_digest, told_plainly
 from bonescan.archive.results import Results
@@ -210,13 +211,14 @@ class Archive:
             held = connection.execute(
                 select(instance.c.data_set_sha256, instance.c.whole).where(instance.c.SOPInstanceUID == uid)
             ).one_or_none()
-        filed, of_file = spooled, facts
+        filed, of_file, healed = spooled, facts, False
         if held is not None and held.data_set_sha256 != facts.data_set_sha256:
             self.objects.set_aside(spooled)
         elif held is not None and held.whole and self.objects.place_of(uid).exists():
             return Kept.SAME
         elif held is not None:  # the same object, whose file is damaged or gone: it is healed
             self.objects.replace(spooled, uid)
+            healed = True
         elif not self.objects.put(spooled, uid):
             # Somebody was here first: a sender of the same moment, or one that was killed before the index knew.
             filed, of_file = self._found(uid) or (spooled, facts)
@@ -230,6 +232,8 @@ class Archive:
                 if not same:
                     self._index(connection, filed, of_file, of_file.source_ae, at, action="object.found")
                 kept = self._index(connection, filed if same else spooled, facts, calling_ae, at)
+                if healed:
+                    revive(connection, facts.attributes["StudyInstanceUID"])
         except QuotaExceeded:
             with suppress(ArchiveUnavailable, QuotaExceeded), self.database.write() as connection:
                 self._remove_unknown(connection, "object", uid)

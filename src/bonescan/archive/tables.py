@@ -124,6 +124,7 @@ job = Table(
     _text("made_at"),
     _text("changed_at"),
     _text("payload"),  # what is to be done, in JSON
+    Column("nothing_to_read", Boolean, nullable=False, default=False),  # dead, and yet nothing failed
     Unique("kind", "StudyInstanceUID", "revision"),
 )
 

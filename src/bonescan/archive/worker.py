@@ -128,12 +128,21 @@ def publish(
         KINDS[job.kind].keep(connection, made)
 
 
-@dataclass(slots=True, kw_only=True)
-class _Running:
-    job: Job
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    """A process at work."""
+
     process: Child
     making: Path
     laid: Laid
+
+
+@dataclass(slots=True, kw_only=True)
+class _Running:
+    """A job at hand, and what its process has said."""
+
+    job: Job
+    begun: _Begun | None  # none where it failed before there was anything to begin
     since_s: float
     beaten_s: float
     sure: bool  # that it is wanted: nothing came of its study for as long as a complete one is quiet
@@ -217,8 +226,7 @@ class _Worker:
         if self._spare is not None:
             self._spare.end()
         for running in self._running:
-            running.process.end()
-            self._archive.results.discard(running.making)
+            self._clear(running)
             with suppress(ArchiveUnavailable, QuotaExceeded):
                 self._queue.give_back(running.job)
         self._running.clear()
@@ -235,6 +243,9 @@ class _Worker:
         return self._queue.claim(held=held, sends=sends)
 
     def _begin(self, claimed: Job) -> None:
+        now = self._clock()
+        sure = claimed.kind != READ or self._archive.settings.quiet_s <= self._head_start_s
+        running = _Running(job=claimed, begun=None, since_s=now, beaten_s=now, sure=sure)
         making = None
         try:
             if claimed.kind not in KINDS:
@@ -247,19 +258,18 @@ class _Worker:
             if making is not None:
                 self._archive.results.discard(making)
             if isinstance(error, OSError) and not isinstance(error, ArchiveUnavailable):
-                raise  # it may pass, and uses up no attempt: the job is taken anew
-            self._queue.fail(claimed, _told(error), may_help=isinstance(error, ArchiveUnavailable))
+                self._queue.give_back(claimed)  # it may pass, and uses up no attempt
+                raise
+            running.last = {"failed": _told(error), "may_help": isinstance(error, ArchiveUnavailable)}
+            self._running.append(running)
             return
         process = self._spare or Child.started(self._command)
         self._spare = None
+        running.begun = _Begun(process=process, making=making, laid=laid)
+        self._running.append(running)
         memory = int(self._archive.settings.memory_limit_gib * 2**30)
         where = {"do": claimed.kind, "inputs": str(making / INPUTS), "out": str(making), "memory_bytes": memory}
         process.order({**laid.order, **where})
-        now = self._clock()
-        sure = claimed.kind != READ or self._archive.settings.quiet_s <= self._head_start_s
-        self._running.append(
-            _Running(job=claimed, process=process, making=making, laid=laid, since_s=now, beaten_s=now, sure=sure)
-        )
 
     def _look_after(self, running: _Running) -> None:
         try:
@@ -269,9 +279,10 @@ class _Worker:
                     return
                 quiet_s = self._clock() - running.since_s + self._head_start_s
                 running.sure = quiet_s >= self._archive.settings.quiet_s
-            ended = running.process.ended
-            self._hear(running, patience_s=1.0 if ended and running.sure else 0.0)
-            if running.sure and self._conclude_reading(running, ended):
+            if running.begun is not None:
+                ended = running.begun.process.ended
+                self._hear(running, running.begun, patience_s=1.0 if ended and running.sure else 0.0)
+            if running.sure and self._conclude_reading(running):
                 return
             if self._beat_due(running):
                 self._queue.beat(running.job, running.progress)
@@ -280,15 +291,18 @@ class _Worker:
             _log.warning("%s", error)
             self._drop(running)
 
-    def _conclude_reading(self, running: _Running, ended: bool) -> bool:
+    def _conclude_reading(self, running: _Running) -> bool:
         """Keep what was made or tell what went wrong; false while it goes on."""
-        last = running.last
+        last, begun = running.last, running.begun
+        if "failed" in last:
+            nothing = bool(last.get("nothing_to_read"))
+            self._fail(running, str(last["failed"]), may_help=bool(last.get("may_help")), nothing_to_read=nothing)
+            return True
+        assert begun is not None  # whatever has no process has failed
         if "done" in last:
-            self._publish(running)
-        elif "failed" in last:
-            self._fail(running, str(last["failed"]), may_help=bool(last.get("may_help")))
-        elif ended:
-            code = running.process.popen.returncode
+            self._publish(running, begun)
+        elif begun.process.ended:
+            code = begun.process.popen.returncode
             how = f"by signal {-code}, as when memory runs out" if code < 0 else f"with status {code}"
             self._fail(running, f"The reading process ended {how}.", may_help=True)
         elif self._clock() - running.since_s > self._archive.settings.time_limit_s:
@@ -332,35 +346,40 @@ class _Worker:
         since = self._clock() - running.beaten_s
         return since > self._archive.settings.lease_s / 6 or (since > _TOLD_S and running.progress != running.told)
 
-    def _hear(self, running: _Running, *, patience_s: float) -> None:
+    @staticmethod
+    def _hear(running: _Running, begun: _Begun, *, patience_s: float) -> None:
         """Take in what the process has said; of one that has ended, the last line may still be under way."""
         with suppress(queue.Empty):
             while "done" not in running.last and "failed" not in running.last:
-                running.last = (
-                    running.process.said.get(timeout=patience_s) if patience_s else running.process.said.get_nowait()
-                )
+                said = begun.process.said
+                running.last = said.get(timeout=patience_s) if patience_s else said.get_nowait()
                 running.progress = str(running.last.get("step", running.progress))
 
-    def _publish(self, running: _Running) -> None:
+    def _publish(self, running: _Running, begun: _Begun) -> None:
         try:
-            publish(self._archive, self._queue, running.job, running.making, running.laid, self._receivers)
+            publish(self._archive, self._queue, running.job, begun.making, begun.laid, self._receivers)
         except (OSError, JobLost):
             raise
         except Exception as error:
             self._fail(running, _told(error), may_help=False)
             return
-        running.process.end()
+        begun.process.end()
         self._running.remove(running)
 
-    def _fail(self, running: _Running, reason: str, *, may_help: bool) -> None:
-        state = self._queue.fail(running.job, reason, may_help=may_help)
+    def _fail(self, running: _Running, reason: str, *, may_help: bool, nothing_to_read: bool = False) -> None:
+        state = self._queue.fail(running.job, reason, may_help=may_help, nothing_to_read=nothing_to_read)
         _log.warning("job %d is %s: %s", running.job.id, state, reason)
         self._drop(running)
 
     def _drop(self, running: _Running) -> None:
-        running.process.end()
-        self._archive.results.discard(running.making)
+        self._clear(running)
         self._running.remove(running)
+
+    def _clear(self, running: _Running) -> None:
+        """Take away what a job's process has made, and the process."""
+        if running.begun is not None:
+            running.begun.process.end()
+            self._archive.results.discard(running.begun.making)
 
 
 def _told(error: Exception) -> str:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bonescan.dicom import headers
 from bonescan.dicom.pixels import Pixels, decode
-from bonescan.errors import NotABoneScan
+from bonescan.errors import NotABoneScan, SlicesAlone
 from bonescan.scan import Remark, Severity
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ def image_kind(dataset: Dataset) -> str:
 def _refuse_other_kinds(dataset: Dataset, kind: str, place: str) -> None:
     if "TOMO" in kind or headers.integers(dataset, "NumberOfRotations") or "SliceVector" in dataset:
         what = "reconstructed slices" if kind.startswith("RECON") or "SliceVector" in dataset else "SPECT projections"
-        raise NotABoneScan(
+        raise SlicesAlone(
             f"{place.capitalize()} holds {what}, not a planar scan; give the whole-body or static images.",
             expected="WHOLE BODY",
             got=kind,

@@ -130,6 +130,9 @@ def _end_of_scan(frame: bytes, at: int, end: int, stuffing_below: int) -> int:
         at = frame.find(b"\xff", at, end)
         if at < 0 or at + 1 >= end:
             return end
-        if not (frame[at + 1] < stuffing_below or 0xD0 <= frame[at + 1] <= 0xD7):
+        if frame[at + 1] == 0xFF and at + 2 < end:
+            at += 1  # a fill byte before the marker (B.1.1.2), as dcmtk's encoders leave one
+        elif frame[at + 1] < stuffing_below or 0xD0 <= frame[at + 1] <= 0xD7:
+            at += 2
+        else:
             return at
-        at += 2

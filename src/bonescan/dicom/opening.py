@@ -22,7 +22,7 @@ from bonescan.dicom.inputs import Item, gather
 from bonescan.dicom.pictures import is_picture, picture_frames
 from bonescan.dicom.pixels import is_dicom, parse
 from bonescan.dicom.quiet import keep_quiet
-from bonescan.errors import InvalidValue, NotABoneScan, UnreadableInput
+from bonescan.errors import InvalidValue, NotABoneScan, SlicesAlone, UnreadableInput
 from bonescan.scan import Remark, Scan, Severity, Source, View, ViewName
 
 if TYPE_CHECKING:
@@ -151,8 +151,9 @@ def open_each(
             raise UnreadableInput(
                 f"None of the {len(items)} file(s) is in a format that is read: DICOM, PNG, TIFF, NIfTI."
             )
-        # What is nearest to a bone scan explains best: not a bone scan before unreadable, in the files' order.
-        first = min(refused, key=lambda error: isinstance(error, UnreadableInput))
+        # What is nearest to a bone scan explains best: not a bone scan before unreadable, in the files' order. That
+        # there are slices beside explains nothing.
+        first = min(refused, key=lambda error: (isinstance(error, SlicesAlone), isinstance(error, UnreadableInput)))
         if len(refused) == 1:
             raise first
         raise type(first)(

@@ -2,7 +2,7 @@
 
 Decoders, all under permissive licences: pydicom itself (native, deflated, RLE),
 GDCM (JPEG lossless, baseline and extended), CharLS through pyjpegls (JPEG-LS),
-OpenJPEG through pylibjpeg-openjpeg (JPEG 2000). What a compressed frame says of
+OpenJPEG through pylibjpeg-openjpeg (JPEG 2000, HTJ2K). What a compressed frame says of
 itself is held against the header before any decoder sees it.
 """
 
@@ -35,6 +35,20 @@ _IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 _JPEG_EXTENDED = "1.2.840.10008.1.2.4.51"
+_DECODER_OF = {  # one for each: where it fails no other is tried, for some crash on damaged bytes
+    "1.2.840.10008.1.2.4.50": "gdcm",
+    _JPEG_EXTENDED: "gdcm",
+    "1.2.840.10008.1.2.4.57": "gdcm",
+    "1.2.840.10008.1.2.4.70": "gdcm",
+    "1.2.840.10008.1.2.4.80": "pyjpegls",
+    "1.2.840.10008.1.2.4.81": "pyjpegls",
+    "1.2.840.10008.1.2.4.90": "pylibjpeg",
+    "1.2.840.10008.1.2.4.91": "pylibjpeg",
+    "1.2.840.10008.1.2.4.201": "pylibjpeg",
+    "1.2.840.10008.1.2.4.202": "pylibjpeg",
+    "1.2.840.10008.1.2.4.203": "pylibjpeg",
+    "1.2.840.10008.1.2.5": "pydicom",
+}
 _LOSSY = {
     "1.2.840.10008.1.2.4.50": "JPEG baseline",
     _JPEG_EXTENDED: "JPEG extended",
@@ -221,7 +235,7 @@ def decode(dataset: Dataset, place: str) -> Pixels:
     NotABoneScan
         Colour pictures, overlays of text, floating-point maps.
     """
-    rows, columns, frame_count = _shape(dataset, place)
+    shape = _shape(dataset, place)
     if (number(dataset, "SamplesPerPixel") or 1) != 1:
         raise NotABoneScan(
             f"{place.capitalize()} is a colour picture, such as a screen capture; give the camera's own counts.",
@@ -247,13 +261,11 @@ def decode(dataset: Dataset, place: str) -> Pixels:
             )
         )
     syntax = transfer_syntax(dataset)
-    expected = rows * columns * frame_count * bits // 8
-    data = _pixel_bytes(dataset, place)
     if _is_native(syntax):
-        raw, found = _native(data, dataset, (frame_count, rows, columns), bits, syntax, place)
+        raw, found = _native(_pixel_bytes(dataset, place), dataset, shape, bits, syntax, place)
         remarks += found
     else:
-        raw = _compressed(dataset, data, syntax, (frame_count, rows, columns), expected, place)
+        raw = _decompressed(dataset, syntax, shape, place)
     values, found = _within_stored_bits(raw, stored)
     remarks += found
     return _to_counts(dataset, values, syntax, bits, stored, tuple(remarks))
@@ -267,7 +279,7 @@ def decode_frame(dataset: Dataset, index: int, place: str, *, as_rgb: bool = Fal
     dataset : pydicom.Dataset
         The whole object, with its file meta information.
     index : int
-        From 0.
+        From 0, below the number of frames.
     place : str
         How messages call the object.
     as_rgb : bool
@@ -282,28 +294,7 @@ def decode_frame(dataset: Dataset, index: int, place: str, *, as_rgb: bool = Fal
     UnreadableInput
         Pixel data that are cut short, absurdly large or that no decoder accepts.
     """
-    from pydicom.encaps import get_frame
-    from pydicom.pixels.utils import pixel_array
-
-    rows, columns, frame_count = _shape(dataset, place)
-    bits = next(iter(integers(dataset, "BitsAllocated")), 0)
-    syntax = transfer_syntax(dataset)
-    colours = int(number(dataset, "SamplesPerPixel") or 1)
-    try:
-        frame = get_frame(_pixel_bytes(dataset, place), index, number_of_frames=frame_count)
-    except Exception as error:  # damaged fragments
-        raise UnreadableInput(f"The compressed pixel data of {place} are cut short; fetch it again.") from error
-    _check_frame(frame, rows, columns, bits, place, colours=colours)
-    try:
-        keep_quiet()
-        if _precision(frame) == 12 and syntax == _JPEG_EXTENDED:
-            return _gdcm_twelve_bits(frame, rows, columns)
-        _quieten_gdcm(syntax)
-        return pixel_array(dataset, index=index, raw=not as_rgb, decoding_plugin=_decoder(syntax))
-    except NotImplementedError as error:
-        raise UnreadableInput(f"The transfer syntax of {place} is not one that is read; fetch it whole.") from error
-    except Exception as error:  # each decoder has its own ways to fail on damaged bytes
-        raise UnreadableInput(f"The compressed pixel data of {place} are damaged; fetch it again.") from error
+    return _decompressed(dataset, transfer_syntax(dataset), _shape(dataset, place), place, index=index, as_rgb=as_rgb)
 
 
 def _shape(dataset: Dataset, place: str) -> tuple[int, int, int]:
@@ -326,7 +317,7 @@ def _shape(dataset: Dataset, place: str) -> tuple[int, int, int]:
             f"more than the {MAX_PIXELS >> 20} million pixels that are read.",
             got=(frame_count, rows, columns),
         )
-    return rows, columns, frame_count
+    return frame_count, rows, columns
 
 
 def transfer_syntax(dataset: Dataset) -> str:
@@ -392,14 +383,27 @@ def _native(
     return np.frombuffer(data, dtype, count=int(np.prod(shape))).reshape(shape), remarks
 
 
-def _compressed(
-    dataset: Dataset, data: bytes, syntax: str, shape: tuple[int, int, int], expected: int, place: str
+def _decompressed(
+    dataset: Dataset,
+    syntax: str,
+    shape: tuple[int, int, int],
+    place: str,
+    *,
+    index: int | None = None,
+    as_rgb: bool = False,
 ) -> NDArray[np.generic]:
+    """Decode all frames, or one of them, whatever they are to be used for: the only place that calls a decoder.
+
+    All give (frame, row, column), one gives (row, column) or, of a colour picture, (row, column, colour).
+    """
     from pydicom.encaps import generate_frames
     from pydicom.pixels.utils import pixel_array
 
     frame_count, rows, columns = shape
-    bits = int(number(dataset, "BitsAllocated") or 0)
+    _refuse_unknown_syntax(syntax, place)
+    bits = next(iter(integers(dataset, "BitsAllocated")), 0)
+    colours = int(number(dataset, "SamplesPerPixel") or 1)
+    data = _pixel_bytes(dataset, place)
     try:
         frames = list(generate_frames(data, number_of_frames=frame_count))
     except Exception as error:  # damaged fragments
@@ -410,31 +414,36 @@ def _compressed(
             expected=frame_count,
             got=len(frames),
         )
-    for frame in frames:
-        _check_frame(frame, rows, columns, bits, place)
+    wanted = frames if index is None else [frames[index]]
+    for frame in wanted:
+        _check_frame(frame, rows, columns, bits, place, colours=colours)
     try:
         keep_quiet()
-        if _precision(frames[0]) == 12 and syntax == _JPEG_EXTENDED:
-            raw = np.stack([_gdcm_twelve_bits(frame, rows, columns) for frame in frames])
+        if _precision(wanted[0]) == 12 and syntax == _JPEG_EXTENDED:
+            raw = np.stack([_gdcm_twelve_bits(frame, rows, columns) for frame in wanted])
         else:
             _quieten_gdcm(syntax)
-            raw = pixel_array(dataset, raw=True, decoding_plugin=_decoder(syntax))
-    except NotImplementedError as error:
-        raise UnreadableInput(
-            f"The transfer syntax of {place} is not one that is read; export it uncompressed."
-        ) from error
+            raw = pixel_array(dataset, index=index, raw=not as_rgb, decoding_plugin=_DECODER_OF[syntax])
     except Exception as error:  # each decoder has its own ways to fail on damaged bytes
         raise UnreadableInput(f"The compressed pixel data of {place} are damaged; fetch it again.") from error
-    if raw.size != frame_count * rows * columns:
+    pixels = (len(wanted), rows, columns, colours)
+    if raw.size != int(np.prod(pixels)):
         raise UnreadableInput(f"The compressed pixel data of {place} do not fill its {rows} x {columns} frame(s).")
-    return raw.reshape(shape)
+    return raw.reshape(pixels[index is not None :] if colours > 1 else pixels[index is not None : 3])
 
 
-def _decoder(syntax: str) -> str:
-    """Return the one plugin that decodes a syntax: the others are not tried, for some crash on damaged bytes."""
-    if syntax.startswith("1.2.840.10008.1.2.4.9"):
-        return "pylibjpeg"
-    return "pyjpegls" if syntax in ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81") else ""
+def _refuse_unknown_syntax(syntax: str, place: str) -> None:
+    from pydicom.uid import UID
+
+    if syntax in _DECODER_OF:
+        return
+    name = UID(syntax).name
+    what = "in a way of its maker's own" if name == syntax else f"as {name}"
+    raise UnreadableInput(
+        f"The pixels of {place} are encoded {what}, for which there is no decoder; have it sent uncompressed, or as "
+        "JPEG, JPEG-LS, JPEG 2000 or RLE.",
+        got=syntax,
+    )
 
 
 def _precision(frame: bytes) -> int:
@@ -457,7 +466,7 @@ def _siz(frame: bytes) -> tuple[int, int, int] | None:
 
 def _irreversible_wavelet(dataset: Dataset, syntax: str) -> str | None:
     """Name JPEG 2000 when its codestream used the 9-7 wavelet, lossy whatever the header claims (T.800, A.6.1)."""
-    if not syntax.startswith("1.2.840.10008.1.2.4.9"):
+    if not syntax.startswith(("1.2.840.10008.1.2.4.9", "1.2.840.10008.1.2.4.20")):
         return None
     data = bytes(dataset[_PIXEL_DATA].value)
     size = data.find(b"\xff\x4f\xff\x51")

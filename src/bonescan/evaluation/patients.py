@@ -16,6 +16,7 @@ from bonescan.evaluation.figures import Figure, People, absent, figure
 from bonescan.evaluation.statistics import (
     area_under_curve,
     calibration_error,
+    calibration_error_if_true,
     correlation,
     slope,
     specificity_at,
@@ -170,6 +171,9 @@ def calibration_figures(people: People) -> list[Figure]:
             np.flatnonzero(own), partial(calibration_error, scores[own], (people.groups == "metastatic")[own])
         )
         out.append(figure("calibration.people", section, title, told, "people"))
+        title = "the same, were every probability of people true: mean, and 95 % of such readers"
+        told = calibration_error_if_true(scores[own]), int(own.sum())
+        out.append(figure("calibration.people.if_true", section, title, told, "people"))
     else:
         out.append(absent("calibration.people", section, title, "there is no probability of metastases"))
     return out

@@ -18,6 +18,7 @@ __all__ = [
     "area_under_curve",
     "bootstrap",
     "calibration_error",
+    "calibration_error_if_true",
     "correlation",
     "draw_people",
     "equal_count_bins",
@@ -253,6 +254,35 @@ def calibration_error(probabilities: ArrayLike, truths: ArrayLike, weights: Arra
     """
     said, true, weight = equal_count_bins(probabilities, truths, weights)
     return float((weight * np.abs(said - true)).sum() / weight.sum()) if len(said) else float("nan")
+
+
+def calibration_error_if_true(probabilities: ArrayLike, seed: int = 0, draws: int = RESAMPLES) -> Interval:
+    """What `calibration_error` would be if every probability that was said were true.
+
+    ::
+
+        truth_i ~ Bernoulli(said_i),  independent, drawn again and again
+
+    An error within these limits is no sign of probabilities that are wrong.
+
+    Parameters
+    ----------
+    probabilities : (item,) array_like
+        0 to 1.
+    seed, draws : int
+
+    Returns
+    -------
+    Interval
+        Mean over the draws, and the limits that hold 95 % of them; NaN where there is no item.
+    """
+    said = np.asarray(probabilities, dtype=float)
+    if not len(said):
+        return Interval(value=float("nan"), low=float("nan"), high=float("nan"))
+    came = np.random.default_rng(seed).random((draws, len(said))) < said
+    errors = [calibration_error(said, one) for one in came]
+    low, high = np.percentile(errors, (2.5, 97.5))
+    return Interval(value=float(np.mean(errors)), low=float(low), high=float(high))
 
 
 def correlation(x: ArrayLike, y: ArrayLike, weights: ArrayLike | None = None) -> float:

@@ -76,13 +76,11 @@ def read_case(scan: Scan, *, learned: bool = True, progress: Callable[[str], Non
         glance = looking.result() if looking else None
     labels = label(scan, glance, progress)
 
-    progress("checking image quality")
     progress("looking for hot and cold spots")
-    with ThreadPoolExecutor() as pool:  # neither needs the other
-        checking = pool.submit(quality.assess, scan, labels, with_network=glance is not None)
-        findings = natures.judge(spots.find(scan, labels, glance), scan, labels, glance)
-        findings = spots.believed(findings, labels)
-        checked = checking.result()
+    findings = natures.judge(spots.find(scan, labels, glance), scan, labels, glance)
+    findings = spots.believed(findings, labels)
+    progress("checking image quality")
+    checked = quality.assess(scan, labels, findings, with_network=glance is not None)
     progress("summing up the burden")
     summed = burden.measure(scan, labels, findings, checked, glance=glance)
     progress("drawing the impression")

@@ -14,6 +14,7 @@ from bonescan.measurement import Measurement
 from bonescan.scan import Remark, Scan, View, ViewName
 
 __all__ = [
+    "BLADDER",
     "FAINT",
     "INDETERMINATE",
     "Author",
@@ -45,6 +46,10 @@ in 11 %, so that less is no suspicion."""
 
 FAINT = 0.25
 """[D] Probability of metastasis from which a focus is indeterminate even where it is likelier nothing than a focus."""
+
+
+BLADDER = "urinary bladder"
+"""What the finding that is the bladder is called."""
 
 
 class Kind(StrEnum):
@@ -344,6 +349,11 @@ class Finding:
     usual: str = ""
     judged_by: Author = Author.READER
     drawn_by: Author = Author.READER
+
+    @property
+    def is_bladder(self) -> bool:
+        """Whether it is the bladder by its place, or bone beside it."""
+        return self.place.startswith(BLADDER)
 
     @property
     def likely_normal(self) -> bool:

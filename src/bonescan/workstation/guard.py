@@ -23,7 +23,7 @@ from bonescan.errors import BoneScanError, place_of
 from bonescan.workstation.refusal import Refusal, refusal_of
 from bonescan.workstation.sessions import COOKIE, is_csrf_token
 
-__all__ = ["DOCUMENT_POLICY", "PAGE_POLICY", "PDF_POLICY", "Guard", "bearer_of", "cookie_of", "fault"]
+__all__ = ["DOCUMENT_POLICY", "PAGE_POLICY", "PDF_POLICY", "Guard", "bearer_of", "cookie_of", "cookies_of", "fault"]
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; font-src 'self'; "
@@ -226,15 +226,33 @@ def cookie_of(headers: Headers, name: str = COOKIE) -> str:
     str
         Empty when there is none, or several that differ: one of them was planted.
     """
-    found = set()
+    return cookies_of(headers, name).get(name, "")
+
+
+def cookies_of(headers: Headers, prefix: str) -> dict[str, str]:
+    """The values of those of our cookies whose names begin alike.
+
+    Parameters
+    ----------
+    headers : Headers
+    prefix : str
+
+    Returns
+    -------
+    dict of str to str
+        By name; empty values for those of which there are several that differ, for one of them was planted.
+    """
+    found: dict[str, str] = {}
     for line in headers.getlist("cookie"):
         for part in line.split(";"):
             try:
                 cookies: SimpleCookie = SimpleCookie(part.strip())
             except CookieError:
                 continue
-            found |= {morsel.value for key, morsel in cookies.items() if key == name}
-    return found.pop() if len(found) == 1 else ""
+            for name, morsel in cookies.items():
+                if name.startswith(prefix):
+                    found[name] = morsel.value if found.get(name, morsel.value) == morsel.value else ""
+    return found
 
 
 def bearer_of(headers: Headers) -> str:

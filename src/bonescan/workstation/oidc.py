@@ -8,7 +8,8 @@
             ─► signature by one of the provider's keys, issuer, audience, times, nonce; authentication's age when asked
             ─► who somebody is there, under which name, and the role that the settings give to their groups
 
-What waits is with the browser and nothing of it here: who begins sign-ins without number ends nobody else's. Nobody
+What waits is with the browser and nothing of it here: who begins sign-ins without number ends nobody else's. Each that
+waits has a cookie of its own, so that two tabs do not push each other's out. Nobody
 comes in without a role in the settings. The ID token alone is believed, and only with a signature by an asymmetric key
 that the provider publishes.
 
@@ -126,7 +127,7 @@ class Provider:
         self._ended: dict[str, float] = {}  # answers that let somebody in, and when; strangers add nothing to it
         self._lock = threading.Lock()
 
-    def begin(self, *, redirect: str, onward: str, again: str = "") -> tuple[str, str]:
+    def begin(self, *, redirect: str, onward: str, again: str = "") -> tuple[str, str, str]:
         """Begin a sign-in.
 
         Parameters
@@ -142,6 +143,8 @@ class Provider:
         -------
         address : str
             Of the provider's page.
+        state : str
+            What the answer will bring back, and by which it is known.
         planted : str
             For the browser's cookie: what waits for the answer, sealed.
 
@@ -174,7 +177,23 @@ class Provider:
         if again:
             asked |= {"prompt": "login", "max_age": "0"}
         planted = self._seal.encrypt(json.dumps(asdict(begun)).encode()).decode()
-        return f"{endpoint}{'&' if urlsplit(endpoint).query else '?'}{urlencode(asked)}", planted
+        return f"{endpoint}{'&' if urlsplit(endpoint).query else '?'}{urlencode(asked)}", begun.state, planted
+
+    def began_s(self, planted: str) -> float:
+        """When a sign-in began that waits in a browser's cookie.
+
+        Parameters
+        ----------
+        planted : str
+            As `begin` made it.
+
+        Returns
+        -------
+        float
+            Seconds since 1970; 0 for a cookie that is not ours.
+        """
+        begun = self._unsealed(planted)
+        return 0.0 if begun is None else begun.began_s
 
     def end(self, answer: Mapping[str, str], planted: str) -> tuple[Identity, Begun]:
         """Take the provider's answer, which the browser brings.

@@ -1,11 +1,13 @@
 """The routes to the hospital's provider and back, see `bonescan.workstation.oidc`; a browser walks them, no script.
 
-The answer comes from another site, so the browser shows it no cookie of ours but the one that was planted for it
-(SameSite=Lax, ten minutes, on these paths). What goes wrong is told on the sign-in page, by a code.
+The answer comes from another site, so the browser shows it no cookie of ours but those that were planted for it
+(SameSite=Lax, ten minutes, on these paths), one for each sign-in that waits: its name is made of the state that the
+answer brings. A browser has few of them; the oldest makes room. What goes wrong is told on the sign-in page, by a code.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from typing import Annotated
 
@@ -14,7 +16,7 @@ from fastapi.responses import RedirectResponse
 
 from bonescan.archive import audit
 from bonescan.errors import BoneScanError
-from bonescan.workstation.guard import cookie_of
+from bonescan.workstation.guard import cookie_of, cookies_of
 from bonescan.workstation.oidc import Identity, Provider
 from bonescan.workstation.people_routes import begin_session
 from bonescan.workstation.provided import account_of, known_account
@@ -24,8 +26,9 @@ from bonescan.workstation.rooms import InRooms, Rooms
 __all__ = ["router"]
 
 router = APIRouter(prefix="/api/v1/session/provider", tags=["people"])
-_PLANTED = "bonescan_provider"
+_PLANTED = "bonescan_provider_"
 _PLANTED_S = 600
+_MOST_PLANTED = 4  # [D] of some 700 bytes each, beside which a proxy still takes the request's head
 _LONGEST_PATH = 500
 _SEE_OTHER = 303
 _log = logging.getLogger("bonescan.workstation")
@@ -45,11 +48,14 @@ def to_provider(
         raise Refusal(401, "signed_out", "Sign in first.")
     redirect = f"{request.url.scheme}://{request.headers['host']}{router.prefix}/answer"
     try:
-        address, planted = provider.begin(redirect=redirect, onward=_own(onward), again=token)
+        address, state, planted = provider.begin(redirect=redirect, onward=_own(onward), again=token)
     except BoneScanError as error:
         return _told(refusal_of(error))
     response = RedirectResponse(address, _SEE_OTHER)
-    _plant(response, planted, request)
+    waiting = {name: provider.began_s(value) for name, value in cookies_of(request.headers, _PLANTED).items()}
+    for name in sorted(waiting, key=waiting.__getitem__, reverse=True)[_MOST_PLANTED - 1 :]:
+        _plant(response, name, "", request, lasts_s=0)
+    _plant(response, _name_of(state), planted, request)
     return response
 
 
@@ -58,9 +64,10 @@ def from_provider(request: Request, rooms: InRooms) -> Response:
     """Come back from the hospital's provider."""
     provider = _provider(rooms)
     answer = dict(request.query_params)
+    name = _name_of(answer.get("state", ""))
     identity: Identity | None = None
     try:
-        identity, begun = provider.end(answer, cookie_of(request.headers, _PLANTED))
+        identity, begun = provider.end(answer, cookie_of(request.headers, name))
         response = RedirectResponse(begun.onward, _SEE_OTHER)
         if begun.again:
             _prove(rooms, identity, begun.again)
@@ -75,8 +82,13 @@ def from_provider(request: Request, rooms: InRooms) -> Response:
             with rooms.archive.database.write() as connection:
                 audit.append(connection, actor="workstation", action="sign_in.refused", subject="", detail=detail)
         response = _told(refusal)
-    _plant(response, "", request, lasts_s=0)
+    _plant(response, name, "", request, lasts_s=0)
     return response
+
+
+def _name_of(state: str) -> str:
+    """The name of the cookie in which a sign-in waits."""
+    return _PLANTED + hashlib.sha256(state.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def _provider(rooms: Rooms) -> Provider:
@@ -106,8 +118,6 @@ def _told(refusal: Refusal) -> RedirectResponse:
     return RedirectResponse(f"/sign-in?refused={refusal.code}", _SEE_OTHER)
 
 
-def _plant(response: Response, value: str, request: Request, *, lasts_s: int = _PLANTED_S) -> None:
+def _plant(response: Response, name: str, value: str, request: Request, *, lasts_s: int = _PLANTED_S) -> None:
     secure = request.url.scheme == "https"
-    response.set_cookie(
-        _PLANTED, value, max_age=lasts_s, httponly=True, samesite="lax", secure=secure, path=router.prefix
-    )
+    response.set_cookie(name, value, max_age=lasts_s, httponly=True, samesite="lax", secure=secure, path=router.prefix)

@@ -6,14 +6,17 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
 
+from bonescan.archive.database import Database
 from bonescan.archive.jobs import JobState
 from bonescan.archive.signing import WORDS_NAME
 from bonescan.archive.tables import draft, job, result
+from bonescan.workstation.tables import told
 
-__all__ = ["Signed", "Signing", "Standing", "standing"]
+__all__ = ["Signed", "Signing", "Standing", "signed_facts", "standing"]
 
 _MOST_CONCLUDED = 300
 """Characters of a conclusion that a line of the worklist has room for [D]."""
@@ -44,7 +47,7 @@ class Signed:
     version : int
     signed_by, signed_at : str
     concluded : str
-        How the physician's interpretation begins; empty where its words were not kept.
+        How the physician's interpretation begins; empty where its words were not kept, or are about to be taken.
     """
 
     version: int
@@ -70,15 +73,13 @@ class Standing:
     last_signed: Signed | None = None
 
 
-def standing(connection: Connection, uids: Sequence[str], results: Path) -> dict[str, Standing]:
+def standing(connection: Connection, uids: Sequence[str]) -> dict[str, Standing]:
     """Say of studies who is at work on them and what is signed.
 
     Parameters
     ----------
     connection : Connection
     uids : sequence of str
-    results : Path
-        The folder with the readings' folders.
 
     Returns
     -------
@@ -86,20 +87,10 @@ def standing(connection: Connection, uids: Sequence[str], results: Path) -> dict
         By UID; those of which there is nothing to say are left out.
     """
     found: dict[str, Standing] = {}
-    signed = result.c.signed_by != ""
-    newest = (
-        select(result.c.StudyInstanceUID, func.max(result.c.version).label("version"))
-        .where(result.c.StudyInstanceUID.in_(uids), signed)
-        .group_by(result.c.StudyInstanceUID)
-        .subquery()
-    )
-    same = (result.c.StudyInstanceUID == newest.c.StudyInstanceUID) & (result.c.version == newest.c.version)
-    for row in connection.execute(select(result).join(newest, same)):
+    known = and_(told.c.StudyInstanceUID == result.c.StudyInstanceUID, told.c.signed_folder == result.c.folder)
+    for row in connection.execute(_last_signed(uids, told.c.concluded).outerjoin(told, known)):
         last = Signed(
-            version=row.version,
-            signed_by=row.signed_by,
-            signed_at=row.signed_at,
-            concluded=_concluded(results / row.folder / WORDS_NAME),
+            version=row.version, signed_by=row.signed_by, signed_at=row.signed_at, concluded=row.concluded or ""
         )
         found[row.StudyInstanceUID] = Standing(last_signed=last)
     drafted = (
@@ -108,9 +99,46 @@ def standing(connection: Connection, uids: Sequence[str], results: Path) -> dict
         .where(draft.c.StudyInstanceUID.in_(uids))
     )
     for row in connection.execute(drafted):
-        known = found.get(row.StudyInstanceUID, Standing())
-        found[row.StudyInstanceUID] = replace(known, draft_by=row.author, signing=_signing(row.state, row.reason))
+        others = found.get(row.StudyInstanceUID, Standing())
+        found[row.StudyInstanceUID] = replace(others, draft_by=row.author, signing=_signing(row.state, row.reason))
     return found
+
+
+def signed_facts(database: Database, uids: Sequence[str], results: Path) -> dict[str, dict[str, str]]:
+    """What a worklist is to know of the last signed versions of studies, taken once from their files.
+
+    Parameters
+    ----------
+    database : Database
+    uids : sequence of str
+    results : Path
+        The folder with the readings' folders.
+
+    Returns
+    -------
+    dict of str to dict
+        By UID, then by column of the table ``told``; of every study, signed or not.
+    """
+    with database.read() as connection:
+        folders = {row.StudyInstanceUID: row.folder for row in connection.execute(_last_signed(uids))}
+    none = {"signed_folder": "", "concluded": ""}
+    signed = {
+        uid: {"signed_folder": folder, "concluded": _concluded(results / folder / WORDS_NAME)}
+        for uid, folder in folders.items()
+    }
+    return dict.fromkeys(uids, none) | signed
+
+
+def _last_signed(uids: Sequence[str], *columns: ColumnElement[str]) -> Select[Any]:
+    """Select the last signed version of each study that has one."""
+    newest = (
+        select(result.c.StudyInstanceUID, func.max(result.c.version).label("version"))
+        .where(result.c.StudyInstanceUID.in_(uids), result.c.signed_by != "")
+        .group_by(result.c.StudyInstanceUID)
+        .subquery()
+    )
+    same = (result.c.StudyInstanceUID == newest.c.StudyInstanceUID) & (result.c.version == newest.c.version)
+    return select(result, *columns).select_from(result.join(newest, same))
 
 
 def _concluded(words: Path) -> str:

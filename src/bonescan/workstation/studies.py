@@ -27,10 +27,8 @@ from sqlalchemy import (
     Select,
     and_,
     case,
-    exists,
     func,
     literal,
-    not_,
     or_,
     select,
     tuple_,
@@ -38,10 +36,10 @@ from sqlalchemy import (
 
 from bonescan.archive import Archive, JobState
 from bonescan.archive.jobs import ask_again
-from bonescan.archive.tables import instance, job, result, series, study
+from bonescan.archive.tables import instance, job, result, study
 from bonescan.dicom.indexing import is_uid
 from bonescan.workstation.refusal import Refusal
-from bonescan.workstation.standing import Signed, Signing, Standing, standing
+from bonescan.workstation.standing import Signed, Signing, Standing, signed_facts, standing
 from bonescan.workstation.tables import catch_up, told
 
 __all__ = ["READING_FILE", "Listed", "Page", "State", "Studies", "StudyReading", "Version", "facts_of", "study_date"]
@@ -59,7 +57,7 @@ _SENTENCES = 2
 
 
 class State(StrEnum):
-    """How far a study is; one of slices alone has nothing that a reading could be made of, and nothing failed."""
+    """How far a study is; one in which the reader found slices alone has nothing to be read, and nothing failed."""
 
     ARRIVING = "arriving"
     QUEUED = "queued"
@@ -202,9 +200,12 @@ class Studies:
         int
             Readings looked at.
         """
-        return catch_up(
-            self._database, told, lambda rows: [facts_of(self._archive.results.folder / row.folder) for row in rows]
-        )
+        return catch_up(self._database, told, self._facts)
+
+    def _facts(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
+        folder = self._archive.results.folder
+        signed = signed_facts(self._database, [row.StudyInstanceUID for row in rows], folder)
+        return [facts_of(folder / row.folder) | signed[row.StudyInstanceUID] for row in rows]
 
     def page(
         self, *, search: str = "", state: str = "", limit: int = 100, after: str = "", identity: bool = True
@@ -248,7 +249,7 @@ class Studies:
             lines: dict[str, Listed] = {}
             for start in range(0, len(uids), 200):
                 these = uids[start : start + 200]
-                stand = standing(connection, these, self._archive.results.folder)
+                stand = standing(connection, these)
                 some = _lines().where(study.c.StudyInstanceUID.in_(these))
                 lines |= {row["StudyInstanceUID"]: _listed(row, stand) for row in connection.execute(some).mappings()}
         following = _name(rows[limit - 1]) if more else None
@@ -291,7 +292,7 @@ class Studies:
                 )
                 for row in connection.execute(versions)
             ]
-            stand = standing(connection, [study_uid], self._archive.results.folder)
+            stand = standing(connection, [study_uid])
         return _listed(line, stand), found
 
     def told_of(self, study_uids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
@@ -426,24 +427,11 @@ _RESULT = result.alias("newest")
 _URGENT = told.c.urgent & (_RESULT.c.signed_by == "")
 
 
-def _pictures(of: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Whether a study has pictures of a gamma camera of which something holds."""
-    own = and_(series.c.SeriesInstanceUID == instance.c.SeriesInstanceUID, series.c.Modality == "NM")
-    same = and_(
-        instance.c.StudyInstanceUID == study.c.StudyInstanceUID, series.c.StudyInstanceUID == study.c.StudyInstanceUID
-    )
-    return exists().where(own, same, of)
-
-
-# value 3 of the image type: TOMO, RECON TOMO, and both GATED (PS3.3 C.8.4.9.1.1)
-_SLICES_ALONE = and_(
-    _pictures(instance.c.ImageType.contains("TOMO")), not_(_pictures(not_(instance.c.ImageType.contains("TOMO"))))
-)
 _STATE: ColumnElement[str] = case(
     (study.c.revision > study.c.queued_revision, str(State.ARRIVING)),
     (job.c.state == str(JobState.WAITING), str(State.QUEUED)),
     (job.c.state == str(JobState.RUNNING), str(State.READING)),
-    (and_(job.c.state == str(JobState.DEAD), _SLICES_ALONE), str(State.SLICES)),
+    (and_(job.c.state == str(JobState.DEAD), job.c.nothing_to_read), str(State.SLICES)),
     (job.c.state == str(JobState.DEAD), str(State.FAILED)),
     (told.c.folder.is_not(None), str(State.READ)),
     (study.c.revision == 0, str(State.FAILED)),

@@ -83,6 +83,8 @@ told = Table(
     Column("bone_scan_index_percent", Double),
     Column("bone_findings", Integer, nullable=False, default=0),
     Column("urgent", Boolean, nullable=False, default=False),
+    _text("signed_folder"),  # of the last signed version, and how the physician's interpretation in it begins
+    _text("concluded"),
 )
 
 # the newest reading of a study in a technologist's words: what the camera counted of which patient's activity and when

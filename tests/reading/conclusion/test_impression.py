@@ -12,10 +12,14 @@ from tests.report.phantom import phantom_reading
 from bonescan.measurement import Measurement
 from bonescan.reading.conclusion import impression
 from bonescan.reading.conclusion.impression import conclude, in_words
+from bonescan.reading.findings.traits import BAND
 from bonescan.reading.model import (
+    BLADDER,
+    Evidence,
     Familiarity,
     Finding,
     Impression,
+    Kind,
     Nature,
     Polarity,
     Presence,
@@ -65,6 +69,13 @@ def test_a_clean_scan_is_called_unsuspicious_and_what_is_normal_is_said(measured
     assert "kidneys and bladder are seen" in said.sentences[-1]
     assert (said.patterns, said.advice, said.abstains) == ((), (), ())
     assert said.metastatic.absent_reason
+
+
+def test_a_bladder_is_seen_where_the_check_of_its_filling_or_a_finding_shows_one(measured):
+    measured({**NORMAL, "bladder_hides_percent": 0})
+    assert not any("bladder" in sentence for sentence in concluded().sentences)
+    bladder = replace(BONE, kind=Kind.PHYSIOLOGIC, bone="", place=BLADDER)
+    assert any("bladder" in sentence for sentence in concluded((bladder,)).sentences)
 
 
 def test_the_words_nothing_suspicious_are_kept_for_scans_on_which_nothing_is_held_back(measured):
@@ -125,6 +136,33 @@ def test_an_indeterminate_focus_of_the_spine_asks_for_spect_and_of_a_long_bone_f
     assert said.advice[0].startswith("SPECT/CT of L3 vertebra (A)")
     assert said.advice[1].startswith("Radiograph of left femur (B)")
     assert said.advice[-1].startswith("Compare with earlier scans")
+
+
+def test_every_clear_focus_that_stays_open_has_a_next_step(measured):
+    # the brightest of a scan, likelier worn than metastatic, at a joint of a long bone
+    said = concluded(
+        (
+            focus(9, "L3 vertebra", metastatic=0.35, degenerative=0.6, traumatic=0.05),
+            replace(
+                focus(12, "right greater trochanter", "B", metastatic=0.27, degenerative=0.55, artefact=0.18), id=2
+            ),
+            replace(focus(5, "sternum", "C", metastatic=0.3, traumatic=0.7), id=3),
+        ),
+    )
+    assert said.advice[0].startswith("SPECT/CT of L3 vertebra (A)")
+    assert said.advice[1] == (
+        "SPECT/CT or radiograph of sternum (C), right greater trochanter (B): clear, but of uncertain nature."
+    )
+
+
+def test_a_flat_band_of_a_vertebra_is_told(measured):
+    band = Evidence(text=BAND, weight=-0.1, source="s")
+    found = replace(focus(9, "L1 vertebra", metastatic=0.24, traumatic=0.76), evidence=(band,))
+    told = "A flat band across the vertebra, as compression fractures show: L1 vertebra (A)."
+    assert told in concluded((found,)).sentences
+    assert told not in concluded((replace(found, evidence=()),)).sentences
+    unlikely = {Nature.METASTATIC: 0.9, Nature.TRAUMATIC: 0.1}  # such a band is a metastasis more often than a fracture
+    assert told not in concluded((replace(found, natures=unlikely),)).sentences
 
 
 def test_what_is_likelier_nothing_than_a_focus_is_a_faint_place_unless_metastasis_is_a_quarter_or_more(measured):

@@ -10,6 +10,7 @@ from tests.reading import figure
 from tests.reading.glimpse import glance
 
 from bonescan.reading.findings.natures import (
+    FILTER_Z,
     Candidate,
     fitted,
     in_company,
@@ -181,6 +182,18 @@ def test_a_focus_of_bone_at_an_organ_is_not_placed_in_the_organ() -> None:
     assert any(one.place == "left kidney" and one.kind is Kind.PHYSIOLOGIC for one in found)
     focus = one_bone(judge(found, hot, figure.LABELS, seen))
     assert (focus.place, focus.bone) == ("left kidney or bone beside it", "")
+
+
+def test_what_is_plainly_there_and_no_bone_disease_is_told_where_the_network_sees_contamination() -> None:
+    place = (80.0, -75.0)
+    scan = figure.scan(
+        3, factor=lambda name: figure.lesion(name, *place, 24.0, 2.5) if name is ViewName.ANTERIOR else 1.0
+    )
+    for artefact, told in ((0.5, [Kind.ARTEFACT]), (0.05, [])):
+        seen = glance((*place, 40.0, {"artefact": artefact}))
+        (found,) = find(scan, figure.LABELS, seen)
+        assert (found.kind, found.significance > FILTER_Z) == (Kind.BONE, True)
+        assert [one.kind for one in judge((found,), scan, figure.LABELS, seen)] == told
 
 
 def test_a_network_that_sees_nothing_adds_nothing() -> None:

@@ -58,6 +58,15 @@ def test_two_merging_lesions_stay_two() -> None:
     assert len(found) == 2
 
 
+@pytest.mark.parametrize(("counts", "foci"), [(1e7, 2), (2e5, 1)])
+def test_a_shallow_saddle_parts_two_lesions_of_a_limb_only_where_it_is_beyond_noise(counts: float, foci: int) -> None:
+    def factor(name: ViewName) -> np.ndarray:
+        return np.maximum(figure.lesion(name, -92.0, -200.0, 33.0, 8.0), figure.lesion(name, -92.0, -233.0, 33.0, 8.0))
+
+    scan = figure.scan(9, factor=factor, counts=counts, natural=0.0)
+    assert [f.bone for f in find(scan, figure.LABELS) if f.kind is Kind.BONE] == ["femur_r"] * foci
+
+
 def test_bladder_and_the_lesion_beside_it() -> None:
     def bladder(name: ViewName) -> np.ndarray:
         return 4.0 * (figure.lesion(name, 0.0, -55.0, 60.0, 2.0) - 1)
@@ -139,6 +148,20 @@ def test_impossible_depth_is_absent() -> None:
     measured = source_depth(1e5, 10.0, 1e5, 10.0, 200.0)
     assert measured.value is None
     assert "no single depth" in measured.absent_reason
+
+
+@pytest.mark.parametrize(("front", "bones"), [(2.2, ["vertebra_t08"]), (9.0, ["sternum_body", "vertebra_t08"])])
+def test_a_vertebra_that_shines_through_the_sternum_is_one_finding(front: float, bones: list[str]) -> None:
+    """Witness: by attenuation a focus of a vertebra shows less from the front; what shows more is the sternum's own."""
+    times = {ViewName.ANTERIOR: front, ViewName.POSTERIOR: 4.0}
+    scan = figure.scan(6, factor=lambda name: figure.lesion(name, 0.0, 420.0, 24.0, times[name]))
+    deep = {ViewName.ANTERIOR: 130.0, ViewName.POSTERIOR: 60.0}
+    views = [
+        dataclasses.replace(view, bones=tuple(dataclasses.replace(one, depth_mm=deep[view.name]) for one in view.bones))
+        for view in figure.LABELS.views
+    ]
+    labels = dataclasses.replace(figure.LABELS, views=tuple(views))
+    assert sorted(one.bone for one in find(scan, labels) if one.kind is Kind.BONE) == bones
 
 
 def test_a_vertebras_depth_outside_it_is_withheld() -> None:

@@ -110,6 +110,15 @@ def test_the_bladder_hides_what_it_covers(person, radius):
     assert measured.hidden_percent == pytest.approx(100 * (disc & pelvis).sum() / pelvis.sum(), abs=2.5)
 
 
+def test_faint_urine_is_measured_within_its_outline(person):
+    view, labelled = one_view(person)
+    outline = np.hypot(labelled.x_mm, labelled.z_mm - 900) < 70
+    measured = disturbance.bladder(view, labelled, outline)
+    pelvis = labelled.shown(one for one in labelled.bones if one.bone in PELVIS)
+    assert measured.counts_percent == pytest.approx(100 * view.counts[outline].sum() / view.total_counts)
+    assert measured.hidden_percent == pytest.approx(100 * (outline & pelvis).sum() / pelvis.sum())
+
+
 def test_an_empty_bladder_holds_nothing(person):
     measured = disturbance.bladder(*one_view(person))
     assert (measured.counts_percent, measured.hidden_percent) == (0.0, 0.0)

@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 from tests.reading.boxes import Person
+from tests.report.phantom import phantom_reading
 
 from bonescan.errors import GeometryMismatch
 from bonescan.reading.measures.quality import assess
-from bonescan.reading.model import Verdict
+from bonescan.reading.model import BLADDER, Kind, Verdict
+from bonescan.reading.outlines import border
 from bonescan.scan import Injection, PatientFacts, Scan
 
 PASS, WARN, WITHHOLD, UNKNOWN = Verdict.PASS, Verdict.WARN, Verdict.WITHHOLD, Verdict.UNKNOWN
@@ -242,9 +244,33 @@ def test_bright_soft_tissue_is_warned_of_and_unknown_for_exports(person):
     assert verdict("quality.soft_tissue", *person.scanned(counts_are_raw=False)) is UNKNOWN
 
 
-def test_a_full_bladder_is_warned_of(person):
-    person.spots = [(0, 900, 70, 8.0)]
-    assert verdict("quality.bladder", *person.scanned()) is WARN
+def bladder(scan, labels, radius_mm):
+    """The finding that is the bladder, as a disc."""
+    one = phantom_reading(findings=1).findings[0]
+    views = {}
+    for view, labelled in labels.paired_with(scan):
+        mask = np.hypot(labelled.x_mm, labelled.z_mm - 900) < radius_mm
+        views[view.name] = dataclasses.replace(next(iter(one.views.values())), mask=mask, outline=border(mask))
+    return dataclasses.replace(one, kind=Kind.PHYSIOLOGIC, bone="", place=BLADDER, views=views)
+
+
+def bladder_check(scan, labels, *findings):
+    return assess(scan, labels, findings).checks[-1]
+
+
+@pytest.mark.parametrize(("radius_mm", "expected"), [(70, WARN), (20, PASS)])
+def test_the_bladder_is_measured_within_the_finding_that_is_it(person, radius_mm, expected):
+    scan, labels = person.scanned()
+    check = bladder_check(scan, labels, bladder(scan, labels, radius_mm))
+    view, labelled = labels.paired_with(scan)[0][0], labels.views[0]
+    assert check.verdict is expected
+    disc = np.hypot(labelled.x_mm, labelled.z_mm - 900) < radius_mm
+    assert f"holds {100 * view.counts[disc].sum() / view.total_counts:.1f} % of the counts" in check.text
+
+
+def test_a_bladder_that_was_not_found_does_not_stand_out(person):
+    check = bladder_check(*person.scanned())
+    assert (check.verdict, check.measured.value, check.text) == (PASS, 0.0, "The bladder does not stand out.")
 
 
 def test_what_is_out_of_view_is_unknown_and_never_passed(person):

@@ -18,6 +18,7 @@ from bonescan.measurement import Measurement
 from bonescan.reading.conclusion.patterns import Judgement, judge
 from bonescan.reading.conclusion.signs import Sign, clear_foci, read_signs
 from bonescan.reading.findings.natures import IN_WORDS
+from bonescan.reading.findings.traits import BAND
 from bonescan.reading.model import (
     FAINT,
     INDETERMINATE,
@@ -206,6 +207,9 @@ class _Foci:
             settled = [one for one in self.settled if _first(one) is nature]
             if settled:
                 sentences.append(f"By a physician's judgement {IN_WORDS[nature]}: {_named(settled)}.")
+        bands = [one for one in self.judged if _traumatic(one) >= FAINT and any(e.text == BAND for e in one.evidence)]
+        if bands:
+            sentences.append(f"A flat band across the vertebra, as compression fractures show: {_named(bands)}.")
         if self.cold:
             sentences.append(
                 f"Less uptake than normal bone: {_named(self.cold)}; a lytic lesion, a device or something in front of "
@@ -233,6 +237,11 @@ class _Foci:
             advice.append(f"Radiograph of {_named(faint)} if it is painful.")
         if ribs and ribs == doubtful and not self.likely and not self.certain:
             advice.append(f"{_upper(_named(ribs))}: foci of ribs alone are mostly benign; ask for injury, follow up.")
+            return advice
+        told = {one.id for one in (*central, *limbs)}
+        open_still = [one for one in doubtful if one.id in self.bright and one.id not in told]
+        if open_still:
+            advice.append(f"SPECT/CT or radiograph of {_named(open_still)}: clear, but of uncertain nature.")
         return advice
 
     def follow(self) -> list[str]:
@@ -365,7 +374,9 @@ def _normal_said(signs: Mapping[str, Sign], present: Sequence[Judgement], findin
             spine, pairs = "uptake of the spine is even", "uptake of paired bones is alike"
             both = f"{spine} and that of paired bones alike"
             normal.append(both if even and alike else spine if even else pairs)
-    if value("kidneys") > 0.3 and value("bladder") > 1 and not shown & {"kidney_failure", "metastatic_superscan"}:
+    filled = value("bladder_hides_percent") > 0 or any(one.is_bladder for one in findings)
+    bladder = filled and value("bladder") > 1
+    if value("kidneys") > 0.3 and bladder and not shown & {"kidney_failure", "metastatic_superscan"}:
         normal.append("kidneys and bladder are seen")
     if 7 < value("bone_to_soft_tissue") < 30 and not shown & {"too_late", "metabolic_superscan"}:
         normal.append("soft tissue is as faint as it should be")
@@ -384,6 +395,10 @@ def _one_sided(findings: Sequence[Finding]) -> bool:
 
 def _metastasis(finding: Finding) -> float:
     return finding.natures.get(Nature.METASTATIC, 0.0)
+
+
+def _traumatic(finding: Finding) -> float:
+    return finding.natures.get(Nature.TRAUMATIC, 0.0)
 
 
 def _nothing(finding: Finding) -> float:

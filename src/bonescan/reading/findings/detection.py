@@ -98,6 +98,14 @@ SADDLE_FRACTION = 0.75
 
 SADDLE_NOISE = 3.0
 
+CLEAR_SADDLE_FRACTION, CLEAR_SADDLE_NOISE = 0.9, 8.0
+"""In bones where no organ lies before or behind, a shallower saddle parts two peaks as well, if it is beyond noise: the
+picture of one small source has one peak, whatever its size beside the camera's width [D]. Elsewhere kidneys and
+bladder, and in the trunk bones above each other, have peaks of their own."""
+
+APART_REGIONS = (1, 8, 12, 13, 14, 15, 16, 17)
+"""Skull and limbs."""
+
 SEEN_AGAIN = 0.03
 """Where the network's ``hot`` map reaches this, a faint spot of the filter is a candidate of its own [D]."""
 
@@ -368,7 +376,7 @@ def _seen_alone(
     for mask in taken:
         known |= mask
     ripple = np.full(hot.shape, HOT_NOISE, dtype=np.float32)
-    basins = _basins(hot, ripple, hot >= SEEN_ALONE / 2)
+    basins = _basins(hot, ripple, hot >= SEEN_ALONE / 2, np.zeros(hot.shape, dtype=np.bool_))
     alone = []
     for number, box in enumerate(ndimage.find_objects(basins), start=1):
         if box is None:
@@ -430,7 +438,8 @@ def _candidates(normal: NormalView, labelled: LabelledView, z: NDArray[np.float3
     near = ndimage.binary_dilation(labelled.body, iterations=8)
     pixels = _noise_equivalent_pixels(CAMERA_FWHM_MM, normal.row_mm, normal.column_mm)
     noise = np.sqrt(normal.gain * np.maximum(normal.smooth, 0.05) / pixels)
-    basins = _basins(net, noise.astype(np.float32), near & (net > 0) & (z > FLOOD_Z))
+    limbs = np.isin(labelled.regions, APART_REGIONS)
+    basins = _basins(net, noise.astype(np.float32), near & (net > 0) & (z > FLOOD_Z), limbs)
     clear = _beyond_doubt(z, normal, labelled)
     found = []
     for number, box in enumerate(ndimage.find_objects(basins), start=1):
@@ -625,11 +634,14 @@ def _measure(
     )
 
 
-def _basins(net: NDArray[np.float32], noise: NDArray[np.float32], candidates: NDArray[np.bool_]) -> NDArray[np.int32]:
+def _basins(
+    net: NDArray[np.float32], noise: NDArray[np.float32], candidates: NDArray[np.bool_], limbs: NDArray[np.bool_]
+) -> NDArray[np.int32]:
     """Split the candidates into one basin per peak, merging peaks without a real saddle."""
     flat = np.flatnonzero(candidates)
     order = flat[np.argsort(-net.ravel()[flat], kind="stable")]
-    labels = _flood(net.ravel(), noise.ravel(), order, net.shape[1], SADDLE_FRACTION, SADDLE_NOISE)
+    least = np.array([[SADDLE_FRACTION, SADDLE_NOISE], [CLEAR_SADDLE_FRACTION, CLEAR_SADDLE_NOISE]])
+    labels = _flood(net.ravel(), noise.ravel(), limbs.ravel(), order, net.shape[1], least)
     return np.asarray(labels.reshape(net.shape), dtype=np.int32)
 
 
@@ -637,11 +649,12 @@ def _basins(net: NDArray[np.float32], noise: NDArray[np.float32], candidates: ND
 def _flood(
     net: NDArray[np.float32],
     noise: NDArray[np.float32],
+    limbs: NDArray[np.bool_],
     order: NDArray[np.int64],
     columns: int,
-    saddle_fraction: float,
-    saddle_noise: float,
+    least: NDArray[np.float64],
 ) -> NDArray[np.int32]:
+    """Flood from the peaks down; by row, ``least`` has fraction and noise of a real saddle: anywhere, in limbs."""
     label = np.zeros(net.size, dtype=np.int32)
     parent = np.zeros(order.size + 1, dtype=np.int32)
     peak = np.zeros(order.size + 1, dtype=np.int64)
@@ -664,7 +677,11 @@ def _flood(
                 elif root != best:
                     low, high = (root, best) if net[peak[root]] < net[peak[best]] else (best, root)
                     drop = net[peak[low]] - net[pixel]
-                    if drop < (1 - saddle_fraction) * net[peak[low]] or drop < saddle_noise * noise[peak[low]]:
+                    apart = False
+                    for k in range(2 if limbs[peak[low]] else 1):
+                        deep = drop >= (1 - least[k, 0]) * net[peak[low]]
+                        apart = apart or (deep and drop >= least[k, 1] * noise[peak[low]])
+                    if not apart:
                         parent[low] = high
                     best = high
         if best == 0:

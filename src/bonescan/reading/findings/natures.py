@@ -105,6 +105,10 @@ decide otherwise."""
 NO_FOCUS_KEPT = 0.5
 """Probability of an artefact, or share of urine, from which a candidate that is no bone disease is told as such [D]."""
 
+NO_FOCUS_SHOWN = 0.25
+"""The same of the network's maps of urine and artefacts, where the filter shows it by itself [D]: what is plainly there
+and no bone disease is told, so that no patch between others stays without a name."""
+
 FADED_RATIO = 1.1
 """Uptake over normal below which a finding that the network alone sees, and is not sure of, must be likelier disease
 than normal uptake to be told [C]: of 43 that were not, on simulated people with metastases, 34 were nothing. At a usual
@@ -631,11 +635,13 @@ def _choose(finding: Finding, chances: Mapping[Nature, float], traits: Traits, i
         return _counted(finding, chances)
     urine = _sigmoid(traits.numbers.get("network.urine", -9.0))
     apart = replace(finding, in_burden=False, bone="", mass_share_percent=0.0)
-    if urine >= NO_FOCUS_KEPT:
+    artefact = _sigmoid(traits.numbers.get("network.artefact", -9.0))
+    shown = finding.significance >= FILTER_Z  # a reader sees it, and asks what it is
+    if urine >= (NO_FOCUS_SHOWN if shown else NO_FOCUS_KEPT):
         return replace(
             apart, kind=Kind.PHYSIOLOGIC, place="urinary tract", reason="Urine by the network's maps, no focus of bone."
         )
-    if chances[Nature.ARTEFACT] >= NO_FOCUS_KEPT:
+    if chances[Nature.ARTEFACT] >= NO_FOCUS_KEPT or (shown and artefact >= NO_FOCUS_SHOWN):
         return replace(apart, kind=Kind.ARTEFACT, reason="No bone disease: an injection, contamination or the like.")
     return None
 

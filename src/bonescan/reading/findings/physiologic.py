@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bonescan.reading.findings.detection import Spot
-from bonescan.reading.model import Kind, Labels
+from bonescan.reading.model import BLADDER, Kind, Labels
 from bonescan.scan import ViewName
 
 __all__ = ["Call", "Landmarks", "Sighting", "as_bone", "classify", "find_bladder", "find_pairs", "find_twins", "locate"]
@@ -349,7 +349,7 @@ def classify(
 
 _URINE_IN_BLADDER = Call(
     kind=Kind.PHYSIOLOGIC,
-    place="urinary bladder",
+    place=BLADDER,
     in_burden=False,
     reason="The hottest midline focus of the true pelvis: urine in the bladder; a lesion of the pubis or the sacrum "
     "under it cannot be excluded.",

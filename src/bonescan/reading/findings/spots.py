@@ -296,6 +296,7 @@ def _join(spots: Mapping[ViewName, Sequence[Spot]], labels: Labels) -> list[Sigh
             radius = max(front_as[i][0], back_as[j][0])
             regions = {front_as[i][1], back_as[j][1]}
             touching = len(regions) == 1 or 0 in regions or frozenset(regions) in _NEIGHBOURS
+            touching = touching or ((front_as[i][1], back_as[j][1]) == (5, 3) and _shines_through(a, p, views))
             if touching and distance <= JOIN_MM + 0.6 * radius and (a.stands_alone or p.stands_alone):
                 candidates.append((not (a.stands_alone and p.stands_alone), distance, i, j))
     partner: dict[int, int] = {}
@@ -308,6 +309,29 @@ def _join(spots: Mapping[ViewName, Sequence[Spot]], labels: Labels) -> list[Sigh
     joined += [{ViewName.ANTERIOR: a} for i, a in enumerate(front) if i not in partner and a.stands_alone]
     joined += [{ViewName.POSTERIOR: p} for j, p in enumerate(back) if j not in partner.values() and p.stands_alone]
     return [_sighting(one, views) for one in joined]
+
+
+def _shines_through(front: Spot, back: Spot, views: Mapping[ViewName, LabelledView]) -> bool:
+    """Whether a spot of the sternum is, by both views' counts, what the back shows of the vertebra behind it."""
+    depths = {
+        bone.bone: bone.depth_mm
+        for bone in views[ViewName.POSTERIOR].bones
+        if bone.bone.startswith("vertebra_") and _covers(bone, back)
+    }
+    for bone in views[ViewName.ANTERIOR].bones:
+        if bone.bone in depths:
+            behind, before = depths[bone.bone], bone.depth_mm
+            counts = front.net_counts, back.net_counts, front.net_variance, back.net_variance
+            depth = source_depth(*counts, behind + before)
+            if depth.value is not None and depth.uncertainty is not None:
+                return abs(depth.value - behind) <= depth.uncertainty
+    return False
+
+
+def _covers(bone: BoneMap, spot: Spot) -> bool:
+    row, column = spot.peak_row - bone.row, spot.peak_column - bone.column
+    height, width = bone.thickness_mm.shape
+    return 0 <= row < height and 0 <= column < width and bool(bone.thickness_mm[row, column] > 0)
 
 
 def _sighting(spots: Mapping[ViewName, Spot], views: Mapping[ViewName, LabelledView]) -> Sighting:

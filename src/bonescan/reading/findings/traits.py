@@ -27,6 +27,7 @@ from bonescan.reading.network import DenseView, Glance
 from bonescan.scan import Scan, ViewName
 
 __all__ = [
+    "BAND",
     "CLEAR_RATIO",
     "CLEAR_SIGNIFICANCE",
     "SITES",
@@ -113,6 +114,9 @@ is rather an osteophyte [D]."""
 
 BAND_VERTEBRAE = frozenset({f"vertebra_t{k:02d}" for k in range(5, 13)} | {f"vertebra_l{k:02d}" for k in range(1, 6)})
 """Where osteoporosis compresses: rarely above T5 [M]. Vertebrae of the neck are wide and flat themselves."""
+
+BAND = "It is a flat band across one vertebra, whose neighbours are free, as compression fractures show."
+"""What is said of it."""
 
 NEXT_VERTEBRA_MM = 45.0
 """One vertebra is meant: no other focus of the spine lies so near, within a lumbar vertebra and its disc [D]."""
@@ -483,7 +487,7 @@ def _describe(
     numbers |= {"shape.line": float(min(line, 3)), "shape.band": float(band), "shape.long": float(along)}
     sentences["shape"] = (
         f"It stands in line with {line} more rib foci of that side, as ribs broken together do." if line
-        else "It is a flat band across one vertebra, whose neighbours are free, as compression fractures show." if band
+        else BAND if band
         else "It runs along the bone." if along
         else "Its shape is no line or band."
     )  # fmt: skip

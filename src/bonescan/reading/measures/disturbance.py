@@ -191,13 +191,15 @@ def soft_tissue_contrast(view: View, labelled: LabelledView) -> float | None:
     return float(np.mean(lumbar)) / background if background > 0 else None
 
 
-def bladder(view: View, labelled: LabelledView) -> Bladder | None:
-    """Measure the bladder: the brightest place of the true pelvis near the midline.
+def bladder(view: View, labelled: LabelledView, outline: Mask | None = None) -> Bladder | None:
+    """Measure the bladder: the brightest place of the true pelvis near the midline, and what was outlined as bladder.
 
     Parameters
     ----------
     view : View
     labelled : LabelledView
+    outline : (row, column) ndarray of bool, optional
+        Of the finding that was taken for the bladder, so that it is never told to be less.
 
     Returns
     -------
@@ -206,8 +208,9 @@ def bladder(view: View, labelled: LabelledView) -> Bladder | None:
 
     Notes
     -----
-    Searched within 50 mm of the hip bones' middle, over their lower three quarters. It reaches to 40 % of its own peak,
-    and to no less than three times the median of the hip bones.
+    Searched within 50 mm of the hip bones' middle, over their lower three quarters. The brightest place reaches to 40 %
+    of its own peak, and to no less than three times the median of the hip bones; fainter urine is measured within its
+    outline.
     """
     hips = list(_maps(labelled, ("hip_bone",)))
     if len(hips) < 2:
@@ -220,10 +223,10 @@ def bladder(view: View, labelled: LabelledView) -> Bladder | None:
     smooth = ndimage.gaussian_filter(view.counts.astype(np.float64), _sigma(labelled, 4.0))
     peak = np.unravel_index(int(np.argmax(np.where(zone, smooth, 0.0))), smooth.shape)
     level = max(0.4 * float(smooth[peak]), 3 * float(np.median(smooth[bone])))
-    if not zone.any() or smooth[peak] <= level:
-        return Bladder(counts_percent=0.0, hidden_percent=0.0)
-    patches, _ = ndimage.label(smooth > level)
-    patch = patches == patches[peak]
+    patch = np.zeros(smooth.shape, np.bool_) if outline is None else outline.copy()
+    if zone.any() and smooth[peak] > level:
+        patches, _ = ndimage.label(smooth > level)
+        patch |= patches == patches[peak]
     pelvis = bone | labelled.shown(_maps(labelled, ("sacrum",)))
     return Bladder(
         counts_percent=100 * float(view.counts[patch].sum(dtype=np.float64)) / view.total_counts,

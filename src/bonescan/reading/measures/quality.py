@@ -18,12 +18,12 @@ Royal College of Radiologists, audit template for bone scintigraphy (coverage).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from bonescan.anatomy import REGION_NAMES, bone, mass_table
 from bonescan.measurement import Measurement
 from bonescan.reading.measures import disturbance
-from bonescan.reading.model import LabelledView, Labels, Quality, QualityCheck, Verdict
+from bonescan.reading.model import Finding, LabelledView, Labels, Quality, QualityCheck, Verdict
 from bonescan.scan import Scan, View
 
 __all__ = ["assess"]
@@ -60,7 +60,7 @@ LOW_CONTRAST = 5.0
 HIDDEN_PERCENT = 10.0
 
 
-def assess(scan: Scan, labels: Labels, *, with_network: bool = False) -> Quality:
+def assess(scan: Scan, labels: Labels, findings: Iterable[Finding] = (), *, with_network: bool = False) -> Quality:
     """Check counts, coverage, timing, geometry and artefacts of a scan.
 
     Parameters
@@ -68,6 +68,8 @@ def assess(scan: Scan, labels: Labels, *, with_network: bool = False) -> Quality
     scan : Scan
     labels : Labels
         Of the same scan, one labelled view for every view.
+    findings : iterable of Finding
+        Of the same scan: the bladder is measured where it was found.
     with_network : bool
         Whether the index rests on a network's map, which bears fewer counts.
 
@@ -96,7 +98,7 @@ def assess(scan: Scan, labels: Labels, *, with_network: bool = False) -> Quality
             *(_clipping(view) for view in scan.views),
             _injection(pairs),
             _soft_tissue(pairs),
-            _bladder(pairs),
+            _bladder(pairs, findings),
         )
     )
 
@@ -529,11 +531,15 @@ def _soft_tissue(pairs: Sequence[Pair]) -> QualityCheck:
     )
 
 
-def _bladder(pairs: Sequence[Pair]) -> QualityCheck:
+def _bladder(pairs: Sequence[Pair], findings: Iterable[Finding]) -> QualityCheck:
     """(guideline) void before imaging; (design) warned of when it covers a tenth of pelvis and sacrum."""
     code, question = "quality.bladder", "Was the bladder empty?"
     method = "part of hip bones and sacrum behind or before the bladder"
-    found = [one for pair in pairs if (one := disturbance.bladder(*pair)) is not None]
+    shown = [one.views for one in findings if one.is_bladder]
+    found = []
+    for view, labelled in pairs:
+        outline = next((views[view.name].mask for views in shown if view.name in views), None)
+        found += [] if (one := disturbance.bladder(view, labelled, outline)) is None else [one]
     if not found:
         return QualityCheck(
             code=code,
@@ -542,10 +548,19 @@ def _bladder(pairs: Sequence[Pair]) -> QualityCheck:
             measured=_unknown("%", method, EANM, "The pelvis is not in view."),
             text="The bladder cannot be judged: the pelvis is not in view.",
         )
+    if not any(one.counts_percent for one in found):
+        return QualityCheck(
+            code=code,
+            question=question,
+            verdict=Verdict.PASS,
+            measured=_found(0.0, "%", method, EANM),
+            text="The bladder does not stand out.",
+        )
     fullest = max(found, key=lambda one: one.hidden_percent)
     hides = fullest.hidden_percent >= HIDDEN_PERCENT
-    share = f"{fullest.counts_percent:.0f} % of the counts"
-    text = f"The bladder holds {share} and covers {fullest.hidden_percent:.0f} % of the pelvis"
+    share = f"{_digits(fullest.counts_percent)} % of the counts"
+    hidden = f"{_digits(fullest.hidden_percent)} % of the bones of the pelvis"
+    text = f"The bladder holds {share} and covers {hidden}"
     return QualityCheck(
         code=code,
         question=question,
@@ -555,3 +570,8 @@ def _bladder(pairs: Sequence[Pair]) -> QualityCheck:
         if hides
         else f"{text}.",
     )
+
+
+def _digits(percent: float) -> str:
+    """Two digits, so that little is not told as nothing."""
+    return f"{percent:.0f}" if percent >= 9.95 else f"{percent:.1f}"

@@ -39,6 +39,9 @@ export const STYLES = /** @type {Record<string, {colour: string, dash: number[],
   artefact: { colour: "rgb(120 50 150)", dash: [1.5, 2.6], width: 1.4, edge: 3 },
 });
 
+/** With more letters in a view their lines cross and hide the picture; the chosen one's alone is drawn then. */
+const MOST_LINES = 40;
+
 /** Tints of regions, as in the report. @type {ReadonlyArray<readonly [number, number, number]>} */
 export const TINTS = [
   [0, 0, 0], [230, 159, 0], [0, 114, 178], [213, 94, 0], [86, 180, 233], [170, 60, 150], [0, 158, 115], [205, 175, 0],
@@ -210,12 +213,13 @@ export class Overlay {
     for (const side of [true, false]) {
       spread(letters.filter((one) => one.atLeft === side), pane);
     }
-    if (lettered) for (const one of letters) this.letter(one);
+    const crowded = letters.length > MOST_LINES;
+    if (lettered) for (const one of letters) this.letter(one, one.chosen || !crowded);
     context.globalAlpha = 1;
   }
 
-  /** @param {{letter: string, x: number, y: number, toX: number, style: string, chosen: boolean, atLeft: boolean, at: number}} one */
-  letter(one) {
+  /** @param {{letter: string, x: number, y: number, toX: number, style: string, chosen: boolean, atLeft: boolean, at: number}} one @param {boolean} line */
+  letter(one, line) {
     const { context } = this;
     const style = STYLES[one.style] ?? STYLES.hot;
     if (!style) return;
@@ -224,10 +228,12 @@ export class Overlay {
     const width = Math.max(18, context.measureText(one.letter).width + 8);
     context.strokeStyle = style.colour;
     context.lineWidth = one.chosen ? 1.4 : 0.7;
-    context.beginPath();
-    context.moveTo(one.x + (one.atLeft ? width / 2 : -width / 2), one.at);
-    context.lineTo(one.toX, one.y);
-    context.stroke();
+    if (line) {
+      context.beginPath();
+      context.moveTo(one.x + (one.atLeft ? width / 2 : -width / 2), one.at);
+      context.lineTo(one.toX, one.y);
+      context.stroke();
+    }
     context.beginPath();
     context.roundRect(one.x - width / 2, one.at - 8, width, 16, 4);
     if (one.chosen) {
