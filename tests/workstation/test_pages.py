@@ -23,6 +23,7 @@ expect.set_options(timeout=30_000)  # a busy machine is no failure
 NEEDLE = "<img src onerror=alert(1)><svg/onload=alert(1)>"
 SOFTWARE_GL = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
 
+LONG = "Wolfeschlegelsteinhausenbergerdorff-Featherstonehaugh^Maximiliana Theodora"
 SIGNED = {"signed": True, "metastases_likelihood": 1.0}
 CONCLUDED = {"version": 1, "signed_by": "Dr. Ada", "signed_at": "2026-03-02T10:00:00Z", "concluded": "New metastases."}
 
@@ -39,7 +40,7 @@ def browser() -> Iterator[Browser]:
 def served() -> Iterator[tuple[Department, str]]:
     studies = [
         made_study("1.2.10", f"{NEEDLE}^Given", reading={"urgent": True}),
-        made_study("1.2.11", "Float^View", dtype="float32"),
+        made_study("1.2.11", LONG, dtype="float32"),
         Study(line("1.2.12", "Doe^Jane", "reading", progress="labelling regions"), {}, {}),
         Study(line("1.2.13", "Roe^Rick", "failed", reason="No whole-body view."), {}, {}),
         Study(line("1.2.14", "Poe^Paul", "slices", reason="SPECT alone: look at the slices."), {}, {}),
@@ -171,6 +172,22 @@ def test_a_line_says_what_the_physician_signed_and_slices_are_no_failure(opened)
     expect(slices.locator(".wrong, .mark.failed")).to_have_count(0)
     expect(slices.locator("a.open")).to_have_attribute("href", "/study/1.2.14/volume")
     expect(page.locator("tr[data-uid='1.2.13'] .wrong")).to_have_count(1)
+
+
+@pytest.mark.parametrize("size", [(1680, 1000), (1024, 768), (768, 1024), (400, 700)])
+def test_who_the_patient_is_is_never_cut(opened, size) -> None:
+    page = opened("/study/1.2.11")
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    expect(_study(page).locator(".who")).to_contain_text("ID11")
+    told = page.evaluate("""() => {
+      const bar = document.querySelector(".bar").getBoundingClientRect();
+      return [...document.querySelectorAll(".who > *")].map((one) => {
+        const box = one.getBoundingClientRect(), under = document.elementFromPoint(box.left + 4, box.top + box.height - 4);
+        return [one.textContent, box.width > 20 && box.left >= 0 && box.right <= bar.right && box.top >= bar.top && box.bottom <= bar.bottom, under === one];
+      });
+    }""")
+    assert [text for text, within, seen in told if not (within and seen)] == []
+    assert len(told) > 4
 
 
 def test_names_stay_text(opened) -> None:
@@ -363,6 +380,31 @@ def test_help_tells_keys_and_single_keys_can_be_switched_off(opened) -> None:
     page.keyboard.press("Escape")
     page.keyboard.press("n")
     expect(page.locator("[data-finding='1'] button")).to_have_attribute("aria-expanded", "false")
+
+
+def test_studies_are_read_one_after_another_as_the_worklist_stood(opened) -> None:
+    page = opened("/")
+    page.get_by_role("searchbox").fill("e")  # what is searched for is what is walked through
+    expect(page.locator("tbody tr")).to_have_count(6)
+    order = page.locator("tbody tr").evaluate_all("rows => rows.map((row) => row.dataset.uid)")
+    page.locator("tr[data-uid='1.2.10'] a").click()
+    _study(page)
+    expect(page.locator(".round")).to_have_text(f"‹{order.index('1.2.10') + 1} of 6›")
+    page.keyboard.press("l")
+    page.keyboard.press("f")
+    page.keyboard.press("2")
+    page.keyboard.press("Shift+N")
+    page.wait_for_url(f"**/study/{order[order.index('1.2.10') + 1]}")
+    for name, pressed in (("Log", "true"), ("Findings", "false"), ("Posterior", "true"), ("Inverse", "true")):
+        expect(page.locator(".controls button", has_text=name).first).to_have_attribute("aria-pressed", pressed)
+    page.keyboard.press("Shift+P")
+    page.wait_for_url("**/study/1.2.10")
+
+
+def test_who_comes_by_an_address_walks_through_the_whole_worklist(opened) -> None:
+    page = _study(opened("/study/1.2.10"))
+    page.get_by_role("button", name="next study of the worklist").click()
+    page.wait_for_url("**/study/1.2.11")
 
 
 def test_report_stands_in_a_frame_without_rights(opened) -> None:

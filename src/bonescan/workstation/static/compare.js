@@ -14,6 +14,7 @@ import { pairControls } from "./pair_controls.js";
 import { compareAgain, comparisonAddress, comparisonFile, comparisonMap, priorsOf } from "./priors.js";
 import { counts, readingFile, Refused, study, watch } from "./service.js";
 import { regionIds } from "./regions.js";
+import { stageCommands } from "./stage_keys.js";
 import { figure, personName } from "./telling.js";
 import { coursePart } from "./timeline.js";
 import { WORDS } from "./words.js";
@@ -29,7 +30,6 @@ import { COMPARE } from "./words_compare.js";
 
 const [, , wantedCurrent = "", , wantedPrior = ""] = location.pathname.split("/").map(decodeURIComponent);
 const asked = new URLSearchParams(location.search);
-const MOVE = 40;
 const AROUND = 36; // points of a circle
 
 async function show() {
@@ -289,25 +289,7 @@ async function show() {
 
   /** @returns {import("./page.js").Command[]} */
   function commands() {
-    const [keys, own] = [WORDS.keys, COMPARE.keys];
-    const level = (/** @type {number} */ lower, /** @type {number} */ upper) => () => {
-      const { window } = stage;
-      stage.setWindow(window.lower + lower * 0.03 * window.upper, window.upper * 1.1 ** upper);
-    };
-    /** @param {"log" | "inverse" | "smooth"} name */
-    const flip = (name) => () => {
-      stage.window[name] = !stage.window[name];
-      stage.changed("window");
-    };
-    /** @param {"findings" | "normal" | "regions"} name */
-    const lay = (name) => () => {
-      stage.overlays[name] = !stage.overlays[name];
-      stage.changed("overlays");
-    };
-    /** @param {1 | -1} by */
-    const step = (by) => () => {
-      if (list) stage.choose(list.beside(stage.chosen, by));
-    };
+    const own = COMPARE.keys;
     /** @param {1 | -1} by */
     const other = (by) => () => {
       const next = priors[priors.findIndex((one) => one.study_uid === prior?.study_uid) + by];
@@ -315,11 +297,8 @@ async function show() {
     };
     /** @param {() => void} run */
     const compared = (run) => () => (comparison ? run() : false);
-    /** @type {Record<string, [number, number]>} */
-    const ways = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     return [
-      { keys: ["n"], text: own.next, run: step(1) },
-      { keys: ["p"], text: own.previous, run: step(-1) },
+      ...stageCommands(stage, () => list, { ...own, findings: own.changes, normal: own.same }),
       { keys: ["c"], text: own.subtract, run: compared(() => stage.subtract({ shown: !stage.subtraction.shown })) },
       { keys: ["<"], text: own.lower, run: compared(() => stage.subtract({ threshold: stage.subtraction.threshold - 0.5 })) },
       { keys: [">"], text: own.higher, run: compared(() => stage.subtract({ threshold: stage.subtraction.threshold + 0.5 })) },
@@ -331,32 +310,6 @@ async function show() {
       { keys: ["a"], text: own.laid, run: compared(() => stage.layOver(!stage.laidOver)) },
       { keys: ["y"], text: own.older, run: other(1) },
       { keys: ["Y"], text: own.newer, run: other(-1) },
-      { keys: ["+", "="], shown: "+", text: keys.zoomIn, run: () => stage.zoom(1.25) },
-      { keys: ["-"], text: keys.zoomOut, run: () => stage.zoom(0.8) },
-      { keys: Object.keys(ways), shown: "← → ↑ ↓", text: own.move, run: (event) => {
-        if (event.target === panel) return false; // it scrolls
-        const [x, y] = ways[event.key] ?? [0, 0];
-        stage.move(-MOVE * x, -MOVE * y);
-        return true;
-      } },
-      { keys: ["Home"], text: keys.fit, run: () => stage.fit() },
-      { keys: ["]"], text: keys.upperUp, run: level(0, 1) },
-      { keys: ["["], text: keys.upperDown, run: level(0, -1) },
-      { keys: ["}"], text: keys.lowerUp, run: level(1, 0) },
-      { keys: ["{"], text: keys.lowerDown, run: level(-1, 0) },
-      { keys: ["0"], text: keys.auto, run: () => stage.autoWindow() },
-      { keys: ["l"], text: keys.log, run: flip("log") },
-      { keys: ["i"], text: keys.invert, run: flip("inverse") },
-      { keys: ["s"], text: keys.smooth, run: flip("smooth") },
-      { keys: ["f"], text: own.changes, run: lay("findings") },
-      { keys: ["g"], text: own.same, run: lay("normal") },
-      { keys: ["r"], text: keys.regions, run: lay("regions") },
-      { keys: ["m"], text: keys.lens, run: () => { stage.lens = !stage.lens; stage.changed("lens"); } },
-      { keys: ["1"], text: keys.anterior, run: () => stage.setLayout("anterior") },
-      { keys: ["2"], text: keys.posterior, run: () => stage.setLayout("posterior") },
-      { keys: ["3"], text: keys.both, run: () => stage.setLayout("both") },
-      { keys: ["w"], text: keys.window, run: () => stage.setTool("window") },
-      { keys: ["v"], text: keys.pan, run: () => stage.setTool("pan") },
       { keys: ["o"], text: own.report, run: openReport },
       { keys: ["u"], text: own.back, run: () => location.assign(`/study/${encodeURIComponent(wantedCurrent)}`) },
       { keys: ["Escape"], text: own.escape, run: () => { if (stage.blink.on) stage.setBlink(false); else stage.choose(null); } },

@@ -59,7 +59,7 @@ export function greyControls(stage) {
 
 /**
  * The keys of the grey scale, the same on every page.
- * @param {StackStage} stage
+ * @param {StackStage | import("./stage.js").Stage} stage
  * @returns {import("./page.js").Command[]}
  */
 export function greyCommands(stage) {

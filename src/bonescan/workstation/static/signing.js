@@ -94,6 +94,7 @@ function progress(uid, before, dialog) {
       if (made) {
         end();
         box.replaceChildren(...(await finished(uid, made.version)));
+        box.querySelector("a")?.focus(); // Enter goes on
       } else if (now.signing?.state === "failed") {
         box.replaceChildren(make("p", { class: "wrong" }, `${words.failed}: ${now.signing.reason}`), button(EDITING.leave, () => dialog.close()));
       } else box.replaceChildren(turning(now.signing?.state === "running" ? words.running : words.waiting));
@@ -127,9 +128,9 @@ async function finished(uid, version) {
   return [
     make("p", { class: "done" }, words.done(version)),
     make("div", { class: "actions" },
+      next && make("a", { class: "button main", href: `/study/${encodeURIComponent(next.study_uid)}` }, `${words.next}: ${personName(next.patient_name)}`),
       make("a", { class: "button", href: `/study/${encodeURIComponent(uid)}` }, words.show),
       make("a", { class: "button", href: readingAddress(uid, version, "report.pdf"), download: "report.pdf" }, WORDS.report.pdf),
-      next && make("a", { class: "button", href: `/study/${encodeURIComponent(next.study_uid)}` }, `${words.next}: ${personName(next.patient_name)}`),
       make("a", { class: "button", href: "/" }, words.worklist)),
     new Sendings(uid, version, true).element,
   ];

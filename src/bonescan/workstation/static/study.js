@@ -10,10 +10,12 @@ import { frame, keyboard, openDialog, say, signedIn, teaching } from "./page.js"
 import { conclusionPart, FindingsList, impressionPart, MeasuresList, qualityPart } from "./panel.js";
 import { Picture } from "./pictures.js";
 import { regionIds } from "./regions.js";
+import { keepLook, Round } from "./round.js";
 import { seriesLinks } from "./series_links.js";
 import { counts, readAgain, readingAddress, readingFile, Refused, study, watch } from "./service.js";
 import { Sendings } from "./signing.js";
 import { Stage } from "./stage.js";
+import { stageCommands } from "./stage_keys.js";
 import { age, duration, figure, moment, personName } from "./telling.js";
 import { WORDS } from "./words.js";
 import { COMPARE } from "./words_compare.js";
@@ -39,7 +41,9 @@ async function show() {
   const said = await signedIn();
   const masked = said.user.role === "researcher";
   const stage = new Stage(asked.get("painter"));
+  keepLook(stage);
   const bar = controls(stage);
+  const round = new Round(uid);
   const who = make("div", { class: "who" });
   const banners = make("div", { class: "banners", role: "status" });
   const readout = make("p", { class: "readout", "aria-live": "off" });
@@ -71,9 +75,10 @@ async function show() {
 
   const help = keyboard([...(editing ? [{ title: EDITING.keys.title, commands: editing.commands() }] : []), { title: WORDS.help_.onStudy, commands: commands() }],
     [make("section", {}, make("h3", {}, WORDS.help_.mouse), make("dl", { class: "hands" }, ...WORDS.help_.mouseLines.flatMap(([what, does]) => [make("dt", {}, what), make("dd", {}, does)])))]);
-  const { main } = frame({ session: said, here: "study", middle: [who], help });
+  const { main } = frame({ session: said, here: "study", middle: [round.element, who], help });
   main.classList.add("study");
   const looking = make("section", { class: "looking", "aria-label": WORDS.study.picture }, make("h1", { class: "unseen" }, WORDS.study.picture), bar.element, ...(editing ? [editing.bar] : []), stage.element, readout);
+  round.show().catch(say);
   panel.append(make("p", { class: "hint" }, WORDS.study.opening));
   main.append(looking, panel);
 
@@ -295,57 +300,8 @@ async function show() {
   /** @returns {import("./page.js").Command[]} */
   function commands() {
     const keys = WORDS.keys;
-    const level = (/** @type {number} */ lower, /** @type {number} */ upper) => () => {
-      const { window } = stage;
-      stage.setWindow(window.lower + lower * 0.03 * window.upper, window.upper * 1.1 ** upper);
-    };
-    /** @param {"log" | "inverse" | "smooth"} name */
-    const flip = (name) => () => {
-      stage.window[name] = !stage.window[name];
-      stage.changed("window");
-    };
-    /** @param {"findings" | "normal" | "regions"} name */
-    const lay = (name) => () => {
-      stage.overlays[name] = !stage.overlays[name];
-      stage.changed("overlays");
-    };
-    /** @param {1 | -1} by */
-    const step = (by) => () => {
-      if (findings) stage.choose(findings.beside(stage.chosen, by));
-    };
-    /** @type {Record<string, [number, number]>} */
-    const ways = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-    const arrow = (/** @type {KeyboardEvent} */ event) => {
-      if (event.target === panel) return false; // it scrolls
-      const [x, y] = ways[event.key] ?? [0, 0];
-      if (stage.aiming) stage.moveCross(y * (event.shiftKey ? 10 : 1), x * (event.shiftKey ? 10 : 1));
-      else stage.move(-40 * x, -40 * y);
-      return true;
-    };
     return [
-      { keys: ["n"], text: keys.next, run: step(1) },
-      { keys: ["p"], text: keys.previous, run: step(-1) },
-      { keys: ["+", "="], shown: "+", text: keys.zoomIn, run: () => stage.zoom(1.25) },
-      { keys: ["-"], text: keys.zoomOut, run: () => stage.zoom(0.8) },
-      { keys: Object.keys(ways), shown: "← → ↑ ↓", text: keys.panKeys, run: arrow },
-      { keys: ["Home"], text: keys.fit, run: () => stage.fit() },
-      { keys: ["]"], text: keys.upperUp, run: level(0, 1) },
-      { keys: ["["], text: keys.upperDown, run: level(0, -1) },
-      { keys: ["}"], text: keys.lowerUp, run: level(1, 0) },
-      { keys: ["{"], text: keys.lowerDown, run: level(-1, 0) },
-      { keys: ["0"], text: keys.auto, run: () => stage.autoWindow() },
-      { keys: ["l"], text: keys.log, run: flip("log") },
-      { keys: ["i"], text: keys.invert, run: flip("inverse") },
-      { keys: ["s"], text: keys.smooth, run: flip("smooth") },
-      { keys: ["f"], text: keys.findings, run: lay("findings") },
-      { keys: ["g"], text: keys.normal, run: lay("normal") },
-      { keys: ["r"], text: keys.regions, run: lay("regions") },
-      { keys: ["m"], text: keys.lens, run: () => { stage.lens = !stage.lens; stage.changed("lens"); } },
-      { keys: ["1"], text: keys.anterior, run: () => stage.setLayout("anterior") },
-      { keys: ["2"], text: keys.posterior, run: () => stage.setLayout("posterior") },
-      { keys: ["3"], text: keys.both, run: () => stage.setLayout("both") },
-      { keys: ["w"], text: keys.window, run: () => stage.setTool("window") },
-      { keys: ["v"], text: keys.pan, run: () => stage.setTool("pan") },
+      ...stageCommands(stage, () => findings, { ...keys, move: keys.panKeys }),
       { keys: ["d"], text: keys.distance, run: () => stage.setTool("distance") },
       { keys: ["e"], text: keys.ellipse, run: () => stage.setTool("ellipse") },
       { keys: ["b"], text: keys.box, run: () => stage.setTool("box") },
@@ -353,6 +309,8 @@ async function show() {
       { keys: ["Enter"], text: keys.set, run: () => (stage.aiming && stage.crossing ? stage.setPoint() : false) },
       { keys: ["D"], shown: "Shift+D", text: keys.remove, run: () => { const last = stage.measures.at(-1); if (last) stage.removeMeasure(last.id); } },
       { keys: ["o"], text: keys.report, run: openReport },
+      { keys: ["N"], shown: "Shift+N", text: WORDS.round.next, run: () => round.go(1) },
+      { keys: ["P"], shown: "Shift+P", text: WORDS.round.previous, run: () => round.go(-1) },
       { keys: ["u"], text: keys.back, run: () => location.assign("/") },
       { keys: ["Escape"], text: keys.escape, run: () => {
         if (editing?.sketch.escape()) return;

@@ -184,6 +184,13 @@ export const WORDS = {
     /** @param {string} text */
     after: (text) => `${text} after injection`,
   },
+  round: {
+    title: "Studies of the worklist",
+    next: "next study of the worklist",
+    previous: "previous study of the worklist",
+    /** @param {number} n @param {number} all */
+    place: (n, all) => `${n} of ${all}`,
+  },
   grey: {
     title: "Grey scale",
     lower: "Lower",

@@ -5,6 +5,7 @@
 
 import { button, make } from "./elements.js";
 import { frame, keyboard, say, signedIn, teaching } from "./page.js";
+import { addressOf, keepRound } from "./round.js";
 import { Refused, studies, study, watch } from "./service.js";
 import { age, index, moment, percent, personName } from "./telling.js";
 import { WORDS } from "./words.js";
@@ -66,6 +67,7 @@ async function show() {
     const focused = document.activeElement?.closest("tr")?.dataset.uid;
     body.replaceChildren(...[...shown.values()].map(line));
     if (focused) linkOf(focused)?.focus({ preventScroll: true });
+    keepRound(shown.values());
     count.textContent = WORDS.list.count(shown.size, next === null);
     scroll.hidden = shown.size === 0;
     const chosen = search.value.trim() !== "" || state.value !== "";
@@ -161,7 +163,7 @@ function line(one) {
     "tr",
     { "data-uid": one.study_uid, class: reading?.urgent && !reading.signed ? "urgent" : "" },
     make("td", { class: "state" }, stateOf(one)),
-    make("th", { scope: "row" }, make("a", { class: "open", href: `/study/${encodeURIComponent(one.study_uid)}${one.state === "slices" ? "/volume" : ""}` }, personName(one.patient_name))),
+    make("th", { scope: "row" }, make("a", { class: "open", href: addressOf(one) }, personName(one.patient_name))),
     make("td", { class: "number" }, one.patient_id || WORDS.absent),
     make("td", { class: "number" }, one.birth_date || WORDS.absent, years !== null && make("span", { class: "hint" }, ` ${years} ${WORDS.study.years}`)),
     make("td", {}, one.sex || WORDS.absent),
