@@ -182,8 +182,10 @@ def test_who_the_patient_is_is_never_cut(opened, size) -> None:
     told = page.evaluate("""() => {
       const bar = document.querySelector(".bar").getBoundingClientRect();
       return [...document.querySelectorAll(".who > *")].map((one) => {
-        const box = one.getBoundingClientRect(), under = document.elementFromPoint(box.left + 4, box.top + box.height - 4);
-        return [one.textContent, box.width > 20 && box.left >= 0 && box.right <= bar.right && box.top >= bar.top && box.bottom <= bar.bottom, under === one];
+        const box = one.getBoundingClientRect(), under = document.elementFromPoint(box.left + 4,
+          box.top + box.height - 4);
+        return [one.textContent, box.width > 20 && box.left >= 0 && box.right <= bar.right && box.top >= bar.top &&
+          box.bottom <= bar.bottom, under === one];
       });
     }""")
     assert [text for text, within, seen in told if not (within and seen)] == []

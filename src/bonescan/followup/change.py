@@ -23,7 +23,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from bonescan.followup.matching import NEW_RATIO, NEW_SD, Match
+from bonescan.followup.matching import NEW_SD, Match
 from bonescan.followup.model import Change, ChangeKind, Comparability, IndexChange, LesionChange, Trend
 from bonescan.measurement import Measurement
 from bonescan.reading.model import Burden, Finding, Polarity
@@ -44,6 +44,9 @@ _REPEAT_SD_PERCENT = 0.15  # of the difference between repeated scans (Anand 201
 
 _AT_MOST = 0.999  # of a probability, so that one reading alone never decides
 _TOLD_PERCENT = 0.01  # by which the change must differ from that of the readings to be told apart
+LEAST_RATIO = 1.25
+"""A persisting lesion is brighter or fainter from this ratio on [D]."""
+
 INTERVAL = 1.96
 """Standard deviations within which nothing is called a change."""
 _RATIO_SPREAD, _AREA_SPREAD = 0.15, 0.20
@@ -277,7 +280,7 @@ def brightness_change(one: Match) -> tuple[Measurement, Trend]:
     if not one.prior or not one.current:
         return measured, Trend.UNCHANGED
     log = math.log(max(value, 1e-6))
-    if abs(log) < max(NEW_SD * spread, math.log(NEW_RATIO)):  # as sure as a new one must be
+    if abs(log) < max(NEW_SD * spread, math.log(LEAST_RATIO)):  # as sure as a new one must be
         return measured, Trend.UNCHANGED
     return measured, Trend.ROSE if log > 0 else Trend.FELL
 
